@@ -1,0 +1,115 @@
+"""Validation of everything people type."""
+
+import secrets
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.http import QueryDict
+
+from .hubspot.object_types import ObjectType, UnknownObjectTypeError, resolve
+from .hubspot.record_ids import RecordIdError, read_record_id
+
+
+class ObjectTypeField(forms.CharField):
+    """Any name of an object type; cleans to its ObjectType."""
+
+    def clean(self, value: Any) -> ObjectType | None:
+        text = super().clean(value)
+        try:
+            return resolve(text)
+        except UnknownObjectTypeError:
+            raise ValidationError(
+                "HubSpot has no object type called “%(text)s”. Choose one from the list, such as "
+                "Contact or Company; a custom object goes by its id, such as 2-4001.",
+                params={"text": _shortened(text)},
+            ) from None
+
+
+class RecordIdField(forms.CharField):
+    """A record's id; cleans to 1 to 20 digits without leading zeros."""
+
+    def clean(self, value: Any) -> str:
+        try:
+            return read_record_id(super().clean(value))
+        except RecordIdError as error:
+            raise ValidationError(str(error)) from None
+
+
+class AssociationForm(forms.Form):
+    """From which record, to which record, and why."""
+
+    from_object_type = ObjectTypeField(
+        label="Type", error_messages={"required": "Choose the type of the first record."}
+    )
+    from_object_id = RecordIdField(
+        label="Record id", error_messages={"required": "Enter the id of the first record."}
+    )
+    to_object_type = ObjectTypeField(
+        label="Type", error_messages={"required": "Choose the type of the second record."}
+    )
+    to_object_id = RecordIdField(
+        label="Record id", error_messages={"required": "Enter the id of the second record."}
+    )
+    reason = forms.CharField(
+        label="Reason",
+        required=False,
+        max_length=500,
+        help_text="For the audit log, such as a ticket number.",
+        error_messages={
+            "max_length": "Keep the reason to 500 characters; this has %(show_value)s."
+        },
+    )
+    submit_token = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+
+    TYPED_FIELDS = (
+        "from_object_type",
+        "from_object_id",
+        "to_object_type",
+        "to_object_id",
+        "reason",
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # After a reload some browsers fill in what a field had before; here that were an old token.
+        for name in ("from_object_type", "to_object_type"):
+            self.fields[name].widget.attrs["list"] = "object-types"
+        for name in ("from_object_id", "to_object_id"):
+            self.fields[name].widget.attrs["inputmode"] = "numeric"
+        self.fields["submit_token"].widget.attrs["autocomplete"] = "off"
+
+    @classmethod
+    def prefilled(cls, query: QueryDict) -> "AssociationForm":
+        """Return a fresh form, filled in from an address but neither checked nor sent."""
+        initial = {name: query[name] for name in cls.TYPED_FIELDS if name in query}
+        return cls(initial=initial | {"submit_token": secrets.token_urlsafe(24)})
+
+    def clean_reason(self) -> str:
+        return " ".join(self.cleaned_data["reason"].split())
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean()
+        from_type, to_type = data.get("from_object_type"), data.get("to_object_type")
+        from_id, to_id = data.get("from_object_id"), data.get("to_object_id")
+        if from_type and from_id and (from_type, from_id) == (to_type, to_id):
+            self.add_error(
+                "to_object_id", "A record cannot be linked to itself. Enter another record here."
+            )
+        return data
+
+    def association(self) -> dict[str, str]:
+        """Return what services.create_association() asks for; the form must be valid."""
+        data = self.cleaned_data
+        return {
+            "from_object_type": data["from_object_type"].canonical,
+            "from_object_id": data["from_object_id"],
+            "to_object_type": data["to_object_type"].canonical,
+            "to_object_id": data["to_object_id"],
+            "reason": data["reason"],
+            "submit_token": data["submit_token"],
+        }
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= 40 else text[:39] + "…"

@@ -1,0 +1,306 @@
+"""What came back from HubSpot → one typed answer. Tolerant of anything; sure of little.
+
+A 2xx does not prove a link: an answer counts as `confirmed` only if it says COMPLETE, names both
+records and reports no error. Shapes: the OpenAPI description of `createDefault`, 21 Aug 2026.
+"""
+
+import json
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from .outcomes import VERDICTS, Cause, Linked, Verdict
+from .redaction import redact
+
+ERROR_TEXT_LENGTH = 500
+MAX_DEPTH = 50  # HubSpot nests four levels; a database refuses thousands
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One HTTP exchange as it ended: an answer (`http_status` set) or a `failure`.
+
+    `body` is text, at most 1 MiB, the token redacted; `duration_ms` is in milliseconds.
+    """
+
+    started_at: datetime
+    duration_ms: int
+    http_status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str = ""
+    body_complete: bool = True
+    failure: Cause | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one attempt, or a whole request, came to. Names and shapes are HubSpot's."""
+
+    cause: Cause
+    http_status: int | None = None
+    status: str = ""
+    results: list[Any] = field(default_factory=list)
+    num_errors: int | None = None
+    errors: list[Any] = field(default_factory=list)
+    links: dict[str, Any] = field(default_factory=dict)
+    requested_at: datetime | None = None
+    started_at: datetime | None = None
+    completed_at: datetime | None = None
+    error_category: str = ""
+    error_text: str = ""
+    correlation_id: str = ""
+    body: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        return VERDICTS[self.cause]
+
+
+def conclude(answers: Sequence[Answer]) -> Answer:
+    """Return the answer that tells the truth about a request after all its attempts.
+
+    It is the last one, unless that one says nothing of the pair ("too many requests") while an
+    earlier attempt may have made the link: then the doubt stands.
+    """
+    last = answers[-1]
+    if last.verdict.settles:
+        return last
+    in_doubt = [answer for answer in answers if answer.verdict.linked is Linked.PERHAPS]
+    return in_doubt[-1] if in_doubt else last
+
+
+def read_answer(attempt: Attempt, *, from_object_id: str, to_object_id: str) -> Answer:
+    """Return what `attempt` says about the link between the two records. Never raises."""
+    if attempt.http_status is None:
+        failure = attempt.failure or Cause.CONNECTION_LOST
+        return Answer(failure, error_text=attempt.detail[:ERROR_TEXT_LENGTH])
+    body = _json_object(attempt) or {}
+    succeeded = 200 <= attempt.http_status < 300
+    errors = _listed(body.get("errors")) if succeeded else [body] if body else []
+    answer = {
+        "http_status": attempt.http_status,
+        "status": _text(body.get("status"), 32),
+        "results": _listed(body.get("results")) if succeeded else [],
+        "num_errors": _whole_number(body.get("numErrors")),
+        "errors": errors,
+        "links": body.get("links") if isinstance(body.get("links"), dict) else {},
+        "requested_at": _moment(body.get("requestedAt")),
+        "started_at": _moment(body.get("startedAt")),
+        "completed_at": _moment(body.get("completedAt")),
+        "error_category": _first_text(errors, "category", 100),
+        "error_text": _error_text(errors, attempt),
+        "correlation_id": _correlation_id(body, attempt),
+        "body": attempt.body,
+    }
+    if not succeeded:
+        cause = _cause_of_refusal(attempt.http_status, errors)
+    elif not body:
+        cause = Cause.UNREADABLE
+    else:
+        cause = _cause_of_success(body, answer, {from_object_id, to_object_id})
+    return Answer(cause, **answer)
+
+
+def asked_wait(attempt: Attempt) -> float | None:
+    """Return the seconds HubSpot asks to wait after this attempt, None if it does not say."""
+    asked = header(attempt.headers, "Retry-After").strip()
+    if re.fullmatch(r"[0-9]{1,9}", asked, re.ASCII):
+        return float(asked)
+    if asked:
+        try:
+            return max(0.0, (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds())
+        except (ValueError, TypeError):
+            pass
+    interval = header(attempt.headers, "X-HubSpot-RateLimit-Interval-Milliseconds").strip()
+    if attempt.http_status == 429 and re.fullmatch(r"[0-9]{1,9}", interval, re.ASCII):
+        return int(interval) / 1000
+    return 2.0 if attempt.http_status == 423 else None
+
+
+def header(headers: dict[str, str], name: str) -> str:
+    """Return what a header says, in whatever case its name was sent; empty if it is absent."""
+    return next((text for key, text in headers.items() if key.lower() == name.lower()), "")
+
+
+# --- a 2xx answer -------------------------------------------------------------------------------
+
+
+def _cause_of_success(body: dict[str, Any], answer: dict[str, Any], pair: set[str]) -> Cause:
+    status = answer["status"].upper()
+    results, errors = answer["results"], answer["errors"]
+    # A count that cannot be read is no proof of errors, and none that there were none.
+    clean = not errors and body.get("numErrors") in (None, 0, "0")
+    if status in ("PENDING", "PROCESSING"):
+        return Cause.IN_PROGRESS
+    if results and (not clean or status in ("CANCELED", "CANCELLED")):
+        return Cause.PARTLY_FAILED
+    if errors or answer["num_errors"]:
+        return _cause_of_errors(errors)
+    if status in ("CANCELED", "CANCELLED"):
+        return Cause.CANCELED_BY_HUBSPOT
+    if status != "COMPLETE":
+        return Cause.UNKNOWN_STATUS
+    return Cause.CONFIRMED if any(_names(r, pair) for r in results) else Cause.NOT_SHOWN
+
+
+def _names(result: Any, pair: set[str]) -> bool:
+    """Whether the result is about both records, in either direction."""
+    return _ids_of(result) in {(a, b) for a in pair for b in pair if {a, b} == pair}
+
+
+def _ids_of(result: Any) -> tuple[str, str] | None:
+    try:
+        return str(result["from"]["id"]), str(result["to"]["id"])
+    except (KeyError, TypeError, IndexError):
+        return None
+
+
+# --- a refusal ----------------------------------------------------------------------------------
+
+_BY_HTTP_STATUS = {
+    401: Cause.TOKEN_REFUSED,
+    423: Cause.LOCKED,
+    429: Cause.RATE_LIMITED,
+    477: Cause.MIGRATING,
+    502: Cause.HUBSPOT_DOWN,
+    503: Cause.HUBSPOT_DOWN,
+    504: Cause.HUBSPOT_DOWN,
+}
+
+
+def _cause_of_refusal(http_status: int, errors: list[Any]) -> Cause:
+    if http_status == 403:
+        scoped = _cause_of_errors(errors) is Cause.SCOPE_MISSING
+        return Cause.SCOPE_MISSING if scoped else Cause.FORBIDDEN
+    if http_status == 429 and _is_daily(errors):
+        return Cause.DAILY_LIMIT
+    if http_status in _BY_HTTP_STATUS:
+        return _BY_HTTP_STATUS[http_status]
+    if http_status >= 500:
+        return Cause.HUBSPOT_ERROR
+    return _cause_of_errors(errors) if http_status >= 400 else Cause.REDIRECTED
+
+
+def _is_daily(errors: list[Any]) -> bool:
+    policy = _first_text(errors, "policyName", 100) or _first_text(errors, "message", 500)
+    return "daily" in policy.lower()
+
+
+# What HubSpot's errors look like, most telling first. It documents few of them, so each is
+# recognised by any of the marks that were seen; whatever fits none is simply "refused".
+_MARKS: list[tuple[Cause, re.Pattern[str]]] = [
+    (Cause.SCOPE_MISSING, re.compile(r"MISSING_SCOPES|missingScopes|requiredGranularScopes")),
+    (Cause.UNKNOWN_OBJECT_TYPE, re.compile(r"(?i)unable to infer object type|INVALID_OBJECT_TYPE")),
+    (Cause.RECORD_NOT_FOUND, re.compile(r"OBJECT_NOT_FOUND|INVALID_OBJECT_IDS|NOT_EXIST")),
+    (
+        Cause.NO_DEFAULT_TYPE,
+        re.compile(r"(?i)no default association|default association type|no_default"),
+    ),
+    (
+        Cause.ASSOCIATION_LIMIT,
+        re.compile(r"(?i)LIMIT_EXCEEDED|association.{0,40}\blimit|limit.{0,40}\bassociation"),
+    ),
+]
+
+
+def _cause_of_errors(errors: list[Any]) -> Cause:
+    text = json.dumps(errors)
+    return next((cause for cause, mark in _MARKS if mark.search(text)), Cause.REFUSED)
+
+
+# --- reading, whatever it is --------------------------------------------------------------------
+
+
+def _json_object(attempt: Attempt) -> dict[str, Any] | None:
+    if not attempt.body_complete:
+        return None
+    try:
+        body = json.loads(attempt.body)
+        return _storable(body) if isinstance(body, dict) else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _storable(value: Any, depth: int = 0) -> Any:
+    """Return `value` as any database can keep it: no NUL, no lone surrogate, no NaN, not too deep.
+
+    Escaped text is decoded by now, so the token is looked for once more.
+    """
+    if depth > MAX_DEPTH:
+        return "…"
+    if isinstance(value, dict):
+        return {storable_text(key): _storable(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_storable(item, depth + 1) for item in value]
+    if isinstance(value, str):
+        return storable_text(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def storable_text(text: str) -> str:
+    """Return `text` without NUL and lone surrogates, which PostgreSQL and UTF-8 refuse."""
+    return redact(text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8"))
+
+
+def _listed(value: Any) -> list[Any]:
+    """A list as it is; anything else that says something, as a list of it."""
+    return value if isinstance(value, list) else [value] if value else []
+
+
+def _text(value: Any, length: int) -> str:
+    return value[:length] if isinstance(value, str) else ""
+
+
+def _whole_number(value: Any) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value < 2**31 else None
+
+
+def _moment(value: Any) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(value)
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    # The last year has no room for every time zone that a page may show it in.
+    return moment if 1970 <= moment.year < 9999 else None
+
+
+def _first_text(errors: list[Any], name: str, length: int) -> str:
+    texts = (_text(error.get(name), length) for error in errors if isinstance(error, dict))
+    return next((text for text in texts if text), "")
+
+
+def _messages(errors: list[Any]) -> list[str]:
+    """Every message of the errors and of those within them, each once, in order."""
+    found: dict[str, None] = {}
+    for error in errors:
+        if isinstance(error, dict):
+            if text := _text(error.get("message"), ERROR_TEXT_LENGTH):
+                found[text] = None
+            found.update(dict.fromkeys(_messages(_listed(error.get("errors")))))
+        elif isinstance(error, str):
+            found[error] = None
+    return list(found)
+
+
+def _error_text(errors: list[Any], attempt: Attempt) -> str:
+    text = " · ".join(_messages(errors))
+    if not text and attempt.http_status is not None and attempt.http_status >= 300:
+        kind = header(attempt.headers, "Content-Type").split(";")[0] or "no content type"
+        text = f"HTTP {attempt.http_status} without a message ({kind})"
+    return text[:ERROR_TEXT_LENGTH]
+
+
+def _correlation_id(body: dict[str, Any], attempt: Attempt) -> str:
+    return _text(body.get("correlationId"), 100) or _text(
+        header(attempt.headers, "X-HubSpot-Correlation-Id"), 100
+    )

@@ -1,0 +1,213 @@
+"""The door to HubSpot: the only module that imports requests."""
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from .answers import Answer, Attempt, asked_wait, conclude, read_answer, storable_text
+from .object_types import resolve
+from .outcomes import Cause
+from .record_ids import is_record_id
+from .redaction import redact
+from .transport import EXCHANGE, Exchange, note_exchanges
+
+MAX_BODY_BYTES = 1024 * 1024
+
+# The API version only chooses the path.
+OBJECT_PATHS = {
+    "v4": "/crm/v4/objects",
+    "2026-03": "/crm/objects/2026-03",
+    "2026-09": "/crm/objects/2026-09",
+}
+
+_KEPT_HEADERS = ("Content-Type", "Location", "Retry-After")
+_KEPT_HEADER_PREFIX = "x-hubspot-"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long and how often to try; times in seconds.
+
+    `total` is the deadline over the whole call, attempts and pauses together.
+    """
+
+    connect: float = 3.0
+    read: float = 10.0
+    total: float = 20.0
+    attempts: int = 3
+    pause: float = 1.0
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        note_exchanges(self.poolmanager)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> urllib3.ProxyManager:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        note_exchanges(manager)
+        return manager
+
+
+class HubSpotClient:
+    """Speaks to HubSpot over one pooled session; safe to share between threads."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        token: str,
+        api_version: str = "v4",
+        proxy_url: str = "",
+        ca_bundle: str = "",
+        pool_size: int = 32,
+        user_agent: str = "hubadmin",
+        limits: Limits | None = None,
+    ) -> None:
+        self.api_version = api_version
+        self.limits = limits or Limits()
+        self._objects_url = base_url.rstrip("/") + OBJECT_PATHS[api_version]
+        self._token = token
+        self._session = _session(token, user_agent, proxy_url, ca_bundle, pool_size)
+
+    def create_default_association(
+        self,
+        *,
+        from_object_type: str,
+        from_object_id: str,
+        to_object_type: str,
+        to_object_id: str,
+        on_attempt: Callable[[Attempt], object] = lambda attempt: None,
+    ) -> Answer:
+        """Link two records by their default association type; the PUT is safe to repeat.
+
+        Types in canonical form, ids of 1 to 20 digits; anything else raises ValueError before a
+        byte leaves. `on_attempt` is called as each attempt ends. No HTTP failure is raised: every
+        one is an Answer.
+        """
+        url = self._objects_url + default_association_path(
+            from_object_type, from_object_id, to_object_type, to_object_id
+        )
+        deadline = time.monotonic() + self.limits.total
+        answers: list[Answer] = []
+        while True:
+            attempt = self._attempt("PUT", url, deadline)
+            on_attempt(attempt)
+            answers.append(
+                read_answer(attempt, from_object_id=from_object_id, to_object_id=to_object_id)
+            )
+            if not answers[-1].verdict.retried or len(answers) >= self.limits.attempts:
+                return conclude(answers)
+            pause = self._pause_before_next(attempt, len(answers))
+            if time.monotonic() + pause >= deadline:
+                return conclude(answers)
+            time.sleep(pause)
+
+    def _pause_before_next(self, attempt: Attempt, attempts: int) -> float:
+        """Seconds to wait: as HubSpot asks, else growing; with jitter, so that a crowd spreads."""
+        asked = asked_wait(attempt)
+        if asked is not None:
+            return asked + random.uniform(0, 0.25) * self.limits.pause
+        return random.uniform(0.5, 1.5) * attempts * self.limits.pause
+
+    def _attempt(self, method: str, url: str, deadline: float) -> Attempt:
+        started_at, start = datetime.now(UTC), time.monotonic()
+        exchange = Exchange(deadline, self.limits.read)
+        EXCHANGE.set(exchange)
+        try:
+            end = self._answer(method, url, max(0.05, deadline - start))
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+            end = {"failure": _failure(error, exchange.sent), "detail": self._clean(_text(error))}
+        duration_ms = round((time.monotonic() - start) * 1000)
+        return Attempt(started_at=started_at, duration_ms=duration_ms, **end)
+
+    def _answer(self, method: str, url: str, left: float) -> dict[str, Any]:
+        response = self._session.request(
+            method,
+            url,
+            timeout=(min(self.limits.connect, left), min(self.limits.read, left)),
+            allow_redirects=False,
+            stream=True,  # so that no body is read beyond its bound
+        )
+        with response:
+            body = response.raw.read(MAX_BODY_BYTES + 1, decode_content=True)
+        return {
+            "http_status": response.status_code,
+            "headers": self._kept_headers(response),
+            "body": self._clean(body[:MAX_BODY_BYTES].decode("utf-8", "replace")),
+            "body_complete": len(body) <= MAX_BODY_BYTES,
+        }
+
+    def _kept_headers(self, response: requests.Response) -> dict[str, str]:
+        return {
+            name: self._clean(value[:500])
+            for name, value in response.headers.items()
+            if name in _KEPT_HEADERS or name.lower().startswith(_KEPT_HEADER_PREFIX)
+        }
+
+    def _clean(self, text: str) -> str:
+        return storable_text(redact(text, self._token))
+
+
+def default_association_path(
+    from_object_type: str, from_object_id: str, to_object_type: str, to_object_id: str
+) -> str:
+    """Return the path below `…/objects`. Raises ValueError for what is not allow-listed."""
+    for object_type in (from_object_type, to_object_type):
+        if resolve(object_type).canonical != object_type:
+            raise ValueError(f"not a canonical object type: {object_type!r}")
+    for object_id in (from_object_id, to_object_id):
+        if not is_record_id(object_id):
+            raise ValueError(f"not a record id: {object_id!r}")
+    return (
+        f"/{from_object_type}/{from_object_id}/associations/default/{to_object_type}/{to_object_id}"
+    )
+
+
+def _session(
+    token: str, user_agent: str, proxy_url: str, ca_bundle: str, pool_size: int
+) -> requests.Session:
+    session = requests.Session()
+    # The environment is not trusted: ~/.netrc would replace the Authorization header, and
+    # REQUESTS_CA_BUNDLE would override `verify`.
+    session.trust_env = False
+    session.verify = ca_bundle or True
+    if proxy_url:
+        session.proxies = {"http": proxy_url, "https": proxy_url}
+    # Each call stands alone: no cookie of one answer goes out with the next request.
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    session.headers = requests.structures.CaseInsensitiveDict(
+        {
+            "Authorization": f"Bearer {token}",
+            "Accept": "application/json",
+            "Accept-Encoding": "identity",  # small answers, whose bound is then the true one
+            "User-Agent": user_agent,
+        }
+    )
+    adapter = _Adapter(pool_connections=2, pool_maxsize=pool_size)
+    session.mount("https://", adapter)
+    session.mount("http://", adapter)
+    return session
+
+
+def _failure(error: Exception, sent: bool) -> Cause:
+    """Which kind of silence it was; only one before the first byte proves there is no link."""
+    if not sent or isinstance(error, requests.exceptions.ProxyError):
+        return Cause.NO_CONNECTION
+    timeouts = (requests.Timeout, urllib3.exceptions.TimeoutError, TimeoutError)
+    return Cause.TIMED_OUT if isinstance(error, timeouts) else Cause.CONNECTION_LOST
+
+
+def _text(error: Exception) -> str:
+    """A short plain text of the innermost reason; the outer ones repeat addresses and objects."""
+    inner = error.args[0] if error.args else error
+    reason = getattr(inner, "reason", inner)
+    return f"{type(reason).__name__}: {str(reason).split('>: ')[-1].split('): ')[-1]}"[:500]

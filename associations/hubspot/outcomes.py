@@ -1,0 +1,115 @@
+"""How a request can end: every cause, and what it says of the outcome and of the link.
+
+This table is the one place that decides it; the log, the pages and the tests read it from here.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """The state of a request in the audit log; the last five are final."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    LINKED = "linked"
+    UNCONFIRMED = "unconfirmed"  # a 2xx answer that does not show the link
+    REJECTED = "rejected"  # HubSpot answered no
+    UNREACHABLE = "unreachable"  # no usable answer
+    CANCELED = "canceled"
+
+
+class Linked(StrEnum):
+    """Whether the two records are linked now, as far as is known."""
+
+    YES = "yes"
+    PERHAPS = "perhaps"
+    NO = "no"
+
+
+class Cause(StrEnum):
+    """Why a request ended as it did."""
+
+    CONFIRMED = "confirmed"
+    IN_PROGRESS = "in_progress"
+    NOT_SHOWN = "not_shown"
+    PARTLY_FAILED = "partly_failed"
+    UNKNOWN_STATUS = "unknown_status"
+    UNREADABLE = "unreadable"
+    CANCELED_BY_HUBSPOT = "canceled_by_hubspot"
+    UNKNOWN_OBJECT_TYPE = "unknown_object_type"
+    RECORD_NOT_FOUND = "record_not_found"
+    NO_DEFAULT_TYPE = "no_default_type"
+    ASSOCIATION_LIMIT = "association_limit"
+    REFUSED = "refused"
+    REDIRECTED = "redirected"
+    TOKEN_REFUSED = "token_refused"  # noqa: S105
+    SCOPE_MISSING = "scope_missing"
+    FORBIDDEN = "forbidden"
+    LOCKED = "locked"
+    RATE_LIMITED = "rate_limited"
+    DAILY_LIMIT = "daily_limit"
+    MIGRATING = "migrating"
+    HUBSPOT_ERROR = "hubspot_error"
+    HUBSPOT_DOWN = "hubspot_down"
+    TIMED_OUT = "timed_out"
+    CONNECTION_LOST = "connection_lost"
+    INTERRUPTED = "interrupted"
+    NO_CONNECTION = "no_connection"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one cause means.
+
+    `retried`: the client tries again before it accepts this answer.
+    `settles`: the answer is about this very pair, so it also settles what an earlier attempt left
+    in doubt. A refused token, say, tells nothing of the attempt that timed out before it.
+    """
+
+    outcome: Outcome
+    linked: Linked
+    retried: bool = False
+    settles: bool = False
+
+
+def _unconfirmed() -> Verdict:
+    return Verdict(Outcome.UNCONFIRMED, Linked.PERHAPS, settles=True)
+
+
+def _rejected(*, retried: bool = False, settles: bool = False) -> Verdict:
+    return Verdict(Outcome.REJECTED, Linked.NO, retried=retried, settles=settles)
+
+
+def _unreachable(linked: Linked = Linked.PERHAPS, *, retried: bool = True) -> Verdict:
+    return Verdict(Outcome.UNREACHABLE, linked, retried=retried)
+
+
+VERDICTS: dict[Cause, Verdict] = {
+    Cause.CONFIRMED: Verdict(Outcome.LINKED, Linked.YES, settles=True),
+    Cause.IN_PROGRESS: _unconfirmed(),
+    Cause.NOT_SHOWN: _unconfirmed(),
+    Cause.PARTLY_FAILED: _unconfirmed(),
+    Cause.UNKNOWN_STATUS: _unconfirmed(),
+    Cause.UNREADABLE: _unconfirmed(),
+    Cause.CANCELED_BY_HUBSPOT: _rejected(settles=True),
+    Cause.UNKNOWN_OBJECT_TYPE: _rejected(settles=True),
+    Cause.RECORD_NOT_FOUND: _rejected(settles=True),
+    Cause.NO_DEFAULT_TYPE: _rejected(settles=True),
+    Cause.ASSOCIATION_LIMIT: _rejected(settles=True),
+    Cause.REFUSED: _rejected(settles=True),
+    Cause.REDIRECTED: _rejected(),
+    Cause.TOKEN_REFUSED: _rejected(),
+    Cause.SCOPE_MISSING: _rejected(),
+    Cause.FORBIDDEN: _rejected(),
+    Cause.LOCKED: _rejected(retried=True),
+    Cause.RATE_LIMITED: _rejected(retried=True),
+    Cause.DAILY_LIMIT: _rejected(),
+    Cause.MIGRATING: _rejected(retried=True),
+    Cause.HUBSPOT_ERROR: _unreachable(retried=False),
+    Cause.HUBSPOT_DOWN: _unreachable(),
+    Cause.TIMED_OUT: _unreachable(),
+    Cause.CONNECTION_LOST: _unreachable(),
+    Cause.INTERRUPTED: _unreachable(retried=False),
+    Cause.NO_CONNECTION: _unreachable(Linked.NO),
+}

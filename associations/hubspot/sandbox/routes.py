@@ -1,0 +1,70 @@
+"""Which endpoint answers which request, and how the rate limit and faults change the answer."""
+
+import re
+from collections.abc import Callable
+from urllib.parse import unquote
+
+from . import api, controls, pages
+from .faults import NOT_GIVEN, Fault
+from .replies import Answer, Call, Refused, too_many_body, usual_body
+from .state import State
+
+# An endpoint is given the state, the call and the path's decoded segments.
+Endpoint = Callable[..., Answer]
+
+_OBJECTS = "/crm/(?:v4/objects|objects/2026-0[39])"
+_TWO = "([^/]+)/([^/]+)"
+ROUTES: list[tuple[str, str, Endpoint]] = [
+    ("PUT", f"{_OBJECTS}/{_TWO}/associations/default/{_TWO}", api.associate_default),
+    ("GET", "/", pages.show_index),
+    ("GET", f"/contacts/([^/]+)/record/{_TWO}", pages.show_record),
+    ("GET", "/_sandbox/faults", controls.list_faults),
+    ("POST", "/_sandbox/faults", controls.add_faults),
+    ("GET", "/_sandbox/requests", controls.list_requests),
+    ("GET", "/_sandbox/associations", controls.list_associations),
+    ("POST", "/_sandbox/reset", controls.reset),
+]
+
+
+def answer_call(state: State, call: Call) -> Answer:
+    """Return what is to be sent back for a call."""
+    if not call.is_api:
+        return _endpoint_answer(state, call)
+    passes, headers = state.window.admit()
+    answer = _endpoint_answer(state, call) if passes else Answer(429, too_many_body())
+    if call.fault.has_answer:
+        answer = _fault_answer(call.fault)
+    answer.headers = headers | answer.headers | call.fault.headers
+    return answer
+
+
+def _endpoint_answer(state: State, call: Call) -> Answer:
+    try:
+        endpoint, segments = _find_route(call)
+        if call.is_api:
+            api.require_token(call)
+        return endpoint(state, call, *segments)
+    except Refused as refused:
+        return refused.answer
+
+
+def _find_route(call: Call) -> tuple[Endpoint, list[str]]:
+    fitting = {
+        method: (endpoint, found.groups())
+        for method, pattern, endpoint in ROUTES
+        if (found := re.fullmatch(pattern, call.path))
+    }
+    if not fitting:
+        raise Refused(404, "Nothing was found at this address.")
+    if call.method not in fitting:
+        refused = Refused(405, f"{call.method} is not allowed here.")
+        refused.answer.headers["Allow"] = ", ".join(fitting)
+        raise refused
+    endpoint, segments = fitting[call.method]
+    return endpoint, [unquote(segment) for segment in segments]
+
+
+def _fault_answer(fault: Fault) -> Answer:
+    status = fault.status or 200
+    body = usual_body(status) if fault.body is NOT_GIVEN else fault.body
+    return Answer(status, body, content_type=fault.content_type)

@@ -1,0 +1,29 @@
+"""Where a request came from, as the audit log keeps it."""
+
+import ipaddress
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from associations.services import Origin
+
+
+def origin_of(request: HttpRequest) -> Origin:
+    return Origin(
+        client_ip=client_ip(request),
+        user_agent=request.headers.get("User-Agent", "").replace("\0", "")[:300],
+        request_id=request.id,
+    )
+
+
+def client_ip(request: HttpRequest) -> str | None:
+    """Return the address that our own outermost proxy saw; what stands left of it is hearsay."""
+    chain = [request.META.get("REMOTE_ADDR", "")]
+    if settings.TRUSTED_PROXY_COUNT:
+        chain = request.headers.get("X-Forwarded-For", "").split(",")
+    if len(chain) < settings.TRUSTED_PROXY_COUNT:
+        return None
+    try:
+        return str(ipaddress.ip_address(chain[-max(1, settings.TRUSTED_PROXY_COUNT)].strip()))
+    except ValueError:
+        return None

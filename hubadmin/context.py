@@ -1,0 +1,16 @@
+"""What every page knows."""
+
+from datetime import date
+
+from django.conf import settings
+from django.http import HttpRequest
+
+V4_SUPPORT_ENDS = date(2027, 3, 30)  # the earlier of the two dates HubSpot has announced
+
+
+def site(request: HttpRequest) -> dict[str, object]:
+    return {
+        "in_demo": settings.DEMO,
+        "real_hubspot_in_demo": settings.REAL_HUBSPOT_IN_DEMO,
+        "support_ends": V4_SUPPORT_ENDS if settings.HUBSPOT_API_VERSION == "v4" else None,
+    }

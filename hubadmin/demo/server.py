@@ -1,0 +1,134 @@
+"""Runs the demo: the sandbox in this process, the real web server as a child, and their end."""
+
+import http.client
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from associations.hubspot.sandbox import Sandbox
+
+START_SECONDS = 30
+REAL_HUBSPOT_URL = os.environ.get("HUBSPOT_API_BASE_URL", "https://api.hubapi.com")
+STOP_SECONDS = 35  # gunicorn lets a request under way end first
+
+
+class DemoError(Exception):
+    """The demo cannot run; the message is one line for the person who started it."""
+
+
+def claim_folder(folder: Path) -> None:
+    """Make the demo's folder, and make sure that it can be written to."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise DemoError(f"The folder {folder} cannot be written to: {error.strerror}.") from error
+
+
+def free_port(port: int) -> int:
+    """Return `port` if nobody listens there; any free one for 0."""
+    with socket.socket() as probe:
+        # As the server will: a port that a stopped demo has just left is free.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except (OSError, OverflowError) as error:
+            raise DemoError(
+                f"Port {port} cannot be used ({getattr(error, 'strerror', error)}). "
+                "Choose another with --port."
+            ) from error
+        return probe.getsockname()[1]
+
+
+def secret_key(folder: Path) -> str:
+    """Return the demo's own secret key, the same at every start, so that sign-ins survive."""
+    file = folder / "secret_key"
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(50))
+    return file.read_text()
+
+
+def run(port: int, real_hubspot: bool, announce: Callable[[str, str], None]) -> None:
+    """Serve until SIGINT or SIGTERM. `announce` is told both addresses once they answer."""
+    for name in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(name, _interrupt)
+    sandbox = None if real_hubspot else Sandbox(rate_limit=190)
+    server = None
+    try:
+        if sandbox:
+            sandbox.start()
+        hubspot_url = sandbox.url if sandbox else REAL_HUBSPOT_URL
+        server = _start_server(port, hubspot_url, real_hubspot)
+        _wait_until_ready(server, port)
+        announce(f"http://127.0.0.1:{port}/", hubspot_url)
+        code = server.wait()
+        raise DemoError(f"The web server ended by itself (exit code {code}).")
+    except KeyboardInterrupt:
+        pass
+    finally:
+        with suppress(KeyboardInterrupt):
+            _stop_server(server)
+        if sandbox:
+            sandbox.stop()
+
+
+def _interrupt(*args: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def _start_server(port: int, hubspot_url: str, real_hubspot: bool) -> subprocess.Popen:
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "hubadmin.demo.settings",
+        "DEMO_DIR": str(settings.DEMO_DIR),
+        "DEMO_SECRET_KEY": secret_key(settings.DEMO_DIR),
+        "DEMO_SANDBOX_URL": hubspot_url,
+        "DEMO_REAL_HUBSPOT": str(real_hubspot),
+        "DEMO_PARENT": str(os.getpid()),
+        "WEB_BIND": f"127.0.0.1:{port}",
+        "LOG_LEVEL": "WARNING",
+    }
+    environment.pop("GUNICORN_CMD_ARGS", None)  # it would override the address
+    command = [sys.executable, "-m", "gunicorn", "-c", "python:hubadmin.demo.gunicorn_conf"]
+    # In a session of its own, so that Ctrl-C reaches only this process, which ends it in order.
+    return subprocess.Popen(  # noqa: S603 - nothing in it comes from outside
+        command, cwd=settings.BASE_DIR, env=environment, start_new_session=True
+    )
+
+
+def _wait_until_ready(server: subprocess.Popen, port: int) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise DemoError(f"The web server did not start (exit code {server.returncode}).")
+        with suppress(OSError, http.client.HTTPException):
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+            connection.request("GET", "/readyz")
+            if connection.getresponse().status == 200:
+                return
+        time.sleep(0.1)
+    raise DemoError(f"The web server was not ready after {START_SECONDS} seconds.")
+
+
+def _stop_server(server: subprocess.Popen | None) -> None:
+    if server is None or server.poll() is not None:
+        return
+    server.terminate()
+    try:
+        server.wait(STOP_SECONDS)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt):
+        # A second Ctrl-C: no more patience. The whole session goes, workers included.
+        os.killpg(server.pid, signal.SIGKILL)
+        server.wait()

@@ -1,0 +1,46 @@
+"""The settings of `manage.py demo`: plain http on loopback, two demo people, the sandbox.
+
+The command sets the DEMO_… variables for the server it starts. Without them nothing here serves, so
+that the demo's sign-in can never stand open by mistake.
+"""
+
+import os
+from pathlib import Path
+
+os.environ["ENV_FILE"] = ""  # a stray .env must not lead the demo to another HubSpot
+
+from hubadmin.settings import *  # noqa: F403
+from hubadmin.settings import BASE_DIR, database_from, env
+
+DEMO = True
+DEMO_DIR = Path(env.str("DEMO_DIR", default=str(BASE_DIR / ".demo")))
+REAL_HUBSPOT_IN_DEMO = env.bool("DEMO_REAL_HUBSPOT", default=False)
+
+ROOT_URLCONF = "hubadmin.demo.urls"
+LOGIN_URL = "demo_sign_in"
+SSO_SUPPORT_GROUPS = ["support"]
+SSO_ADMIN_GROUPS = ["admin"]
+
+SECRET_KEY = env.str("DEMO_SECRET_KEY", default="")
+DEBUG = False
+ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
+CSRF_TRUSTED_ORIGINS = []
+TRUSTED_PROXY_COUNT = 0
+SECURE_PROXY_SSL_HEADER = None
+DATABASES = {"default": database_from(f"sqlite:///{DEMO_DIR}/hubadmin.sqlite3")}
+TIME_ZONE = "UTC"
+
+# It is http on loopback: no Secure cookies, and no names that promise them.
+SESSION_COOKIE_NAME = "sessionid"
+SESSION_COOKIE_SECURE = False
+CSRF_COOKIE_NAME = "csrftoken"
+CSRF_COOKIE_SECURE = False
+SECURE_SSL_REDIRECT = False
+SECURE_HSTS_SECONDS = 0
+
+if not REAL_HUBSPOT_IN_DEMO:
+    HUBSPOT_API_BASE_URL = HUBSPOT_UI_URL = env.str("DEMO_SANDBOX_URL", default="")
+    HUBSPOT_ACCESS_TOKEN = "sandbox"  # noqa: S105
+    HUBSPOT_API_VERSION = "v4"
+    HUBSPOT_PROXY_URL = HUBSPOT_CA_BUNDLE = ""
+    HUBSPOT_PORTAL_ID = "4242"

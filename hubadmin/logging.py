@@ -1,0 +1,36 @@
+"""One JSON line an event, with the id of the request it belongs to and never the token."""
+
+import json
+import logging
+from contextvars import ContextVar
+from datetime import UTC, datetime
+
+from django.conf import settings
+
+from associations.hubspot.redaction import redact
+
+REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
+
+# What a LogRecord has of itself; everything else on it was passed as `extra`.
+_OWN = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "request"}
+
+
+class JSONFormatter(logging.Formatter):
+    """`{"time", "level", "logger", "event", "request_id"?, …extra, "traceback"?}`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        event = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+        }
+        if request_id := REQUEST_ID.get():
+            event["request_id"] = request_id
+        event |= {name: value for name, value in vars(record).items() if name not in _OWN}
+        if record.exc_info:
+            event["traceback"] = self.formatException(record.exc_info)
+        # As JSON spells it, should it hold a quote or a backslash.
+        token = json.dumps(settings.HUBSPOT_ACCESS_TOKEN)[1:-1]
+        # Plain ASCII: the line breaks that only some readers know are escaped as well.
+        return redact(json.dumps(event, default=str), token)

@@ -1,0 +1,49 @@
+"""Who the person is. People come from the company's identity provider and are never deleted."""
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.db import models
+
+
+class Role(models.TextChoices):
+    NONE = "", "No access"
+    SUPPORT = "support", "Support"
+    ADMIN = "admin", "Admin"
+
+
+class User(AbstractBaseUser):
+    """One person, known by (issuer, subject): an e-mail address may change hands, this pair not."""
+
+    password = None  # nobody signs in here with one
+
+    issuer = models.CharField(max_length=255)
+    subject = models.CharField(max_length=255)
+    email = models.CharField(max_length=254, blank=True)
+    name = models.CharField(max_length=200)
+    role = models.CharField(max_length=10, choices=Role, blank=True, default=Role.NONE)
+    is_active = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = models.Manager()
+
+    USERNAME_FIELD = "id"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS = []
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["issuer", "subject"], name="one_user_per_subject")
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def is_admin(self) -> bool:
+        return self.role == Role.ADMIN
+
+    def get_session_auth_hash(self) -> str:
+        """There is no password whose change could end the sessions: SSO ends them."""
+        return f"{self.issuer} {self.subject}"
+
+    def get_session_auth_fallback_hash(self) -> tuple[str, ...]:
+        return ()

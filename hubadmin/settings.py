@@ -1,0 +1,170 @@
+"""Every setting, top to bottom. Each variable also stands in README's table; a test keeps it so.
+
+Secrets are demanded when serving starts (see checks.py), not here: `test` and `migrate` need none.
+"""
+
+from pathlib import Path
+
+import environ
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = environ.Env()
+# An exported variable wins over the file. The demo and the tests read no file at all.
+ENV_FILE = env.str("ENV_FILE", default=str(BASE_DIR / ".env"))
+if ENV_FILE and Path(ENV_FILE).is_file():
+    env.read_env(ENV_FILE)
+
+# --- Serving ------------------------------------------------------------------------------------
+
+SECRET_KEY = env.str("SECRET_KEY", default="")
+DEBUG = env.bool("DEBUG", default=False)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
+CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+# How many proxies of our own stand in front; each appends to X-Forwarded-For.
+TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
+
+WEB_BIND = env.str("WEB_BIND", default="127.0.0.1:8000")
+WEB_WORKERS = env.int("WEB_WORKERS", default=2)
+WEB_THREADS = env.int("WEB_THREADS", default=32)
+
+# --- HubSpot ------------------------------------------------------------------------------------
+
+HUBSPOT_API_BASE_URL = env.str("HUBSPOT_API_BASE_URL", default="https://api.hubapi.com")
+HUBSPOT_ACCESS_TOKEN = env.str("HUBSPOT_ACCESS_TOKEN", default="")
+HUBSPOT_API_VERSION = env.str("HUBSPOT_API_VERSION", default="v4")
+HUBSPOT_PROXY_URL = env.str("HUBSPOT_PROXY_URL", default="")
+HUBSPOT_CA_BUNDLE = env.str("HUBSPOT_CA_BUNDLE", default="")
+# Where people see records; without a portal id the pages leave these links out.
+HUBSPOT_UI_URL = env.str("HUBSPOT_UI_URL", default="https://app.hubspot.com")
+HUBSPOT_PORTAL_ID = env.str("HUBSPOT_PORTAL_ID", default="")
+
+# --- People -------------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "hubadmin.User"
+AUTHENTICATION_BACKENDS = ["hubadmin.sso.backend.SSOBackend"]
+# Groups of the identity provider that give each role; nobody gets in without one.
+SSO_SUPPORT_GROUPS = env.list("SSO_SUPPORT_GROUPS", default=[])
+SSO_ADMIN_GROUPS = env.list("SSO_ADMIN_GROUPS", default=[])
+LOGIN_URL = "sign_in"
+LOGIN_REDIRECT_URL = "link"
+
+# --- Database -----------------------------------------------------------------------------------
+
+SQLITE_OPTIONS = {
+    "transaction_mode": "IMMEDIATE",  # wait for the write lock at the start, never fail half way
+    "timeout": 20,
+    # synchronous=FULL: the log must survive a power loss. recursive_triggers: REPLACE deletes too.
+    "init_command": (
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA mmap_size=134217728; "
+        "PRAGMA recursive_triggers=ON;"
+    ),
+}
+
+
+def database_from(url: str) -> dict:
+    """Return Django's settings for a database address, with what each kind needs to run well."""
+    database = env.db_url_config(url)
+    database |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
+    if database["ENGINE"].endswith("sqlite3"):
+        database["OPTIONS"] = SQLITE_OPTIONS | database.get("OPTIONS", {})
+    return database
+
+
+DATABASE_URL = env.str("DATABASE_URL", default=f"sqlite:///{BASE_DIR / '.hubadmin.sqlite3'}")
+DATABASES = {"default": database_from(DATABASE_URL)}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- The application ----------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "hubadmin",
+    "associations",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+]
+
+MIDDLEWARE = [
+    "hubadmin.middleware.RequestLogMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "hubadmin.middleware.SignInRequiredMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "hubadmin.urls"
+WSGI_APPLICATION = "hubadmin.wsgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "hubadmin.context.site",
+            ],
+            "builtins": ["associations.templatetags.associations"],
+        },
+    },
+]
+
+STATIC_URL = "/static/"
+WHITENOISE_USE_FINDERS = True  # serve from the source folders: no collectstatic step
+
+LANGUAGE_CODE = "en"
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+
+# --- Security -----------------------------------------------------------------------------------
+
+SESSION_COOKIE_NAME = "__Host-sessionid"
+SESSION_COOKIE_SECURE = True
+SESSION_COOKIE_AGE = 8 * 60 * 60
+CSRF_COOKIE_NAME = "__Host-csrftoken"
+CSRF_COOKIE_SECURE = True
+CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "hubadmin.views.csrf_failure"
+SECURE_SSL_REDIRECT = True
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60
+SECURE_HSTS_INCLUDE_SUBDOMAINS = True
+SECURE_HSTS_PRELOAD = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+if TRUSTED_PROXY_COUNT:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 50
+
+# --- Logs: one JSON line an event ---------------------------------------------------------------
+
+LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "hubadmin.logging.JSONFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    # Django brings handlers of its own for these; every event goes one way here. `django.request`
+    # repeats each 4xx that the request line already tells.
+    "loggers": {
+        "django": {"handlers": [], "propagate": True},
+        "django.server": {"handlers": [], "propagate": True},
+        "django.request": {"level": "ERROR"},
+    },
+}
+
+# --- Ours ---------------------------------------------------------------------------------------
+
+DEMO = False
+REAL_HUBSPOT_IN_DEMO = False

@@ -1,0 +1,19 @@
+"""The addresses of the whole project."""
+
+from django.urls import include, path
+
+from . import views
+from .sso import views as sso
+
+urlpatterns = [
+    path("", include("associations.urls")),
+    path("sign-in", sso.sign_in, name="sign_in"),
+    path("sign-out", sso.sign_out, name="sign_out"),
+    path("healthz", views.healthz, name="healthz"),
+    path("readyz", views.readyz, name="readyz"),
+]
+
+handler400 = "hubadmin.views.bad_request"
+handler403 = "hubadmin.views.permission_denied"
+handler404 = "hubadmin.views.not_found"
+handler500 = "hubadmin.views.server_error"

@@ -1,0 +1,75 @@
+"""Pages that belong to no room: health, and what stands in for a page that failed."""
+
+import logging
+
+from django.contrib.auth.decorators import login_not_required
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from associations import drafts
+
+logger = logging.getLogger(__name__)
+
+
+@require_safe
+@never_cache
+@login_not_required
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+@never_cache
+@login_not_required
+def readyz(request: HttpRequest) -> HttpResponse:
+    """The process can do its work: the database answers and has every migration."""
+    try:
+        executor = MigrationExecutor(connection)
+        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    except DatabaseError:
+        logger.exception("not ready")
+        return JsonResponse({"status": "failed", "database": "unreachable"}, status=503)
+    if missing:
+        names = [f"{migration.app_label}.{migration.name}" for migration, _ in missing]
+        return JsonResponse({"status": "failed", "migrations_missing": names}, status=503)
+    return JsonResponse({"status": "ok", "database": "ok", "migrations": "ok"})
+
+
+@login_not_required
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Show the form once more, filled in and unsent: most often its page was just too old.
+
+    A forged post gets no further than that either; nothing is sent without a person's click.
+    """
+    logger.warning("CSRF check failed", extra={"path": request.path, "reason": reason})
+    if drafts.keep(request, drafts.PAGE_TOO_OLD):
+        return redirect(request.path)
+    return render(request, "403.html", status=403)
+
+
+@login_not_required
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return render(request, "400.html", status=400)
+
+
+@login_not_required
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return render(request, "403.html", status=403)
+
+
+@login_not_required
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return render(request, "404.html", status=404)
+
+
+@login_not_required
+def server_error(request: HttpRequest) -> HttpResponse:
+    # No context processors: whatever broke (the database, say) might break this page, too.
+    page = render_to_string("500.html", {"request_id": getattr(request, "id", "")})
+    return HttpResponse(page, status=500)

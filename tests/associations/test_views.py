@@ -1,0 +1,260 @@
+"""The pages, without a browser."""
+
+import re
+from datetime import timedelta
+
+from django.test import TestCase, override_settings
+from django.urls import reverse
+from django.utils import timezone
+
+from associations import services
+from associations.hubspot.outcomes import Outcome
+from associations.models import AssociationRequest
+from associations.views.link import LATEST
+from associations.views.requests import PAGE_SIZE
+from tests.support import LINK, SandboxMixin, SignedInClient, person, read_only_database
+
+TYPED = {
+    "from_object_type": "contact",
+    "from_object_id": " 501 ",
+    "to_object_type": "COMPANIES",
+    "to_object_id": "902",
+    "reason": "SUP-1234",
+}
+
+
+def entry_of(user: object, **fields: object) -> AssociationRequest:
+    """An entry as a finished request leaves it, straight into the database."""
+    now = timezone.now()
+    values = {"outcome": "linked", "cause": "confirmed", "api_version": "v4"} | LINK
+    values |= {"created_at": now, "sent_at": now, "finished_at": now, "user_name": user.name}
+    return AssociationRequest.objects.create(user=user, **(values | fields))
+
+
+class PageTestCase(SandboxMixin, TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.user, self.admin = person(), person("admin")
+        self.client = SignedInClient(self.user)
+        self.as_admin = SignedInClient(self.admin)
+
+
+class LinkTests(PageTestCase):
+    def submit(self, **fields: str) -> object:
+        return self.client.post("/", TYPED | fields)
+
+    def test_a_link(self) -> None:
+        answer = self.submit()
+        entry = AssociationRequest.objects.get()
+        self.assertRedirects(answer, f"/requests/{entry.pk}/")
+        self.assertEqual((entry.from_object_type, entry.from_object_id), ("contacts", "501"))
+        self.assertEqual((entry.to_object_type, entry.to_object_id), ("companies", "902"))
+        self.assertEqual((entry.reason, entry.user), ("SUP-1234", self.user))
+        page = self.client.get(answer.url)
+        self.assertContains(page, "Contact 501 is now linked to Company 902.")
+        self.assertContains(page, "https://app.hubspot.com/contacts/4242/record/0-1/501")
+        for type_id in (279, 280):
+            self.assertContains(page, f"<code>{type_id}</code>")
+
+    def test_who_and_where_are_in_the_log(self) -> None:
+        self.client.post("/", TYPED, headers={"user-agent": "Agent/1", "x-request-id": "abc-1"})
+        entry = AssociationRequest.objects.get()
+        self.assertEqual(entry.client_ip, "127.0.0.1")
+        self.assertEqual((entry.user_agent, entry.request_id), ("Agent/1", "abc-1"))
+
+    def test_bad_input_is_answered_beside_its_field_and_kept(self) -> None:
+        answer = self.submit(from_object_id="50l", to_object_type="Compny")
+        self.assertContains(answer, 'value="50l"', status_code=422)
+        self.assertContains(answer, 'value="Compny"', status_code=422)
+        self.assertContains(answer, 'value="SUP-1234"', status_code=422)
+        self.assertContains(answer, 'href="#id_from_object_id"', status_code=422)
+        self.assertContains(answer, 'id="id_to_object_type_error"', status_code=422)
+        self.assertContains(answer, 'aria-describedby="id_to_object_type_error"', status_code=422)
+        self.assertContains(answer, "Nothing was sent yet", status_code=422)
+        self.assertFalse(AssociationRequest.objects.exists())
+        self.assertEqual(self.sandbox.requests, [])
+
+    def test_fields_that_are_not_on_the_form_change_nothing(self) -> None:
+        self.submit(outcome="linked", user=str(self.admin.pk), user_name="Mallory", status="X")
+        entry = AssociationRequest.objects.get()
+        self.assertEqual((entry.user, entry.user_name), (self.user, "Support"))
+
+    def test_sending_twice_is_one_entry(self) -> None:
+        page = self.client.get("/").content.decode()
+        token = re.search(r'name="submit_token" value="([^"]+)"', page)[1]
+        first, second = (self.submit(submit_token=token).url for _ in range(2))
+        self.assertEqual(first, second)
+        self.assertEqual(len(self.puts()), 1)
+        self.assertNotEqual(self.submit(submit_token=token, to_object_id="903").url, first)
+
+    def test_a_prefilled_form_from_an_address_is_not_sent(self) -> None:
+        answer = self.client.get("/", TYPED | {"from_object_id": '"><script>'})
+        self.assertContains(answer, 'value="SUP-1234"')
+        self.assertContains(answer, "&quot;&gt;&lt;script&gt;")
+        self.assertNotContains(answer, "Nothing was sent yet")
+        self.assertEqual(self.sandbox.requests, [])
+
+    def test_the_log_unavailable_keeps_what_was_typed_and_says_so(self) -> None:
+        with (
+            read_only_database(),
+            self.assertLogs("associations.services", "ERROR"),
+        ):
+            answer = self.submit()
+        self.assertContains(answer, "nothing was sent", status_code=503)
+        self.assertContains(answer, 'value="SUP-1234"', status_code=503)
+        self.assertEqual(self.sandbox.requests, [])
+
+    def test_the_latest_are_the_persons_own_with_again_and_swap(self) -> None:
+        for number in range(LATEST + 2):
+            entry_of(self.user, from_object_id=str(600 + number))
+        entry_of(self.admin, from_object_id="999")
+        page = self.client.get("/")
+        self.assertNotContains(page, "999")
+        self.assertNotContains(page, "Contact 601 →")
+        self.assertContains(page, "Contact 602 →")
+        self.assertContains(page, "from_object_type=Contact&amp;from_object_id=602")
+        self.assertContains(page, "from_object_type=Company&amp;from_object_id=902")
+
+    def test_the_number_of_queries_does_not_grow_with_the_entries(self) -> None:
+        entry_of(self.user)
+        with self.assertNumQueries(3):
+            self.client.get("/")
+        for _ in range(LATEST):
+            entry_of(self.user)
+        with self.assertNumQueries(3):
+            self.client.get("/")
+
+
+class DraftTests(PageTestCase):
+    """What was typed is never lost."""
+
+    def test_an_expired_sign_in_brings_the_form_back_filled_and_unsent(self) -> None:
+        client = SignedInClient()
+        answer = client.post("/", TYPED)
+        self.assertRedirects(answer, "/sign-in?next=/", fetch_redirect_response=False)
+        client.force_login(self.user, "hubadmin.sso.backend.SSOBackend")
+        page = client.get("/")
+        self.assertContains(page, "You had been signed out")
+        for value in ("contact", "COMPANIES", "902", "SUP-1234"):
+            self.assertContains(page, f'value="{value}"')
+        self.assertEqual(self.sandbox.requests, [])
+        self.assertNotContains(client.get("/"), "SUP-1234")  # once
+
+    def test_a_page_too_old_brings_the_form_back_filled_and_unsent(self) -> None:
+        client = SignedInClient(self.user, enforce_csrf_checks=True)
+        with self.assertLogs("hubadmin.views", "WARNING"):
+            answer = client.post("/", TYPED, follow=True)
+        self.assertContains(answer, "had been open for too long")
+        self.assertContains(answer, 'value="SUP-1234"')
+        self.assertEqual(self.sandbox.requests, [])
+
+    def test_other_posts_are_not_kept(self) -> None:
+        client = SignedInClient()
+        client.post("/sign-out", {"reason": "x"})
+        self.assertNotIn("draft", client.session)
+
+    def test_what_anybody_may_send_is_bounded(self) -> None:
+        client = SignedInClient()
+        client.post("/", {f"f{n}": "x" * 9000 for n in range(25)})
+        draft = client.session["draft"]["fields"]
+        self.assertEqual((len(draft), len(draft["f0"])), (20, 5000))
+
+
+class EntryTests(PageTestCase):
+    def test_own_entries_only_but_all_for_admins(self) -> None:
+        entry = entry_of(self.admin)
+        address = reverse("request", args=[entry.pk])
+        self.assertEqual(self.client.get(address).status_code, 404)
+        self.assertEqual(self.as_admin.get(address).status_code, 200)
+        own = reverse("request", args=[entry_of(self.user).pk])
+        self.assertEqual(self.client.get(own).status_code, 200)
+        self.assertEqual(self.as_admin.get(own).status_code, 200)
+
+    def test_one_that_does_not_exist_is_404(self) -> None:
+        for pk in ("0", "999999999999999999", "9" * 30, "-1", "x"):
+            self.assertEqual(self.as_admin.get(f"/requests/{pk}/").status_code, 404)
+
+    def test_an_open_entry_refreshes_itself_until_it_is_closed(self) -> None:
+        entry = entry_of(self.user, outcome="sending", cause="", finished_at=None)
+        page = self.client.get(entry.get_absolute_url())
+        self.assertEqual(page["Refresh"], "2")
+        self.assertContains(page, "HubSpot's answer is awaited")
+        AssociationRequest.objects.update(sent_at=timezone.now() - timedelta(minutes=5))
+        page = self.client.get(entry.get_absolute_url())
+        self.assertNotIn("Refresh", page)
+        self.assertContains(page, "This site was interrupted")
+
+    def test_the_lists_close_what_a_crash_left_open(self) -> None:
+        long_ago = timezone.now() - timedelta(minutes=5)
+        for client, address in ((self.client, "/requests/"), (self.as_admin, "/audit/")):
+            entry = entry_of(self.user, outcome="sending", cause="", sent_at=long_ago)
+            self.assertContains(client.get(address), "This site was interrupted")
+            entry.refresh_from_db()
+            self.assertEqual(entry.outcome, Outcome.UNREACHABLE)
+
+    def test_any_answer_of_hubspot_makes_a_page(self) -> None:
+        odd = [None, 1, "x", {}, {"items": 3}, {"context": {"items": [1]}, "errors": {"a": 1}}]
+        odd += [{"message": "<script>alert(1)</script>", "errors": [None, {"message": ["a"]}]}]
+        entry = entry_of(
+            self.user, outcome="rejected", cause="refused", errors=odd, results=odd, body="<b>"
+        )
+        page = self.client.get(entry.get_absolute_url())
+        self.assertEqual(page.status_code, 200)
+        self.assertNotContains(page, "<script>alert")
+
+
+class ListTests(PageTestCase):
+    def test_the_audit_log_is_for_admins(self) -> None:
+        self.assertEqual(self.client.get("/audit/").status_code, 403)
+        self.assertNotContains(self.client.get("/"), "Audit log")
+        self.assertContains(self.as_admin.get("/audit/"), "Nobody has made one yet")
+
+    def test_my_requests_are_mine_even_for_admins(self) -> None:
+        entry_of(self.user, from_object_id="777")
+        self.assertContains(self.client.get("/requests/"), "Contact 777")
+        self.assertNotContains(self.as_admin.get("/requests/"), "Contact 777")
+        self.assertContains(self.as_admin.get("/audit/"), "Contact 777")
+
+    def test_pages_keep_their_meaning_while_entries_arrive(self) -> None:
+        pks = [entry_of(self.user).pk for _ in range(PAGE_SIZE * 2 + 1)][::-1]
+        first = self.as_admin.get("/audit/")
+        self.assertEqual([e.pk for e in first.context["entries"]], pks[:PAGE_SIZE])
+        older = f"/audit/?before={pks[PAGE_SIZE - 1]}"
+        self.assertContains(first, older.removeprefix("/audit/"))
+        entry_of(self.user)
+        second = self.as_admin.get(older)
+        self.assertEqual([e.pk for e in second.context["entries"]], pks[PAGE_SIZE : PAGE_SIZE * 2])
+        back = self.as_admin.get(f"/audit/?after={pks[PAGE_SIZE]}")
+        self.assertEqual([e.pk for e in back.context["entries"]], pks[:PAGE_SIZE])
+        last = self.as_admin.get(f"/audit/?before={pks[-1]}")
+        self.assertContains(last, "No entries here")
+
+    def test_odd_values_in_the_address_are_ignored(self) -> None:
+        entry_of(self.user)
+        for value in ("x", "-1", "9" * 30, "\u0661", "1e3", "", "1;--"):
+            page = self.as_admin.get("/audit/", {"before": value})
+            self.assertContains(page, "Contact 501")
+
+    def test_the_number_of_queries_does_not_grow_with_the_entries(self) -> None:
+        entry_of(self.user)
+        with self.assertNumQueries(6):
+            self.as_admin.get("/audit/")
+        for _ in range(5):
+            entry_of(self.user)
+        with self.assertNumQueries(6):
+            self.as_admin.get("/audit/")
+
+
+class VersionTests(PageTestCase):
+    def test_admins_are_told_of_the_end_of_v4(self) -> None:
+        for version, told in (("v4", True), ("2026-09", False)):
+            with override_settings(HUBSPOT_API_VERSION=version):
+                page = self.as_admin.get("/audit/").content.decode()
+                self.assertEqual("30 March 2027" in page, told)
+        self.assertNotContains(self.client.get("/"), "30 March 2027")
+
+    def test_the_version_is_in_the_log(self) -> None:
+        with override_settings(HUBSPOT_API_VERSION="2026-09"):
+            entry = services.create_association(user=self.user, **LINK)
+        self.assertEqual(entry.api_version, "2026-09")
+        self.assertIn("/crm/objects/2026-09/", self.puts()[0])

@@ -1,0 +1,88 @@
+"""Pictures of every page in its states: `python -m tests.browser.screenshots [FOLDER]`.
+
+Light and dark, 1280 and 390 px wide; for the eye, before a page counts as done.
+"""
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+django.setup()
+
+from playwright.sync_api import Page  # noqa: E402
+
+from tests.browser.base import BrowserTestCase  # noqa: E402
+
+FOLDER = Path(sys.argv[1] if len(sys.argv) > 1 else ".screenshots")
+
+
+class Pictures(BrowserTestCase):
+    def everything(self) -> None:
+        pages = {
+            "sign-in": self.sign_in,
+            "form-empty": lambda page: page.goto("/"),
+            "form-errors": lambda page: self.link(page, "Contakt", "05a", "Company", ""),
+            "success": lambda page: self.link(page, "Contact", "501", "Company", "902"),
+            "not-found": lambda page: self.link(page, "Contact", "383", "Company", "902"),
+            "no-default-type": lambda page: self.link(page, "Contact", "501", "Product", "601"),
+            "scope-missing": self.scope_missing,
+            "hubspot-down": self.hubspot_down,
+            "timed-out-html": self.html_answer,
+            "form": lambda page: page.goto("/"),
+            "my-requests": lambda page: page.goto("/requests/"),
+            "not-here": lambda page: page.goto("/requests/999999/"),
+        }
+        for name, show in pages.items():
+            self.take(name, "support", show)
+        self.take("audit", "admin", lambda page: page.goto("/audit/"))
+        self.take("audit-entry", "admin", self.newest_failure)
+
+    def take(self, name: str, who: str, show: Callable[[Page], object]) -> None:
+        page = self.signed_in(who, viewport={"width": 1280, "height": 800})
+        show(page)
+        for scheme in ("light", "dark"):
+            for width in (1280, 390):
+                page.emulate_media(color_scheme=scheme)
+                page.set_viewport_size({"width": width, "height": 800})
+                page.screenshot(path=FOLDER / f"{name}-{scheme}-{width}.png", full_page=True)
+
+    def sign_in(self, page: Page) -> None:
+        page.click("text=Sign out")
+        page.wait_for_url("**/demo/sign-in")
+
+    def scope_missing(self, page: Page) -> None:
+        body = {
+            "status": "error",
+            "message": "This app hasn't been granted all required scopes to make this call.",
+            "correlationId": "7c1c5b5e-2f3a-4d7c-9d26-0f5f2f4f9c11",
+            "category": "MISSING_SCOPES",
+            "context": {"missingScopes": ["crm.objects.companies.write"]},
+        }
+        self.fault(status=403, body=body)
+        self.link(page, "Contact", "501", "Company", "902")
+
+    def hubspot_down(self, page: Page) -> None:
+        self.fault(status=503, times=3)
+        self.link(page, "Contact", "501", "Company", "902")
+
+    def html_answer(self, page: Page) -> None:
+        self.fault(status=200, body="<html>gateway</html>", content_type="text/html")
+        self.link(page, "Contact", "501", "Company", "902")
+
+    def newest_failure(self, page: Page) -> None:
+        page.goto("/audit/")
+        page.locator("a.row-link", has_text="383").first.click()
+
+
+if __name__ == "__main__":
+    case = Pictures("everything")
+    Pictures.setUpClass()
+    try:
+        case.everything()
+    finally:
+        case.doCleanups()
+        Pictures.doClassCleanups()

@@ -1,0 +1,123 @@
+"""Linking two records in a real browser, with and without JavaScript."""
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.base import BrowserTestCase
+
+PAIR = ("Contact", "501", "Company", "902")
+
+
+class LinkTests(BrowserTestCase):
+    def entries(self, page: Page) -> int:
+        page.goto("/requests/")
+        return page.locator("a.row-link").count()
+
+    def test_by_keyboard_alone(self) -> None:
+        page = self.signed_in()
+        page.focus("#id_from_object_type")
+        for text in PAIR:
+            page.keyboard.type(text)
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.matches('[data-swap]')"):
+                page.keyboard.press("Tab")
+        page.keyboard.type("SUP-1234")
+        page.keyboard.press("Enter")
+        sentence = page.locator("h1")
+        expect(sentence).to_have_text("Contact 501 is now linked to Company 902.")
+        expect(sentence).to_be_focused()
+        self.assertEqual(len(self.puts()), 1)
+
+    def test_errors_take_the_focus_and_lead_to_their_fields(self) -> None:
+        page = self.signed_in()
+        self.fill(page, "Contact", "50l", "Company", "")
+        page.click("text=Link records")
+        expect(page).to_have_title("Error: Link two records · hubadmin")
+        expect(page.locator("[role=alert]")).to_be_focused()
+        page.click("text=A record id has digits only >> nth=0")
+        expect(page.locator("#id_from_object_id")).to_be_focused()
+        expect(page.locator("#id_from_object_id")).to_have_value("50l")
+        expect(page.locator("#id_from_object_id")).to_have_attribute("aria-invalid", "true")
+
+    def test_double_click_reload_and_back_make_one_entry(self) -> None:
+        for javascript in (True, False):
+            with self.subTest(javascript=javascript):
+                self.setUp()
+                page = self.signed_in(java_script_enabled=javascript)
+                before = self.entries(page)
+                page.goto("/")
+                self.fill(page, *PAIR)
+                page.dblclick("text=Link records")
+                expect(page.locator("h1")).to_contain_text("is now linked")
+                page.reload()
+                page.go_back()
+                expect(page.locator("#id_from_object_id")).to_have_value("501")
+                page.click("text=Link records")
+                expect(page.locator("h1")).to_contain_text("is now linked")
+                self.assertEqual(self.entries(page), before + 1)
+                self.assertEqual(len(self.puts()), 1)
+
+    def test_the_second_of_two_waits_on_a_page_that_refreshes_itself(self) -> None:
+        self.fault(delay=3)
+        page = self.signed_in()
+        self.fill(page, *PAIR)
+        # submit() by script goes past the guard against double clicks.
+        page.evaluate(
+            "const form = document.querySelector('.link-form'); form.submit();"
+            "setTimeout(() => form.submit(), 500)"
+        )
+        expect(page.locator("h1")).to_contain_text("Linking Contact 501")
+        expect(page.locator("h1")).to_contain_text("is now linked", timeout=10_000)
+        self.assertEqual(len(self.puts()), 1)
+
+    def test_an_expired_sign_in_loses_nothing(self) -> None:
+        page = self.signed_in()
+        self.fill(page, *PAIR)
+        page.fill("#id_reason", "SUP-1234")
+        page.context.clear_cookies(name="sessionid")
+        page.click("text=Link records")
+        page.click("button[value=support]")
+        expect(page.locator("[role=alert]")).to_contain_text("You had been signed out")
+        expect(page.locator("#id_reason")).to_have_value("SUP-1234")
+        self.assertEqual(self.puts(), [])
+        page.click("text=Link records")
+        expect(page.locator("h1")).to_contain_text("is now linked")
+
+    def test_another_sign_in_in_between_loses_nothing(self) -> None:
+        page = self.signed_in()
+        self.fill(page, *PAIR)
+        other = page.context.new_page()
+        other.goto("/")
+        other.click("text=Sign out")
+        other.click("button[value=support]")
+        page.click("text=Link records")
+        expect(page.locator("[role=alert]")).to_contain_text("open for too long")
+        expect(page.locator("#id_from_object_id")).to_have_value("501")
+
+    def test_swap_and_again(self) -> None:
+        page = self.signed_in()
+        self.fill(page, *PAIR)
+        page.click("button:has-text('Swap')")
+        expect(page.locator("#id_from_object_type")).to_have_value("Company")
+        expect(page.locator("#id_to_object_id")).to_have_value("501")
+        page.click("text=Link records")
+        expect(page.locator("h1")).to_have_text("Company 902 is now linked to Contact 501.")
+        page.goto("/")
+        page.click("aside >> text=swap >> nth=0")
+        expect(page.locator("#id_from_object_type")).to_have_value("Contact")
+        expect(page.locator("#id_to_object_id")).to_have_value("902")
+
+    def test_nothing_scrolls_sideways_on_a_narrow_screen(self) -> None:
+        page = self.signed_in("admin", viewport={"width": 320, "height": 640})
+        self.link(page, "p_averyveryverylongcustomobjectname_" + "x" * 60, "9" * 20, "Deal", "701")
+        for address in ("/", page.url, "/requests/", "/audit/", "/nowhere", "/?from_object_id=1"):
+            page.goto(address)
+            width = page.evaluate("document.documentElement.scrollWidth")
+            self.assertLessEqual(width, 320, address)
+
+    def test_the_stand_in_shows_the_linked_records(self) -> None:
+        page = self.signed_in()
+        self.link(page, *PAIR)
+        with page.context.expect_page() as opened:
+            page.click("text=Contact 501 in HubSpot")
+        expect(opened.value.locator("body")).to_contain_text("Ada Byron")
+        expect(opened.value.locator("body")).to_contain_text("Analytical Ltd")

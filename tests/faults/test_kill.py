@@ -1,0 +1,122 @@
+"""kill -9 of the real server's workers, at the two worst moments."""
+
+import os
+import signal
+import sqlite3
+import sys
+import tempfile
+import threading
+import time
+import unittest
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.demo import Demo, Person
+
+ASSOCIATION = {
+    "from_object_type": "Contact",
+    "from_object_id": "501",
+    "to_object_type": "Company",
+    "to_object_id": "902",
+}
+# Holds every closing of an entry for a long while, in the database itself.
+SLOW_CLOSING = """
+CREATE TRIGGER slow_closing BEFORE UPDATE ON associations_associationrequest BEGIN
+  SELECT (WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c WHERE x < 4000000000)
+          SELECT max(x) FROM c);
+END
+"""
+
+
+def wait_for(what: Callable[[], Any], seconds: float = 15) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (found := what()):
+        if time.monotonic() > deadline:
+            raise AssertionError("it did not happen in time")
+        time.sleep(0.02)
+    return found
+
+
+@unittest.skipUnless(sys.platform == "linux", "finds the workers through Linux's /proc")
+class KillTests(unittest.TestCase):
+    def setUp(self) -> None:
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory())) / "demo"
+        self.demo = self.enterContext(Demo(folder))
+        self.database = folder / "hubadmin.sqlite3"
+        self.support = Person(self.demo, "support")
+
+    def sql(self, statement: str) -> list[tuple]:
+        with closing(sqlite3.connect(self.database, timeout=20)) as database, database:
+            return database.execute(statement).fetchall()
+
+    def outcomes(self) -> list[tuple]:
+        return self.sql("SELECT outcome, cause FROM associations_associationrequest")
+
+    def puts(self) -> list[dict[str, Any]]:
+        received = requests.get(f"{self.demo.hubspot}/_sandbox/requests", timeout=5).json()
+        return [request for request in received if request["method"] == "PUT"]
+
+    def submit_and_kill_when(self, moment: Callable[[], Any]) -> None:
+        broken = []
+
+        def submit() -> None:
+            try:
+                self.support.post("/", **ASSOCIATION)
+            except requests.RequestException as error:
+                broken.append(error)
+
+        person = threading.Thread(target=submit)
+        person.start()
+        wait_for(moment)
+        master = self.parent_of_workers()
+        for worker in self.children(master):
+            os.kill(worker, signal.SIGKILL)
+        person.join(20)
+        self.assertTrue(broken, "the person got an answer, so nothing was interrupted")
+
+    def children(self, parent: int) -> list[int]:
+        return [pid for pid in self.demo.processes() if self.parent(pid) == parent]
+
+    def parent_of_workers(self) -> int:
+        pids = self.demo.processes()
+        return next(pid for pid in pids if self.parent(pid) == self.demo.process.pid)
+
+    @staticmethod
+    def parent(pid: int) -> int:
+        return int(Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[1])
+
+    def page_later(self) -> str:
+        """The entry's page, when longer than any call has gone by."""
+        self.assertEqual(self.outcomes(), [("sending", "")])
+        self.sql(
+            "UPDATE associations_associationrequest SET sent_at = datetime(sent_at, '-60 seconds')"
+        )
+        wait_for(lambda: self.get_or_none("/healthz"))
+        return self.support.get("/requests/1/").text
+
+    def get_or_none(self, path: str) -> requests.Response | None:
+        try:
+            return self.support.get(path)
+        except requests.ConnectionError:
+            return None
+
+    def test_while_hubspot_holds_its_answer_back(self) -> None:
+        requests.post(f"{self.demo.hubspot}/_sandbox/faults", json={"delay": 8}, timeout=5)
+        self.submit_and_kill_when(self.puts)
+        page = self.page_later()
+        self.assertIn("This site was interrupted while it waited for HubSpot", page)
+        self.assertEqual(self.outcomes(), [("unreachable", "interrupted")])
+
+    def test_between_the_answer_and_the_closing(self) -> None:
+        self.sql(SLOW_CLOSING)
+        attempts = "SELECT http_status FROM associations_associationattempt"
+        self.submit_and_kill_when(lambda: self.sql(attempts))
+        self.sql("DROP TRIGGER slow_closing")
+        page = self.page_later()
+        self.assertIn("Contact 501 is now linked to Company 902", page)
+        self.assertEqual(self.outcomes(), [("linked", "confirmed")])
+        self.assertEqual(self.sql(attempts), [(200,)])

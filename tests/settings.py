@@ -1,0 +1,38 @@
+"""The settings of `manage.py test`: no file, no HubSpot but the sandbox, a database of its own."""
+
+import os
+
+os.environ["ENV_FILE"] = ""  # a stray .env must not lead a test to a real HubSpot
+
+from hubadmin.settings import *  # noqa: F403
+from hubadmin.settings import BASE_DIR, LOGGING, database_from, env
+
+SECRET_KEY = "tests-only"
+ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
+CSRF_TRUSTED_ORIGINS = []
+TRUSTED_PROXY_COUNT = 0
+SECURE_PROXY_SSL_HEADER = None
+DEBUG = False
+TIME_ZONE = "UTC"
+
+# TEST_DATABASE_URL, and not DATABASE_URL: that one may be somebody's real database.
+# A file even for SQLite: threads and other processes take part.
+DATABASES = {
+    "default": database_from(
+        env.str("TEST_DATABASE_URL", default=f"sqlite:///{BASE_DIR / '.test.sqlite3'}")
+    )
+}
+if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+    DATABASES["default"]["TEST"] = {"NAME": DATABASES["default"]["NAME"]}
+
+# Nobody listens there. A test that wants HubSpot starts a sandbox and says so.
+HUBSPOT_API_BASE_URL = "http://127.0.0.1:9"
+HUBSPOT_ACCESS_TOKEN = "sandbox"
+HUBSPOT_API_VERSION = "v4"
+HUBSPOT_PROXY_URL = HUBSPOT_CA_BUNDLE = ""
+HUBSPOT_UI_URL = "https://app.hubspot.com"
+HUBSPOT_PORTAL_ID = "4242"
+SSO_SUPPORT_GROUPS = ["support"]
+SSO_ADMIN_GROUPS = ["admin"]
+
+LOGGING = LOGGING | {"root": {"handlers": ["stderr"], "level": "CRITICAL"}}

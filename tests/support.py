@@ -1,0 +1,117 @@
+"""What many tests need: people, a sandbox, a browser, and honest skips."""
+
+import os
+import shutil
+import unittest
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Model
+from django.test import Client, override_settings
+
+from associations import services
+from associations.hubspot.client import Limits
+from associations.hubspot.sandbox import SANDBOX_TOKEN, Sandbox
+from hubadmin.models import User
+from hubadmin.sso.provisioning import provision
+
+BACKEND = "hubadmin.sso.backend.SSOBackend"
+LINK = {"from_object_type": "contacts", "from_object_id": "501"} | {
+    "to_object_type": "companies",
+    "to_object_id": "902",
+}
+# Quick enough for a test, patient enough for a busy machine.
+QUICK = Limits(connect=2, read=1, total=6, attempts=3, pause=0.02)
+
+
+def needed(available: bool, what: str) -> Callable:
+    """Skip with a reason where something is not installed; in CI that is a failure instead."""
+    if available or os.environ.get("CI"):
+        return lambda test: test
+    return unittest.skip(f"{what} is not installed here")
+
+
+def chromium_path() -> str | None:
+    return next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
+
+
+def person(name: str = "support", group: str | None = None) -> User:
+    """A signed-up person; the group defaults to the name."""
+    return provision(
+        issuer="tests",
+        subject=name,
+        email=f"{name}@example.com",
+        name=name.title(),
+        groups=[group or name],
+    )
+
+
+class SignedInClient(Client):
+    """The test client of production: everything over https."""
+
+    def __init__(self, user: User | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if user:
+            self.force_login(user, BACKEND)
+
+    def request(self, **request: Any) -> Any:
+        return super().request(**request | {"wsgi.url_scheme": "https"})
+
+
+@contextmanager
+def missing_table(model: type[Model]) -> Iterator[None]:
+    """A database that really refuses: the model's table is away meanwhile."""
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        cursor.execute(f"ALTER TABLE {table} RENAME TO moved_away")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE moved_away RENAME TO {table}")
+
+
+@contextmanager
+def read_only_database() -> Iterator[None]:
+    """A database that still answers but takes nothing, as when its disk is full."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "sqlite":
+            cursor.execute("PRAGMA query_only = ON")
+        else:
+            cursor.execute("SET LOCAL transaction_read_only = on")
+        try:
+            yield
+        finally:
+            if connection.vendor == "sqlite":
+                cursor.execute("PRAGMA query_only = OFF")
+            transaction.set_rollback(True)
+
+
+class SandboxMixin:
+    """A sandbox for the class, empty for each test, and settings that point at it."""
+
+    limits = QUICK
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.sandbox = cls.enterClassContext(Sandbox())
+        cls.enterClassContext(
+            override_settings(
+                HUBSPOT_API_BASE_URL=cls.sandbox.url, HUBSPOT_ACCESS_TOKEN=SANDBOX_TOKEN
+            )
+        )
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.sandbox.reset()
+        services.hubspot_client.cache_clear()
+        services.hubspot_client().limits = self.limits
+
+    def puts(self) -> list[str]:
+        """The paths HubSpot was asked to PUT, as it received them."""
+        return [request["path"] for request in self.sandbox.requests if request["method"] == "PUT"]
