@@ -175,7 +175,7 @@ class _Facts(dict):
 _FACTS: dict[str, Callable[[AssociationRequest], str]] = {
     "from_": lambda entry: entry.from_label,
     "to": lambda entry: entry.to_label,
-    "status": lambda entry: entry.status,
+    "status": lambda entry: entry.status or "none",
     "types": lambda entry: f"{_label(entry.from_label)} and {_label(entry.to_label)}",
     "missing": lambda entry: (
         " and no ".join(map(_lower, missing_records(entry)))
@@ -233,8 +233,8 @@ def _label(record: str) -> str:
 
 
 def _lower(label: str) -> str:
-    """`contact 383` within a sentence; a custom object's name stays as it is."""
-    return label if label.startswith("p") else label[0].lower() + label[1:]
+    """`contact 383` within a sentence; custom objects are written small anyway."""
+    return label[0].lower() + label[1:]
 
 
 def _wait(entry: AssociationRequest) -> str:

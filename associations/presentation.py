@@ -51,7 +51,7 @@ def _direction(entry: AssociationRequest, result: Any) -> Direction:
 
 def _told(error: Any) -> ToldError:
     if not isinstance(error, dict):
-        return ToldError(_text(error))
+        error = {"message": error}
     fields = [(name, value) for name, value in error.items() if name not in _SHOWN_APART]
     context = error.get("context")
     fields += context.items() if isinstance(context, dict) else [("context", context)]

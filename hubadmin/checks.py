@@ -23,13 +23,13 @@ def api_version(**kwargs: Any) -> Iterable[CheckMessage]:
     if version not in OBJECT_PATHS:
         known = ", ".join(OBJECT_PATHS)
         yield Error(
-            f"HUBSPOT_API_VERSION is {version!r}; it must be one of {known}.", id="hub.E001"
+            f"HUBSPOT_API_VERSION is {version!r}; it must be one of {known}.", id="hubadmin.E001"
         )
     elif version == "v4":
         yield Info(
             f"HubSpot ends its support of API version v4 on {V4_SUPPORT_ENDS:%d %B %Y}.",
             hint="Set HUBSPOT_API_VERSION=2026-09 when you have tried it.",
-            id="hub.I001",
+            id="hubadmin.I001",
         )
 
 
@@ -38,27 +38,27 @@ def secrets(**kwargs: Any) -> Iterable[CheckMessage]:
     try:
         settings.SECRET_KEY  # noqa: B018 - Django raises when it is empty
     except ImproperlyConfigured:
-        yield Error("SECRET_KEY is not set; README says how to make one.", id="hub.E002")
+        yield Error("SECRET_KEY is not set; README says how to make one.", id="hubadmin.E002")
     token = settings.HUBSPOT_ACCESS_TOKEN
     if not token:
-        yield Error("HUBSPOT_ACCESS_TOKEN is not set.", id="hub.E003")
+        yield Error("HUBSPOT_ACCESS_TOKEN is not set.", id="hubadmin.E003")
     elif not VISIBLE_ASCII.issuperset(token):
         yield Error(
             "HUBSPOT_ACCESS_TOKEN holds a space, a line break or another character that no token "
             "has.",
-            id="hub.E004",
+            id="hubadmin.E004",
         )
 
 
 @register(deploy=True)
 def addresses(**kwargs: Any) -> Iterable[CheckMessage]:
     if not settings.ALLOWED_HOSTS:
-        yield Error("ALLOWED_HOSTS is not set: name the host people will use.", id="hub.E005")
+        yield Error("ALLOWED_HOSTS is not set: name the host people will use.", id="hubadmin.E005")
     if not _is_safe(settings.HUBSPOT_API_BASE_URL):
         yield Error(
             f"HUBSPOT_API_BASE_URL is {settings.HUBSPOT_API_BASE_URL!r}; it must be an https "
             "address, or the token would travel in the clear.",
-            id="hub.E006",
+            id="hubadmin.E006",
         )
 
 
@@ -67,7 +67,7 @@ def sign_in(**kwargs: Any) -> Iterable[CheckMessage]:
     if not settings.SSO_SUPPORT_GROUPS and not settings.SSO_ADMIN_GROUPS:
         yield Warning(
             "Neither SSO_SUPPORT_GROUPS nor SSO_ADMIN_GROUPS is set: nobody can get in.",
-            id="hub.W001",
+            id="hubadmin.W001",
         )
 
 

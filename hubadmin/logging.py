@@ -25,7 +25,9 @@ class JSONFormatter(logging.Formatter):
             "logger": record.name,
             "event": record.getMessage(),
         }
-        if request_id := REQUEST_ID.get():
+        # Django logs some failures when the middleware is done, but names the request.
+        about = getattr(record, "request", None)
+        if request_id := REQUEST_ID.get() or getattr(about, "id", ""):
             event["request_id"] = request_id
         event |= {name: value for name, value in vars(record).items() if name not in _OWN}
         if record.exc_info:

@@ -35,4 +35,4 @@ HUBSPOT_PORTAL_ID = "4242"
 SSO_SUPPORT_GROUPS = ["support"]
 SSO_ADMIN_GROUPS = ["admin"]
 
-LOGGING = LOGGING | {"root": {"handlers": ["stderr"], "level": "CRITICAL"}}
+LOGGING = LOGGING | {"handlers": {"stderr": {"class": "logging.NullHandler"}}}

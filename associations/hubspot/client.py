@@ -28,8 +28,7 @@ OBJECT_PATHS = {
     "2026-09": "/crm/objects/2026-09",
 }
 
-_KEPT_HEADERS = ("Content-Type", "Location", "Retry-After")
-_KEPT_HEADER_PREFIX = "x-hubspot-"
+_KEPT_HEADERS = ("content-type", "location", "retry-after", "x-hubspot-")  # or what starts so
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +124,10 @@ class HubSpotClient:
         try:
             end = self._answer(method, url, max(0.05, deadline - start))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            end = {"failure": _failure(error, exchange.sent), "detail": self._clean(_text(error))}
+            end = {
+                "failure": _failure(error, exchange.sent),
+                "detail": self._clean(_text(error))[:500],
+            }
         duration_ms = round((time.monotonic() - start) * 1000)
         return Attempt(started_at=started_at, duration_ms=duration_ms, **end)
 
@@ -150,7 +152,7 @@ class HubSpotClient:
         return {
             name: self._clean(value[:500])
             for name, value in response.headers.items()
-            if name in _KEPT_HEADERS or name.lower().startswith(_KEPT_HEADER_PREFIX)
+            if name.lower().startswith(_KEPT_HEADERS)
         }
 
     def _clean(self, text: str) -> str:
@@ -210,4 +212,4 @@ def _text(error: Exception) -> str:
     """A short plain text of the innermost reason; the outer ones repeat addresses and objects."""
     inner = error.args[0] if error.args else error
     reason = getattr(inner, "reason", inner)
-    return f"{type(reason).__name__}: {str(reason).split('>: ')[-1].split('): ')[-1]}"[:500]
+    return f"{type(reason).__name__}: {str(reason).split('>: ')[-1].split('): ')[-1]}"

@@ -37,6 +37,13 @@ class ClientIPTests(SimpleTestCase):
         self.assert_ip("2001:db8::1", 1, "2001:DB8:0:0::1")
         self.assert_ip("::1", 2, "::1, 10.0.0.1")
 
+    def test_a_port_or_a_zone_or_a_mapped_address(self) -> None:
+        self.assert_ip("203.0.113.5", 1, "203.0.113.5:5678")
+        self.assert_ip("2001:db8::1", 1, "[2001:db8::1]:5678")
+        self.assert_ip("2001:db8::1", 1, "[2001:db8::1]")
+        self.assert_ip("203.0.113.5", 1, "::ffff:203.0.113.5")
+        self.assert_ip("fe80::1", 1, "fe80::1%eth0")
+
     def test_garbage_is_no_address(self) -> None:
         for text in (
             "unknown",

@@ -94,7 +94,7 @@ class ToldErrorTests(SimpleTestCase):
                 self.assertEqual(self.told(error), ToldError(message))
 
     def test_no_message_is_said_to_be_none(self) -> None:
-        for error in ({}, {"message": ""}, {"message": None}):
+        for error in (None, "", [], {}, {"message": ""}, {"message": None}):
             with self.subTest(error=error):
                 self.assertEqual(self.told(error), ToldError("An error without a message."))
 

@@ -1,0 +1,89 @@
+from django.core.checks import CheckMessage, Info, run_checks
+from django.test import SimpleTestCase, override_settings
+
+RIGHT = {
+    "SECRET_KEY": "k" * 60,
+    "ALLOWED_HOSTS": ["hub.example.com"],
+    "HUBSPOT_API_BASE_URL": "https://api.hubapi.com",
+    "HUBSPOT_ACCESS_TOKEN": "pat-na1-00000000-aaaa-bbbb-cccc-000000000000",
+    "HUBSPOT_API_VERSION": "2026-09",
+    "SSO_SUPPORT_GROUPS": ["support"],
+    "SSO_ADMIN_GROUPS": [],
+}
+
+
+class CheckTestCase(SimpleTestCase):
+    def messages(self, *, serving: bool = True, **changed: object) -> list[CheckMessage]:
+        """What our own checks say; `serving` as when gunicorn starts."""
+        with override_settings(**RIGHT | changed):
+            found = run_checks(include_deployment_checks=serving)
+        return [message for message in found if message.id.startswith("hubadmin.")]
+
+    def assert_says(self, *ids: str, serving: bool = True, **changed: object) -> None:
+        found = self.messages(serving=serving, **changed)
+        self.assertEqual([message.id for message in found], [*ids])
+
+
+class ServingTests(CheckTestCase):
+    def test_silent_when_all_is_right(self) -> None:
+        self.assert_says()
+
+    def test_the_secret_key(self) -> None:
+        self.assert_says("hubadmin.E002", SECRET_KEY="")
+
+    def test_the_token(self) -> None:
+        self.assert_says("hubadmin.E003", HUBSPOT_ACCESS_TOKEN="")
+        for token in ("a b", "a\n", "a\0", "\u00e4", "“abc”", "a\x7f"):
+            with self.subTest(token):
+                self.assert_says("hubadmin.E004", HUBSPOT_ACCESS_TOKEN=token)
+        self.assert_says(HUBSPOT_ACCESS_TOKEN="opaque/+=~.-_")
+
+    def test_no_message_shows_a_secret(self) -> None:
+        for message in self.messages(HUBSPOT_ACCESS_TOKEN="hidden one", SECRET_KEY="hidden"):
+            self.assertNotIn("hidden", str(message))
+
+    def test_the_hosts(self) -> None:
+        self.assert_says("hubadmin.E005", ALLOWED_HOSTS=[])
+
+    def test_the_address_of_hubspot(self) -> None:
+        for address in (
+            *("", "api.hubapi.com", "http://api.hubapi.com", "ftp://api.hubapi.com", "https://"),
+            *("http://localhost.example.com", "http://127.0.0.1.example.com", "https://[::1"),
+            "http://localhost@example.com",
+        ):
+            with self.subTest(address):
+                self.assert_says("hubadmin.E006", HUBSPOT_API_BASE_URL=address)
+
+    def test_a_sandbox_on_this_machine_may_do_without_tls(self) -> None:
+        for address in ("http://127.0.0.1:8900", "http://localhost:8900", "http://[::1]:8900"):
+            with self.subTest(address):
+                self.assert_says(HUBSPOT_API_BASE_URL=address)
+
+    def test_some_group_must_let_people_in(self) -> None:
+        self.assert_says("hubadmin.W001", SSO_SUPPORT_GROUPS=[])
+        self.assert_says(SSO_SUPPORT_GROUPS=[], SSO_ADMIN_GROUPS=["admin"])
+
+
+class VersionTests(CheckTestCase):
+    def test_the_end_of_v4_is_told_as_information(self) -> None:
+        for serving in (False, True):
+            with self.subTest(serving=serving):
+                (message,) = self.messages(serving=serving, HUBSPOT_API_VERSION="v4")
+                self.assertEqual((type(message), message.id), (Info, "hubadmin.I001"))
+                self.assertIn("30 March 2027", message.msg)
+
+    def test_the_dated_versions_are_silent(self) -> None:
+        for version in ("2026-03", "2026-09"):
+            with self.subTest(version):
+                self.assert_says(HUBSPOT_API_VERSION=version)
+
+    def test_any_other_is_an_error_even_when_not_serving(self) -> None:
+        for version in ("v3", "", "V4", "2026-9"):
+            with self.subTest(version):
+                self.assert_says("hubadmin.E001", serving=False, HUBSPOT_API_VERSION=version)
+
+
+class CommandTests(CheckTestCase):
+    def test_migrations_and_tests_need_no_secrets(self) -> None:
+        empty = {"SECRET_KEY": "", "HUBSPOT_ACCESS_TOKEN": "", "ALLOWED_HOSTS": []}
+        self.assert_says(serving=False, **empty, SSO_SUPPORT_GROUPS=[])
