@@ -60,6 +60,7 @@ class ConnectionTests(SandboxCase):
             self.sandbox.fault(drip=0.001, delay=0.01, times=None)
             for request in (b"", b"PUT /", raw_request(), raw_request()[:-2]):
                 self.send(request).close()
+            self.call("GET", "/")  # accepted after them all
             self.assertTrue(eventually(lambda: not self.sandbox._listener._live))
         stderr.write.assert_not_called()
 
