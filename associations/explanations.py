@@ -125,8 +125,8 @@ _EXPLANATIONS: dict[Cause, tuple[str, str]] = {
         CHECK_RECORD,
     ),
     Cause.INTERRUPTED: (
-        "This site was interrupted while it waited for HubSpot. Whether {from_} and {to} are "
-        "linked is not known.",
+        "This site was interrupted before it had noted HubSpot's answer. Whether {from_} and {to} "
+        "are linked is not known.",
         CHECK_RECORD,
     ),
     Cause.NO_CONNECTION: (

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from itertools import count
+from typing import TYPE_CHECKING, TypeVar
 
 from django.conf import settings
 from django.core.signals import setting_changed
-from django.db import DatabaseError, IntegrityError, transaction
+from django.db import Error as DBError
+from django.db import IntegrityError, connection, transaction
 from django.dispatch import receiver
 from django.utils import timezone
 
@@ -29,9 +31,11 @@ if TYPE_CHECKING:
     from hubadmin.models import User
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
 
 ENTRY_BODY_LENGTH = 64 * 1024  # characters; the attempt has the whole
-CLOSING_GRACE = timedelta(seconds=10)
+# Beyond the longest call: for a slow name server, a busy database, clocks that differ.
+CLOSING_GRACE = timedelta(minutes=2)
 
 
 class LogUnavailableError(Exception):
@@ -82,8 +86,7 @@ def create_association(
 
     Types in canonical form, ids as digits (the form sees to it; anything else is a ValueError and
     never sent). The same `submit_token` with the same fields is the same submit: its entry comes
-    back as it stands, and nothing is sent again. Raises LogUnavailableError. If the log fails only
-    later, the entry comes back as `sending`; close_abandoned() closes it by what is known.
+    back as it stands, and nothing is sent again. Raises LogUnavailableError.
     """
     association = {
         "from_object_type": from_object_type,
@@ -91,7 +94,9 @@ def create_association(
         "to_object_type": to_object_type,
         "to_object_id": to_object_id,
     }
-    default_association_path(**association)  # a ValueError comes before anything is logged
+    # What could be wrong with the request or the settings comes out before anything is logged.
+    default_association_path(**association)
+    hubspot_client()
     entry, created = open_request(
         user=user,
         submit_token=submit_token,
@@ -99,13 +104,7 @@ def create_association(
         reason=reason,
         **association,
     )
-    if not created:
-        return entry
-    try:
-        return send_request(entry)
-    except DatabaseError:
-        logger.exception("the log could not be written after sending", extra={"entry": entry.pk})
-        return entry
+    return send_request(entry) if created else entry
 
 
 def open_request(
@@ -129,22 +128,25 @@ def open_request(
         **fields,
     )
     try:
-        with transaction.atomic():
+        with transaction.atomic(durable=True):
             entry.save(force_insert=True)
         return entry, True
     except IntegrityError as error:
-        first = AssociationRequest.objects.filter(user=user, submit_key=entry.submit_key).first()
-        if entry.submit_key and first:
+        key = entry.submit_key
+        if key and (first := AssociationRequest.objects.filter(user=user, submit_key=key).first()):
             return first, False
         problem = error
-    except DatabaseError as error:
+    except DBError as error:
         problem = error
     logger.error("the log could not be written", exc_info=problem)
     raise LogUnavailableError from problem
 
 
 def send_request(entry: AssociationRequest) -> AssociationRequest:
-    """Ask HubSpot for the link, log each attempt as it ends, and close the entry."""
+    """Ask HubSpot for the link, log each attempt as it ends, and close the entry.
+
+    If the log fails now, the entry stays `sending`; close_abandoned() closes it by what is known.
+    """
     answer = hubspot_client().create_default_association(
         from_object_type=entry.from_object_type,
         from_object_id=entry.from_object_id,
@@ -152,7 +154,13 @@ def send_request(entry: AssociationRequest) -> AssociationRequest:
         to_object_id=entry.to_object_id,
         on_attempt=_attempt_recorder(entry),
     )
-    return close_request(entry, answer)
+    try:
+        return _write_twice(lambda: close_request(entry, answer))
+    except DBError:
+        known = {"entry": entry.pk, "cause": answer.cause, "http_status": answer.http_status}
+        known["correlation_id"] = answer.correlation_id
+        logger.exception("the log could not be written after sending", extra=known)
+        return entry
 
 
 def close_request(entry: AssociationRequest, answer: Answer) -> AssociationRequest:
@@ -173,17 +181,28 @@ def close_request(entry: AssociationRequest, answer: Answer) -> AssociationReque
     return entry
 
 
-def close_abandoned() -> int:
-    """Close what a crash left open, by what its attempts tell; return how many entries that were.
+def close_abandoned() -> None:
+    """Close what a crash left open, by what its attempts tell.
 
-    An entry counts as abandoned once it is older than any call can last.
+    An entry counts as abandoned once it is older than any call can last. A log that cannot be
+    written is no reason not to read it: then the entries wait for the next time.
     """
     longest = timedelta(seconds=hubspot_client().limits.total) + CLOSING_GRACE
     abandoned = AssociationRequest.objects.abandoned(timezone.now() - longest)
-    entries = list(abandoned.prefetch_related("attempts"))
-    for entry in entries:
-        close_request(entry, _what_is_known(entry))
-    return len(entries)
+    try:
+        for pk in abandoned.values_list("pk", flat=True):
+            _close_by_what_is_known(pk)
+    except DBError:
+        logger.exception("abandoned requests could not be closed")
+
+
+def _close_by_what_is_known(pk: int) -> None:
+    with transaction.atomic():
+        # Locked, so that no attempt can come in between the look and the closing.
+        still_open = AssociationRequest.objects.select_for_update()
+        entry = still_open.filter(pk=pk, outcome=Outcome.SENDING).first()
+        if entry:
+            close_request(entry, _what_is_known(entry))
 
 
 def _what_is_known(entry: AssociationRequest) -> Answer:
@@ -202,21 +221,40 @@ def _what_is_known(entry: AssociationRequest) -> Answer:
 
 
 def _attempt_recorder(entry: AssociationRequest) -> Callable[[Attempt], None]:
-    numbers = iter(range(1, 1000))
+    numbers = count(1)
 
     def record(attempt: Attempt) -> None:
-        values = asdict(attempt) | {"failure": attempt.failure or ""}
-        with transaction.atomic():
-            # Locked, so that `late` is exact: the entry cannot be closed between look and insert.
-            still_open = AssociationRequest.objects.select_for_update().filter(
-                pk=entry.pk, outcome=Outcome.SENDING
-            )
-            late = not still_open.values_list("pk")
-            AssociationAttempt.objects.create(
-                request=entry, number=next(numbers), late=late, **values
-            )
+        number = next(numbers)
+        try:
+            _write_twice(lambda: _log_attempt(entry, number, attempt))
+        except DBError:
+            # The answer counts all the same: it still closes the entry, if that can be written.
+            known = {"entry": entry.pk, "number": number, "http_status": attempt.http_status}
+            logger.exception("an attempt could not be logged", extra=known)
 
     return record
+
+
+def _log_attempt(entry: AssociationRequest, number: int, attempt: Attempt) -> None:
+    values = asdict(attempt) | {"failure": attempt.failure or ""}
+    with transaction.atomic():
+        # Locked, so that `late` is exact: the entry cannot be closed between look and insert.
+        still_open = AssociationRequest.objects.select_for_update().filter(
+            pk=entry.pk, outcome=Outcome.SENDING
+        )
+        late = not still_open.values_list("pk")
+        AssociationAttempt.objects.create(request=entry, number=number, late=late, **values)
+
+
+def _write_twice(write: Callable[[], T]) -> T:
+    """Write; if that fails, once more, on a new connection if the old one is broken."""
+    try:
+        return write()
+    except DBError:
+        logger.warning("the log could not be written, trying once more", exc_info=True)
+        if not connection.in_atomic_block:
+            connection.close_if_unusable_or_obsolete()
+        return write()
 
 
 def _attempt_of(row: AssociationAttempt) -> Attempt:

@@ -32,7 +32,5 @@ class JSONFormatter(logging.Formatter):
         event |= {name: value for name, value in vars(record).items() if name not in _OWN}
         if record.exc_info:
             event["traceback"] = self.formatException(record.exc_info)
-        # As JSON spells it, should it hold a quote or a backslash.
-        token = json.dumps(settings.HUBSPOT_ACCESS_TOKEN)[1:-1]
         # Plain ASCII: the line breaks that only some readers know are escaped as well.
-        return redact(json.dumps(event, default=str), token)
+        return redact(json.dumps(event, default=str), settings.HUBSPOT_ACCESS_TOKEN)

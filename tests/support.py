@@ -78,7 +78,8 @@ def missing_table(model: type[Model]) -> Iterator[None]:
 @contextmanager
 def read_only_database() -> Iterator[None]:
     """A database that still answers but takes nothing, as when its disk is full."""
-    with transaction.atomic(), connection.cursor() as cursor:
+    sid = transaction.savepoint()
+    with connection.cursor() as cursor:
         if connection.vendor == "sqlite":
             cursor.execute("PRAGMA query_only = ON")
         else:
@@ -86,9 +87,10 @@ def read_only_database() -> Iterator[None]:
         try:
             yield
         finally:
+            transaction.set_rollback(False)
+            transaction.savepoint_rollback(sid)
             if connection.vendor == "sqlite":
                 cursor.execute("PRAGMA query_only = OFF")
-            transaction.set_rollback(True)
 
 
 class SandboxMixin:

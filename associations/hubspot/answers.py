@@ -22,7 +22,7 @@ MAX_DEPTH = 50  # HubSpot nests four levels; a database refuses thousands
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One HTTP exchange as it ended: an answer (`http_status` set) or a `failure`.
+    """One HTTP exchange as it ended: an answer, a `failure`, or both if its body broke off.
 
     `body` is text, at most 1 MiB, the token redacted; `duration_ms` is in milliseconds.
     """
@@ -76,9 +76,10 @@ def conclude(answers: Sequence[Answer]) -> Answer:
 
 def read_answer(attempt: Attempt, *, from_object_id: str, to_object_id: str) -> Answer:
     """Return what `attempt` says about the link between the two records. Never raises."""
-    if attempt.http_status is None:
+    if attempt.http_status is None or (attempt.failure and attempt.http_status < 300):
         failure = attempt.failure or Cause.CONNECTION_LOST
-        return Answer(failure, error_text=attempt.detail[:ERROR_TEXT_LENGTH])
+        text = attempt.detail[:ERROR_TEXT_LENGTH]
+        return Answer(failure, http_status=attempt.http_status, error_text=text)
     body = _json_object(attempt) or {}
     succeeded = 200 <= attempt.http_status < 300
     errors = _listed(body.get("errors")) if succeeded else [body] if body else []
@@ -114,7 +115,7 @@ def asked_wait(attempt: Attempt) -> float | None:
     if asked:
         try:
             return max(0.0, (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds())
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, OverflowError):
             pass
     interval = header(attempt.headers, "X-HubSpot-RateLimit-Interval-Milliseconds").strip()
     if attempt.http_status == 429 and re.fullmatch(r"[0-9]{1,9}", interval, re.ASCII):
@@ -196,7 +197,10 @@ def _is_daily(errors: list[Any]) -> bool:
 _MARKS: list[tuple[Cause, re.Pattern[str]]] = [
     (Cause.SCOPE_MISSING, re.compile(r"MISSING_SCOPES|missingScopes|requiredGranularScopes")),
     (Cause.UNKNOWN_OBJECT_TYPE, re.compile(r"(?i)unable to infer object type|INVALID_OBJECT_TYPE")),
-    (Cause.RECORD_NOT_FOUND, re.compile(r"OBJECT_NOT_FOUND|INVALID_OBJECT_IDS|NOT_EXIST")),
+    (
+        Cause.RECORD_NOT_FOUND,
+        re.compile(r"\b(OBJECT_NOT_FOUND|INVALID_OBJECT_IDS|OBJECT_(DOES_)?NOT_EXIST)"),
+    ),
     (
         Cause.NO_DEFAULT_TYPE,
         re.compile(r"(?i)no default association|default association type|no_default"),
@@ -209,8 +213,15 @@ _MARKS: list[tuple[Cause, re.Pattern[str]]] = [
 
 
 def _cause_of_errors(errors: list[Any]) -> Cause:
-    text = json.dumps(errors)
+    text = json.dumps(_without_links(errors))
     return next((cause for cause, mark in _MARKS if mark.search(text)), Cause.REFUSED)
+
+
+def _without_links(value: Any) -> Any:
+    """HubSpot's links lead to documentation, whose address may contain any of the marks."""
+    if isinstance(value, dict):
+        return {name: _without_links(item) for name, item in value.items() if name != "links"}
+    return [_without_links(item) for item in value] if isinstance(value, list) else value
 
 
 # --- reading, whatever it is --------------------------------------------------------------------

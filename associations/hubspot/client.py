@@ -124,10 +124,7 @@ class HubSpotClient:
         try:
             end = self._answer(method, url, max(0.05, deadline - start))
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            end = {
-                "failure": _failure(error, exchange.sent),
-                "detail": self._clean(_text(error))[:500],
-            }
+            end = self._broken_off(error, exchange.sent)
         duration_ms = round((time.monotonic() - start) * 1000)
         return Attempt(started_at=started_at, duration_ms=duration_ms, **end)
 
@@ -139,14 +136,20 @@ class HubSpotClient:
             allow_redirects=False,
             stream=True,  # so that no body is read beyond its bound
         )
+        end = {"http_status": response.status_code, "headers": self._kept_headers(response)}
         with response:
-            body = response.raw.read(MAX_BODY_BYTES + 1, decode_content=True)
-        return {
-            "http_status": response.status_code,
-            "headers": self._kept_headers(response),
+            try:
+                body = response.raw.read(MAX_BODY_BYTES + 1, decode_content=True)
+            except (urllib3.exceptions.HTTPError, OSError) as error:
+                # A refusal is one, whatever became of its words.
+                return end | self._broken_off(error, sent=True) | {"body_complete": False}
+        return end | {
             "body": self._clean(body[:MAX_BODY_BYTES].decode("utf-8", "replace")),
             "body_complete": len(body) <= MAX_BODY_BYTES,
         }
+
+    def _broken_off(self, error: Exception, sent: bool) -> dict[str, Any]:
+        return {"failure": _failure(error, sent), "detail": self._clean(_text(error))[:500]}
 
     def _kept_headers(self, response: requests.Response) -> dict[str, str]:
         return {
@@ -208,8 +211,10 @@ def _failure(error: Exception, sent: bool) -> Cause:
     return Cause.TIMED_OUT if isinstance(error, timeouts) else Cause.CONNECTION_LOST
 
 
-def _text(error: Exception) -> str:
+def _text(error: BaseException) -> str:
     """A short plain text of the innermost reason; the outer ones repeat addresses and objects."""
-    inner = error.args[0] if error.args else error
-    reason = getattr(inner, "reason", inner)
-    return f"{type(reason).__name__}: {str(reason).split('>: ')[-1].split('): ')[-1]}"
+    inner = getattr(error, "reason", None)
+    inner = inner or next((arg for arg in error.args if isinstance(arg, Exception)), None)
+    if isinstance(inner, Exception):
+        return _text(inner)
+    return f"{type(error).__name__}: {str(error).split('>: ')[-1].split('): ')[-1]}"

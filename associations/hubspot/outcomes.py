@@ -63,8 +63,9 @@ class Verdict:
     """What one cause means.
 
     `retried`: the client tries again before it accepts this answer.
-    `settles`: the answer is about this very pair, so it also settles what an earlier attempt left
-    in doubt. A refused token, say, tells nothing of the attempt that timed out before it.
+    `settles`: the answer also settles what an earlier attempt left in doubt, for it could not have
+    made the link either (there is no such record). A refused token tells nothing of the attempt
+    that timed out before it, and a limit may have been reached by that very attempt.
     """
 
     outcome: Outcome
@@ -92,12 +93,12 @@ VERDICTS: dict[Cause, Verdict] = {
     Cause.PARTLY_FAILED: _unconfirmed(),
     Cause.UNKNOWN_STATUS: _unconfirmed(),
     Cause.UNREADABLE: _unconfirmed(),
-    Cause.CANCELED_BY_HUBSPOT: _rejected(settles=True),
+    Cause.CANCELED_BY_HUBSPOT: _rejected(),
     Cause.UNKNOWN_OBJECT_TYPE: _rejected(settles=True),
     Cause.RECORD_NOT_FOUND: _rejected(settles=True),
     Cause.NO_DEFAULT_TYPE: _rejected(settles=True),
-    Cause.ASSOCIATION_LIMIT: _rejected(settles=True),
-    Cause.REFUSED: _rejected(settles=True),
+    Cause.ASSOCIATION_LIMIT: _rejected(),
+    Cause.REFUSED: _rejected(),
     Cause.REDIRECTED: _rejected(),
     Cause.TOKEN_REFUSED: _rejected(),
     Cause.SCOPE_MISSING: _rejected(),

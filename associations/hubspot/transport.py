@@ -22,7 +22,7 @@ class Exchange:
     """One request under way; `deadline` on time.monotonic()'s clock, `read` in seconds.
 
     The answer must be there, whole, `read` seconds after the request has gone, and never later than
-    the deadline. `sent` turns true with the first byte that leaves.
+    the deadline; after that nothing leaves. `sent` turns true with the first byte to HubSpot.
     """
 
     deadline: float
@@ -63,10 +63,19 @@ class _ClockedResponse(http.client.HTTPResponse):
 class _NotingConnection(HTTPConnection):
     response_class = _ClockedResponse
 
+    def connect(self) -> None:
+        try:
+            super().connect()
+        finally:
+            EXCHANGE.get().sent = False  # what a proxy was asked was not HubSpot's request
+
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()
-        EXCHANGE.get().sent = True
+        exchange = EXCHANGE.get()
+        if time.monotonic() >= exchange.deadline:
+            raise TimeoutError("no time was left to send the request")
+        exchange.sent = True
         super().send(data)
 
 

@@ -4,7 +4,7 @@ import threading
 from datetime import timedelta
 
 from django.db import close_old_connections, connection
-from django.test import TestCase, TransactionTestCase
+from django.test import TestCase, TransactionTestCase, skipUnlessDBFeature
 from django.utils import timezone
 
 from associations import services
@@ -91,14 +91,37 @@ class CreateAssociationTests(SandboxMixin, TestCase):
             self.create()
         self.assertEqual(self.sandbox.requests, [])
 
-    def test_a_log_that_fails_after_sending_leaves_the_entry_open(self) -> None:
+    def test_an_attempt_that_cannot_be_logged_does_not_cost_the_answer(self) -> None:
         with (
             missing_table(AssociationAttempt),
             self.assertLogs("associations.services", "ERROR"),
         ):
             entry = self.create()
+        self.assertEqual((entry.outcome, len(self.puts())), (Outcome.LINKED, 1))
+        entry.refresh_from_db()
+        self.assertEqual(entry.outcome, Outcome.LINKED)
+
+    def test_a_log_that_cannot_be_written_after_sending_leaves_the_entry_open(self) -> None:
+        entry, _ = services.open_request(
+            user=self.user, submit_token="", origin=services.Origin(), reason="", **LINK
+        )
+        with read_only_database(), self.assertLogs("associations.services", "ERROR") as logs:
+            services.send_request(entry)
+        entry.refresh_from_db()
         self.assertEqual(entry.outcome, Outcome.SENDING)
-        self.assertEqual(len(self.puts()), 1)
+        self.assertEqual(
+            [record.http_status for record in logs.records if record.levelname == "ERROR"],
+            [200, 200],
+        )
+
+    def test_abandoned_entries_do_not_keep_anybody_from_reading(self) -> None:
+        services.open_request(
+            user=self.user, submit_token="", origin=services.Origin(), reason="", **LINK
+        )
+        AssociationRequest.objects.update(sent_at=timezone.now() - timedelta(hours=1))
+        with read_only_database(), self.assertLogs("associations.services", "ERROR"):
+            services.close_abandoned()
+        self.assertEqual(AssociationRequest.objects.get().outcome, Outcome.SENDING)
 
     def test_the_number_of_queries(self) -> None:
         self.create()
@@ -119,9 +142,8 @@ class CrashTests(SandboxMixin, TestCase):
 
     def closed_later(self) -> AssociationRequest:
         """Let longer than any call go by, and close what is open, once."""
-        AssociationRequest.objects.update(sent_at=timezone.now() - timedelta(minutes=1))
-        self.assertEqual(services.close_abandoned(), 1)
-        self.assertEqual(services.close_abandoned(), 0)
+        AssociationRequest.objects.update(sent_at=timezone.now() - timedelta(minutes=10))
+        services.close_abandoned()
         self.entry.refresh_from_db()
         self.assertIsNotNone(self.entry.finished_at)
         return self.entry
@@ -149,7 +171,7 @@ class CrashTests(SandboxMixin, TestCase):
         self.assertEqual(self.closed_later().cause, Cause.HUBSPOT_DOWN)
 
     def test_an_entry_still_under_way_is_left_alone(self) -> None:
-        self.assertEqual(services.close_abandoned(), 0)
+        services.close_abandoned()
         self.entry.refresh_from_db()
         self.assertEqual(self.entry.outcome, Outcome.SENDING)
 
@@ -160,6 +182,28 @@ class CrashTests(SandboxMixin, TestCase):
             after = services.close_request(entry, Answer(Cause.CONFIRMED))
         self.assertEqual(after.cause, Cause.INTERRUPTED)
         self.assertTrue(entry.attempts.get().late)
+
+
+class LostConnectionTests(SandboxMixin, TransactionTestCase):
+    @skipUnlessDBFeature("has_select_for_update")  # SQLite has no connection to lose
+    def test_a_connection_that_breaks_during_the_call_does_not_cost_the_answer(self) -> None:
+        user = person()
+        others = threading.Timer(0.3, _end_other_connections)
+        self.sandbox.fault(delay=0.8)
+        others.start()
+        entry = services.create_association(user=user, **LINK)
+        others.join()
+        entry.refresh_from_db()
+        self.assertEqual((entry.outcome, entry.attempts.count()), (Outcome.LINKED, 1))
+
+
+def _end_other_connections() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    connection.close()
 
 
 class CommitTests(SandboxMixin, TransactionTestCase):

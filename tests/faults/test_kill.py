@@ -93,7 +93,7 @@ class KillTests(unittest.TestCase):
         """The entry's page, when longer than any call has gone by."""
         self.assertEqual(self.outcomes(), [("sending", "")])
         self.sql(
-            "UPDATE associations_associationrequest SET sent_at = datetime(sent_at, '-60 seconds')"
+            "UPDATE associations_associationrequest SET sent_at = datetime(sent_at, '-600 seconds')"
         )
         wait_for(lambda: self.get_or_none("/healthz"))
         return self.support.get("/requests/1/").text
@@ -108,7 +108,7 @@ class KillTests(unittest.TestCase):
         requests.post(f"{self.demo.hubspot}/_sandbox/faults", json={"delay": 8}, timeout=5)
         self.submit_and_kill_when(self.puts)
         page = self.page_later()
-        self.assertIn("This site was interrupted while it waited for HubSpot", page)
+        self.assertIn("This site was interrupted", page)
         self.assertEqual(self.outcomes(), [("unreachable", "interrupted")])
 
     def test_between_the_answer_and_the_closing(self) -> None:
