@@ -3,12 +3,13 @@
 The database keeps the codes; these are the sentences.
 """
 
+import math
 import re
 from collections.abc import Callable
 
 from django.template.defaultfilters import pluralize
 
-from .hubspot.answers import header
+from .hubspot.answers import asked_wait
 from .hubspot.outcomes import Cause
 from .models import AssociationRequest
 
@@ -84,7 +85,7 @@ _EXPLANATIONS: dict[Cause, tuple[str, str]] = {
     ),
     Cause.SCOPE_MISSING: (
         "This site's access token may not do this in HubSpot. Nothing was linked.",
-        "Tell the admin of this site which scopes the token lacks: {scopes}.",
+        "Tell the admin of this site: the token also needs {scopes}.",
     ),
     Cause.FORBIDDEN: (
         "HubSpot does not allow this site to link {from_} to {to}. Nothing was linked.",
@@ -181,7 +182,7 @@ _FACTS: dict[str, Callable[[AssociationRequest], str]] = {
         " and no ".join(map(_lower, missing_records(entry)))
         or "such record on one of the two sides"
     ),
-    "scopes": lambda entry: ", ".join(missing_scopes(entry)) or "HubSpot does not say which",
+    "scopes": lambda entry: ", ".join(missing_scopes(entry)) or "a scope HubSpot does not name",
     "wait": lambda entry: _wait(entry),
 }
 
@@ -239,8 +240,8 @@ def _lower(label: str) -> str:
 
 def _wait(entry: AssociationRequest) -> str:
     last = entry.attempts.last()
-    asked = header(last.headers, "Retry-After") if last else ""
-    seconds = int(asked) if re.fullmatch(r"[0-9]{1,5}", asked, re.ASCII) else 10
+    asked = asked_wait(last.http_status, last.headers) if last else None
+    seconds = math.ceil(asked or 10)
     if seconds >= 120:
-        return f"{round(seconds / 60)} minutes"
+        return f"{math.ceil(seconds / 60)} minutes"
     return f"{seconds} second{pluralize(seconds)}"

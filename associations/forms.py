@@ -20,7 +20,7 @@ class ObjectTypeField(forms.CharField):
             return resolve(text)
         except UnknownObjectTypeError:
             raise ValidationError(
-                "HubSpot has no object type called “%(text)s”. Choose one from the list, such as "
+                "No object type called “%(text)s” is known here. Choose one from the list, such as "
                 "Contact or Company; a custom object goes by its id, such as 2-4001.",
                 params={"text": _shortened(text)},
             ) from None
@@ -77,13 +77,15 @@ class AssociationForm(forms.Form):
             self.fields[name].widget.attrs["list"] = "object-types"
         for name in ("from_object_id", "to_object_id"):
             self.fields[name].widget.attrs["inputmode"] = "numeric"
+        # The browser would cut what is too long without a word.
+        del self.fields["reason"].widget.attrs["maxlength"]
         self.fields["submit_token"].widget.attrs["autocomplete"] = "off"
 
     @classmethod
-    def prefilled(cls, query: QueryDict) -> "AssociationForm":
-        """Return a fresh form, filled in from an address but neither checked nor sent."""
+    def prefilled(cls, query: QueryDict, submit_token: str = "") -> "AssociationForm":
+        """Return a form filled in but neither checked nor sent, with a one-time token."""
         initial = {name: query[name] for name in cls.TYPED_FIELDS if name in query}
-        return cls(initial=initial | {"submit_token": secrets.token_urlsafe(24)})
+        return cls(initial=initial | {"submit_token": submit_token or secrets.token_urlsafe(24)})
 
     def clean_reason(self) -> str:
         return " ".join(self.cleaned_data["reason"].split())

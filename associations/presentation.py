@@ -6,7 +6,7 @@ from typing import Any
 
 from .models import AssociationRequest
 
-_SHOWN_APART = {"message", "errors", "status", "links", "correlationId", "id", "context"}
+_TOLD_OTHERWISE = {"message", "errors", "context"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,9 @@ def directions(entry: AssociationRequest) -> list[Direction]:
 
 
 def told_errors(entry: AssociationRequest) -> list[ToldError]:
-    return [_told(error) for error in entry.errors]
+    # The page shows these two of the whole answer; an error's own, if they differ, stay with it.
+    shown = {"status": entry.status, "correlationId": entry.correlation_id}
+    return [_told(error, shown) for error in entry.errors]
 
 
 def _direction(entry: AssociationRequest, result: Any) -> Direction:
@@ -49,17 +51,21 @@ def _direction(entry: AssociationRequest, result: Any) -> Direction:
     )
 
 
-def _told(error: Any) -> ToldError:
+def _told(error: Any, shown: dict[str, str]) -> ToldError:
     if not isinstance(error, dict):
         error = {"message": error}
-    fields = [(name, value) for name, value in error.items() if name not in _SHOWN_APART]
+    fields = [
+        (name, value)
+        for name, value in error.items()
+        if name not in _TOLD_OTHERWISE and value != shown.get(name, ...)
+    ]
     context = error.get("context")
     fields += context.items() if isinstance(context, dict) else [("context", context)]
     inner = error.get("errors") or []
     return ToldError(
         _text(error.get("message")) or "An error without a message.",
         [(name, text) for name, value in fields if (text := _text(value))],
-        [_told(each) for each in (inner if isinstance(inner, list) else [inner])],
+        [_told(each, shown) for each in (inner if isinstance(inner, list) else [inner])],
     )
 
 

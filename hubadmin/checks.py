@@ -1,7 +1,9 @@
 """What must be right before hubadmin serves. gunicorn runs these as it starts."""
 
+import re
 import string
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -59,6 +61,18 @@ def addresses(**kwargs: Any) -> Iterable[CheckMessage]:
             f"HUBSPOT_API_BASE_URL is {settings.HUBSPOT_API_BASE_URL!r}; it must be an https "
             "address, or the token would travel in the clear.",
             id="hubadmin.E006",
+        )
+
+
+@register(deploy=True)
+def way_to_hubspot(**kwargs: Any) -> Iterable[CheckMessage]:
+    bundle, proxy = settings.HUBSPOT_CA_BUNDLE, settings.HUBSPOT_PROXY_URL
+    if bundle and not Path(bundle).exists():
+        yield Error(f"HUBSPOT_CA_BUNDLE is {bundle!r}; there is no such file.", id="hubadmin.E007")
+    if proxy and not re.match(r"https?://[^/\s]+", proxy):
+        yield Error(
+            f"HUBSPOT_PROXY_URL is {proxy!r}; it must be like http://proxy.example.com:3128.",
+            id="hubadmin.E008",
         )
 
 

@@ -15,12 +15,17 @@ ENV_FILE = env.str("ENV_FILE", default=str(BASE_DIR / ".env"))
 if ENV_FILE and Path(ENV_FILE).is_file():
     env.read_env(ENV_FILE)
 
+
+def _stripped(names: list[str]) -> list[str]:
+    return [name.strip() for name in names if name.strip()]
+
+
 # --- Serving ------------------------------------------------------------------------------------
 
 SECRET_KEY = env.str("SECRET_KEY", default="")
 DEBUG = env.bool("DEBUG", default=False)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+ALLOWED_HOSTS = _stripped(env.list("ALLOWED_HOSTS", default=[]))
+CSRF_TRUSTED_ORIGINS = _stripped(env.list("CSRF_TRUSTED_ORIGINS", default=[]))
 # How many proxies of our own stand in front; each appends to X-Forwarded-For.
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 
@@ -44,8 +49,8 @@ HUBSPOT_PORTAL_ID = env.str("HUBSPOT_PORTAL_ID", default="")
 AUTH_USER_MODEL = "hubadmin.User"
 AUTHENTICATION_BACKENDS = ["hubadmin.sso.backend.SSOBackend"]
 # Groups of the identity provider that give each role; nobody gets in without one.
-SSO_SUPPORT_GROUPS = env.list("SSO_SUPPORT_GROUPS", default=[])
-SSO_ADMIN_GROUPS = env.list("SSO_ADMIN_GROUPS", default=[])
+SSO_SUPPORT_GROUPS = _stripped(env.list("SSO_SUPPORT_GROUPS", default=[]))
+SSO_ADMIN_GROUPS = _stripped(env.list("SSO_ADMIN_GROUPS", default=[]))
 LOGIN_URL = "sign_in"
 LOGIN_REDIRECT_URL = "link"
 
@@ -143,7 +148,6 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 if TRUSTED_PROXY_COUNT:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 50
 
 # --- Logs: one JSON line an event ---------------------------------------------------------------

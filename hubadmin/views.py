@@ -2,7 +2,9 @@
 
 import logging
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -41,35 +43,34 @@ def readyz(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"status": "ok", "database": "ok", "migrations": "ok"})
 
 
-@login_not_required
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Show the form once more, filled in and unsent: most often its page was just too old.
 
-    A forged post gets no further than that either; nothing is sent without a person's click.
+    Not so for another site's form, which must not fill in anything here.
     """
     logger.warning("CSRF check failed", extra={"path": request.path, "reason": reason})
-    if drafts.keep(request, drafts.PAGE_TOO_OLD):
+    from_elsewhere = request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin"
+    known_browser = settings.SESSION_COOKIE_NAME in request.COOKIES
+    if known_browser and not from_elsewhere and drafts.keep(request, drafts.PAGE_TOO_OLD):
         return redirect(request.path)
-    return render(request, "403.html", status=403)
+    return render(request, "403.html", {"posted": drafts.posted(request)}, status=403)
 
 
-@login_not_required
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    return render(request, "400.html", status=400)
+    too_large = isinstance(exception, (RequestDataTooBig, TooManyFieldsSent))
+    status = 413 if too_large else 400
+    return render(request, "400.html", {"too_large": too_large}, status=status)
 
 
-@login_not_required
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
     return render(request, "403.html", status=403)
 
 
-@login_not_required
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return render(request, "404.html", status=404)
 
 
-@login_not_required
 def server_error(request: HttpRequest) -> HttpResponse:
     # No context processors: whatever broke (the database, say) might break this page, too.
-    page = render_to_string("500.html", {"request_id": getattr(request, "id", "")})
-    return HttpResponse(page, status=500)
+    context = {"request_id": getattr(request, "id", ""), "posted": drafts.posted(request)}
+    return HttpResponse(render_to_string("500.html", context), status=500)

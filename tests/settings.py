@@ -3,6 +3,7 @@
 import os
 
 os.environ["ENV_FILE"] = ""  # a stray .env must not lead a test to a real HubSpot
+os.environ.pop("DATABASE_URL", None)
 
 from hubadmin.settings import *  # noqa: F403
 from hubadmin.settings import BASE_DIR, LOGGING, database_from, env

@@ -107,9 +107,9 @@ def read_answer(attempt: Attempt, *, from_object_id: str, to_object_id: str) -> 
     return Answer(cause, **answer)
 
 
-def asked_wait(attempt: Attempt) -> float | None:
-    """Return the seconds HubSpot asks to wait after this attempt, None if it does not say."""
-    asked = header(attempt.headers, "Retry-After").strip()
+def asked_wait(http_status: int | None, headers: dict[str, str]) -> float | None:
+    """Return the seconds HubSpot asks to wait after such an answer, None if it does not say."""
+    asked = header(headers, "Retry-After").strip()
     if re.fullmatch(r"[0-9]{1,9}", asked, re.ASCII):
         return float(asked)
     if asked:
@@ -117,10 +117,10 @@ def asked_wait(attempt: Attempt) -> float | None:
             return max(0.0, (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds())
         except (ValueError, TypeError, OverflowError):
             pass
-    interval = header(attempt.headers, "X-HubSpot-RateLimit-Interval-Milliseconds").strip()
-    if attempt.http_status == 429 and re.fullmatch(r"[0-9]{1,9}", interval, re.ASCII):
+    interval = header(headers, "X-HubSpot-RateLimit-Interval-Milliseconds").strip()
+    if http_status == 429 and re.fullmatch(r"[0-9]{1,9}", interval, re.ASCII):
         return int(interval) / 1000
-    return 2.0 if attempt.http_status == 423 else None
+    return 2.0 if http_status == 423 else None
 
 
 def header(headers: dict[str, str], name: str) -> str:

@@ -112,7 +112,7 @@ class HubSpotClient:
 
     def _pause_before_next(self, attempt: Attempt, attempts: int) -> float:
         """Seconds to wait: as HubSpot asks, else growing; with jitter, so that a crowd spreads."""
-        asked = asked_wait(attempt)
+        asked = asked_wait(attempt.http_status, attempt.headers)
         if asked is not None:
             return asked + random.uniform(0, 0.25) * self.limits.pause
         return random.uniform(0.5, 1.5) * attempts * self.limits.pause

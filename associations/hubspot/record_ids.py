@@ -26,6 +26,8 @@ def read_record_id(text: str) -> str:
         )
     if not text.isascii():
         raise RecordIdError("Write the id with the plain digits 0 to 9.")
+    if not text.strip("0"):
+        raise RecordIdError("No record has the id 0.")
     if text.startswith("0"):
         raise RecordIdError("A record id does not start with 0. Leave the zeros at the front out.")
     raise RecordIdError(f"A record id has at most 20 digits; this one has {len(text)}.")

@@ -15,7 +15,6 @@ from associations.presentation import directions, told_errors
 
 register = template.Library()
 
-register.filter("type_label", label_of)
 register.filter("explain", explain)
 register.filter("directions", directions)
 register.filter("told_errors", told_errors)

@@ -1,5 +1,8 @@
 """The form: link two records."""
 
+from typing import TYPE_CHECKING
+
+from django.db import Error as DBError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import cache_control
@@ -12,6 +15,9 @@ from associations.models import AssociationRequest
 
 from .origin import origin_of
 
+if TYPE_CHECKING:
+    from hubadmin.models import User
+
 LATEST = 6
 
 
@@ -23,9 +29,16 @@ LATEST = 6
 def link(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _submit(request)
-    draft = drafts.take(request)
-    fields, why = draft or (request.GET, "")
-    return _page(request, AssociationForm.prefilled(fields), notice=why)
+    if "new" in request.GET:
+        drafts.drop(request)
+    services.close_abandoned()
+    # An address with fields of its own goes before what was left behind.
+    draft = None if request.GET else drafts.find(request)
+    if draft is None:
+        return _page(request, AssociationForm.prefilled(request.GET))
+    fields, why = draft
+    token = fields.get("submit_token", "")
+    return _page(request, AssociationForm.prefilled(fields, token), notice=why)
 
 
 def _submit(request: HttpRequest) -> HttpResponse:
@@ -38,6 +51,7 @@ def _submit(request: HttpRequest) -> HttpResponse:
         )
     except services.LogUnavailableError:
         return _page(request, form, status=503, notice="log_unavailable")
+    drafts.drop(request)
     return redirect(entry)
 
 
@@ -48,6 +62,14 @@ def _page(
         "form": form,
         "notice": notice,
         "object_types": CATALOGUE,
-        "latest": AssociationRequest.objects.of(request.user).for_list()[:LATEST],
+        "latest": _latest(request.user),
     }
     return render(request, "associations/link.html", context, status=status)
+
+
+def _latest(user: "User") -> list[AssociationRequest]:
+    """The person's latest entries; none rather than no page if the log cannot be read."""
+    try:
+        return list(AssociationRequest.objects.of(user).for_list()[:LATEST])
+    except DBError:
+        return []

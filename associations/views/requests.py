@@ -14,7 +14,7 @@ from associations.explanations import explain
 from associations.models import AssociationRequest, AssociationRequestQuerySet
 
 PAGE_SIZE = 50
-REFRESH_SECONDS = 2
+REFRESH_SECONDS = 3
 
 
 def admin_required(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -36,7 +36,12 @@ def request_detail(request: HttpRequest, pk: int) -> HttpResponse:
     services.close_abandoned()
     entries = AssociationRequest.objects.visible_to(request.user)
     entry = get_object_or_404(entries.prefetch_related("attempts"), pk=pk)
-    context = {"entry": entry, "explanation": explain(entry), "attempts": entry.attempts.all()}
+    context = {
+        "entry": entry,
+        "explanation": explain(entry),
+        "attempts": entry.attempts.all(),
+        "body_cut": len(entry.body) == services.ENTRY_BODY_LENGTH,
+    }
     response = render(request, "associations/request.html", context)
     if entry.is_open:
         response["Refresh"] = str(REFRESH_SECONDS)

@@ -6,6 +6,7 @@ import signal
 import sys
 from typing import Any
 
+from hubadmin import gunicorn_conf as production
 from hubadmin.gunicorn_conf import *  # noqa: F403
 
 workers = 2
@@ -19,3 +20,4 @@ def on_starting(server: Any) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if str(os.getppid()) != os.environ.get("DEMO_PARENT"):
         sys.exit("The demo's server belongs to `manage.py demo` and does not run by itself.")
+    production.on_starting(server)

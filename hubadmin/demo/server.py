@@ -37,6 +37,12 @@ def claim_folder(folder: Path) -> None:
         raise DemoError(f"The folder {folder} cannot be written to: {error.strerror}.") from error
 
 
+def forget(folder: Path) -> None:
+    """Delete what demos have made in the folder, and nothing else."""
+    for file in [*folder.glob("*.sqlite3*"), folder / "secret_key"]:
+        file.unlink(missing_ok=True)
+
+
 def free_port(port: int) -> int:
     """Return `port` if nobody listens there; any free one for 0."""
     with socket.socket() as probe:

@@ -185,7 +185,7 @@ class MissingScopeTests(SimpleTestCase):
             with self.subTest(error):
                 told = entry("scope_missing", errors=[self.DOCS | error])
                 self.assertEqual(missing_scopes(told), [self.WRITE])
-                self.assertIn(f"lacks: {self.WRITE}.", explain(told).next_step)
+                self.assertIn(f"also needs {self.WRITE}.", explain(told).next_step)
 
     def test_whatever_their_form_each_once_in_order(self) -> None:
         scopes = ["tickets", "e-commerce", "business_units_view.read", "crm.schemas.custom.read"]
@@ -197,7 +197,7 @@ class MissingScopeTests(SimpleTestCase):
             "scope_missing", errors=[self.DOCS | {"message": "see developers.hubspot.com"}]
         )
         self.assertEqual(missing_scopes(told), [])
-        self.assertIn("lacks: HubSpot does not say which.", explain(told).next_step)
+        self.assertIn("also needs a scope HubSpot does not name.", explain(told).next_step)
 
 
 class AnythingTests(SimpleTestCase):

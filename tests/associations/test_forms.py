@@ -8,8 +8,8 @@ from tests.generated import ANY_TEXT, examples
 from tests.support import LINK
 
 UNKNOWN_TYPE = (
-    "HubSpot has no object type called “{}”. Choose one from the list, such as Contact or Company; "
-    "a custom object goes by its id, such as 2-4001."
+    "No object type called “{}” is known here. Choose one from the list, such as Contact or "
+    "Company; a custom object goes by its id, such as 2-4001."
 )
 ITSELF = "A record cannot be linked to itself. Enter another record here."
 NUL = "Null characters are not allowed."

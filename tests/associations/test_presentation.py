@@ -69,7 +69,8 @@ class ToldErrorTests(SimpleTestCase):
             "links": {"docs": "https://example.com"},
         }
         facts = [("category", "VALIDATION_ERROR"), ("subCategory", '{"name": "X"}')]
-        facts += [("objectId", "501, 502")]
+        facts = [("status", "error"), *facts, ("correlationId", "4e1f")]
+        facts += [("links", '{"docs": "https://example.com"}'), ("objectId", "501, 502")]
         inner = ToldError("Inner", [("code", "C"), ("in", "path")])
         self.assertEqual(self.told(error), ToldError("Outer", facts, [inner]))
 

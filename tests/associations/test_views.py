@@ -12,7 +12,15 @@ from associations.hubspot.outcomes import Outcome
 from associations.models import AssociationRequest
 from associations.views.link import LATEST
 from associations.views.requests import PAGE_SIZE
-from tests.support import LINK, SandboxMixin, SignedInClient, person, read_only_database
+from tests.support import (
+    BACKEND,
+    LINK,
+    SandboxMixin,
+    SignedInClient,
+    missing_table,
+    person,
+    read_only_database,
+)
 
 TYPED = {
     "from_object_type": "contact",
@@ -104,6 +112,19 @@ class LinkTests(PageTestCase):
         self.assertContains(answer, 'value="SUP-1234"', status_code=503)
         self.assertEqual(self.sandbox.requests, [])
 
+    def test_too_long_a_reason_is_told_and_kept(self) -> None:
+        answer = self.submit(reason="x" * 300_000)
+        self.assertContains(answer, "Keep the reason to 500 characters", status_code=422)
+        self.assertContains(answer, "x" * 300_000, status_code=422)
+        self.assertNotContains(self.client.get("/"), 'maxlength="500"')
+
+    def test_without_any_log_the_page_says_what_was_typed(self) -> None:
+        client = SignedInClient(self.user, raise_request_exception=False)
+        with missing_table(AssociationRequest):
+            answer = client.post("/", TYPED)
+        self.assertContains(answer, "SUP-1234", status_code=answer.status_code)
+        self.assertIn(answer.status_code, (500, 503))
+
     def test_the_latest_are_the_persons_own_with_again_and_swap(self) -> None:
         for number in range(LATEST + 2):
             entry_of(self.user, from_object_id=str(600 + number))
@@ -117,11 +138,11 @@ class LinkTests(PageTestCase):
 
     def test_the_number_of_queries_does_not_grow_with_the_entries(self) -> None:
         entry_of(self.user)
-        with self.assertNumQueries(3):
+        with self.assertNumQueries(4):
             self.client.get("/")
         for _ in range(LATEST):
             entry_of(self.user)
-        with self.assertNumQueries(3):
+        with self.assertNumQueries(4):
             self.client.get("/")
 
 
@@ -132,13 +153,53 @@ class DraftTests(PageTestCase):
         client = SignedInClient()
         answer = client.post("/", TYPED)
         self.assertRedirects(answer, "/sign-in?next=/", fetch_redirect_response=False)
-        client.force_login(self.user, "hubadmin.sso.backend.SSOBackend")
+        client.force_login(self.user, BACKEND)
         page = client.get("/")
         self.assertContains(page, "You had been signed out")
         for value in ("contact", "COMPANIES", "902", "SUP-1234"):
             self.assertContains(page, f'value="{value}"')
         self.assertEqual(self.sandbox.requests, [])
-        self.assertNotContains(client.get("/"), "SUP-1234")  # once
+
+    def test_it_stays_until_it_is_sent_or_started_afresh(self) -> None:
+        for way_out in (lambda: self.client.get("/?new"), lambda: self.client.post("/", TYPED)):
+            client = self.client = SignedInClient()
+            client.post("/", TYPED)
+            client.force_login(self.user, BACKEND)
+            for method in (client.head, client.get, client.get):
+                method("/")
+            self.assertContains(client.get("/"), "SUP-1234")
+            self.assertNotContains(client.get("/?from_object_id=1"), "SUP-1234")
+            way_out()
+            self.assertNotContains(client.get("/"), 'value="SUP-1234"')
+
+    def test_it_keeps_its_one_time_token(self) -> None:
+        self.client.post("/", TYPED | {"submit_token": "t"})
+        client = SignedInClient()
+        client.post("/", TYPED | {"submit_token": "t"})
+        client.force_login(self.user, BACKEND)
+        page = client.get("/").content.decode()
+        token = re.search(r'name="submit_token" value="([^"]+)"', page)[1]
+        client.post("/", TYPED | {"submit_token": token})
+        self.assertEqual(AssociationRequest.objects.count(), 1)
+
+    def test_it_is_not_shown_to_somebody_else(self) -> None:
+        client = SignedInClient(self.user, enforce_csrf_checks=True)
+        client.post("/", TYPED)
+        self.assertIn("draft", client.session)
+        client.force_login(self.admin, BACKEND)
+        self.assertNotContains(client.get("/"), "SUP-1234")
+
+    def test_another_sites_form_fills_in_nothing(self) -> None:
+        client = SignedInClient(self.user, enforce_csrf_checks=True)
+        answer = client.post("/", TYPED, headers={"sec-fetch-site": "cross-site"})
+        self.assertEqual(answer.status_code, 403)
+        self.assertNotIn("draft", client.session)
+
+    def test_a_browser_without_our_cookies_gets_no_session_but_sees_what_was_typed(self) -> None:
+        client = SignedInClient(enforce_csrf_checks=True)
+        answer = client.post("/", TYPED)
+        self.assertContains(answer, "SUP-1234", status_code=403)
+        self.assertNotIn("__Host-sessionid", client.cookies)
 
     def test_a_page_too_old_brings_the_form_back_filled_and_unsent(self) -> None:
         client = SignedInClient(self.user, enforce_csrf_checks=True)
@@ -177,7 +238,7 @@ class EntryTests(PageTestCase):
     def test_an_open_entry_refreshes_itself_until_it_is_closed(self) -> None:
         entry = entry_of(self.user, outcome="sending", cause="", finished_at=None)
         page = self.client.get(entry.get_absolute_url())
-        self.assertEqual(page["Refresh"], "2")
+        self.assertEqual(page["Refresh"], "3")
         self.assertContains(page, "HubSpot's answer is awaited")
         AssociationRequest.objects.update(sent_at=timezone.now() - timedelta(minutes=5))
         page = self.client.get(entry.get_absolute_url())

@@ -18,6 +18,10 @@ for (const button of document.querySelectorAll("[data-swap]")) {
 for (const form of document.querySelectorAll("form[data-once]")) {
   const submit = form.querySelector("button.primary");
   const label = submit.textContent;
+  const ready = () => {
+    submit.removeAttribute("aria-disabled");
+    submit.textContent = label;
+  };
   form.addEventListener("submit", (event) => {
     if (submit.getAttribute("aria-disabled") === "true") {
       event.preventDefault();
@@ -25,12 +29,10 @@ for (const form of document.querySelectorAll("form[data-once]")) {
     }
     submit.setAttribute("aria-disabled", "true");
     submit.textContent = "Linking …";
+    setTimeout(ready, 5000); // the person may have stopped it
   });
   // The browser may bring the page back as it was when one goes Back.
-  window.addEventListener("pageshow", () => {
-    submit.removeAttribute("aria-disabled");
-    submit.textContent = label;
-  });
+  window.addEventListener("pageshow", ready);
 }
 
 // Copy the text of another element.

@@ -1,5 +1,4 @@
 import os
-import shutil
 from typing import Any
 
 from django.conf import settings
@@ -14,14 +13,17 @@ ANNOUNCEMENT = """
 hubadmin   {address}
 HubSpot    {hubspot}
 
-Try it:
+{advice}
+Ctrl-C ends it; what you did is kept for the next start (--reset forgets it).
+"""
+SANDBOX_ADVICE = """Try it:
   1. Open {address} and sign in as Mina Sato (support).
   2. Link contact 501 to company 902, then contact 501 to company 999, which does not exist.
   3. Sign out, sign in as Noah Berg (admin), and open the audit log.
-{more}
-Ctrl-C ends it; what you did is kept for the next start (--reset forgets it).
+  4. Open {hubspot} to see the stand-in's records.
 """
-SANDBOX_HINT = "  4. Open {hubspot} to see the stand-in's records.\n"
+REAL_ADVICE = """This is a REAL HubSpot account: every link you make is made there.
+"""
 
 
 class Command(BaseCommand):
@@ -46,9 +48,9 @@ class Command(BaseCommand):
             raise CommandError("--real-hubspot needs HUBSPOT_ACCESS_TOKEN in the environment.")
         try:
             port = server.free_port(port)
-            if reset:
-                shutil.rmtree(settings.DEMO_DIR, ignore_errors=True)
             server.claim_folder(settings.DEMO_DIR)
+            if reset:
+                server.forget(settings.DEMO_DIR)
             call_command("migrate", verbosity=0)
             for person in PEOPLE:
                 provision_person(person)
@@ -59,7 +61,7 @@ class Command(BaseCommand):
             raise CommandError(f"The demo's database cannot be used: {error}.") from error
 
     def announce(self, address: str, hubspot: str) -> None:
-        is_sandbox = hubspot != server.REAL_HUBSPOT_URL
-        more = SANDBOX_HINT.format(hubspot=hubspot) if is_sandbox else ""
-        self.stdout.write(ANNOUNCEMENT.format(address=address, hubspot=hubspot, more=more))
+        advice = REAL_ADVICE if settings.REAL_HUBSPOT_IN_DEMO else SANDBOX_ADVICE
+        text = ANNOUNCEMENT.replace("{advice}", advice)
+        self.stdout.write(text.format(address=address, hubspot=hubspot))
         self.stdout.flush()

@@ -1,5 +1,6 @@
 """The client against the sandbox: real sockets, real faults."""
 
+import json
 import os
 import socket
 import tempfile
@@ -173,6 +174,17 @@ class RetryTests(ClientTestCase):
         self.assertEqual((answer.cause, answer.verdict.linked), (Cause.CONNECTION_LOST, "perhaps"))
         self.assertTrue(self.sandbox.associations)
 
+    def test_neither_does_a_refusal_that_the_first_attempt_may_have_caused(self) -> None:
+        for body in ({"message": "the association limit is reached"}, {"message": "odd"}):
+            self.sandbox.reset()
+            self.sandbox.fault(reset="after")
+            self.sandbox.fault(status=400, body=body)
+            self.assertEqual(self.link().verdict.linked, Linked.PERHAPS)
+
+    def test_a_record_that_does_not_exist_settles_it(self) -> None:
+        self.sandbox.fault(reset="before")
+        self.assertEqual(self.link(from_object_id="383").cause, Cause.RECORD_NOT_FOUND)
+
 
 class SilenceTests(ClientTestCase):
     def test_reset_before_and_after_the_link_was_made(self) -> None:
@@ -208,6 +220,24 @@ class SilenceTests(ClientTestCase):
         self.sandbox.fault(truncate=40)
         self.assertEqual(self.link().cause, Cause.CONFIRMED)
         self.assertEqual(self.attempts[0].failure, Cause.CONNECTION_LOST)
+
+    def test_a_refusal_counts_even_if_its_body_breaks_off(self) -> None:
+        self.sandbox.fault(status=400, truncate=5)
+        answer = self.link()
+        self.assertEqual((answer.cause, answer.http_status), (Cause.REFUSED, 400))
+        self.assertEqual((len(self.attempts), self.attempts[0].body_complete), (1, False))
+        self.assertIn("IncompleteRead", self.attempts[0].detail)
+
+    def test_nothing_leaves_after_the_deadline(self) -> None:
+        answer = self.link(self.client(limits=Limits(1, 1, -1, 3, 0.01)))
+        self.assertEqual((answer.cause, self.puts()), (Cause.NO_CONNECTION, []))
+
+    def test_a_proxy_that_never_opens_the_way_has_not_sent_anything(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            proxy_url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+            client = self.client(base_url="https://hubspot.invalid", proxy_url=proxy_url)
+            answer = self.link(client)
+        self.assertEqual((answer.cause, answer.verdict.linked), (Cause.NO_CONNECTION, Linked.NO))
 
     def test_a_huge_answer_is_bounded(self) -> None:
         self.sandbox.fault(status=200, body="x" * (MAX_BODY_BYTES + 10))
@@ -249,7 +279,8 @@ class TokenTests(ClientTestCase):
     def test_an_echoed_token_is_redacted(self) -> None:
         token = "pat-na1-00000000-aaaa-bbbb-cccc-000000000000"
         for secret in (token, "opaque/oauth+token"):
-            for body in ({"message": f"bad token {secret}"}, f"<p>{secret}</p>"):
+            escaped = json.dumps({"message": secret}).replace("/", "\\/").replace("o", "\\u006f")
+            for body in ({"message": f"bad token {secret}"}, f"<p>{secret}</p>", escaped):
                 with self.subTest(secret=secret, body=body):
                     headers = {"Location": f"http://x/{secret}"}
                     self.sandbox.fault(status=400, body=body, headers=headers)

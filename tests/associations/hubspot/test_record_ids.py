@@ -32,9 +32,9 @@ class RecordIdTests(TestCase):
             "https://app.hubspot.com/contacts/1/record/0-1/501": "digits only",
             "\uff15\uff10\uff11": "plain digits",  # full-width
             "\u0665": "plain digits",  # Arabic
-            "0": "does not start with 0",
+            "0": "No record has the id 0",
             "0501": "does not start with 0",
-            "0" * 25: "does not start with 0",
+            "0" * 25: "No record has the id 0",
             "1" * 21: "at most 20 digits; this one has 21",
         }.items():
             with self.subTest(text), self.assertRaisesRegex(RecordIdError, message):
