@@ -33,7 +33,8 @@ def link(request: HttpRequest) -> HttpResponse:
         drafts.drop(request)
     services.close_abandoned()
     # An address with fields of its own goes before what was left behind.
-    draft = None if request.GET else drafts.find(request)
+    has_fields = any(name in request.GET for name in AssociationForm.TYPED_FIELDS)
+    draft = None if has_fields else drafts.find(request)
     if draft is None:
         return _page(request, AssociationForm.prefilled(request.GET))
     fields, why = draft
