@@ -59,6 +59,13 @@ class ServingTests(CheckTestCase):
             with self.subTest(address):
                 self.assert_says(HUBSPOT_API_BASE_URL=address)
 
+    def test_the_way_to_hubspot_must_be_there(self) -> None:
+        self.assert_says("hubadmin.E007", HUBSPOT_CA_BUNDLE="/nonexistent/ca.pem")
+        self.assert_says(HUBSPOT_CA_BUNDLE=__file__)
+        for proxy in ("proxy:3128", "socks5://proxy", "http://"):
+            self.assert_says("hubadmin.E008", HUBSPOT_PROXY_URL=proxy)
+        self.assert_says(HUBSPOT_PROXY_URL="http://user:pass@proxy.example.com:3128")
+
     def test_some_group_must_let_people_in(self) -> None:
         self.assert_says("hubadmin.W001", SSO_SUPPORT_GROUPS=[])
         self.assert_says(SSO_SUPPORT_GROUPS=[], SSO_ADMIN_GROUPS=["admin"])

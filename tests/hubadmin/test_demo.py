@@ -77,10 +77,11 @@ class DemoTests(unittest.TestCase):
         stray = {
             "HUBSPOT_API_BASE_URL": "https://api.hubapi.com",
             "HUBSPOT_ACCESS_TOKEN": "pat-na1-0000",
-            "DATABASE_URL": "sqlite:////nonexistent/x",
+            "DATABASE_URL": "nonsense",
             "DJANGO_SETTINGS_MODULE": "hubadmin.settings",
             "GUNICORN_CMD_ARGS": "--bind 127.0.0.1:1",
             "DEMO_REAL_HUBSPOT": "true",
+            "WEB_WORKERS": "many",
             "ENV_FILE": str(self.folder.parent / "stray.env"),
         }
         (self.folder.parent / "stray.env").write_text("HUBSPOT_PROXY_URL=http://127.0.0.1:1\n")
@@ -110,14 +111,17 @@ class RefusalTests(unittest.TestCase):
     def setUp(self) -> None:
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory())) / "demo"
 
-    def refused(self, *options: str, **environment: str) -> str:
-        ended = subprocess.run(
+    def ended(self, *options: str, **environment: str) -> subprocess.CompletedProcess:
+        return subprocess.run(
             [sys.executable, MANAGE, "demo", *options],
             env=os.environ | {"DEMO_DIR": str(self.folder), **environment},
             capture_output=True,
             text=True,
             timeout=60,
         )
+
+    def refused(self, *options: str, **environment: str) -> str:
+        ended = self.ended(*options, **environment)
         self.assertEqual(ended.returncode, 1, ended.stderr)
         self.assertEqual(len(ended.stderr.strip().splitlines()), 1, ended.stderr)
         return ended.stderr
@@ -137,6 +141,20 @@ class RefusalTests(unittest.TestCase):
     def test_real_hubspot_without_a_token(self) -> None:
         text = self.refused("--real-hubspot", HUBSPOT_ACCESS_TOKEN="")
         self.assertIn("HUBSPOT_ACCESS_TOKEN", text)
+
+    def test_a_real_hubspot_only_if_serving_it_is_safe(self) -> None:
+        real = {"HUBSPOT_API_BASE_URL": "http://hubspot.invalid", "HUBSPOT_ACCESS_TOKEN": "t"}
+        ended = self.ended("--real-hubspot", "--port", "0", **real)
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn("must be an https address", ended.stderr)
+        self.assertNotIn("Traceback", ended.stderr)
+
+    def test_reset_deletes_nothing_but_what_demos_made(self) -> None:
+        self.folder.mkdir()
+        (self.folder / "mine.txt").write_text("keep")
+        with Demo(self.folder, "--reset"):
+            pass
+        self.assertEqual((self.folder / "mine.txt").read_text(), "keep")
 
     def test_wrong_python(self) -> None:
         source = MANAGE.read_text().replace("(3, 11)", "(99, 0)")
