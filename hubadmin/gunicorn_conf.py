@@ -43,7 +43,8 @@ logconfig_dict = settings.LOGGING | {
 
 def on_starting(server: Any) -> None:
     """Refuse to serve without what serving needs; log what else the checks have to say."""
-    messages = run_checks(include_deployment_checks=True)
+    found = run_checks(include_deployment_checks=True)
+    messages = [message for message in found if not message.is_silenced()]
     errors = [message for message in messages if message.is_serious()]
     if errors:
         sys.exit("hubadmin does not start:\n" + "\n".join(f"- {error.msg}" for error in errors))

@@ -69,7 +69,8 @@ def secret_key(folder: Path) -> str:
 
 def run(port: int, real_hubspot: bool, announce: Callable[[str, str], None]) -> None:
     """Serve until SIGINT or SIGTERM. `announce` is told both addresses once they answer."""
-    for name in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT, too: a shell that starts us in the background has it ignored.
+    for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, _interrupt)
     sandbox = None if real_hubspot else Sandbox(rate_limit=190)
     server = None
