@@ -142,7 +142,9 @@ class AssociationRequest(models.Model):
 class AssociationAttempt(models.Model):
     """One HTTP exchange of a request, written as it ended. Rows are added, never changed."""
 
-    request = models.ForeignKey(AssociationRequest, models.PROTECT, related_name="attempts")
+    request = models.ForeignKey(
+        AssociationRequest, models.PROTECT, related_name="attempts", db_index=False
+    )
     number = models.PositiveSmallIntegerField()
     started_at = models.DateTimeField()
     duration_ms = models.PositiveIntegerField()
@@ -159,6 +161,10 @@ class AssociationAttempt(models.Model):
 
     class Meta:
         ordering = ["id"]
+        constraints = [
+            # also the index for a request's attempts; a row written twice by mistake stays one
+            models.UniqueConstraint(fields=["request", "number"], name="one_row_per_attempt")
+        ]
 
     def __str__(self) -> str:
         return f"attempt {self.number}: {self.http_status or self.failure}"
