@@ -5,7 +5,6 @@ records and reports no error. Shapes: the OpenAPI description of `createDefault`
 """
 
 import json
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,10 +13,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from .outcomes import VERDICTS, Cause, Linked, Verdict
-from .redaction import redact
+from .reading import header, json_object, listed, moment_of, text_of, whole_number
 
 ERROR_TEXT_LENGTH = 500
-MAX_DEPTH = 50  # HubSpot nests four levels; a database refuses thousands
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,19 +78,19 @@ def read_answer(attempt: Attempt, *, from_object_id: str, to_object_id: str) -> 
         failure = attempt.failure or Cause.CONNECTION_LOST
         text = attempt.detail[:ERROR_TEXT_LENGTH]
         return Answer(failure, http_status=attempt.http_status, error_text=text)
-    body = _json_object(attempt) or {}
+    body = (json_object(attempt.body) if attempt.body_complete else None) or {}
     succeeded = 200 <= attempt.http_status < 300
-    errors = _listed(body.get("errors")) if succeeded else [body] if body else []
+    errors = listed(body.get("errors")) if succeeded else [body] if body else []
     answer = {
         "http_status": attempt.http_status,
-        "status": _text(body.get("status"), 32),
-        "results": _listed(body.get("results")) if succeeded else [],
-        "num_errors": _whole_number(body.get("numErrors")),
+        "status": text_of(body.get("status"), 32),
+        "results": listed(body.get("results")) if succeeded else [],
+        "num_errors": whole_number(body.get("numErrors")),
         "errors": errors,
         "links": body.get("links") if isinstance(body.get("links"), dict) else {},
-        "requested_at": _moment(body.get("requestedAt")),
-        "started_at": _moment(body.get("startedAt")),
-        "completed_at": _moment(body.get("completedAt")),
+        "requested_at": moment_of(body.get("requestedAt")),
+        "started_at": moment_of(body.get("startedAt")),
+        "completed_at": moment_of(body.get("completedAt")),
         "error_category": _first_text(errors, "category", 100),
         "error_text": _error_text(errors, attempt),
         "correlation_id": _correlation_id(body, attempt),
@@ -121,11 +119,6 @@ def asked_wait(http_status: int | None, headers: dict[str, str]) -> float | None
     if http_status == 429 and re.fullmatch(r"[0-9]{1,9}", interval, re.ASCII):
         return int(interval) / 1000
     return 2.0 if http_status == 423 else None
-
-
-def header(headers: dict[str, str], name: str) -> str:
-    """Return what a header says, in whatever case its name was sent; empty if it is absent."""
-    return next((text for key, text in headers.items() if key.lower() == name.lower()), "")
 
 
 # --- a 2xx answer -------------------------------------------------------------------------------
@@ -224,69 +217,11 @@ def _without_links(value: Any) -> Any:
     return [_without_links(item) for item in value] if isinstance(value, list) else value
 
 
-# --- reading, whatever it is --------------------------------------------------------------------
-
-
-def _json_object(attempt: Attempt) -> dict[str, Any] | None:
-    if not attempt.body_complete:
-        return None
-    try:
-        body = json.loads(attempt.body)
-        return _storable(body) if isinstance(body, dict) else None
-    except (ValueError, RecursionError):
-        return None
-
-
-def _storable(value: Any, depth: int = 0) -> Any:
-    """Return `value` as any database can keep it: no NUL, no lone surrogate, no NaN, not too deep.
-
-    Escaped text is decoded by now, so the token is looked for once more.
-    """
-    if depth > MAX_DEPTH:
-        return "…"
-    if isinstance(value, dict):
-        return {storable_text(key): _storable(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_storable(item, depth + 1) for item in value]
-    if isinstance(value, str):
-        return storable_text(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
-
-
-def storable_text(text: str) -> str:
-    """Return `text` without NUL and lone surrogates, which PostgreSQL and UTF-8 refuse."""
-    return redact(text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8"))
-
-
-def _listed(value: Any) -> list[Any]:
-    """A list as it is; anything else that says something, as a list of it."""
-    return value if isinstance(value, list) else [value] if value else []
-
-
-def _text(value: Any, length: int) -> str:
-    return value[:length] if isinstance(value, str) else ""
-
-
-def _whole_number(value: Any) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int):
-        return None
-    return value if 0 <= value < 2**31 else None
-
-
-def _moment(value: Any) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(value)
-        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    # The last year has no room for every time zone that a page may show it in.
-    return moment if 1970 <= moment.year < 9999 else None
+# --- its words ---------------------------------------------------------------------------------
 
 
 def _first_text(errors: list[Any], name: str, length: int) -> str:
-    texts = (_text(error.get(name), length) for error in errors if isinstance(error, dict))
+    texts = (text_of(error.get(name), length) for error in errors if isinstance(error, dict))
     return next((text for text in texts if text), "")
 
 
@@ -295,9 +230,9 @@ def _messages(errors: list[Any]) -> list[str]:
     found: dict[str, None] = {}
     for error in errors:
         if isinstance(error, dict):
-            if text := _text(error.get("message"), ERROR_TEXT_LENGTH):
+            if text := text_of(error.get("message"), ERROR_TEXT_LENGTH):
                 found[text] = None
-            found.update(dict.fromkeys(_messages(_listed(error.get("errors")))))
+            found.update(dict.fromkeys(_messages(listed(error.get("errors")))))
         elif isinstance(error, str):
             found[error] = None
     return list(found)
@@ -312,6 +247,6 @@ def _error_text(errors: list[Any], attempt: Attempt) -> str:
 
 
 def _correlation_id(body: dict[str, Any], attempt: Attempt) -> str:
-    return _text(body.get("correlationId"), 100) or _text(
+    return text_of(body.get("correlationId"), 100) or text_of(
         header(attempt.headers, "X-HubSpot-Correlation-Id"), 100
     )

@@ -12,9 +12,10 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from .answers import Answer, Attempt, asked_wait, conclude, read_answer, storable_text
+from .answers import Answer, Attempt, asked_wait, conclude, read_answer
 from .object_types import resolve
 from .outcomes import Cause
+from .reading import storable_text
 from .record_ids import is_record_id
 from .redaction import redact
 from .transport import EXCHANGE, Exchange, note_exchanges

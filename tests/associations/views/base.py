@@ -1,0 +1,28 @@
+"""What the tests of the pages share."""
+
+from django.test import TestCase
+from django.utils import timezone
+
+from associations.models import AssociationRequest
+from tests.support import (
+    LINK,
+    SandboxMixin,
+    SignedInClient,
+    person,
+)
+
+
+def entry_of(user: object, **fields: object) -> AssociationRequest:
+    """An entry as a finished request leaves it, straight into the database."""
+    now = timezone.now()
+    values = {"outcome": "linked", "cause": "confirmed", "api_version": "v4"} | LINK
+    values |= {"created_at": now, "sent_at": now, "finished_at": now, "user_name": user.name}
+    return AssociationRequest.objects.create(user=user, **(values | fields))
+
+
+class PageTestCase(SandboxMixin, TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.user, self.admin = person(), person("admin")
+        self.client = SignedInClient(self.user)
+        self.as_admin = SignedInClient(self.admin)
