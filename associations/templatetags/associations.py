@@ -36,6 +36,12 @@ def icon(outcome: str) -> str:
 
 
 @register.filter
+def as_words(name: str) -> str:
+    """`from_object_id` as people read it."""
+    return name.replace("_", " ").capitalize()
+
+
+@register.filter
 def seconds(duration: timedelta) -> str:
     return f"{duration.total_seconds():.2f} s"
 

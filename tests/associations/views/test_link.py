@@ -179,6 +179,7 @@ class DraftTests(PageTestCase):
         client = SignedInClient(enforce_csrf_checks=True)
         answer = client.post("/", TYPED)
         self.assertContains(answer, "SUP-1234", status_code=403)
+        self.assertContains(answer, "From object id", status_code=403)
         self.assertNotIn("__Host-sessionid", client.cookies)
 
     def test_a_page_too_old_brings_the_form_back_filled_and_unsent(self) -> None:
