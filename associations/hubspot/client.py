@@ -21,6 +21,7 @@ from .redaction import redact
 from .transport import EXCHANGE, Exchange, note_exchanges
 
 MAX_BODY_BYTES = 1024 * 1024
+MARGIN_BYTES = 4096  # read beyond it, so that no token is cut in two and half of it kept
 
 # The API version only chooses the path.
 OBJECT_PATHS = {
@@ -140,12 +141,12 @@ class HubSpotClient:
         end = {"http_status": response.status_code, "headers": self._kept_headers(response)}
         with response:
             try:
-                body = response.raw.read(MAX_BODY_BYTES + 1, decode_content=True)
+                body = response.raw.read(MAX_BODY_BYTES + MARGIN_BYTES, decode_content=True)
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 # A refusal is one, whatever became of its words.
                 return end | self._broken_off(error, sent=True) | {"body_complete": False}
         return end | {
-            "body": self._clean(body[:MAX_BODY_BYTES].decode("utf-8", "replace")),
+            "body": self._clean(body.decode("utf-8", "replace"))[:MAX_BODY_BYTES],
             "body_complete": len(body) <= MAX_BODY_BYTES,
         }
 
@@ -154,7 +155,7 @@ class HubSpotClient:
 
     def _kept_headers(self, response: requests.Response) -> dict[str, str]:
         return {
-            name: self._clean(value[:500])
+            name: self._clean(value)[:500]
             for name, value in response.headers.items()
             if name.lower().startswith(_KEPT_HEADERS)
         }
