@@ -4,42 +4,52 @@ It waits in the session, unsent: the form shows it filled in again, and says why
 one-time token, so that what had been sent already is not sent twice.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from django.http import HttpRequest, QueryDict
+from django.contrib.auth import SESSION_KEY
+from django.http import HttpRequest, QueryDict, UnreadablePostError
+
+from hubadmin.session_store import change_now
 
 SIGNED_OUT = "signed_out"
+RECHECK_DUE = "recheck_due"
 PAGE_TOO_OLD = "page_too_old"
 
 _SESSION_KEY = "draft"
-_MAX_FIELDS = 20
-_MAX_LENGTH = 5000
-_NEVER_KEPT = {"csrfmiddlewaretoken"}
+_FORMER_USER = "former_user"
+_MAX_SHOWN = 5000
+_MAX_KEPT = 600  # more than any field takes, so that the form can still say that it is too much
 
 
-def kept(view: Callable) -> Callable:
-    """Mark a form's view: what is posted to it is worth keeping, and it shows drafts again."""
-    view.keeps_drafts = True
-    return view
+def kept(*fields: str) -> Callable[[Callable], Callable]:
+    """Mark a form's view: what is posted to these fields is worth keeping, and shown again."""
+
+    def mark(view: Callable) -> Callable:
+        view.draft_fields = fields
+        return view
+
+    return mark
 
 
 def posted(request: HttpRequest) -> dict[str, str]:
     """Return what was posted to a view that keeps drafts; bounded, as anybody may have sent it."""
     view = getattr(request.resolver_match, "func", None)
-    if request.method != "POST" or not getattr(view, "keeps_drafts", False):
+    if request.method != "POST" or not hasattr(view, "draft_fields"):
         return {}
-    return {
-        name[:100]: value[:_MAX_LENGTH]
-        for name, value in list(request.POST.items())[:_MAX_FIELDS]
-        if name not in _NEVER_KEPT
-    }
+    try:
+        fields = request.POST
+    except UnreadablePostError:  # the browser went away before it had sent all of it
+        return {}
+    return {name: fields[name][:_MAX_SHOWN] for name in view.draft_fields if name in fields}
 
 
 def keep(request: HttpRequest, why: str) -> bool:
-    """Keep what was posted, for the person who is signed in, if anybody is."""
-    fields = posted(request)
+    """Keep what was posted, for the person who is signed in, or who was until just now."""
+    fields = {name: value[:_MAX_KEPT] for name, value in posted(request).items()}
     if fields:
-        draft = {"path": request.path, "why": why, "user": request.user.pk, "fields": fields}
+        owner = request.user.pk or request.session.get(_FORMER_USER)
+        draft = {"path": request.path, "why": why, "user": owner, "fields": fields}
         request.session[_SESSION_KEY] = draft
     return bool(fields)
 
@@ -56,5 +66,17 @@ def find(request: HttpRequest) -> tuple[QueryDict, str] | None:
     return fields, draft["why"]
 
 
+@contextmanager
+def carried_over(request: HttpRequest) -> Iterator[None]:
+    """Keep the draft while a session ends, and know whose drafts those of its other tabs are."""
+    draft, user_id = request.session.get(_SESSION_KEY), request.session.get(SESSION_KEY)
+    yield
+    if draft:
+        request.session[_SESSION_KEY] = draft
+    if user_id:
+        request.session[_FORMER_USER] = int(user_id)
+
+
 def drop(request: HttpRequest) -> None:
-    request.session.pop(_SESSION_KEY, None)
+    if _SESSION_KEY in request.session:
+        change_now(request, lambda session: session.pop(_SESSION_KEY, None))

@@ -101,7 +101,7 @@ class AssociationRequest(models.Model):
             models.UniqueConstraint(fields=["user", "submit_key"], name="one_entry_per_submit")
         ]
         indexes = [
-            # a person's own list, and their latest beside the form
+            # a person's own list, their latest beside the form, and how many a minute they send
             models.Index(fields=["user", "-id"], name="request_by_user"),
             # abandoned(): the few entries that are open
             models.Index(

@@ -6,14 +6,16 @@ to the log first.
 
 import hashlib
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, TypeVar
 
 from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.signals import setting_changed
 from django.db import Error as DBError
 from django.db import IntegrityError, connection, transaction
@@ -40,6 +42,14 @@ CLOSING_GRACE = timedelta(minutes=2)
 
 class LogUnavailableError(Exception):
     """The audit log could not be written, so nothing was sent."""
+
+
+class TooManySubmitsError(Exception):
+    """This person has sent as much as one may within a minute; nothing was sent."""
+
+    def __init__(self, wait_seconds: int) -> None:
+        super().__init__(f"one more in {wait_seconds} s")
+        self.wait_seconds = wait_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +96,7 @@ def create_association(
 
     Types in canonical form, ids as digits (the form sees to it; anything else is a ValueError and
     never sent). The same `submit_token` with the same fields is the same submit: its entry comes
-    back as it stands, and nothing is sent again. Raises LogUnavailableError.
+    back as it stands, and nothing is sent again. Raises LogUnavailableError, TooManySubmitsError.
     """
     association = {
         "from_object_type": from_object_type,
@@ -112,7 +122,7 @@ def open_request(
 ) -> tuple[AssociationRequest, bool]:
     """Commit the entry, `sending`; or return the one this submit already has, and False.
 
-    Raises LogUnavailableError.
+    Raises LogUnavailableError, TooManySubmitsError.
     """
     now = timezone.now()
     entry = AssociationRequest(
@@ -129,17 +139,45 @@ def open_request(
     )
     try:
         with transaction.atomic(durable=True):
+            _demand_patience(user, now)
             entry.save(force_insert=True)
         return entry, True
-    except IntegrityError as error:
-        key = entry.submit_key
-        if key and (first := AssociationRequest.objects.filter(user=user, submit_key=key).first()):
+    except (IntegrityError, TooManySubmitsError) as error:
+        if first := _same_submit(entry):
             return first, False
+        if isinstance(error, TooManySubmitsError):
+            raise
         problem = error
     except DBError as error:
         problem = error
     logger.error("the log could not be written", exc_info=problem)
     raise LogUnavailableError from problem
+
+
+def _same_submit(entry: AssociationRequest) -> AssociationRequest | None:
+    if not entry.submit_key:
+        return None
+    return AssociationRequest.objects.filter(user=entry.user, submit_key=entry.submit_key).first()
+
+
+def _demand_patience(user: "User", now: datetime) -> None:
+    """Raise TooManySubmitsError if the person has sent enough within the last minute.
+
+    Counted in the log itself, so it holds for all processes and machines together; the person is
+    locked meanwhile, so that what they send at once is counted one by one.
+    """
+    limit = settings.SUBMITS_PER_PERSON_PER_MINUTE
+    if not limit:
+        return
+    people = get_user_model().objects.select_for_update(no_key=True)
+    people.filter(pk=user.pk).values_list("pk").first()
+    oldest = AssociationRequest.objects.of(user).newest_first().values_list("created_at", flat=True)
+    # The one that has to be a minute old before there may be another.
+    for created_at in oldest[limit - 1 : limit]:
+        wait = (created_at + timedelta(minutes=1) - now).total_seconds()
+        # Clocks differ a little; one that differs by more has been set back since.
+        if 0 < wait < 120:
+            raise TooManySubmitsError(min(60, math.ceil(wait)))
 
 
 def send_request(entry: AssociationRequest) -> AssociationRequest:

@@ -6,3 +6,4 @@ class HubadminConfig(AppConfig):
 
     def ready(self) -> None:
         from . import checks  # noqa: F401 - registers them
+        from .sso import checks as sso_checks  # noqa: F401

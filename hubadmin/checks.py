@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Info, Warning, register
+from django.core.checks import CheckMessage, Error, Info, register
 from django.core.exceptions import ImproperlyConfigured
 
 from associations.hubspot.client import OBJECT_PATHS
@@ -35,6 +35,13 @@ def api_version(**kwargs: Any) -> Iterable[CheckMessage]:
         )
 
 
+@register
+def secret_files(**kwargs: Any) -> Iterable[CheckMessage]:
+    """Before every command: without DATABASE_URL's file, `migrate` would take another database."""
+    for problem in settings.SECRET_PROBLEMS:
+        yield Error(problem, id="hubadmin.E010")
+
+
 @register(deploy=True)
 def secrets(**kwargs: Any) -> Iterable[CheckMessage]:
     try:
@@ -56,7 +63,7 @@ def secrets(**kwargs: Any) -> Iterable[CheckMessage]:
 def addresses(**kwargs: Any) -> Iterable[CheckMessage]:
     if not settings.ALLOWED_HOSTS:
         yield Error("ALLOWED_HOSTS is not set: name the host people will use.", id="hubadmin.E005")
-    if not _is_safe(settings.HUBSPOT_API_BASE_URL):
+    if not is_safe_address(settings.HUBSPOT_API_BASE_URL):
         yield Error(
             f"HUBSPOT_API_BASE_URL is {settings.HUBSPOT_API_BASE_URL!r}; it must be an https "
             "address, or the token would travel in the clear.",
@@ -77,15 +84,14 @@ def way_to_hubspot(**kwargs: Any) -> Iterable[CheckMessage]:
 
 
 @register(deploy=True)
-def sign_in(**kwargs: Any) -> Iterable[CheckMessage]:
-    if not settings.SSO_SUPPORT_GROUPS and not settings.SSO_ADMIN_GROUPS:
-        yield Warning(
-            "Neither SSO_SUPPORT_GROUPS nor SSO_ADMIN_GROUPS is set: nobody can get in.",
-            id="hubadmin.W001",
+def limits(**kwargs: Any) -> Iterable[CheckMessage]:
+    if settings.SUBMITS_PER_PERSON_PER_MINUTE < 0:
+        yield Error(
+            "SUBMITS_PER_PERSON_PER_MINUTE is below 0; 0 means no limit.", id="hubadmin.E009"
         )
 
 
-def _is_safe(address: str) -> bool:
+def is_safe_address(address: str) -> bool:
     try:
         url = urlsplit(address)
     except ValueError:

@@ -11,8 +11,15 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hubadmin.settings")
 django.setup()
 
 from django.conf import settings  # noqa: E402 - needs the set-up
-from django.core.checks import run_checks  # noqa: E402
+from django.core.checks import CheckMessage, run_checks  # noqa: E402
+from django.db.backends.base.base import BaseDatabaseWrapper  # noqa: E402
+from django.db.backends.signals import connection_created  # noqa: E402
+from django.dispatch import receiver  # noqa: E402
 
+from hubadmin.settings import SECRET_PROBLEMS, secret  # noqa: E402
+
+STATEMENT_SECONDS = 30
+ROTATED = ("HUBSPOT_ACCESS_TOKEN", "SSO_CLIENT_SECRET", "SSO_HEADER_SECRET")
 logger = logging.getLogger(__name__)
 
 wsgi_app = "hubadmin.wsgi"
@@ -41,12 +48,37 @@ logconfig_dict = settings.LOGGING | {
 }
 
 
+@receiver(connection_created)
+def limit_statements(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
+    """A page gives up on a query rather than hold a thread; commands may take their time."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET statement_timeout = '{STATEMENT_SECONDS}s'")
+
+
 def on_starting(server: Any) -> None:
     """Refuse to serve without what serving needs; log what else the checks have to say."""
     found = run_checks(include_deployment_checks=True)
     messages = [message for message in found if not message.is_silenced()]
-    errors = [message for message in messages if message.is_serious()]
-    if errors:
-        sys.exit("hubadmin does not start:\n" + "\n".join(f"- {error.msg}" for error in errors))
+    if errors := serious(messages):
+        sys.exit("hubadmin does not start:\n" + "\n".join(f"- {error}" for error in errors))
     for message in messages:
         logger.log(message.level, message.msg, extra={"check": message.id})
+
+
+def on_reload(server: Any) -> None:
+    """On SIGHUP, read these secrets again, for the workers to come; those at work finish first."""
+    before = {name: getattr(settings, name) for name in ROTATED}
+    SECRET_PROBLEMS.clear()
+    for name in ROTATED:
+        setattr(settings, name, secret(name))
+    if errors := serious(run_checks(include_deployment_checks=True)):
+        for name, value in before.items():
+            setattr(settings, name, value)
+        logger.error("secrets were not changed", extra={"why": errors})
+    else:
+        logger.info("secrets were read again")
+
+
+def serious(messages: list[CheckMessage]) -> list[str]:
+    return [str(m.msg) for m in messages if m.is_serious() and not m.is_silenced()]

@@ -2,10 +2,12 @@
 
 import json
 import logging
+import re
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
 from django.conf import settings
+from django.views.debug import SafeExceptionReporterFilter
 
 from associations.hubspot.redaction import redact
 
@@ -13,6 +15,14 @@ REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 
 # What a LogRecord has of itself; everything else on it was passed as `extra`.
 _OWN = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "request"}
+
+
+class ReporterFilter(SafeExceptionReporterFilter):
+    """What Django's own error pages (DEBUG) may not show; most secrets it knows by their names."""
+
+    hidden_settings = re.compile(
+        f"{SafeExceptionReporterFilter.hidden_settings.pattern}|PROXY_URL|ASSERTION", re.I
+    )
 
 
 class JSONFormatter(logging.Formatter):

@@ -7,13 +7,16 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 
 from associations import drafts
 
 from .logging import REQUEST_ID
+from .sso import sessions
+from .sso import views as sso
 
 logger = logging.getLogger("hubadmin.request")
 
@@ -58,12 +61,63 @@ class SignInRequiredMiddleware(LoginRequiredMiddleware):
     """
 
     def process_view(self, request: HttpRequest, view_func: Callable, *args: Any) -> Any:
+        if not getattr(view_func, "login_required", True):
+            return None  # and who it is, is not asked: health needs neither session nor database
         response = super().process_view(request, view_func, *args)
-        is_closed = getattr(view_func, "login_required", True)
-        if response is None and is_closed and not request.user.role:
-            raise PermissionDenied
-        return response
+        if response is not None:
+            return response
+        if sessions.recheck_is_due(request):
+            return sso.recheck(request)
+        return None if request.user.role else sso.no_access_page(request, request.user)
 
     def handle_no_permission(self, request: HttpRequest, view_func: Callable) -> HttpResponse:
         drafts.keep(request, drafts.SIGNED_OUT)
-        return super().handle_no_permission(request, view_func)
+        instead = sso.sign_in_needed(request)
+        return instead or super().handle_no_permission(request, view_func)
+
+
+class RequestSizeMiddleware:
+    """Refuse a body that is too large by its declared length, before any of it is read.
+
+    The server hands over no more than was declared.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        declared = request.META.get("CONTENT_LENGTH") or "0"
+        if declared.isdecimal() and int(declared[:18]) > settings.MAX_REQUEST_BYTES:
+            raise RequestDataTooBig
+        return self.get_response(request)
+
+
+class BrowserHeadersMiddleware:
+    """Tell browsers which of their features no page uses, and that our files are ours alone.
+
+    And what SecurityMiddleware would tell, for the answers that it does not get to see.
+    """
+
+    UNUSED = [
+        "camera",
+        "display-capture",
+        "fullscreen",
+        "geolocation",
+        "microphone",
+        "midi",
+        "payment",
+        "usb",
+    ]
+    POLICY = ", ".join(f"{feature}=()" for feature in UNUSED)
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response["Permissions-Policy"] = self.POLICY
+        response["Cross-Origin-Resource-Policy"] = "same-origin"
+        response["Cross-Origin-Opener-Policy"] = settings.SECURE_CROSS_ORIGIN_OPENER_POLICY
+        response["Referrer-Policy"] = settings.SECURE_REFERRER_POLICY
+        response["X-Content-Type-Options"] = "nosniff"
+        return response

@@ -3,9 +3,11 @@
 Secrets are demanded when serving starts (see checks.py), not here: `test` and `migrate` need none.
 """
 
+import os
 from pathlib import Path
 
 import environ
+from csp.constants import NONE, SELF
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -20,14 +22,41 @@ def _stripped(names: list[str]) -> list[str]:
     return [name.strip() for name in names if name.strip()]
 
 
+SECRET_PROBLEMS: list[str] = []  # told by the checks
+
+
+def secret(name: str) -> str:
+    """Return a secret from the variable, or from the file that `<name>_FILE` names.
+
+    Docker and Kubernetes mount secrets as files, often with a line break at the end.
+    """
+    # Read as it stands: django-environ would take one that begins with `$` for a reference.
+    value, file = os.environ.get(name, ""), os.environ.get(f"{name}_FILE", "")
+    if not file:
+        return value
+    if value:
+        SECRET_PROBLEMS.append(f"{name} and {name}_FILE are both set; set one of them.")
+    try:
+        value = Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        SECRET_PROBLEMS.append(f"{name}_FILE is {file!r}, which cannot be read: {error}.")
+        return ""
+    if not value:
+        SECRET_PROBLEMS.append(f"{name}_FILE is {file!r}, which is empty.")
+    return value
+
+
 # --- Serving ------------------------------------------------------------------------------------
 
-SECRET_KEY = env.str("SECRET_KEY", default="")
+SECRET_KEY = secret("SECRET_KEY")
 DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = _stripped(env.list("ALLOWED_HOSTS", default=[]))
 CSRF_TRUSTED_ORIGINS = _stripped(env.list("CSRF_TRUSTED_ORIGINS", default=[]))
 # How many proxies of our own stand in front; each appends to X-Forwarded-For.
 TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
+
+# What one person may send, counted in the log and so by all machines together; 0 is no limit.
+SUBMITS_PER_PERSON_PER_MINUTE = env.int("SUBMITS_PER_PERSON_PER_MINUTE", default=60)
 
 WEB_BIND = env.str("WEB_BIND", default="127.0.0.1:8000")
 WEB_WORKERS = env.int("WEB_WORKERS", default=2)
@@ -36,7 +65,7 @@ WEB_THREADS = env.int("WEB_THREADS", default=32)
 # --- HubSpot ------------------------------------------------------------------------------------
 
 HUBSPOT_API_BASE_URL = env.str("HUBSPOT_API_BASE_URL", default="https://api.hubapi.com")
-HUBSPOT_ACCESS_TOKEN = env.str("HUBSPOT_ACCESS_TOKEN", default="")
+HUBSPOT_ACCESS_TOKEN = secret("HUBSPOT_ACCESS_TOKEN")
 HUBSPOT_API_VERSION = env.str("HUBSPOT_API_VERSION", default="v4")
 HUBSPOT_PROXY_URL = env.str("HUBSPOT_PROXY_URL", default="")
 HUBSPOT_CA_BUNDLE = env.str("HUBSPOT_CA_BUNDLE", default="")
@@ -48,11 +77,44 @@ HUBSPOT_PORTAL_ID = env.str("HUBSPOT_PORTAL_ID", default="")
 
 AUTH_USER_MODEL = "hubadmin.User"
 AUTHENTICATION_BACKENDS = ["hubadmin.sso.backend.SSOBackend"]
+LOGIN_URL = "sign_in"
+LOGIN_REDIRECT_URL = "link"
+
+# Who says who a person is: `oidc`, `assertion` or `header`. Unset, nobody gets in.
+SSO_MODE = env.str("SSO_MODE", default="")
+# oidc, assertion: the issuer, to the letter. header: a name for the proxy, kept with each person.
+SSO_ISSUER = env.str("SSO_ISSUER", default="")
 # Groups of the identity provider that give each role; nobody gets in without one.
 SSO_SUPPORT_GROUPS = _stripped(env.list("SSO_SUPPORT_GROUPS", default=[]))
 SSO_ADMIN_GROUPS = _stripped(env.list("SSO_ADMIN_GROUPS", default=[]))
-LOGIN_URL = "sign_in"
-LOGIN_REDIRECT_URL = "link"
+SSO_GROUPS_CLAIM = env.str("SSO_GROUPS_CLAIM", default="groups")
+SSO_CONTACT = env.str("SSO_CONTACT", default="")
+SSO_SIGN_OUT_URL = env.str("SSO_SIGN_OUT_URL", default="")
+
+# oidc
+SSO_CLIENT_ID = env.str("SSO_CLIENT_ID", default="")
+SSO_CLIENT_SECRET = secret("SSO_CLIENT_SECRET")
+SSO_SCOPES = env.str("SSO_SCOPES", default="openid profile email")
+SSO_DISCOVERY_URL = env.str("SSO_DISCOVERY_URL", default="")
+SSO_SESSION_SECONDS = env.int("SSO_SESSION_SECONDS", default=8 * 60 * 60)
+SSO_IDLE_SECONDS = env.int("SSO_IDLE_SECONDS", default=60 * 60)
+SSO_RECHECK_SECONDS = env.int("SSO_RECHECK_SECONDS", default=15 * 60)
+
+# assertion
+SSO_ASSERTION_HEADER = env.str("SSO_ASSERTION_HEADER", default="")
+SSO_AUDIENCE = env.str("SSO_AUDIENCE", default="")
+SSO_KEYS_URL = env.str("SSO_KEYS_URL", default="")
+SSO_ALGORITHM = env.str("SSO_ALGORITHM", default="RS256")
+SSO_ALB_ARN = env.str("SSO_ALB_ARN", default="")
+
+# header
+SSO_HEADER_SECRET = secret("SSO_HEADER_SECRET")
+SSO_SECRET_HEADER = env.str("SSO_SECRET_HEADER", default="X-SSO-Secret")
+SSO_SUBJECT_HEADER = env.str("SSO_SUBJECT_HEADER", default="X-SSO-Subject")
+SSO_EMAIL_HEADER = env.str("SSO_EMAIL_HEADER", default="X-SSO-Email")
+SSO_NAME_HEADER = env.str("SSO_NAME_HEADER", default="X-SSO-Name")
+SSO_GROUPS_HEADER = env.str("SSO_GROUPS_HEADER", default="X-SSO-Groups")
+SSO_GROUPS_SEPARATOR = env.str("SSO_GROUPS_SEPARATOR", default=";")
 
 # --- Database -----------------------------------------------------------------------------------
 
@@ -76,8 +138,11 @@ def database_from(url: str) -> dict:
     return database
 
 
-DATABASE_URL = env.str("DATABASE_URL", default=f"sqlite:///{BASE_DIR / '.hubadmin.sqlite3'}")
-DATABASES = {"default": database_from(DATABASE_URL)}
+DATABASES = {
+    "default": database_from(
+        secret("DATABASE_URL") or f"sqlite:///{BASE_DIR / '.hubadmin.sqlite3'}",
+    )
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- The application ----------------------------------------------------------------------------
@@ -93,14 +158,18 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "hubadmin.middleware.RequestLogMiddleware",
+    # These four speak to the browser about every answer, so they stand around all that may answer.
+    "csp.middleware.CSPMiddleware",
+    "hubadmin.middleware.BrowserHeadersMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "hubadmin.middleware.RequestSizeMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
-    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "hubadmin.sso.middleware.PersonMiddleware",
     "hubadmin.middleware.SignInRequiredMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 
 ROOT_URLCONF = "hubadmin.urls"
@@ -132,9 +201,10 @@ TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 
 # --- Security -----------------------------------------------------------------------------------
 
+SESSION_ENGINE = "hubadmin.session_store"
 SESSION_COOKIE_NAME = "__Host-sessionid"
 SESSION_COOKIE_SECURE = True
-SESSION_COOKIE_AGE = 8 * 60 * 60
+SESSION_COOKIE_AGE = SSO_SESSION_SECONDS
 CSRF_COOKIE_NAME = "__Host-csrftoken"
 CSRF_COOKIE_SECURE = True
 CSRF_COOKIE_HTTPONLY = True
@@ -148,7 +218,23 @@ SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 if TRUSTED_PROXY_COUNT:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF],
+        # Neither sign-in nor sign-out posts to the provider, so forms need go nowhere else.
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+# Bytes of a body; Django's own limit leaves out uploaded files and acts only once they are read.
+MAX_REQUEST_BYTES = 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_REQUEST_BYTES
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 50
+DEFAULT_EXCEPTION_REPORTER_FILTER = "hubadmin.logging.ReporterFilter"
 
 # --- Logs: one JSON line an event ---------------------------------------------------------------
 

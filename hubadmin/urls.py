@@ -8,6 +8,9 @@ from .sso import views as sso
 urlpatterns = [
     path("", include("associations.urls")),
     path("sign-in", sso.sign_in, name="sign_in"),
+    path("sign-in/start", sso.start_sign_in, name="start_sign_in"),
+    path("sign-in/callback", sso.finish_sign_in, name="sign_in_callback"),
+    path("no-access", sso.no_access, name="no_access"),
     path("sign-out", sso.sign_out, name="sign_out"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),

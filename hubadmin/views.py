@@ -4,12 +4,14 @@ import logging
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -49,14 +51,21 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     Not so for another site's form, which must not fill in anything here.
     """
     logger.warning("CSRF check failed", extra={"path": request.path, "reason": reason})
-    from_elsewhere = request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin"
+    from_elsewhere = "does not match any trusted origins" in reason or (
+        request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin"
+    )
     known_browser = settings.SESSION_COOKIE_NAME in request.COOKIES
     if known_browser and not from_elsewhere and drafts.keep(request, drafts.PAGE_TOO_OLD):
         return redirect(request.path)
+    if request.path == reverse("sign_out") and not from_elsewhere:
+        return render(request, "sso/sign_out.html", status=403)
     return render(request, "403.html", {"posted": drafts.posted(request)}, status=403)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, SessionInterrupted):
+        # Ended in another tab, or the database takes nothing: Django cannot tell these apart.
+        return render(request, "503.html", {"posted": drafts.posted(request)}, status=503)
     too_large = isinstance(exception, (RequestDataTooBig, TooManyFieldsSent))
     status = 413 if too_large else 400
     return render(request, "400.html", {"too_large": too_large}, status=status)

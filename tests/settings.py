@@ -14,6 +14,7 @@ CSRF_TRUSTED_ORIGINS = []
 TRUSTED_PROXY_COUNT = 0
 SECURE_PROXY_SSL_HEADER = None
 DEBUG = False
+SECRET_PROBLEMS = []
 TIME_ZONE = "UTC"
 
 # TEST_DATABASE_URL, and not DATABASE_URL: that one may be somebody's real database.
@@ -33,6 +34,14 @@ HUBSPOT_API_VERSION = "v4"
 HUBSPOT_PROXY_URL = HUBSPOT_CA_BUNDLE = ""
 HUBSPOT_UI_URL = "https://app.hubspot.com"
 HUBSPOT_PORTAL_ID = "4242"
+SSO_MODE = "oidc"
+SSO_ISSUER = "https://id.example.com"
+SSO_CLIENT_ID, SSO_CLIENT_SECRET, SSO_GROUPS_CLAIM = "hubadmin", "client-secret", "groups"
+SSO_DISCOVERY_URL = "http://127.0.0.1:9/.well-known/openid-configuration"
+SSO_SCOPES = "openid profile email"
+SSO_SESSION_SECONDS, SSO_IDLE_SECONDS, SSO_RECHECK_SECONDS = 8 * 3600, 3600, 15 * 60
+SSO_CONTACT = SSO_SIGN_OUT_URL = SSO_ALB_ARN = ""
+SUBMITS_PER_PERSON_PER_MINUTE = 60
 SSO_SUPPORT_GROUPS = ["support"]
 SSO_ADMIN_GROUPS = ["admin"]
 

@@ -7,17 +7,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Model
-from django.test import Client, override_settings
+from django.test import Client, RequestFactory, override_settings
 
 from associations import services
 from associations.hubspot.client import Limits
 from associations.hubspot.sandbox import SANDBOX_TOKEN, Sandbox
 from hubadmin.models import User
+from hubadmin.sso import sessions
 from hubadmin.sso.provisioning import provision
 
-BACKEND = "hubadmin.sso.backend.SSOBackend"
 LINK = {"from_object_type": "contacts", "from_object_id": "501"} | {
     "to_object_type": "companies",
     "to_object_id": "902",
@@ -56,10 +57,18 @@ class SignedInClient(Client):
     def __init__(self, user: User | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if user:
-            self.force_login(user, BACKEND)
+            self.sign_in(user)
+
+    def sign_in(self, user: User) -> None:
+        """Sign the person in as the provider's answer would."""
+        request = RequestFactory().get("/")
+        request.session = self.session
+        sessions.start(request, user)
+        request.session.save()
+        self.cookies[settings.SESSION_COOKIE_NAME] = request.session.session_key
 
     def request(self, **request: Any) -> Any:
-        return super().request(**request | {"wsgi.url_scheme": "https"})
+        return super().request(**request | {"wsgi.url_scheme": "https", "SERVER_PORT": "443"})
 
 
 @contextmanager

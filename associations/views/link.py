@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.db import Error as DBError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -23,7 +24,7 @@ LATEST = 6
 
 # The browser keeps the page for Back: what comes back then still has its one-time token, so that
 # sending it again is the same submit. Every other visit gets a fresh one.
-@drafts.kept
+@drafts.kept(*AssociationForm.TYPED_FIELDS, "submit_token")
 @require_http_methods(["GET", "HEAD", "POST"])
 @cache_control(private=True, max_age=0)
 def link(request: HttpRequest) -> HttpResponse:
@@ -52,14 +53,29 @@ def _submit(request: HttpRequest) -> HttpResponse:
         )
     except services.LogUnavailableError:
         return _page(request, form, status=503, notice="log_unavailable")
+    except services.TooManySubmitsError as error:
+        return _too_many(request, form, error.wait_seconds)
     drafts.drop(request)
     return redirect(entry)
 
 
+def _too_many(request: HttpRequest, form: AssociationForm, wait_seconds: int) -> HttpResponse:
+    limit = settings.SUBMITS_PER_PERSON_PER_MINUTE
+    facts = {"wait_seconds": wait_seconds, "submits_per_minute": limit}
+    response = _page(request, form, status=429, notice="too_many_submits", **facts)
+    response["Retry-After"] = str(wait_seconds)
+    return response
+
+
 def _page(
-    request: HttpRequest, form: AssociationForm, *, status: int = 200, notice: str = ""
+    request: HttpRequest,
+    form: AssociationForm,
+    *,
+    status: int = 200,
+    notice: str = "",
+    **facts: int,
 ) -> HttpResponse:
-    context = {
+    context = facts | {
         "form": form,
         "notice": notice,
         "object_types": CATALOGUE,

@@ -44,7 +44,7 @@ def request_detail(request: HttpRequest, pk: int) -> HttpResponse:
     }
     response = render(request, "associations/request.html", context)
     if entry.is_open:
-        response["Refresh"] = str(REFRESH_SECONDS)
+        response["Refresh"] = f"{REFRESH_SECONDS}; url={request.path}?refresh"
     return response
 
 

@@ -1,17 +1,17 @@
 """The demo's stand-in for company SSO: choose who you are. It exists in the demo only."""
 
 from django.conf import settings
-from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render, resolve_url
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from hubadmin.models import User
+from hubadmin.sso import sessions
 from hubadmin.sso.provisioning import provision
+from hubadmin.sso.views import safe_next
 
 PEOPLE = {
     "support": {"name": "Mina Sato", "email": "mina@example.com", "groups": ["support"]},
@@ -29,11 +29,9 @@ def provision_person(person: str) -> User:
 def sign_in(request: HttpRequest) -> HttpResponse:
     if not settings.DEMO or request.META["REMOTE_ADDR"] not in ("127.0.0.1", "::1"):
         raise PermissionDenied
-    next_page = request.POST.get("next", request.GET.get("next", ""))
-    if not url_has_allowed_host_and_scheme(next_page, {request.get_host()}):
-        next_page = resolve_url("link")
+    next_page = safe_next(request, request.POST.get("next", request.GET.get("next", "")))
     if request.method == "POST" and (person := request.POST.get("person")) in PEOPLE:
-        login(request, provision_person(person), "hubadmin.sso.backend.SSOBackend")
+        sessions.start(request, provision_person(person))
         return redirect(next_page)
     status = 400 if request.method == "POST" else 200
     context = {"people": PEOPLE, "next": next_page}

@@ -67,7 +67,7 @@ class ServingTests(CheckTestCase):
         self.assert_says(HUBSPOT_PROXY_URL="http://user:pass@proxy.example.com:3128")
 
     def test_some_group_must_let_people_in(self) -> None:
-        self.assert_says("hubadmin.W001", SSO_SUPPORT_GROUPS=[])
+        self.assert_says("hubadmin.E029", SSO_SUPPORT_GROUPS=[], SSO_ADMIN_GROUPS=[])
         self.assert_says(SSO_SUPPORT_GROUPS=[], SSO_ADMIN_GROUPS=["admin"])
 
 

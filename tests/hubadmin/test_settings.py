@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 import unittest
+from collections.abc import Callable
 
 import requests
 from django.conf import settings
@@ -21,24 +22,42 @@ PRODUCTION = {
     "SECRET_KEY": "q7fX-long-and-random-enough-for-djangos-own-check-0192837465",
     "ALLOWED_HOSTS": "hubadmin.example.com,127.0.0.1",
     "HUBSPOT_ACCESS_TOKEN": "pat-na1-canary00-0000",
+    "SSO_MODE": "oidc",
+    "SSO_ISSUER": "https://id.example.com",
+    "SSO_CLIENT_ID": "hubadmin",
+    "SSO_CLIENT_SECRET": "canary-client-secret",
     "SSO_SUPPORT_GROUPS": "support",
     "SSO_ADMIN_GROUPS": "admin",
 }
 
 
-def variables() -> set[str]:
-    """The names that settings.py reads from the environment."""
+def calls(is_ours: Callable[[ast.expr], bool]) -> set[str]:
+    """The names that settings.py passes to such functions."""
     tree = ast.parse((ROOT / "hubadmin/settings.py").read_text())
     return {
         call.args[0].value
         for call in ast.walk(tree)
         if isinstance(call, ast.Call)
-        and isinstance(call.func, ast.Attribute)
-        and isinstance(call.func.value, ast.Name)
-        and call.func.value.id == "env"
+        and is_ours(call.func)
         and call.args
         and isinstance(call.args[0], ast.Constant)
     }
+
+
+def secrets() -> set[str]:
+    """The names that may also come from a file."""
+    return calls(lambda function: isinstance(function, ast.Name) and function.id == "secret")
+
+
+def variables() -> set[str]:
+    """The names that settings.py reads from the environment."""
+    return secrets() | calls(
+        lambda function: (
+            isinstance(function, ast.Attribute)
+            and isinstance(function.value, ast.Name)
+            and function.value.id == "env"
+        )
+    )
 
 
 class DocumentedTests(unittest.TestCase):
@@ -48,6 +67,12 @@ class DocumentedTests(unittest.TestCase):
         self.assertEqual(sorted(table), sorted(variables()))
         example = re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M)
         self.assertEqual(sorted(example), sorted(variables() - {"ENV_FILE"}))
+
+    def test_the_readme_names_every_secret_that_may_come_from_a_file(self) -> None:
+        self.assertIn("SECRET_KEY", secrets())
+        readme = (ROOT / "README.md").read_text()
+        for name in secrets():
+            self.assertIn(f"`{name}_FILE`", readme)
 
 
 class ProductionTests(unittest.TestCase):

@@ -33,7 +33,7 @@ class EntryTests(PageTestCase):
     def test_an_open_entry_refreshes_itself_until_it_is_closed(self) -> None:
         entry = entry_of(self.user, outcome="sending", cause="", finished_at=None)
         page = self.client.get(entry.get_absolute_url())
-        self.assertEqual(page["Refresh"], "3")
+        self.assertEqual(page["Refresh"], f"3; url={entry.get_absolute_url()}?refresh")
         self.assertContains(page, "HubSpot's answer is awaited")
         AssociationRequest.objects.update(sent_at=timezone.now() - timedelta(minutes=5))
         page = self.client.get(entry.get_absolute_url())

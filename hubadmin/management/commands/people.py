@@ -1,0 +1,46 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import Q
+
+from hubadmin.models import User
+
+
+class Command(BaseCommand):
+    help = "List everybody who has ever signed in; lock somebody out at once, or let them in again."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        which = parser.add_mutually_exclusive_group()
+        which.add_argument("--deactivate", metavar="WHO", help="an e-mail address or an id")
+        which.add_argument("--reactivate", metavar="WHO", help="an e-mail address or an id")
+
+    def handle(
+        self, *args: Any, deactivate: str | None, reactivate: str | None, **options: Any
+    ) -> None:
+        who = reactivate if deactivate is None else deactivate
+        if who is not None:
+            person = self.find(who)
+            person.is_active = reactivate is not None
+            person.save(update_fields=["is_active"])
+            self.show(person)
+            return
+        for person in User.objects.order_by("name", "id"):
+            self.show(person)
+
+    def find(self, who: str) -> User:
+        is_id = who.isascii() and who.isdecimal()
+        found = list(User.objects.filter(Q(pk=int(who)) if is_id else Q(email__iexact=who)))
+        if not who or not found:
+            raise CommandError(f"Nobody with the e-mail address or id {who!r} has ever signed in.")
+        if len(found) > 1:
+            for person in found:
+                self.show(person)
+            raise CommandError(f"{len(found)} people have this e-mail address; name one by id.")
+        return found[0]
+
+    def show(self, person: User) -> None:
+        state = "active" if person.is_active else "deactivated"
+        role = person.role or "no role"
+        self.stdout.write(
+            f"{person.pk}\t{person.name}\t{person.email}\t{role}\t{state}\t{person.issuer}"
+        )

@@ -1,0 +1,55 @@
+"""Says with every request who the person is."""
+
+from django.conf import settings
+from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.auth.models import AnonymousUser
+from django.db import DatabaseError
+from django.http import HttpRequest
+from django.utils.functional import SimpleLazyObject
+
+from hubadmin.models import User
+
+from . import assertion, header, sessions
+from .errors import ProviderUnavailableError, RefusedError
+
+# Where a proxy of the company's speaks with every request, and where a session remembers.
+BY_PROXY = {"assertion": assertion.identify, "header": header.identify}
+BY_SESSION = {"oidc", "demo"}
+
+
+class PersonMiddleware(AuthenticationMiddleware):
+    """Sets `request.user`; asked for only by pages that want to know.
+
+    If what came as a proof was not good enough, `request.sso_error` says why.
+    """
+
+    def process_request(self, request: HttpRequest) -> None:
+        super().process_request(request)
+        request.user = SimpleLazyObject(lambda: _person(request))
+
+
+def _person(request: HttpRequest) -> User | AnonymousUser:
+    if not hasattr(request, "_cached_user"):
+        request._cached_user = _identified(request)
+    return request._cached_user
+
+
+def _identified(request: HttpRequest) -> User | AnonymousUser:
+    try:
+        if settings.SSO_MODE in BY_SESSION:
+            return sessions.person_of(request)
+        if settings.SSO_MODE in BY_PROXY:
+            return _named_by_proxy(request)
+    except (RefusedError, ProviderUnavailableError, DatabaseError) as error:
+        request.sso_error = error
+    return AnonymousUser()
+
+
+def _named_by_proxy(request: HttpRequest) -> User | AnonymousUser:
+    user = BY_PROXY[settings.SSO_MODE](request)
+    if user is None:
+        return AnonymousUser()
+    if not user.is_active:
+        raise RefusedError("the person has been deactivated")
+    sessions.recognise(request, user)
+    return user

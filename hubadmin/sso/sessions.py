@@ -1,0 +1,121 @@
+"""How long a sign-in lasts: in all, without activity, and until the provider is asked again.
+
+A person's role and whether they are active are read with every request, so a change of either
+counts at once in all of their sessions.
+"""
+
+import time
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY, get_user, login, logout
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
+
+from associations import drafts
+from hubadmin.models import User
+from hubadmin.session_store import change_now
+
+from . import events
+
+BACKEND = "hubadmin.sso.backend.SSOBackend"
+_KEY = "sso"
+_SEEN_EVERY = 60  # seconds; activity is written down no more often
+
+
+def start(request: HttpRequest, user: User, *, id_token: str = "", login_hint: str = "") -> None:
+    """Sign the person in: a session with a new key, and a new CSRF token."""
+    login(request, user, BACKEND)
+    request.session.cycle_key()  # login() leaves it to somebody who was signed in already
+    now = time.time()
+    request.session[_KEY] = {
+        "signed_in_at": now,
+        "seen_at": now,
+        "checked_at": now,
+        "id_token": id_token,
+        "login_hint": login_hint,
+    }
+
+
+def confirm(request: HttpRequest, id_token: str) -> bool:
+    """Note that the provider named the same person again; False if they have signed out meanwhile.
+
+    The key stays: other tabs are on their way with it, and would be signed out.
+    """
+    checked = {"checked_at": time.time(), "id_token": id_token}
+    is_noted = change_now(
+        request, lambda session: SESSION_KEY in session and session[_KEY].update(checked)
+    )
+    return is_noted and SESSION_KEY in request.session
+
+
+def end(request: HttpRequest) -> None:
+    """End the session, but for what its person had typed: that stays theirs, and theirs alone."""
+    with drafts.carried_over(request):
+        logout(request)
+
+
+def facts(request: HttpRequest) -> dict[str, Any]:
+    """Return what was noted at sign-in; empty if nobody is signed in by this session."""
+    return request.session.get(_KEY, {})
+
+
+def person_of(request: HttpRequest) -> User | AnonymousUser:
+    """Return who is signed in by this session; end it if its time is over."""
+    user = get_user(request)
+    if SESSION_KEY not in request.session:
+        return user
+    if why := _why_over(user, facts(request)):
+        user_id = int(request.session[SESSION_KEY])
+        request._cached_user = AnonymousUser()  # for whoever asks while the session ends
+        end(request)
+        events.record(request, "session ended", user_id=user_id, why=why)
+        return AnonymousUser()
+    if _is_activity(request):
+        _note_activity(request)
+    return user
+
+
+def recheck_is_due(request: HttpRequest) -> bool:
+    """Whether the provider has to be asked again before this person sees or does anything."""
+    if settings.SSO_MODE != "oidc":
+        return False  # the demo has no provider; a proxy speaks with every request
+    return time.time() - facts(request)["checked_at"] >= settings.SSO_RECHECK_SECONDS
+
+
+def recognise(request: HttpRequest, user: User) -> None:
+    """Note in the session whom a proxy names; somebody new gets a session of their own."""
+    before = facts(request).get("user_id")
+    if before == user.pk:
+        return
+    if before is None and SESSION_KEY not in request.session:
+        request.session.cycle_key()
+    else:
+        request.session.flush()
+    request.session[_KEY] = {"user_id": user.pk}
+    events.record(request, "signed in", user_id=user.pk)
+
+
+def _why_over(user: User | AnonymousUser, facts: dict[str, Any]) -> str:
+    now = time.time()
+    if not user.is_authenticated:
+        return "the person has been deactivated"
+    if "signed_in_at" not in facts:
+        return "its age is not known"
+    if now - facts["signed_in_at"] >= settings.SSO_SESSION_SECONDS:
+        return "its lifetime is over"
+    if now - facts["seen_at"] >= settings.SSO_IDLE_SECONDS:
+        return "there was no activity"
+    return ""
+
+
+def _is_activity(request: HttpRequest) -> bool:
+    """Whether a person did this; not so what a page does by itself, to stay up to date."""
+    by_itself = "HX-Request" in request.headers or "refresh" in request.GET
+    return request.method not in ("GET", "HEAD") or not by_itself
+
+
+def _note_activity(request: HttpRequest) -> None:
+    now = time.time()
+    if now - facts(request)["seen_at"] >= _SEEN_EVERY:
+        change_now(request, lambda session: _KEY in session and session[_KEY].update(seen_at=now))

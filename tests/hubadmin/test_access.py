@@ -1,0 +1,198 @@
+"""Who may do what: every role on every route, and nobody by fields that are not on the form."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.test import TestCase
+from django.urls import get_resolver, reverse
+
+from associations.forms import AssociationForm
+from associations.models import AssociationRequest
+from hubadmin.models import User
+from tests.associations.views.base import entry_of
+from tests.hubadmin.test_requests import address_of, routes
+from tests.support import LINK, SandboxMixin, SignedInClient, person
+
+ROLES = ("signed out", "no role", "support", "admin", "deactivated admin")
+OPEN_TO_ALL = (200, 200, 200, 200, 200)
+WRONG_METHOD = (405, 405, 405, 405, 405)
+CLOSED = (302, 403, 405, 405, 302)  # to a method that it does not take
+# The answer to a GET and to an empty POST, for each of the roles.
+EXPECTED = {
+    "link": ((302, 403, 200, 200, 302), (302, 403, 422, 422, 302)),
+    "my_requests": ((302, 403, 200, 200, 302), CLOSED),
+    "request, own": ((302, 403, 200, 200, 302), CLOSED),
+    "request, another's": ((302, 403, 404, 200, 302), CLOSED),
+    "request, nobody's": ((302, 403, 404, 404, 302), CLOSED),
+    "audit_log": ((302, 403, 403, 200, 302), CLOSED),
+    "sign_in": ((200, 302, 302, 302, 200), WRONG_METHOD),
+    # The tests' provider does not answer.
+    "start_sign_in": ((503, 503, 503, 503, 503), WRONG_METHOD),
+    "sign_in_callback": ((400, 302, 302, 302, 400), WRONG_METHOD),
+    "no_access": ((403, 403, 302, 302, 403), WRONG_METHOD),
+    "sign_out": (WRONG_METHOD, OPEN_TO_ALL),
+    "healthz": (OPEN_TO_ALL, WRONG_METHOD),
+    "readyz": (OPEN_TO_ALL, WRONG_METHOD),
+}
+
+
+class RoleTestCase(SandboxMixin, TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.people = {
+            "signed out": None,
+            "no role": person("visitor"),
+            "support": person(),
+            "admin": person("admin"),
+            "deactivated admin": person("former", "admin"),
+        }
+        self.foreign = entry_of(person("colleague", "support")).pk
+        self.own = {
+            role: entry_of(user).pk if user else self.foreign for role, user in self.people.items()
+        }
+
+    def browser(self, role: str) -> SignedInClient:
+        """Somebody of this role, signed in a moment ago; the deactivated one was then active."""
+        user = self.people[role]
+        if role != "deactivated admin":
+            return SignedInClient(user)
+        User.objects.filter(pk=user.pk).update(is_active=True)
+        client = SignedInClient(user)
+        User.objects.filter(pk=user.pk).update(is_active=False)
+        return client
+
+    def addresses(self, role: str) -> Iterator[tuple[str, str]]:
+        """The URLconf's routes, with ids of each kind where they take one."""
+        ids = {"own": self.own[role], "another's": self.foreign, "nobody's": 10**17}
+        for route in routes(get_resolver().url_patterns):
+            if "<" not in str(route.pattern):
+                yield route.name, address_of(route)
+                continue
+            for whose, pk in ids.items():
+                yield f"{route.name}, {whose}", reverse(route.name, args=[pk])
+
+
+class TableTests(RoleTestCase):
+    def test_each_role_on_each_route(self) -> None:
+        for column, role in enumerate(ROLES):
+            seen = set()
+            for name, address in self.addresses(role):
+                with self.subTest(name, role=role):
+                    asked, posted = EXPECTED[name]
+                    answer = self.browser(role).get(address)
+                    self.assertEqual(answer.status_code, asked[column])
+                    self.assertEqual(self.browser(role).post(address).status_code, posted[column])
+                    seen.add(name)
+            self.assertEqual(seen, {*EXPECTED})
+
+    def test_who_is_out_is_led_to_the_sign_in_and_nowhere_else(self) -> None:
+        for role in ("signed out", "deactivated admin"):
+            for name, address in self.addresses(role):
+                if EXPECTED[name][0][0] == 302:
+                    with self.subTest(name, role=role):
+                        answer = self.browser(role).get(address)
+                        self.assertEqual(answer["Location"], f"/sign-in?next={address}")
+
+    def test_only_who_may_link_records_does(self) -> None:
+        for role in ROLES:
+            with self.subTest(role):
+                self.sandbox.reset()
+                self.browser(role).post("/", LINK)
+                self.assertEqual(len(self.puts()), role in ("support", "admin"))
+        made = AssociationRequest.objects.filter(request_id__gt="").values_list("user__name")
+        self.assertEqual([*made], [("Support",), ("Admin",)])
+
+    def test_pages_show_what_is_theirs_only(self) -> None:
+        theirs = entry_of(self.people["admin"], reason="not for everybody")
+        for address in ("/", "/requests/", f"/requests/?after={theirs.pk - 1}"):
+            page = self.browser("support").get(address)
+            self.assertNotContains(page, "not for everybody")
+            self.assertNotContains(page, theirs.get_absolute_url())
+
+    def test_no_method_breaks_any_route(self) -> None:
+        for role in ROLES:
+            for name, address in self.addresses(role):
+                asked = EXPECTED[name][0][ROLES.index(role)]
+                with self.subTest(name, role=role):
+                    self.assertEqual(self.browser(role).head(address).status_code, asked)
+                    for method in ("OPTIONS", "PUT", "DELETE", "PATCH", "TRACE", "ODD"):
+                        status = self.browser(role).generic(method, address).status_code
+                        self.assertIn(status, (302, 403, 405))
+                        if role in ("support", "admin") and name != "audit_log":
+                            self.assertEqual(status, 405)
+
+
+# A value for every field of the two tables that is not on the form; none is what it would be.
+FORGED: dict[str, Any] = {
+    "id": 4711,
+    "user_name": "Mallory",
+    "user_email": "mallory@example.com",
+    "api_version": "2026-03",
+    "outcome": "rejected",
+    "cause": "canceled_by_hubspot",
+    "http_status": 418,
+    "status": "FORGED",
+    "results": ["forged"],
+    "num_errors": 99,
+    "errors": ["forged"],
+    "links": {"forged": "x"},
+    "requested_at": "2001-01-01T00:00:00Z",
+    "started_at": "2001-01-01T00:00:00Z",
+    "completed_at": "2001-01-01T00:00:00Z",
+    "error_category": "FORGED",
+    "error_text": "forged",
+    "correlation_id": "forged",
+    "body": "forged",
+    "created_at": "2001-01-01T00:00:00Z",
+    "sent_at": "2001-01-01T00:00:00Z",
+    "finished_at": "2001-01-01T00:00:00Z",
+    "client_ip": "192.0.2.66",
+    "user_agent": "Forged/1",
+    "request_id": "forged",
+    "submit_key": "forged",
+    "last_login": "2001-01-01T00:00:00Z",
+    "issuer": "https://evil.test",
+    "subject": "mallory",
+    "email": "mallory@example.com",
+    "name": "Mallory",
+    "role": "admin",
+    "is_active": False,
+}
+
+
+class MassAssignmentTests(SandboxMixin, TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.user, other = person(), person("admin")
+        self.forged = FORGED | {"user": other.pk, "user_id": other.pk}
+        self.client = SignedInClient(self.user)
+
+    def stored(self, model: type, **which: Any) -> dict[str, Any]:
+        return model.objects.filter(**which).values().get()
+
+    def test_every_field_is_tried(self) -> None:
+        fields = [*AssociationRequest._meta.concrete_fields, *User._meta.concrete_fields]
+        names = {name for field in fields for name in (field.name, field.attname)}
+        self.assertEqual({*self.forged}, names - {*AssociationForm.base_fields})
+
+    def test_none_of_them_changes_the_entry_or_the_person(self) -> None:
+        before = self.stored(User, pk=self.user.pk)
+        self.client.get("/", self.forged | LINK)
+        self.client.post("/", LINK | self.forged, query_params=self.forged)
+        entry = self.stored(AssociationRequest)
+        self.assertEqual((entry["user_id"], entry["outcome"]), (self.user.pk, "linked"))
+        for name, value in entry.items():
+            if name in self.forged:
+                field = AssociationRequest._meta.get_field(name)
+                with self.subTest(name):
+                    self.assertNotEqual(value, field.to_python(self.forged[name]))
+                    self.assertNotIn("forged", str(value).lower())
+        self.assertEqual(self.stored(User, pk=self.user.pk), before)
+        self.assertEqual(User.objects.count(), 2)
+
+    def test_nor_when_signing_out_or_while_the_form_is_wrong(self) -> None:
+        before = self.stored(User, pk=self.user.pk)
+        self.client.post("/", self.forged)
+        self.client.post("/sign-out", self.forged)
+        self.assertFalse(AssociationRequest.objects.exists())
+        self.assertEqual(self.stored(User, pk=self.user.pk), before)

@@ -1,0 +1,132 @@
+"""Other sites' forms, and hosts that are not ours: refused on every route, with nothing done."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.apps import apps
+from django.contrib.sessions.models import Session
+from django.http import HttpResponse
+from django.test import Client, TestCase
+from django.urls import URLPattern, get_resolver
+
+from tests.hubadmin.test_requests import address_of, routes
+from tests.support import LINK, SandboxMixin, SignedInClient, person
+
+OURS, EVIL = "https://testserver", "https://evil.test"
+
+
+def all_routes() -> list[URLPattern]:
+    return routes(get_resolver().url_patterns)
+
+
+def rows() -> dict[str, Any]:
+    """Every row there is, but for sessions: what was typed may be kept there, unsent."""
+    models = [model for model in apps.get_models() if model is not Session]
+    return {model._meta.label: list(model.objects.values()) for model in models}
+
+
+class FormTestCase(SandboxMixin, TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.user = person()
+        self.sign_in()
+
+    def sign_in(self) -> None:
+        self.client = SignedInClient(self.user, enforce_csrf_checks=True)
+        self.token = str(self.client.get("/").context["csrf_token"])
+
+    def that_take_a_post(self) -> Iterator[URLPattern]:
+        """The routes with more to say to a POST than that it is the wrong method."""
+        for route in all_routes():
+            answer = SignedInClient(self.user).options(address_of(route))
+            if "POST" in answer.headers.get("Allow", "POST"):
+                yield route
+
+    def post(self, path: str, token: str | None, headers: dict[str, str]) -> HttpResponse:
+        fields = LINK if token is None else LINK | {"csrfmiddlewaretoken": token}
+        return self.client.post(path, fields, headers=headers)
+
+    def assert_refused(self, path: str, token: str | None, headers: dict[str, str]) -> None:
+        before = rows()
+        with self.assertLogs("hubadmin.views", "WARNING") as logs:
+            answer = self.post(path, token, headers)
+        self.assertIn("CSRF check failed", logs.output[0])
+        # Either a page that says so, or the form once more: filled in and unsent.
+        if answer.status_code != 403:
+            self.assertEqual((answer.status_code, answer["Location"]), (302, path))
+        self.assertEqual((rows(), self.puts()), (before, []))
+        self.assertEqual(self.client.get("/requests/").status_code, 200, "signed out by it")
+
+
+class FormTests(FormTestCase):
+    def test_the_routes_that_take_a_post_are_found(self) -> None:
+        names = {route.name for route in self.that_take_a_post()}
+        self.assertGreaterEqual(names, {"link", "sign_out"})
+        for route in all_routes():
+            if route.name not in names:
+                answer = self.post(address_of(route), self.token, {"origin": OURS})
+                self.assertEqual(answer.status_code, 405, route.name)
+
+    def test_none_takes_one_without_our_token(self) -> None:
+        other_browser = SignedInClient(person("admin"), enforce_csrf_checks=True)
+        of_another = str(other_browser.get("/").context["csrf_token"])
+        for route in self.that_take_a_post():
+            for token in (None, "", "x" * 64, of_another):
+                with self.subTest(route=route.name, token=token):
+                    self.assert_refused(address_of(route), token, {"origin": OURS})
+
+    def test_none_takes_one_from_elsewhere_even_with_the_token(self) -> None:
+        for route in self.that_take_a_post():
+            for headers in (
+                {},
+                {"origin": EVIL},
+                {"origin": "null"},
+                {"origin": "http://testserver"},
+                {"origin": f"{OURS}:444"},
+                {"origin": "https://sub.testserver"},
+                {"origin": EVIL, "referer": f"{OURS}/"},
+                {"origin": EVIL, "x-forwarded-host": "evil.test"},
+                {"referer": f"{EVIL}/"},
+                {"referer": f"{EVIL}/?{OURS}/"},
+                {"referer": "http://testserver/"},
+                {"referer": f"{OURS}.evil.test/"},
+                {"referer": f"{EVIL}/", "x-forwarded-host": "evil.test"},
+            ):
+                with self.subTest(route=route.name, headers=headers):
+                    self.assert_refused(address_of(route), self.token, headers)
+
+    def test_each_takes_ours(self) -> None:
+        """Else the refusals above would prove nothing."""
+        for route in self.that_take_a_post():
+            for headers in ({"origin": OURS}, {"referer": f"{OURS}/requests/"}):
+                with self.subTest(route=route.name, headers=headers):
+                    self.sandbox.reset()
+                    self.sign_in()
+                    with self.assertNoLogs("hubadmin.views", "WARNING"):
+                        answer = self.post(address_of(route), self.token, headers)
+                    self.assertIn(answer.status_code, (200, 302))
+                    signed_out = self.client.get("/requests/").status_code == 302
+                    self.assertTrue(signed_out or self.puts())
+
+
+class HostTests(TestCase):
+    def test_a_foreign_host_is_refused_on_every_route(self) -> None:
+        client = SignedInClient(person("admin"))
+        for route in all_routes():
+            for host in ("evil.test", "testserver.evil.test", "testserver@evil.test", "a b"):
+                for ask in (client.get, client.post, Client().get):
+                    with self.subTest(route=route.name, host=host, ask=ask):
+                        answer = ask(address_of(route), headers={"host": host})
+                        self.assertEqual(answer.status_code, 400)
+
+    def test_a_forwarded_host_is_not_believed(self) -> None:
+        forwarded = {"x-forwarded-host": "evil.test", "forwarded": "host=evil.test"}
+        answer = Client().get("/", headers=forwarded)
+        self.assertEqual(answer["Location"], "https://testserver/")
+        client = SignedInClient(person("admin"))
+        answer = client.get(f"/sign-in?next={EVIL}/", headers=forwarded)
+        self.assertEqual(answer["Location"], "/")
+        for route in all_routes():
+            with self.subTest(route=route.name):
+                answer = client.get(address_of(route), headers=forwarded)
+                self.assertNotIn("evil.test", f"{answer.headers} {answer.content.decode()}")
