@@ -13,14 +13,72 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 django.setup()
 
-from playwright.sync_api import Page  # noqa: E402
+from playwright.sync_api import Page, Route  # noqa: E402
 
 from tests.browser.base import BrowserTestCase  # noqa: E402
+from tests.browser.company import CompanyTestCase  # noqa: E402
 
 FOLDER = Path(sys.argv[1] if len(sys.argv) > 1 else ".screenshots")
 
 
-class Pictures(BrowserTestCase):
+class Pictures:
+    """Takes each picture four times."""
+
+    signed_in: Callable[..., Page]
+
+    def take(self, name: str, who: str, show: Callable[[Page], object]) -> None:
+        page = self.signed_in(who, viewport={"width": 1280, "height": 800})
+        show(page)
+        for scheme in ("light", "dark"):
+            for width in (1280, 390):
+                page.emulate_media(color_scheme=scheme)
+                page.set_viewport_size({"width": width, "height": 800})
+                page.screenshot(path=FOLDER / f"{name}-{scheme}-{width}.png", full_page=True)
+
+
+class CompanyPictures(Pictures, CompanyTestCase):
+    """The pages around signing in."""
+
+    def everything(self) -> None:
+        self.take("no-access", "vera", lambda page: page.reload())
+        self.take("sso-sign-in", "mina", self.signed_out)
+        self.take("sso-stale", "vera", lambda page: page.goto("/sign-in/callback?code=x&state=x"))
+        self.take("sso-refused", "vera", self.refused)
+        self.take("sso-recheck", "mina", self.recheck)
+        self.take("sso-signed-out", "mina", self.leaving)
+
+    def signed_out(self, page: Page) -> None:
+        page.context.clear_cookies()
+        page.goto("/audit/")
+
+    def refused(self, page: Page) -> None:
+        page.context.clear_cookies()
+        page.goto("/sign-in/start")
+        state = self.asked()[-1]["state"]
+        page.goto(f"/sign-in/callback?error=access_denied&state={state}")
+
+    def recheck(self, page: Page) -> None:
+        BrowserTestCase.fill(page, "Contact", "501", "Company", "902")
+        self.let_the_recheck_come_due()
+        self.stay(page)
+        page.click("text=Link records")
+
+    def leaving(self, page: Page) -> None:
+        self.stay(page)
+        page.click("text=Sign out")
+
+    def stay(self, page: Page) -> None:
+        """Have pages that lead on by themselves stay to be seen."""
+
+        def without_refresh(route: Route) -> None:
+            answer = route.fetch()
+            headers = {k: v for k, v in answer.headers.items() if k != "refresh"}
+            route.fulfill(response=answer, headers=headers)
+
+        page.route("**/*", without_refresh)
+
+
+class DemoPictures(Pictures, BrowserTestCase):
     def everything(self) -> None:
         pages = {
             "sign-in": self.sign_in,
@@ -40,15 +98,6 @@ class Pictures(BrowserTestCase):
             self.take(name, "support", show)
         self.take("audit", "admin", lambda page: page.goto("/audit/"))
         self.take("audit-entry", "admin", self.newest_failure)
-
-    def take(self, name: str, who: str, show: Callable[[Page], object]) -> None:
-        page = self.signed_in(who, viewport={"width": 1280, "height": 800})
-        show(page)
-        for scheme in ("light", "dark"):
-            for width in (1280, 390):
-                page.emulate_media(color_scheme=scheme)
-                page.set_viewport_size({"width": width, "height": 800})
-                page.screenshot(path=FOLDER / f"{name}-{scheme}-{width}.png", full_page=True)
 
     def sign_in(self, page: Page) -> None:
         page.click("text=Sign out")
@@ -79,10 +128,12 @@ class Pictures(BrowserTestCase):
 
 
 if __name__ == "__main__":
-    case = Pictures("everything")
-    Pictures.setUpClass()
-    try:
-        case.everything()
-    finally:
-        case.doCleanups()
-        Pictures.doClassCleanups()
+    for kind in (DemoPictures, CompanyPictures):
+        case = kind("everything")
+        kind.setUpClass()
+        try:
+            case.setUp()
+            case.everything()
+        finally:
+            case.doCleanups()
+            kind.doClassCleanups()

@@ -1,0 +1,111 @@
+"""hubadmin as it runs in production: gunicorn, its own database, nothing of our environment."""
+
+import http.client
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+from contextlib import ExitStack, suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Self
+
+from django.conf import settings
+
+from associations.hubspot.sandbox import SANDBOX_TOKEN
+
+from .apache import ACCOUNT
+from .processes import Process, free_port
+
+
+class Server:
+    """Runs as long as it is entered, at a port or, with `unix`, at a socket in the file system."""
+
+    def __init__(self, hubspot: str, *, unix: bool = False, **environment: str) -> None:
+        """`hubspot` is the address of a sandbox; `environment` goes over the defaults."""
+        self.port, self._unix = (None if unix else free_port()), unix
+        self.socket: Path | None = None
+        self._changes = {"HUBSPOT_API_BASE_URL": hubspot} | environment
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(TemporaryDirectory(prefix="hubadmin-")))
+            if self._unix:
+                self.socket = folder / "socket"
+            self.environment = self._defaults(folder) | self._changes
+            self.manage("migrate", "--verbosity", "0")
+            command = [sys.executable, "-m", "gunicorn", "-c", "python:hubadmin.gunicorn_conf"]
+            self._process = stack.enter_context(
+                Process(command, env=self.environment, cwd=settings.BASE_DIR)
+            )
+            self._process.wait_until(self._answers)
+            self._open_to_proxies(folder)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @property
+    def upstream(self) -> str:
+        """Where an Apache finds it, as in `ProxyPass`."""
+        if self.socket:
+            return f"unix:{self.socket}|http://hubadmin/"
+        return f"http://127.0.0.1:{self.port}/"
+
+    def output(self) -> str:
+        """Its log so far; still there when it has stopped."""
+        return self._process.output()
+
+    def manage(self, *arguments: str) -> str:
+        """Run a command of manage.py as an administrator on this machine; returns its output."""
+        ended = subprocess.run(
+            [sys.executable, settings.BASE_DIR / "manage.py", *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        if ended.returncode:
+            raise AssertionError(f"manage.py {' '.join(arguments)}:\n{ended.stderr}")
+        return ended.stdout
+
+    def stop(self) -> int:
+        """End it by SIGTERM; returns its exit code."""
+        return self._process.stop()
+
+    def _defaults(self, folder: Path) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "ENV_FILE": "",
+            "DJANGO_SETTINGS_MODULE": "hubadmin.settings",
+            "DATABASE_URL": f"sqlite:///{folder / 'hubadmin.sqlite3'}",
+            "SECRET_KEY": secrets.token_urlsafe(50),
+            "ALLOWED_HOSTS": "localhost,127.0.0.1",
+            "TRUSTED_PROXY_COUNT": "1",
+            "HUBSPOT_ACCESS_TOKEN": SANDBOX_TOKEN,
+            "SSO_SUPPORT_GROUPS": "support",
+            "SSO_ADMIN_GROUPS": "admin",
+            "WEB_BIND": f"unix:{self.socket}" if self.socket else f"127.0.0.1:{self.port}",
+            "WEB_WORKERS": "2",
+        }
+
+    def _answers(self) -> bool:
+        connection = http.client.HTTPConnection("localhost", self.port)
+        family = socket.AF_UNIX if self.socket else socket.AF_INET
+        address = str(self.socket) if self.socket else ("127.0.0.1", self.port)
+        with socket.socket(family) as connection.sock, suppress(OSError):
+            connection.sock.settimeout(5)
+            connection.sock.connect(address)
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == 200
+        return False
+
+    def _open_to_proxies(self, folder: Path) -> None:
+        """Let Apache in, which serves under an account of its own when root has started it."""
+        if self.socket and os.geteuid() == 0:
+            folder.chmod(0o711)
+            shutil.chown(self.socket, group=ACCOUNT)
