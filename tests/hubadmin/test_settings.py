@@ -16,6 +16,7 @@ import requests
 from django.conf import settings
 
 ROOT = settings.BASE_DIR
+README = ROOT / "README.md"
 PRODUCTION = {
     "ENV_FILE": "",
     "DJANGO_SETTINGS_MODULE": "hubadmin.settings",
@@ -63,14 +64,14 @@ def variables() -> set[str]:
 class DocumentedTests(unittest.TestCase):
     def test_the_readme_and_the_example_name_every_variable_and_no_other(self) -> None:
         self.assertIn("HUBSPOT_ACCESS_TOKEN", variables())
-        table = re.findall(r"^\| `([A-Z_]+)` \|", (ROOT / "README.md").read_text(), re.M)
+        table = re.findall(r"^\| `([A-Z_]+)` \|", README.read_text(), re.M)
         self.assertEqual(sorted(table), sorted(variables()))
         example = re.findall(r"^#? ?([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.M)
         self.assertEqual(sorted(example), sorted(variables() - {"ENV_FILE"}))
 
     def test_the_readme_names_every_secret_that_may_come_from_a_file(self) -> None:
         self.assertIn("SECRET_KEY", secrets())
-        readme = (ROOT / "README.md").read_text()
+        readme = README.read_text()
         for name in secrets():
             self.assertIn(f"`{name}_FILE`", readme)
 
@@ -92,6 +93,19 @@ class ProductionTests(unittest.TestCase):
             )
             self.assertEqual(ended.returncode, 0, ended.stderr)
             self.assertEqual("30 March 2027" in ended.stderr, version == "v4")
+
+    def test_it_is_clean_for_the_least_that_readme_says_serves(self) -> None:
+        (block,) = re.findall(r"^export SECRET_KEY.+?(?=^```)", README.read_text(), re.M | re.S)
+        exported = re.findall(r"([A-Z0-9_]+)=(\S+)", block)
+        least = {name: value.replace("…", PRODUCTION["SECRET_KEY"]) for name, value in exported}
+        ended = subprocess.run(
+            [sys.executable, ROOT / "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+            env={"PATH": os.environ["PATH"], "ENV_FILE": ""} | least,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        self.assertEqual(ended.returncode, 0, ended.stderr)
 
     def test_cookies(self) -> None:
         names = ["SESSION_COOKIE", "CSRF_COOKIE"]

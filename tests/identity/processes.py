@@ -9,6 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Self
 
 
@@ -31,16 +32,18 @@ class Process:
         self._text = ""
 
     def __enter__(self) -> Self:
-        # A file and no pipe: nobody has to read for the process to go on.
-        self._file = tempfile.TemporaryFile("a+", errors="replace")
-        self._process = subprocess.Popen(
-            self._command,
-            stdin=subprocess.PIPE,
-            stdout=self._file,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            **self._options,
-        )
+        # A file and no pipe: nobody has to read for the process to go on. Opened twice, as reading
+        # would otherwise move the place where the process writes.
+        self._file = tempfile.NamedTemporaryFile(errors="replace", mode="r")
+        with Path(self._file.name).open("ab") as appending:
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=appending,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                **self._options,
+            )
         atexit.register(self.stop)  # Ctrl-C leaves a test class without its clean-up
         return self
 
