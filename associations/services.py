@@ -171,9 +171,9 @@ def _demand_patience(user: "User", now: datetime) -> None:
         return
     people = get_user_model().objects.select_for_update(no_key=True)
     people.filter(pk=user.pk).values_list("pk").first()
-    oldest = AssociationRequest.objects.of(user).newest_first().values_list("created_at", flat=True)
+    newest = AssociationRequest.objects.of(user).newest_first().values_list("created_at", flat=True)
     # The one that has to be a minute old before there may be another.
-    for created_at in oldest[limit - 1 : limit]:
+    for created_at in newest[limit - 1 : limit]:
         wait = (created_at + timedelta(minutes=1) - now).total_seconds()
         # Clocks differ a little; one that differs by more has been set back since.
         if 0 < wait < 120:

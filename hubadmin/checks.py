@@ -36,9 +36,9 @@ def api_version(**kwargs: Any) -> Iterable[CheckMessage]:
 
 
 @register
-def secret_files(**kwargs: Any) -> Iterable[CheckMessage]:
-    """Before every command: without DATABASE_URL's file, `migrate` would take another database."""
-    for problem in settings.SECRET_PROBLEMS:
+def readable(**kwargs: Any) -> Iterable[CheckMessage]:
+    """Before every command: without DATABASE_URL's file, say, `migrate` would take another."""
+    for problem in settings.PROBLEMS:
         yield Error(problem, id="hubadmin.E010")
 
 

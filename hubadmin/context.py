@@ -8,9 +8,14 @@ from django.http import HttpRequest
 V4_SUPPORT_ENDS = date(2027, 3, 30)  # the earlier of the two dates HubSpot has announced
 
 
+def contact() -> str:
+    """Whom to ask."""
+    return settings.SSO_CONTACT or "the admin of this site"
+
+
 def site(request: HttpRequest) -> dict[str, object]:
     return {
-        "contact": settings.SSO_CONTACT or "the admin of this site",
+        "contact": contact(),
         "in_demo": settings.DEMO,
         "real_hubspot_in_demo": settings.REAL_HUBSPOT_IN_DEMO,
         "support_ends": V4_SUPPORT_ENDS if settings.HUBSPOT_API_VERSION == "v4" else None,

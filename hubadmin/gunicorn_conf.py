@@ -16,7 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper  # noqa: E402
 from django.db.backends.signals import connection_created  # noqa: E402
 from django.dispatch import receiver  # noqa: E402
 
-from hubadmin.settings import SECRET_PROBLEMS, secret  # noqa: E402
+from hubadmin.settings import PROBLEMS, secret  # noqa: E402
 
 STATEMENT_SECONDS = 30
 ROTATED = ("HUBSPOT_ACCESS_TOKEN", "SSO_CLIENT_SECRET", "SSO_HEADER_SECRET")
@@ -69,7 +69,7 @@ def on_starting(server: Any) -> None:
 def on_reload(server: Any) -> None:
     """On SIGHUP, read these secrets again, for the workers to come; those at work finish first."""
     before = {name: getattr(settings, name) for name in ROTATED}
-    SECRET_PROBLEMS.clear()
+    PROBLEMS.clear()
     for name in ROTATED:
         setattr(settings, name, secret(name))
     if errors := serious(run_checks(include_deployment_checks=True)):

@@ -1,4 +1,7 @@
-"""What happens around every request: its id and log line, and the demand to be signed in."""
+"""What happens around every request.
+
+Its id and log line, the demand to be signed in, its size, and what browsers are told.
+"""
 
 import logging
 import re
@@ -12,11 +15,9 @@ from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
 
-from associations import drafts
-
+from . import drafts
 from .logging import REQUEST_ID
-from .sso import sessions
-from .sso import views as sso
+from .sso import answers, sessions
 
 logger = logging.getLogger("hubadmin.request")
 
@@ -67,12 +68,12 @@ class SignInRequiredMiddleware(LoginRequiredMiddleware):
         if response is not None:
             return response
         if sessions.recheck_is_due(request):
-            return sso.recheck(request)
-        return None if request.user.role else sso.no_access_page(request, request.user)
+            return answers.recheck(request)
+        return None if request.user.role else answers.no_access(request, request.user)
 
     def handle_no_permission(self, request: HttpRequest, view_func: Callable) -> HttpResponse:
         drafts.keep(request, drafts.SIGNED_OUT)
-        instead = sso.sign_in_needed(request)
+        instead = answers.sign_in_needed(request)
         return instead or super().handle_no_permission(request, view_func)
 
 

@@ -22,7 +22,16 @@ def _stripped(names: list[str]) -> list[str]:
     return [name.strip() for name in names if name.strip()]
 
 
-SECRET_PROBLEMS: list[str] = []  # told by the checks
+PROBLEMS: list[str] = []  # told by the checks
+
+
+def number(name: str, default: int) -> int:
+    """Return a whole number; the default if there is none, or none that can be read."""
+    try:
+        return env.int(name, default=default)
+    except ValueError:
+        PROBLEMS.append(f"{name} is {env.str(name)!r}; it must be a whole number.")
+        return default
 
 
 def secret(name: str) -> str:
@@ -31,18 +40,18 @@ def secret(name: str) -> str:
     Docker and Kubernetes mount secrets as files, often with a line break at the end.
     """
     # Read as it stands: django-environ would take one that begins with `$` for a reference.
-    value, file = os.environ.get(name, ""), os.environ.get(f"{name}_FILE", "")
+    value, file = os.environ.get(name, "").strip(), os.environ.get(f"{name}_FILE", "")
     if not file:
         return value
     if value:
-        SECRET_PROBLEMS.append(f"{name} and {name}_FILE are both set; set one of them.")
+        PROBLEMS.append(f"{name} and {name}_FILE are both set; set one of them.")
     try:
         value = Path(file).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        SECRET_PROBLEMS.append(f"{name}_FILE is {file!r}, which cannot be read: {error}.")
+        PROBLEMS.append(f"{name}_FILE is {file!r}, which cannot be read: {error}.")
         return ""
     if not value:
-        SECRET_PROBLEMS.append(f"{name}_FILE is {file!r}, which is empty.")
+        PROBLEMS.append(f"{name}_FILE is {file!r}, which is empty.")
     return value
 
 
@@ -53,14 +62,14 @@ DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = _stripped(env.list("ALLOWED_HOSTS", default=[]))
 CSRF_TRUSTED_ORIGINS = _stripped(env.list("CSRF_TRUSTED_ORIGINS", default=[]))
 # How many proxies of our own stand in front; each appends to X-Forwarded-For.
-TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
+TRUSTED_PROXY_COUNT = number("TRUSTED_PROXY_COUNT", 0)
 
 # What one person may send, counted in the log and so by all machines together; 0 is no limit.
-SUBMITS_PER_PERSON_PER_MINUTE = env.int("SUBMITS_PER_PERSON_PER_MINUTE", default=60)
+SUBMITS_PER_PERSON_PER_MINUTE = number("SUBMITS_PER_PERSON_PER_MINUTE", 60)
 
 WEB_BIND = env.str("WEB_BIND", default="127.0.0.1:8000")
-WEB_WORKERS = env.int("WEB_WORKERS", default=2)
-WEB_THREADS = env.int("WEB_THREADS", default=32)
+WEB_WORKERS = number("WEB_WORKERS", 2)
+WEB_THREADS = number("WEB_THREADS", 32)
 
 # --- HubSpot ------------------------------------------------------------------------------------
 
@@ -96,9 +105,9 @@ SSO_CLIENT_ID = env.str("SSO_CLIENT_ID", default="")
 SSO_CLIENT_SECRET = secret("SSO_CLIENT_SECRET")
 SSO_SCOPES = env.str("SSO_SCOPES", default="openid profile email")
 SSO_DISCOVERY_URL = env.str("SSO_DISCOVERY_URL", default="")
-SSO_SESSION_SECONDS = env.int("SSO_SESSION_SECONDS", default=8 * 60 * 60)
-SSO_IDLE_SECONDS = env.int("SSO_IDLE_SECONDS", default=60 * 60)
-SSO_RECHECK_SECONDS = env.int("SSO_RECHECK_SECONDS", default=15 * 60)
+SSO_SESSION_SECONDS = number("SSO_SESSION_SECONDS", 8 * 60 * 60)
+SSO_IDLE_SECONDS = number("SSO_IDLE_SECONDS", 60 * 60)
+SSO_RECHECK_SECONDS = number("SSO_RECHECK_SECONDS", 15 * 60)
 
 # assertion
 SSO_ASSERTION_HEADER = env.str("SSO_ASSERTION_HEADER", default="")

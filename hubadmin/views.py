@@ -15,7 +15,8 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from associations import drafts
+from . import drafts
+from .context import contact
 
 logger = logging.getLogger(__name__)
 
@@ -58,14 +59,14 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     if known_browser and not from_elsewhere and drafts.keep(request, drafts.PAGE_TOO_OLD):
         return redirect(request.path)
     if request.path == reverse("sign_out") and not from_elsewhere:
-        return render(request, "sso/sign_out.html", status=403)
+        return render(request, "sso/still_signed_in.html", status=403)
     return render(request, "403.html", {"posted": drafts.posted(request)}, status=403)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, SessionInterrupted):
         # Ended in another tab, or the database takes nothing: Django cannot tell these apart.
-        return render(request, "503.html", {"posted": drafts.posted(request)}, status=503)
+        return render(request, "interrupted.html", {"posted": drafts.posted(request)}, status=503)
     too_large = isinstance(exception, (RequestDataTooBig, TooManyFieldsSent))
     status = 413 if too_large else 400
     return render(request, "400.html", {"too_large": too_large}, status=status)
@@ -81,5 +82,9 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     # No context processors: whatever broke (the database, say) might break this page, too.
-    context = {"request_id": getattr(request, "id", ""), "posted": drafts.posted(request)}
+    context = {
+        "request_id": getattr(request, "id", ""),
+        "posted": drafts.posted(request),
+        "contact": contact(),
+    }
     return HttpResponse(render_to_string("500.html", context), status=500)

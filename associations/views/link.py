@@ -9,10 +9,11 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods
 
-from associations import drafts, services
+from associations import services
 from associations.forms import AssociationForm
 from associations.hubspot.object_types import CATALOGUE
 from associations.models import AssociationRequest
+from hubadmin import drafts
 
 from .origin import origin_of
 

@@ -1,12 +1,9 @@
 """Where a request came from, as the audit log keeps it."""
 
-import ipaddress
-import re
-
-from django.conf import settings
 from django.http import HttpRequest
 
 from associations.services import Origin
+from hubadmin.client_ip import client_ip
 
 
 def origin_of(request: HttpRequest) -> Origin:
@@ -15,20 +12,3 @@ def origin_of(request: HttpRequest) -> Origin:
         user_agent=request.headers.get("User-Agent", "").replace("\0", "")[:300],
         request_id=request.id,
     )
-
-
-def client_ip(request: HttpRequest) -> str | None:
-    """Return the address that our own outermost proxy saw; what stands left of it is hearsay."""
-    chain = [request.META.get("REMOTE_ADDR", "")]
-    if settings.TRUSTED_PROXY_COUNT:
-        chain = request.headers.get("X-Forwarded-For", "").split(",")
-    if len(chain) < settings.TRUSTED_PROXY_COUNT:
-        return None
-    seen = chain[-max(1, settings.TRUSTED_PROXY_COUNT)].strip()
-    # Some proxies add the port: 192.0.2.1:5678 or [2001:db8::1]:5678.
-    bare = re.sub(r"^(?:\[(.+)\]|([0-9.]+))(?::[0-9]+)?$", r"\1\2", seen)
-    try:
-        address = ipaddress.ip_address(bare.split("%")[0])  # a zone (%eth0) is no database's
-    except ValueError:
-        return None
-    return str(getattr(address, "ipv4_mapped", None) or address)

@@ -23,7 +23,7 @@ REAL_HUBSPOT_IN_DEMO = env.bool("DEMO_REAL_HUBSPOT") if IS_SERVER else "--real-h
 ROOT_URLCONF = "hubadmin.demo.urls"
 LOGIN_URL = "demo_sign_in"
 SSO_MODE = "demo"
-SECRET_PROBLEMS = []
+PROBLEMS = []
 SSO_SUPPORT_GROUPS = ["support"]
 SSO_ADMIN_GROUPS = ["admin"]
 

@@ -7,8 +7,9 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
-from hubadmin.checks import is_safe_address
+from hubadmin.checks import VISIBLE_ASCII, is_safe_address
 
+from .middleware import BY_PROXY
 from .tokens import ALGORITHMS
 
 # What each mode cannot do without; what it may have besides.
@@ -34,6 +35,8 @@ HEADERS = {
         "SSO_GROUPS_HEADER",
     ],
 }
+# The first is demanded above; without the others people show as what is known of them.
+MAY_BE_EMPTY = {"SSO_ASSERTION_HEADER", "SSO_EMAIL_HEADER", "SSO_NAME_HEADER"}
 SECRET_LENGTH = 32
 
 
@@ -60,26 +63,59 @@ def mode(**kwargs: Any) -> Iterable[CheckMessage]:
 
 
 @register(deploy=True)
-def values(**kwargs: Any) -> Iterable[CheckMessage]:
-    chosen = settings.SSO_MODE
-    for name in ADDRESSES.get(chosen, []):
+def addresses(**kwargs: Any) -> Iterable[CheckMessage]:
+    for name in ADDRESSES.get(settings.SSO_MODE, []):
         value = getattr(settings, name)
         if value and not is_safe_address(value):
             yield Error(f"{name} is {value!r}; it must be an https address.", id="hubadmin.E023")
-    for name in HEADERS.get(chosen, []):
+    leads_to = settings.SSO_SIGN_OUT_URL
+    if leads_to and not leads_to.startswith("/") and not is_safe_address(leads_to):
+        yield Error(
+            f"SSO_SIGN_OUT_URL is {leads_to!r}; it must be an https address, or a path of this "
+            "host that begins with a slash.",
+            id="hubadmin.E032",
+        )
+
+
+@register(deploy=True)
+def headers(**kwargs: Any) -> Iterable[CheckMessage]:
+    for name in HEADERS.get(settings.SSO_MODE, []):
         value = getattr(settings, name)
         # An underscore would make two headers one: X_A and X-A look the same to a WSGI server.
-        if value and not re.fullmatch(r"[A-Za-z0-9-]+", value):
+        if not re.fullmatch(r"[A-Za-z0-9-]+", value) and (value or name not in MAY_BE_EMPTY):
             yield Error(
                 f"{name} is {value!r}; a header's name has letters, digits and hyphens.",
                 id="hubadmin.E024",
             )
-    if chosen == "header" and 0 < len(settings.SSO_HEADER_SECRET) < SECRET_LENGTH:
+    if settings.SSO_MODE in BY_PROXY and not settings.TRUSTED_PROXY_COUNT:
+        yield Error(
+            f"TRUSTED_PROXY_COUNT is 0, but SSO_MODE={settings.SSO_MODE} needs a proxy in front: "
+            "set it to 1, or to how many there are.",
+            id="hubadmin.E033",
+        )
+
+
+@register(deploy=True)
+def shared_secret(**kwargs: Any) -> Iterable[CheckMessage]:
+    if settings.SSO_MODE != "header":
+        return
+    if 0 < len(settings.SSO_HEADER_SECRET) < SECRET_LENGTH:
         yield Error(
             f"SSO_HEADER_SECRET is shorter than {SECRET_LENGTH} characters.", id="hubadmin.E025"
         )
-    if chosen == "header" and not settings.SSO_GROUPS_SEPARATOR.strip():
+    if not VISIBLE_ASCII.issuperset(settings.SSO_HEADER_SECRET):
+        yield Error(
+            "SSO_HEADER_SECRET holds a space, a line break or another character that a header "
+            "cannot carry.",
+            id="hubadmin.E034",
+        )
+    if not settings.SSO_GROUPS_SEPARATOR.strip():
         yield Error("SSO_GROUPS_SEPARATOR is empty.", id="hubadmin.E026")
+
+
+@register(deploy=True)
+def tokens(**kwargs: Any) -> Iterable[CheckMessage]:
+    chosen = settings.SSO_MODE
     if chosen == "assertion" and settings.SSO_ALGORITHM not in ALGORITHMS:
         known = ", ".join(ALGORITHMS)
         yield Error(
@@ -90,6 +126,8 @@ def values(**kwargs: Any) -> Iterable[CheckMessage]:
         yield Error(
             "SSO_SCOPES leaves out openid, so there would be no ID token.", id="hubadmin.E028"
         )
+    if chosen in ("oidc", "assertion") and not settings.SSO_GROUPS_CLAIM:
+        yield Error("SSO_GROUPS_CLAIM is empty: nobody could get in.", id="hubadmin.E035")
 
 
 @register(deploy=True)
@@ -114,6 +152,6 @@ def times(**kwargs: Any) -> Iterable[CheckMessage]:
     if not 0 < recheck <= settings.SSO_SESSION_SECONDS or not idle > 0:
         yield Error(
             "SSO_RECHECK_SECONDS, SSO_IDLE_SECONDS and SSO_SESSION_SECONDS must be above 0, and "
-            "the first no longer than the last.",
+            "SSO_RECHECK_SECONDS no longer than SSO_SESSION_SECONDS.",
             id="hubadmin.E031",
         )

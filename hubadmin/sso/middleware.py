@@ -10,7 +10,7 @@ from django.utils.functional import SimpleLazyObject
 from hubadmin.models import User
 
 from . import assertion, header, sessions
-from .errors import ProviderUnavailableError, RefusedError
+from .errors import DeactivatedError, ProviderUnavailableError, RefusedError
 
 # Where a proxy of the company's speaks with every request, and where a session remembers.
 BY_PROXY = {"assertion": assertion.identify, "header": header.identify}
@@ -50,6 +50,6 @@ def _named_by_proxy(request: HttpRequest) -> User | AnonymousUser:
     if user is None:
         return AnonymousUser()
     if not user.is_active:
-        raise RefusedError("the person has been deactivated")
+        raise DeactivatedError(user)
     sessions.recognise(request, user)
     return user

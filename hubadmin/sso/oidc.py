@@ -10,6 +10,8 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from joserfc.errors import JoseError
 
+from hubadmin.session_store import change_now
+
 from .claims import claim
 from .errors import ProviderUnavailableError, RefusedError
 from .openid_provider import UNREADABLE, Provider, provider
@@ -80,8 +82,14 @@ def finish(request: HttpRequest) -> SignIn:
     begun = app.framework.get_state_data(request.session, state)
     if not begun:
         raise UnknownStateError
+    try:
+        return _answered(app, request, begun)
+    finally:  # used up, whatever came of it
+        change_now(request, lambda session: app.framework.clear_state_data(session, state))
+
+
+def _answered(app: Provider, request: HttpRequest, begun: dict[str, Any]) -> SignIn:
     if error := request.GET.get("error"):
-        app.framework.clear_state_data(request.session, state)
         # login_required most often; but each provider has its own words for "not without a page".
         if begun["silent"] and error not in NOT_THE_PERSONS_FAULT:
             raise NotSignedInError(begun["next_page"])
@@ -146,7 +154,7 @@ def _refuse(error: str, description: str) -> NoReturn:
 
 def sign_out_address(request: HttpRequest, id_token: str) -> str:
     """Return where the provider ends its own session; empty if it has no such page."""
-    back = request.build_absolute_uri(reverse(settings.LOGIN_URL))
+    back = request.build_absolute_uri(reverse("sign_in"))
     id_token = id_token if len(id_token) <= MAX_HINT else ""
     try:
         address = provider().create_logout_url(

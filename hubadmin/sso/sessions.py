@@ -12,14 +12,16 @@ from django.contrib.auth import SESSION_KEY, get_user, login, logout
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
-from associations import drafts
+from hubadmin import drafts
 from hubadmin.models import User
 from hubadmin.session_store import change_now
 
 from . import events
 
+IDLE, LIFETIME = "there was no activity", "its lifetime is over"
 BACKEND = "hubadmin.sso.backend.SSOBackend"
 _KEY = "sso"
+_ENDED = "sso_ended"
 _SEEN_EVERY = 60  # seconds; activity is written down no more often
 
 
@@ -28,6 +30,7 @@ def start(request: HttpRequest, user: User, *, id_token: str = "", login_hint: s
     login(request, user, BACKEND)
     request.session.cycle_key()  # login() leaves it to somebody who was signed in already
     now = time.time()
+    request.session.pop(_ENDED, None)
     request.session[_KEY] = {
         "signed_in_at": now,
         "seen_at": now,
@@ -69,11 +72,17 @@ def person_of(request: HttpRequest) -> User | AnonymousUser:
         user_id = int(request.session[SESSION_KEY])
         request._cached_user = AnonymousUser()  # for whoever asks while the session ends
         end(request)
+        request.session[_ENDED] = why
         events.record(request, "session ended", user_id=user_id, why=why)
         return AnonymousUser()
     if _is_activity(request):
         _note_activity(request)
     return user
+
+
+def why_ended(request: HttpRequest) -> str:
+    """Return why the session before this one ended, if time was the reason."""
+    return request.session.get(_ENDED, "")
 
 
 def recheck_is_due(request: HttpRequest) -> bool:
@@ -93,7 +102,10 @@ def recognise(request: HttpRequest, user: User) -> None:
     else:
         request.session.flush()
     request.session[_KEY] = {"user_id": user.pk}
-    events.record(request, "signed in", user_id=user.pk)
+    if user.role:
+        events.record(request, "signed in", user_id=user.pk, role=user.role)
+    else:
+        events.record_no_access(request, user)
 
 
 def _why_over(user: User | AnonymousUser, facts: dict[str, Any]) -> str:
@@ -103,9 +115,9 @@ def _why_over(user: User | AnonymousUser, facts: dict[str, Any]) -> str:
     if "signed_in_at" not in facts:
         return "its age is not known"
     if now - facts["signed_in_at"] >= settings.SSO_SESSION_SECONDS:
-        return "its lifetime is over"
+        return LIFETIME
     if now - facts["seen_at"] >= settings.SSO_IDLE_SECONDS:
-        return "there was no activity"
+        return IDLE
     return ""
 
 

@@ -2,7 +2,8 @@ from django.test import RequestFactory, SimpleTestCase, override_settings
 
 from associations.models import AssociationRequest
 from associations.services import Origin
-from associations.views.origin import client_ip, origin_of
+from associations.views.origin import origin_of
+from hubadmin.client_ip import client_ip
 
 PEER = "10.0.0.9"
 

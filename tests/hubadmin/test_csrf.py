@@ -51,9 +51,11 @@ class FormTestCase(SandboxMixin, TestCase):
         with self.assertLogs("hubadmin.views", "WARNING") as logs:
             answer = self.post(path, token, headers)
         self.assertIn("CSRF check failed", logs.output[0])
-        # Either a page that says so, or the form once more: filled in and unsent.
+        # Either a page that says so, or the form once more: filled in and unsent. Another site's
+        # form fills in nothing here.
         if answer.status_code != 403:
             self.assertEqual((answer.status_code, answer["Location"]), (302, path))
+            self.assertNotIn("evil", "".join(headers.values()))
         self.assertEqual((rows(), self.puts()), (before, []))
         self.assertEqual(self.client.get("/requests/").status_code, 200, "signed out by it")
 

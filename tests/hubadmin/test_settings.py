@@ -52,11 +52,15 @@ def secrets() -> set[str]:
 
 def variables() -> set[str]:
     """The names that settings.py reads from the environment."""
-    return secrets() | calls(
-        lambda function: (
-            isinstance(function, ast.Attribute)
-            and isinstance(function.value, ast.Name)
-            and function.value.id == "env"
+    return (
+        secrets()
+        | calls(lambda function: isinstance(function, ast.Name) and function.id == "number")
+        | calls(
+            lambda function: (
+                isinstance(function, ast.Attribute)
+                and isinstance(function.value, ast.Name)
+                and function.value.id == "env"
+            )
         )
     )
 
@@ -106,6 +110,12 @@ class ProductionTests(unittest.TestCase):
             timeout=60,
         )
         self.assertEqual(ended.returncode, 0, ended.stderr)
+
+    def test_a_number_that_is_none_is_told_in_a_sentence(self) -> None:
+        ended = self.run_manage("check", SSO_IDLE_SECONDS="1h")
+        self.assertNotEqual(ended.returncode, 0)
+        self.assertIn("SSO_IDLE_SECONDS is '1h'; it must be a whole number.", ended.stderr)
+        self.assertNotIn("Traceback", ended.stderr)
 
     def test_cookies(self) -> None:
         names = ["SESSION_COOKIE", "CSRF_COOKIE"]

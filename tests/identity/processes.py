@@ -64,6 +64,9 @@ class Process:
                 raise AssertionError(f"{self._command[0]} did not start:\n{self.output()}")
             time.sleep(0.05)
 
+    def send_signal(self, number: int) -> None:
+        self._process.send_signal(number)
+
     def stop(self, seconds: float = 40) -> int:
         """End it as an administrator would, and by force if it will not. Returns its code."""
         atexit.unregister(self.stop)

@@ -4,6 +4,7 @@ import http.client
 import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -71,6 +72,10 @@ class Server:
         if ended.returncode:
             raise AssertionError(f"manage.py {' '.join(arguments)}:\n{ended.stderr}")
         return ended.stdout
+
+    def reload(self) -> None:
+        """SIGHUP to its first process."""
+        self._process.send_signal(signal.SIGHUP)
 
     def stop(self) -> int:
         """End it by SIGTERM; returns its exit code."""

@@ -42,7 +42,7 @@ LEAST = {
 
 class ModeTestCase(CheckTestCase):
     def least(self, mode: str, **changed: Any) -> dict[str, Any]:
-        return NEITHER | LEAST[mode] | {"SSO_MODE": mode} | changed
+        return NEITHER | LEAST[mode] | {"SSO_MODE": mode, "TRUSTED_PROXY_COUNT": 1} | changed
 
     def assert_names(self, check: str, *names: str, mode: str = "oidc", **changed: Any) -> None:
         """One message, of this check, that names these settings."""
@@ -114,6 +114,31 @@ class ValueTests(ModeTestCase):
                     self.assert_names("E024", name, repr(value), mode=mode, **{name: value})
             self.assert_silent(mode, **{name: "X-Other-1"})
 
+    def test_headers_without_a_name(self) -> None:
+        for name in ("SSO_SECRET_HEADER", "SSO_SUBJECT_HEADER", "SSO_GROUPS_HEADER"):
+            self.assert_names("E024", name, mode="header", **{name: ""})
+        for name in ("SSO_EMAIL_HEADER", "SSO_NAME_HEADER"):
+            self.assert_silent("header", **{name: ""})
+
+    def test_what_stands_behind_a_proxy_knows_of_one(self) -> None:
+        for mode in ("assertion", "header"):
+            self.assert_names("E033", "TRUSTED_PROXY_COUNT", mode=mode, TRUSTED_PROXY_COUNT=0)
+        self.assert_silent("oidc", TRUSTED_PROXY_COUNT=0)
+
+    def test_where_a_sign_out_leads(self) -> None:
+        for value in ("login.example.com/out", "http://login.example.com/out", "javascript:x"):
+            self.assert_names("E032", repr(value), SSO_SIGN_OUT_URL=value)
+        for value in ("/oauth2/sign_out", "https://login.example.com/out"):
+            self.assert_silent("oidc", SSO_SIGN_OUT_URL=value)
+
+    def test_a_secret_that_no_header_carries(self) -> None:
+        for value in (f"{SECRET} {SECRET}", f"{SECRET}\n", f"{SECRET}\u00e9"):
+            self.assert_names("E034", mode="header", SSO_HEADER_SECRET=value)
+
+    def test_some_claim_holds_the_groups(self) -> None:
+        for mode in ("oidc", "assertion"):
+            self.assert_names("E035", "SSO_GROUPS_CLAIM", mode=mode, SSO_GROUPS_CLAIM="")
+
     def test_the_headers_secret_is_long_and_not_shown(self) -> None:
         short = "hidden" + "x" * 25
         self.assert_names("E025", "SSO_HEADER_SECRET", mode="header", SSO_HEADER_SECRET=short)
@@ -173,7 +198,7 @@ class NumberTests(ModeTestCase):
 class SecretFileTests(ModeTestCase):
     def test_what_went_wrong_as_the_secrets_were_read(self) -> None:
         sentence = "SECRET_KEY_FILE is '/nowhere', which cannot be read."
-        self.assert_names("E010", sentence, SECRET_PROBLEMS=[sentence])
+        self.assert_names("E010", sentence, PROBLEMS=[sentence])
 
 
 class ServingTests(ModeTestCase):

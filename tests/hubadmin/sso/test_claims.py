@@ -55,6 +55,8 @@ class GroupTests(SimpleTestCase):
         with self.settings(SSO_MODE="assertion"):  # the gateway lets nobody else through
             self.assertEqual(groups_in(ada), ["ada@example.com"])
             self.assertEqual(groups_in(ada | {"email_verified": False}), [])
+            with self.settings(SSO_ALB_ARN="arn"):
+                self.assertEqual(groups_in(ada), [])
 
 
 class PersonTests(TestCase):

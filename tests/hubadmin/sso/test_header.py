@@ -102,12 +102,15 @@ class HeaderTests(SandboxMixin, TestCase):
         for groups in (None, "", "others", "support "):
             expected = 200 if groups == "support " else 403
             self.assertEqual(self.get(X_SSO_Groups=groups).status_code, expected, groups)
-        self.assertContains(self.get(X_SSO_Groups=""), "no access here", status_code=403)
+        with self.assertLogs("hubadmin.sso", "WARNING") as logs:
+            page = self.get(X_SSO_Subject="u9", X_SSO_Groups="")
+        self.assertContains(page, "no access here", status_code=403)
+        self.assertEqual(logs.records[0].why, "no known group")
 
     def test_somebody_deactivated(self) -> None:
         self.get()
         User.objects.update(is_active=False)
-        self.assertEqual(self.get().status_code, 403)
+        self.assertContains(self.get(), "switched off", status_code=403)
 
     def test_another_person_gets_another_session(self) -> None:
         with self.assertLogs("hubadmin.sso") as logs:

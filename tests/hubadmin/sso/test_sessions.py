@@ -36,6 +36,7 @@ class LifetimeTests(ProviderTestCase):
         with later((59 + 59 + 61) * MINUTE), self.assertLogs("hubadmin.sso") as logs:
             self.assertFalse(self.is_in())
         self.assertEqual(logs.records[0].why, "there was no activity")
+        self.assertContains(self.client.get("/sign-in"), "no activity for a while")
         self.assertFalse(self.is_in(), "it must not come back to life")
 
     def test_eight_hours_end_it_however_active(self) -> None:
@@ -45,6 +46,10 @@ class LifetimeTests(ProviderTestCase):
         with later(8 * HOUR), self.assertLogs("hubadmin.sso") as logs:
             self.assertFalse(self.is_in())
         self.assertEqual(logs.records[0].why, "its lifetime is over")
+        self.assertContains(self.client.get("/sign-in"), "as long as one may be")
+        self.sign_in()
+        self.client.post("/sign-out")
+        self.assertNotContains(self.client.get("/sign-in"), "as long as one may be")
 
     def test_a_post_is_no_way_round_either(self) -> None:
         for seconds in (61 * MINUTE, 8 * HOUR):
@@ -136,6 +141,15 @@ class RecheckTests(ProviderTestCase):
             page = self.client.get("/")
         self.assertContains(page, "Your sign-in had to be checked")
         self.assertContains(page, "SUP-1234")
+
+    def test_an_answer_serves_once(self) -> None:
+        with later(16 * MINUTE):
+            asked = self.go("/requests/")
+            self.assertRedirects(self.come_back(asked), "/requests/")
+            pending = [name for name in dict(self.client.session.items()) if "_state_" in name]
+            self.assertEqual(pending, [])
+            self.assertRedirects(self.come_back_with(asked, "login_required"), "/")
+            self.assertEqual(self.client.get("/requests/").status_code, 200)
 
     def test_a_fragment_has_the_whole_page_loaded(self) -> None:
         with later(16 * MINUTE):
