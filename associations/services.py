@@ -6,16 +6,14 @@ to the log first.
 
 import hashlib
 import logging
-import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, TypeVar
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
 from django.core.signals import setting_changed
 from django.db import Error as DBError
 from django.db import IntegrityError, connection, transaction
@@ -27,6 +25,7 @@ from hubadmin import __version__
 from .hubspot.answers import Answer, Attempt, conclude, read_answer
 from .hubspot.client import HubSpotClient, default_association_path
 from .hubspot.outcomes import Cause, Outcome
+from .limits import TooManySubmitsError, demand_patience
 from .models import AssociationAttempt, AssociationRequest
 
 if TYPE_CHECKING:
@@ -42,14 +41,6 @@ CLOSING_GRACE = timedelta(minutes=2)
 
 class LogUnavailableError(Exception):
     """The audit log could not be written, so nothing was sent."""
-
-
-class TooManySubmitsError(Exception):
-    """This person has sent as much as one may within a minute; nothing was sent."""
-
-    def __init__(self, wait_seconds: int) -> None:
-        super().__init__(f"one more in {wait_seconds} s")
-        self.wait_seconds = wait_seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +130,7 @@ def open_request(
     )
     try:
         with transaction.atomic(durable=True):
-            _demand_patience(user, now)
+            demand_patience(user, now)
             entry.save(force_insert=True)
         return entry, True
     except (IntegrityError, TooManySubmitsError) as error:
@@ -158,26 +149,6 @@ def _same_submit(entry: AssociationRequest) -> AssociationRequest | None:
     if not entry.submit_key:
         return None
     return AssociationRequest.objects.filter(user=entry.user, submit_key=entry.submit_key).first()
-
-
-def _demand_patience(user: "User", now: datetime) -> None:
-    """Raise TooManySubmitsError if the person has sent enough within the last minute.
-
-    Counted in the log itself, so it holds for all processes and machines together; the person is
-    locked meanwhile, so that what they send at once is counted one by one.
-    """
-    limit = settings.SUBMITS_PER_PERSON_PER_MINUTE
-    if not limit:
-        return
-    people = get_user_model().objects.select_for_update(no_key=True)
-    people.filter(pk=user.pk).values_list("pk").first()
-    newest = AssociationRequest.objects.of(user).newest_first().values_list("created_at", flat=True)
-    # The one that has to be a minute old before there may be another.
-    for created_at in newest[limit - 1 : limit]:
-        wait = (created_at + timedelta(minutes=1) - now).total_seconds()
-        # Clocks differ a little; one that differs by more has been set back since.
-        if 0 < wait < 120:
-            raise TooManySubmitsError(min(60, math.ceil(wait)))
 
 
 def send_request(entry: AssociationRequest) -> AssociationRequest:

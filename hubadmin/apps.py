@@ -5,5 +5,6 @@ class HubadminConfig(AppConfig):
     name = "hubadmin"
 
     def ready(self) -> None:
-        from . import checks  # noqa: F401 - registers them
+        # Importing registers them.
+        from . import checks  # noqa: F401
         from .sso import checks as sso_checks  # noqa: F401

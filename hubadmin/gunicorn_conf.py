@@ -10,13 +10,13 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hubadmin.settings")
 django.setup()
 
-from django.conf import settings  # noqa: E402 - needs the set-up
-from django.core.checks import CheckMessage, run_checks  # noqa: E402
-from django.db.backends.base.base import BaseDatabaseWrapper  # noqa: E402
-from django.db.backends.signals import connection_created  # noqa: E402
-from django.dispatch import receiver  # noqa: E402
+from django.conf import settings
+from django.core.checks import CheckMessage, run_checks
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+from django.dispatch import receiver
 
-from hubadmin.settings import PROBLEMS, secret  # noqa: E402
+from hubadmin.settings import PROBLEMS, secret
 
 STATEMENT_SECONDS = 30
 ROTATED = ("HUBSPOT_ACCESS_TOKEN", "SSO_CLIENT_SECRET", "SSO_HEADER_SECRET")

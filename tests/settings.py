@@ -7,8 +7,8 @@ os.environ.pop("DATABASE_URL", None)
 for name in [name for name in os.environ if name.startswith("SSO_")]:
     del os.environ[name]  # what is exported for a server of one's own is no test's
 
-from hubadmin.settings import *  # noqa: E402, F403
-from hubadmin.settings import BASE_DIR, LOGGING, database_from, env  # noqa: E402
+from hubadmin.settings import *  # noqa: F403 - settings are layered whole
+from hubadmin.settings import BASE_DIR, LOGGING, database_from, env
 
 SECRET_KEY = "tests-only"
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods
 from associations import services
 from associations.forms import AssociationForm
 from associations.hubspot.object_types import CATALOGUE
+from associations.limits import TooManySubmitsError
 from associations.models import AssociationRequest
 from hubadmin import drafts
 
@@ -54,7 +55,7 @@ def _submit(request: HttpRequest) -> HttpResponse:
         )
     except services.LogUnavailableError:
         return _page(request, form, status=503, notice="log_unavailable")
-    except services.TooManySubmitsError as error:
+    except TooManySubmitsError as error:
         return _too_many(request, form, error.wait_seconds)
     drafts.drop(request)
     return redirect(entry)

@@ -12,8 +12,8 @@ os.environ["ENV_FILE"] = ""  # a stray .env must not lead the demo to another Hu
 for name in ("DATABASE_URL", "WEB_WORKERS", "WEB_THREADS", "TRUSTED_PROXY_COUNT", "DEBUG"):
     os.environ.pop(name, None)  # the demo has its own, whatever is exported
 
-from hubadmin.settings import *  # noqa: E402, F403
-from hubadmin.settings import BASE_DIR, database_from, env  # noqa: E402
+from hubadmin.settings import *  # noqa: F403 - settings are layered whole
+from hubadmin.settings import BASE_DIR, database_from, env
 
 DEMO = True
 DEMO_DIR = Path(env.str("DEMO_DIR", default=str(BASE_DIR / ".demo")))

@@ -20,16 +20,16 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 django.setup()
 
-import requests  # noqa: E402
-import urllib3  # noqa: E402
-from django.conf import settings  # noqa: E402
-from django.db import connection  # noqa: E402
-from django.test.runner import DiscoverRunner  # noqa: E402
-from django.test.utils import override_settings  # noqa: E402
+import requests
+import urllib3
+from django.conf import settings
+from django.db import connection
+from django.test.runner import DiscoverRunner
+from django.test.utils import override_settings
 
-from associations.hubspot.client import HubSpotClient  # noqa: E402
-from tests.demo import MANAGE, Demo, Person  # noqa: E402
-from tests.support import LINK, SignedInClient, person  # noqa: E402
+from associations.hubspot.client import HubSpotClient
+from tests.demo import MANAGE, Demo, Person
+from tests.support import LINK, SignedInClient, person
 
 ROUNDS, CALLS = 7, 150
 PATH = "/crm/v4/objects/contacts/501/associations/default/companies/902"

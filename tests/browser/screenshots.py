@@ -13,10 +13,10 @@ import django
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 django.setup()
 
-from playwright.sync_api import Page, Route  # noqa: E402
+from playwright.sync_api import Page, Route
 
-from tests.browser.base import BrowserTestCase  # noqa: E402
-from tests.browser.company import CompanyTestCase  # noqa: E402
+from tests.browser.base import BrowserTestCase
+from tests.browser.company import CompanyTestCase
 
 FOLDER = Path(sys.argv[1] if len(sys.argv) > 1 else ".screenshots")
 

@@ -6,6 +6,7 @@ from django.db import connection
 from django.test import TransactionTestCase, override_settings
 
 from associations import services
+from associations.limits import TooManySubmitsError
 from associations.models import AssociationRequest
 from tests.support import LINK, person
 
@@ -26,7 +27,7 @@ class LimitTests(TransactionTestCase):
                     reason="",
                     **LINK,
                 )
-            except services.TooManySubmitsError:
+            except TooManySubmitsError:
                 return False
             finally:
                 connection.close()
