@@ -1,5 +1,26 @@
+from typing import Any
+
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate, pre_migrate
 
 
 class AssociationsConfig(AppConfig):
     name = "associations"
+
+    def ready(self) -> None:
+        pre_migrate.connect(_before_migrate, sender=self)
+        post_migrate.connect(_after_migrate, sender=self)
+
+
+def _before_migrate(*, using: str, plan: list | None = None, **kwargs: Any) -> None:
+    from .audit import triggers
+
+    if plan:
+        triggers.remove(using)
+
+
+def _after_migrate(*, using: str, **kwargs: Any) -> None:
+    from .audit import triggers
+
+    if triggers.can_be_installed(using):
+        triggers.install(using)

@@ -22,6 +22,7 @@ from django.utils import timezone
 
 from hubadmin import __version__
 
+from .audit import events
 from .hubspot.answers import Answer, Attempt, conclude, read_answer
 from .hubspot.client import HubSpotClient, default_association_path
 from .hubspot.outcomes import Cause, Outcome
@@ -186,7 +187,7 @@ def close_request(entry: AssociationRequest, answer: Answer) -> AssociationReque
         return entry
     for name, value in values.items():
         setattr(entry, name, value)
-    logger.info("request closed", extra={"entry": entry.pk, "outcome": entry.outcome})
+    transaction.on_commit(lambda: events.record_closed(entry))
     return entry
 
 

@@ -1,8 +1,11 @@
 from django.urls import path, register_converter
-from django.urls.converters import IntConverter
+from django.urls.converters import IntConverter, StringConverter
 
+from .views.audit import audit_figures, audit_log, record_log
+from .views.exports import CONTENT_TYPES, export, exports
+from .views.integrity import integrity, seals
 from .views.link import link
-from .views.requests import audit_log, my_requests, request_detail
+from .views.requests import my_requests, request_bundle, request_detail
 
 
 class EntryIdConverter(IntConverter):
@@ -11,11 +14,23 @@ class EntryIdConverter(IntConverter):
     regex = "[0-9]{1,18}"
 
 
+class FileFormatConverter(StringConverter):
+    regex = "|".join(CONTENT_TYPES)
+
+
 register_converter(EntryIdConverter, "entry_id")
+register_converter(FileFormatConverter, "file_format")
 
 urlpatterns = [
     path("", link, name="link"),
     path("requests/", my_requests, name="my_requests"),
     path("requests/<entry_id:pk>/", request_detail, name="request"),
+    path("requests/<entry_id:pk>/support-bundle.txt", request_bundle, name="request_bundle"),
     path("audit/", audit_log, name="audit_log"),
+    path("audit/figures/", audit_figures, name="audit_figures"),
+    path("audit/records/<str:object_type>/<str:object_id>/", record_log, name="record_log"),
+    path("audit/export.<file_format:file_format>", export, name="export"),
+    path("audit/exports/", exports, name="exports"),
+    path("audit/integrity/", integrity, name="integrity"),
+    path("audit/integrity/seals.jsonl", seals, name="seals"),
 ]

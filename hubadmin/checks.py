@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, register
 from django.core.exceptions import ImproperlyConfigured
 
+from associations.audit import signing
 from associations.hubspot.client import OBJECT_PATHS
 
 from .context import V4_SUPPORT_ENDS
@@ -57,6 +58,19 @@ def secrets(**kwargs: Any) -> Iterable[CheckMessage]:
             "has.",
             id="hubadmin.E004",
         )
+
+
+@register(deploy=True)
+def audit_keys(**kwargs: Any) -> Iterable[CheckMessage]:
+    try:
+        if not signing.trusted_keys():
+            yield Error(
+                "Neither AUDIT_SIGNING_KEY nor AUDIT_PUBLIC_KEYS is set: nothing could prove the "
+                "audit log. `manage.py make_audit_key` makes a pair.",
+                id="hubadmin.E011",
+            )
+    except signing.SigningKeyError as error:
+        yield Error(str(error), id="hubadmin.E012")
 
 
 @register(deploy=True)

@@ -8,12 +8,15 @@ import re
 import time
 import uuid
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
+from zoneinfo import available_timezones
 
 from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 from . import drafts
 from .logging import REQUEST_ID
@@ -75,6 +78,27 @@ class SignInRequiredMiddleware(LoginRequiredMiddleware):
         drafts.keep(request, drafts.SIGNED_OUT)
         instead = answers.sign_in_needed(request)
         return instead or super().handle_no_permission(request, view_func)
+
+
+class ViewerTimeZoneMiddleware:
+    """Show times as they are where the viewer is, as far as their browser has told by a cookie."""
+
+    COOKIE = "timezone"
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        name = request.COOKIES.get(self.COOKIE, "")
+        if name not in _time_zones():
+            return self.get_response(request)
+        with timezone.override(name):
+            return self.get_response(request)
+
+
+@lru_cache(maxsize=1)
+def _time_zones() -> set[str]:
+    return available_timezones()
 
 
 class RequestSizeMiddleware:

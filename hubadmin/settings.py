@@ -125,6 +125,12 @@ SSO_NAME_HEADER = env.str("SSO_NAME_HEADER", default="X-SSO-Name")
 SSO_GROUPS_HEADER = env.str("SSO_GROUPS_HEADER", default="X-SSO-Groups")
 SSO_GROUPS_SEPARATOR = env.str("SSO_GROUPS_SEPARATOR", default=";")
 
+# --- The audit log ------------------------------------------------------------------------------
+
+# What seals the log signs with the first; whoever checks the seals needs only the public keys.
+AUDIT_SIGNING_KEY = secret("AUDIT_SIGNING_KEY")
+AUDIT_PUBLIC_KEYS = _stripped(env.list("AUDIT_PUBLIC_KEYS", default=[]))
+
 # --- Database -----------------------------------------------------------------------------------
 
 SQLITE_OPTIONS = {
@@ -163,6 +169,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.staticfiles",
+    "django.contrib.humanize",
 ]
 
 MIDDLEWARE = [
@@ -179,6 +186,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "hubadmin.sso.middleware.PersonMiddleware",
     "hubadmin.middleware.SignInRequiredMiddleware",
+    "hubadmin.middleware.ViewerTimeZoneMiddleware",
 ]
 
 ROOT_URLCONF = "hubadmin.urls"
@@ -195,7 +203,10 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "hubadmin.context.site",
             ],
-            "builtins": ["associations.templatetags.associations"],
+            "builtins": [
+                "associations.templatetags.associations",
+                "associations.templatetags.audit",
+            ],
         },
     },
 ]
@@ -233,6 +244,7 @@ CONTENT_SECURITY_POLICY = {
         "script-src": [SELF],
         "style-src": [SELF],
         "img-src": [SELF],
+        "connect-src": [SELF],
         # Neither sign-in nor sign-out posts to the provider, so forms need go nowhere else.
         "form-action": [SELF],
         "frame-ancestors": [NONE],
@@ -257,6 +269,8 @@ LOGGING = {
     # Django brings handlers of its own for these; every event goes one way here. `django.request`
     # repeats each 4xx that the request line already tells.
     "loggers": {
+        # What a log collector is to have of the audit log, whatever else is logged.
+        "hubadmin.audit": {"level": "INFO"},
         "django": {"handlers": [], "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
         "django.request": {"level": "ERROR"},

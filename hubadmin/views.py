@@ -15,6 +15,8 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from associations.audit import triggers
+
 from . import drafts
 from .context import contact
 
@@ -33,17 +35,21 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_not_required
 def readyz(request: HttpRequest) -> HttpResponse:
-    """The process can do its work: the database answers and has every migration."""
+    """The process can do its work: the database answers, is up to date, and guards the log."""
     try:
         executor = MigrationExecutor(connection)
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        problems = triggers.problems()
     except DatabaseError:
         logger.exception("not ready")
         return JsonResponse({"status": "failed", "database": "unreachable"}, status=503)
     if missing:
         names = [f"{migration.app_label}.{migration.name}" for migration, _ in missing]
         return JsonResponse({"status": "failed", "migrations_missing": names}, status=503)
-    return JsonResponse({"status": "ok", "database": "ok", "migrations": "ok"})
+    if problems:
+        return JsonResponse({"status": "failed", "triggers_missing": problems}, status=503)
+    parts = ("database", "migrations", "triggers")
+    return JsonResponse({"status": "ok"} | dict.fromkeys(parts, "ok"))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -36,6 +36,8 @@ HUBSPOT_API_VERSION = "v4"
 HUBSPOT_PROXY_URL = HUBSPOT_CA_BUNDLE = ""
 HUBSPOT_UI_URL = "https://app.hubspot.com"
 HUBSPOT_PORTAL_ID = "4242"
+AUDIT_SIGNING_KEY = "dGhlIHRlc3RzIHNpZ24gd2l0aCB0aGlzIG9uZSBrZXk="
+AUDIT_PUBLIC_KEYS = []
 SSO_MODE = "oidc"
 SSO_ISSUER = "https://id.example.com"
 SSO_CLIENT_ID, SSO_CLIENT_SECRET = "hubadmin", "client-secret"

@@ -10,9 +10,10 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Model
-from django.test import Client, RequestFactory, override_settings
+from django.test import Client, RequestFactory, TransactionTestCase, override_settings
 
 from associations import services
+from associations.audit import triggers
 from associations.hubspot.client import Limits
 from associations.hubspot.sandbox import SANDBOX_TOKEN, Sandbox
 from hubadmin.models import User
@@ -100,6 +101,14 @@ def read_only_database() -> Iterator[None]:
             transaction.savepoint_rollback(sid)
             if connection.vendor == "sqlite":
                 cursor.execute("PRAGMA query_only = OFF")
+
+
+class LogTransactionTestCase(TransactionTestCase):
+    """One that really commits, and so leaves entries behind: lifts what guards them to clear up."""
+
+    def _fixture_teardown(self) -> None:
+        with triggers.lifted():
+            super()._fixture_teardown()
 
 
 class SandboxMixin:

@@ -1,32 +1,24 @@
-"""Entries of the log: one as a page, many as a list."""
+"""Entries of the log: one as a page, one's own as a list."""
 
-from collections.abc import Callable
-from functools import wraps
+from typing import Any
 
-from django.core.exceptions import PermissionDenied
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from associations import services
+from associations.audit.support_bundle import support_bundle
+from associations.audit.timeline import timeline
 from associations.explanations import explain
-from associations.models import AssociationRequest, AssociationRequestQuerySet
+from associations.models import AssociationRequest
 
-PAGE_SIZE = 50
+from .access import admin_required
+from .listing import page_context
+
 REFRESH_SECONDS = 3
-
-
-def admin_required(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
-    """Only admins; for everybody else the page is forbidden."""
-
-    @wraps(view)
-    def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
-        if not request.user.is_admin:
-            raise PermissionDenied
-        return view(request, *args, **kwargs)
-
-    return guarded
+OF_THE_PAIR = 5  # earlier and later entries, each
 
 
 @require_safe
@@ -42,6 +34,8 @@ def request_detail(request: HttpRequest, pk: int) -> HttpResponse:
         "attempts": entry.attempts.all(),
         "body_cut": len(entry.body) == services.ENTRY_BODY_LENGTH,
     }
+    if request.user.is_admin:
+        context |= _for_admins(entry)
     response = render(request, "associations/request.html", context)
     if entry.is_open:
         response["Refresh"] = f"{REFRESH_SECONDS}; url={request.path}?refresh"
@@ -50,32 +44,32 @@ def request_detail(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 @never_cache
-def my_requests(request: HttpRequest) -> HttpResponse:
-    entries = AssociationRequest.objects.of(request.user)
-    return _list(request, entries, "associations/my_requests.html")
+@admin_required
+def request_bundle(request: HttpRequest, pk: int) -> HttpResponse:
+    """What HubSpot's support needs of one entry, as a file."""
+    entry = get_object_or_404(AssociationRequest.objects.prefetch_related("attempts"), pk=pk)
+    text = support_bundle(entry, settings.HUBSPOT_API_BASE_URL)
+    response = HttpResponse(text, content_type="text/plain; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="hubadmin-entry-{pk}.txt"'
+    return response
 
 
 @require_safe
 @never_cache
-@admin_required
-def audit_log(request: HttpRequest) -> HttpResponse:
-    return _list(request, AssociationRequest.objects.all(), "audit/log.html")
-
-
-def _list(request: HttpRequest, entries: AssociationRequestQuerySet, template: str) -> HttpResponse:
+def my_requests(request: HttpRequest) -> HttpResponse:
     services.close_abandoned()
-    before, after = _id(request, "before"), _id(request, "after")
-    page = entries.for_list().page(size=PAGE_SIZE, before=before, after=after)
-    context = {
-        "entries": page,
-        "newer": page and entries.filter(id__gt=page[0].id).exists(),
-        "older": page and entries.filter(id__lt=page[-1].id).exists(),
-        "paged": before is not None or after is not None,
+    entries = AssociationRequest.objects.of(request.user).for_list()
+    return render(request, "associations/my_requests.html", page_context(request, [entries]))
+
+
+def _for_admins(entry: AssociationRequest) -> dict[str, Any]:
+    same_pair = AssociationRequest.objects.of_pair(entry).for_list()
+    position = entry.created_at, entry.pk
+    later = same_pair.newer_than(*position).order_by("created_at", "id")[:OF_THE_PAIR]
+    bundle = support_bundle(entry, settings.HUBSPOT_API_BASE_URL)
+    return {
+        "timeline": timeline(entry),
+        "bundle": bundle if len(bundle) <= services.ENTRY_BODY_LENGTH else "",
+        "earlier": list(same_pair.older_than(*position)[:OF_THE_PAIR]),
+        "later": list(later)[::-1],
     }
-    return render(request, template, context)
-
-
-def _id(request: HttpRequest, name: str) -> int | None:
-    """An id from the address; anything else there means "no such limit"."""
-    text = request.GET.get(name, "")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else None

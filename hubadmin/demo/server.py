@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,10 +16,13 @@ from typing import Any
 
 from django.conf import settings
 
+from associations.audit import signing
+from associations.audit.sealing import seal_for_ever
 from associations.hubspot.sandbox import Sandbox
 
 START_SECONDS = 30
 REAL_HUBSPOT_URL = os.environ.get("HUBSPOT_API_BASE_URL", "https://api.hubapi.com")
+SEAL_SECONDS = 5
 STOP_SECONDS = 35  # gunicorn lets a request under way end first
 
 
@@ -39,7 +43,7 @@ def claim_folder(folder: Path) -> None:
 
 def forget(folder: Path) -> None:
     """Delete what demos have made in the folder, and nothing else."""
-    for file in [*folder.glob("*.sqlite3*"), folder / "secret_key"]:
+    for file in [*folder.glob("*.sqlite3*"), folder / "secret_key", folder / "audit_key"]:
         file.unlink(missing_ok=True)
 
 
@@ -58,13 +62,20 @@ def free_port(port: int) -> int:
         return probe.getsockname()[1]
 
 
-def secret_key(folder: Path) -> str:
-    """Return the demo's own secret key, the same at every start, so that sign-ins survive."""
-    file = folder / "secret_key"
+def secret_of(folder: Path, name: str, make: Callable[[], str]) -> str:
+    """Return a secret of the demo's own, the same at every start, so that what it signed holds."""
+    file = folder / name
     if not file.exists():
         file.touch(mode=0o600)
-        file.write_text(secrets.token_urlsafe(50))
+        file.write_text(make())
     return file.read_text()
+
+
+def seal_meanwhile() -> None:
+    """Seal the log as production does beside its servers; it ends with this process."""
+    key = secret_of(settings.DEMO_DIR, "audit_key", lambda: signing.new_key()[0])
+    settings.AUDIT_SIGNING_KEY = key
+    threading.Thread(target=seal_for_ever, args=[SEAL_SECONDS], daemon=True).start()
 
 
 def run(port: int, real_hubspot: bool, announce: Callable[[str, str], None]) -> None:
@@ -100,7 +111,10 @@ def _start_server(port: int, hubspot_url: str, real_hubspot: bool) -> subprocess
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "hubadmin.demo.settings",
         "DEMO_DIR": str(settings.DEMO_DIR),
-        "DEMO_SECRET_KEY": secret_key(settings.DEMO_DIR),
+        "DEMO_SECRET_KEY": secret_of(
+            settings.DEMO_DIR, "secret_key", lambda: secrets.token_urlsafe(50)
+        ),
+        "DEMO_AUDIT_KEY": settings.AUDIT_SIGNING_KEY,
         "DEMO_SANDBOX_URL": hubspot_url,
         "DEMO_REAL_HUBSPOT": str(real_hubspot),
         "DEMO_PARENT": str(os.getpid()),

@@ -13,7 +13,7 @@ for name in ("DATABASE_URL", "WEB_WORKERS", "WEB_THREADS", "TRUSTED_PROXY_COUNT"
     os.environ.pop(name, None)  # the demo has its own, whatever is exported
 
 from hubadmin.settings import *  # noqa: F403 - settings are layered whole
-from hubadmin.settings import BASE_DIR, database_from, env
+from hubadmin.settings import BASE_DIR, LOGGING, database_from, env
 
 DEMO = True
 DEMO_DIR = Path(env.str("DEMO_DIR", default=str(BASE_DIR / ".demo")))
@@ -28,6 +28,8 @@ SSO_SUPPORT_GROUPS = ["support"]
 SSO_ADMIN_GROUPS = ["admin"]
 
 SECRET_KEY = env.str("DEMO_SECRET_KEY", default="")
+AUDIT_SIGNING_KEY = env.str("DEMO_AUDIT_KEY", default="")
+AUDIT_PUBLIC_KEYS = []
 DEBUG = False
 ALLOWED_HOSTS = ["127.0.0.1", "localhost", "[::1]"]
 CSRF_TRUSTED_ORIGINS = []
@@ -37,6 +39,8 @@ SECURE_PROXY_SSL_HEADER = None
 DATABASE_NAME = "real-hubspot" if REAL_HUBSPOT_IN_DEMO else "hubadmin"
 DATABASES = {"default": database_from(f"sqlite:///{DEMO_DIR}/{DATABASE_NAME}.sqlite3")}
 TIME_ZONE = "UTC"
+
+LOGGING["loggers"].pop("hubadmin.audit")  # nobody collects it, and the terminal stays readable
 
 # It is http on loopback: no Secure cookies, and no names that promise them.
 SESSION_COOKIE_NAME = "sessionid"

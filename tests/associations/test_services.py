@@ -4,14 +4,21 @@ import threading
 from datetime import timedelta
 
 from django.db import close_old_connections, connection
-from django.test import TestCase, TransactionTestCase, skipUnlessDBFeature
+from django.test import TestCase, skipUnlessDBFeature
 from django.utils import timezone
 
 from associations import services
 from associations.hubspot.answers import Answer, Attempt
 from associations.hubspot.outcomes import Cause, Linked, Outcome
 from associations.models import AssociationAttempt, AssociationRequest
-from tests.support import LINK, SandboxMixin, missing_table, person, read_only_database
+from tests.support import (
+    LINK,
+    LogTransactionTestCase,
+    SandboxMixin,
+    missing_table,
+    person,
+    read_only_database,
+)
 
 
 class CreateAssociationTests(SandboxMixin, TestCase):
@@ -184,7 +191,7 @@ class CrashTests(SandboxMixin, TestCase):
         self.assertTrue(entry.attempts.get().late)
 
 
-class LostConnectionTests(SandboxMixin, TransactionTestCase):
+class LostConnectionTests(SandboxMixin, LogTransactionTestCase):
     @skipUnlessDBFeature("has_select_for_update")  # SQLite has no connection to lose
     def test_a_connection_that_breaks_during_the_call_does_not_cost_the_answer(self) -> None:
         user = person()
@@ -206,7 +213,7 @@ def _end_other_connections() -> None:
     connection.close()
 
 
-class CommitTests(SandboxMixin, TransactionTestCase):
+class CommitTests(SandboxMixin, LogTransactionTestCase):
     """What other connections see, and when."""
 
     def in_thread(self, **fields: str) -> threading.Thread:
@@ -235,7 +242,7 @@ class CommitTests(SandboxMixin, TransactionTestCase):
         entry = AssociationRequest.objects.get()
         self.assertEqual(entry.outcome, Outcome.SENDING)
         # On SQLite this write would wait for any open transaction.
-        AssociationRequest.objects.update(reason="written meanwhile")
+        AssociationRequest.objects.update(status="written meanwhile")
         self.assertEqual(AssociationRequest.objects.get().outcome, Outcome.SENDING)
         thread.join()
         self.assertEqual(AssociationRequest.objects.get().outcome, Outcome.LINKED)

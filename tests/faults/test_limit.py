@@ -3,17 +3,17 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from django.db import connection
-from django.test import TransactionTestCase, override_settings
+from django.test import override_settings
 
 from associations import services
 from associations.limits import TooManySubmitsError
 from associations.models import AssociationRequest
-from tests.support import LINK, person
+from tests.support import LINK, LogTransactionTestCase, person
 
 LIMIT, THREADS, SUBMITS = 10, 8, 40
 
 
-class LimitTests(TransactionTestCase):
+class LimitTests(LogTransactionTestCase):
     @override_settings(SUBMITS_PER_PERSON_PER_MINUTE=LIMIT)
     def test_no_race_lets_more_through(self) -> None:
         people = [person(), person("admin")]

@@ -131,4 +131,4 @@ class HostTests(TestCase):
         for route in all_routes():
             with self.subTest(route=route.name):
                 answer = client.get(address_of(route), headers=forwarded)
-                self.assertNotIn("evil.test", f"{answer.headers} {answer.content.decode()}")
+                self.assertNotIn("evil.test", f"{answer.headers} {answer.getvalue().decode()}")

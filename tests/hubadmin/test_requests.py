@@ -23,6 +23,14 @@ OPEN = {
 }
 
 
+SAMPLES = {
+    "entry_id:pk": "1",
+    "file_format:file_format": "csv",
+    "str:object_type": "contacts",
+    "str:object_id": "501",
+}
+
+
 def broken(request: object) -> None:
     raise RuntimeError("on purpose")
 
@@ -39,7 +47,11 @@ def routes(patterns: list) -> list[URLPattern]:
 
 
 def address_of(route: URLPattern) -> str:
-    return "/" + str(route.pattern).replace("<entry_id:pk>", "1")
+    """An address of the route; what it takes is something that could be there."""
+    address = str(route.pattern)
+    for parameter, value in SAMPLES.items():
+        address = address.replace(f"<{parameter}>", value)
+    return f"/{address}"
 
 
 class DoorTests(TestCase):

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import tempfile
 import unittest
+from base64 import b64encode
 from pathlib import Path
 
 from django.conf import settings
@@ -15,6 +16,7 @@ from tests.hubadmin.test_settings import PRODUCTION, secrets
 NAMES = sorted(secrets())
 # Each as good as the checks demand, with a word by which it would be found again.
 VALUES = {name: f"canary-{name.lower()}-0123456789abcdefghijklmnopqrstuvwxyz" for name in NAMES}
+VALUES["AUDIT_SIGNING_KEY"] = b64encode(b"canary-audit-signing-key-0123456").decode()
 VALUES["DATABASE_URL"] = "sqlite:////tmp/canary-database.sqlite3"
 
 

@@ -92,6 +92,7 @@ class Server:
             "ALLOWED_HOSTS": "localhost,127.0.0.1",
             "TRUSTED_PROXY_COUNT": "1",
             "HUBSPOT_ACCESS_TOKEN": SANDBOX_TOKEN,
+            "AUDIT_SIGNING_KEY": settings.AUDIT_SIGNING_KEY,
             "SSO_SUPPORT_GROUPS": "support",
             "SSO_ADMIN_GROUPS": "admin",
             "WEB_BIND": f"unix:{self.socket}" if self.socket else f"127.0.0.1:{self.port}",

@@ -54,6 +54,7 @@ class Command(BaseCommand):
             call_command("migrate", verbosity=0)
             for person in PEOPLE:
                 provision_person(person)
+            server.seal_meanwhile()
             server.run(port, real_hubspot, self.announce)
         except server.DemoError as error:
             raise CommandError(str(error)) from error

@@ -2,12 +2,11 @@
 
 import re
 
-from django.test import TransactionTestCase
-
 from associations.models import AssociationRequest
 from associations.views.link import LATEST
 from tests.associations.views.base import PageTestCase, entry_of
 from tests.support import (
+    LogTransactionTestCase,
     SandboxMixin,
     SignedInClient,
     missing_table,
@@ -116,7 +115,7 @@ class LinkTests(PageTestCase):
             self.client.get("/")
 
 
-class NoLogTests(SandboxMixin, TransactionTestCase):
+class NoLogTests(SandboxMixin, LogTransactionTestCase):
     def test_without_any_log_the_page_says_what_was_typed(self) -> None:
         client = SignedInClient(person(), raise_request_exception=False)
         with missing_table(AssociationRequest):

@@ -9,7 +9,7 @@ from django.utils import timezone
 from associations import services
 from associations.hubspot.outcomes import Outcome
 from associations.models import AssociationRequest
-from associations.views.requests import PAGE_SIZE
+from associations.views.listing import PAGE_SIZE
 from tests.associations.views.base import PageTestCase, entry_of
 from tests.support import (
     LINK,

@@ -1,12 +1,19 @@
 """A database that refuses, cookies that nobody set, modes that changed: a page, and no way in."""
 
 from django.contrib.sessions.models import Session
-from django.test import TransactionTestCase, override_settings
+from django.test import override_settings
 
 from hubadmin.models import User
 from tests.hubadmin.sso.base import ProviderTestCase, later, query_of
 from tests.hubadmin.sso.test_header import ADA, SECRET
-from tests.support import LINK, SignedInClient, missing_table, person, read_only_database
+from tests.support import (
+    LINK,
+    LogTransactionTestCase,
+    SignedInClient,
+    missing_table,
+    person,
+    read_only_database,
+)
 
 MINUTE = 60
 
@@ -50,7 +57,7 @@ class DatabaseTests(ProviderTestCase):
             self.assertEqual(new.status_code, 503)
 
 
-class MissingTableTests(TransactionTestCase):
+class MissingTableTests(LogTransactionTestCase):
     def test_without_its_people_nobody_gets_in_and_the_page_says_so(self) -> None:
         client = SignedInClient(person())
         with missing_table(User), self.assertLogs("hubadmin.sso", "WARNING"):

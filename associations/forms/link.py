@@ -1,39 +1,12 @@
-"""Validation of everything people type."""
+"""The form: link two records."""
 
 import secrets
 from typing import Any
 
 from django import forms
-from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
-from .hubspot.object_types import ObjectType, UnknownObjectTypeError, resolve
-from .hubspot.record_ids import RecordIdError, read_record_id
-
-
-class ObjectTypeField(forms.CharField):
-    """Any name of an object type; cleans to its ObjectType."""
-
-    def clean(self, value: Any) -> ObjectType | None:
-        text = super().clean(value)
-        try:
-            return resolve(text)
-        except UnknownObjectTypeError:
-            raise ValidationError(
-                "No object type called “%(text)s” is known here. Choose one from the list, such as "
-                "Contact or Company; a custom object goes by its id, such as 2-4001.",
-                params={"text": _shortened(text)},
-            ) from None
-
-
-class RecordIdField(forms.CharField):
-    """A record's id; cleans to 1 to 20 digits without leading zeros."""
-
-    def clean(self, value: Any) -> str:
-        try:
-            return read_record_id(super().clean(value))
-        except RecordIdError as error:
-            raise ValidationError(str(error)) from None
+from .fields import ObjectTypeField, RecordIdField
 
 
 class AssociationForm(forms.Form):
@@ -111,7 +84,3 @@ class AssociationForm(forms.Form):
             "reason": data["reason"],
             "submit_token": data["submit_token"],
         }
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= 40 else text[:39] + "…"

@@ -1,49 +1,15 @@
-"""The audit log. Only services.py writes it; everybody reads it through the QuerySets here."""
+"""The audit log. Only services.py writes it; everybody reads it through the QuerySets."""
 
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Self
+from datetime import timedelta
 
 from django.conf import settings
 from django.db import models
 from django.urls import reverse
 
-from .hubspot.object_types import label_of
-from .hubspot.outcomes import VERDICTS, Cause, Linked, Outcome
+from associations.hubspot.object_types import label_of
+from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome
 
-if TYPE_CHECKING:
-    from hubadmin.models import User
-
-OPEN_OUTCOMES = (Outcome.QUEUED, Outcome.SENDING)
-
-
-class AssociationRequestQuerySet(models.QuerySet):
-    def visible_to(self, user: "User") -> Self:
-        """Admins see every entry, everybody else their own."""
-        return self if user.is_admin else self.filter(user=user)
-
-    def of(self, user: "User") -> Self:
-        return self.filter(user=user)
-
-    def newest_first(self) -> Self:
-        return self.order_by("-id")
-
-    def for_list(self) -> Self:
-        """Newest first, without what only the entry's own page shows."""
-        return self.newest_first().defer("body", "results", "links", "user_agent", "submit_key")
-
-    def page(self, *, size: int, before: int | None = None, after: int | None = None) -> list:
-        """Return up to `size` entries older than `before`, or the next newer ones than `after`.
-
-        By id, never by offset: a page keeps its meaning while entries arrive.
-        """
-        if after is not None:
-            return list(self.filter(id__gt=after).order_by("id")[:size])[::-1]
-        older = self if before is None else self.filter(id__lt=before)
-        return list(older[:size])
-
-    def abandoned(self, sent_before: datetime) -> Self:
-        """Entries whose call must have ended by now, one way or the other: its process has died."""
-        return self.filter(outcome=Outcome.SENDING, sent_at__lt=sent_before)
+from .queries import OPEN_OUTCOMES, AssociationRequestQuerySet
 
 
 class AssociationRequest(models.Model):
@@ -100,9 +66,34 @@ class AssociationRequest(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["user", "submit_key"], name="one_entry_per_submit")
         ]
+        # All but the last end in what the list is ordered by (see queries.py).
         indexes = [
+            # the audit log as it is, and any range of dates
+            models.Index(fields=["created_at", "id"], name="request_newest"),
             # a person's own list, their latest beside the form, and how many a minute they send
-            models.Index(fields=["user", "-id"], name="request_by_user"),
+            models.Index(fields=["user", "created_at", "id"], name="request_by_user"),
+            # filter by outcome; "failures today"
+            models.Index(fields=["outcome", "created_at", "id"], name="request_by_outcome"),
+            # filters by the type of a side
+            models.Index(fields=["from_object_type", "created_at", "id"], name="request_from_type"),
+            models.Index(fields=["to_object_type", "created_at", "id"], name="request_to_type"),
+            # everything about one record, and the entries of the same pair
+            models.Index(fields=["from_object_id", "created_at", "id"], name="request_from_record"),
+            models.Index(fields=["to_object_id", "created_at", "id"], name="request_to_record"),
+            # filter by HTTP status
+            models.Index(fields=["http_status", "created_at", "id"], name="request_by_http_status"),
+            # filter by error category; most entries have none
+            models.Index(
+                fields=["error_category", "created_at", "id"],
+                name="request_by_category",
+                condition=~models.Q(error_category=""),
+            ),
+            # look-up by HubSpot's correlation id
+            models.Index(
+                fields=["correlation_id", "created_at", "id"],
+                name="request_by_correlation",
+                condition=~models.Q(correlation_id=""),
+            ),
             # abandoned(): the few entries that are open
             models.Index(
                 fields=["sent_at"],
@@ -164,6 +155,10 @@ class AssociationAttempt(models.Model):
         constraints = [
             # also the index for a request's attempts; a row written twice by mistake stays one
             models.UniqueConstraint(fields=["request", "number"], name="one_row_per_attempt")
+        ]
+        # the few that came late, which are sealed on their own
+        indexes = [
+            models.Index(fields=["id"], name="attempt_late", condition=models.Q(late=True)),
         ]
 
     def __str__(self) -> str:

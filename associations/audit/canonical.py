@@ -1,0 +1,86 @@
+"""The canonical form of what is sealed: one line of JSON an item, whose SHA-256 is its digest.
+
+A line holds `kind` and every column that is not empty, an entry's also its `attempts` in order but
+for those that came late (they are items of their own). Keys are sorted, nothing stands between
+tokens, text is UTF-8; times are UTC like 2026-11-24T09:30:00.000000Z. What is empty (null, "", []
+or {}) is left out, so that a column added later changes no line that was sealed before it.
+"""
+
+import hashlib
+import json
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db import models
+
+from associations.models import (
+    AssociationAttempt,
+    AssociationRequest,
+    AuditExport,
+    AuditPruning,
+)
+
+KINDS: dict[str, type[models.Model]] = {
+    "entry": AssociationRequest,
+    "attempt": AssociationAttempt,
+    "export": AuditExport,
+    "pruning": AuditPruning,
+}
+_EMPTY: tuple[Any, ...] = (None, "", [], {})
+
+
+def lines_of(kind: str, ids: Collection[int]) -> dict[int, str]:
+    """Return the line of each of these rows, as they are in the database now; by id, in order."""
+    rows = KINDS[kind].objects.filter(pk__in=ids).order_by("pk")
+    return {row["id"]: line for row, line in lines_from(kind, rows)}
+
+
+def lines_from(kind: str, rows: models.QuerySet) -> Iterator[tuple[dict[str, Any], str]]:
+    """Give each row of a query, read at once, with its line."""
+    found = list(rows.values(*_columns(KINDS[kind])))
+    attempts = attempts_of(row["id"] for row in found) if kind == "entry" else {}
+    for row in found:
+        more = {"attempts": attempts.get(row["id"])} if kind == "entry" else {}
+        yield row, line(kind, row, more)
+
+
+def attempts_of(entries: Iterable[int]) -> dict[int, list[dict[str, Any]]]:
+    """Return the attempts of each of these entries, as far as they came before it was closed."""
+    found = defaultdict(list)
+    rows = AssociationAttempt.objects.filter(request_id__in=list(entries), late=False)
+    for row in rows.order_by("number").values(*_columns(AssociationAttempt)):
+        found[row.pop("request_id")].append(_filled(row))
+    return found
+
+
+def line(kind: str, row: dict[str, Any], more: dict[str, Any] | None = None) -> str:
+    return json.dumps(
+        {"kind": kind, **_filled(row), **_filled(more or {})},
+        sort_keys=True,
+        separators=(",", ":"),
+        ensure_ascii=False,
+        default=_text,
+    )
+
+
+def digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def text_of(moment: datetime) -> str:
+    utc = moment.astimezone(UTC).replace(tzinfo=None)
+    return utc.isoformat(timespec="microseconds") + "Z"
+
+
+def _columns(model: type[models.Model]) -> list[str]:
+    return [field.attname for field in model._meta.concrete_fields]
+
+
+def _filled(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if value not in _EMPTY}
+
+
+def _text(value: Any) -> str:
+    return text_of(value) if isinstance(value, datetime) else str(value)

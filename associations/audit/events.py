@@ -1,0 +1,31 @@
+"""Each closed entry as one line of the log stream, for whatever watches over all systems.
+
+README documents the fields; they are added to, never renamed.
+"""
+
+import logging
+
+from associations.models import AssociationRequest
+
+from .canonical import text_of
+
+logger = logging.getLogger("hubadmin.audit")
+
+SCHEMA = "hubadmin.audit/1"
+_FIELDS = (
+    *("outcome", "cause", "user_id", "user_name", "user_email"),
+    *("from_object_type", "from_object_id", "to_object_type", "to_object_id", "reason"),
+    *("http_status", "error_category", "error_text", "correlation_id", "api_version", "client_ip"),
+)
+_MOMENTS = ("created_at", "sent_at", "finished_at")
+
+
+def record_closed(entry: AssociationRequest) -> None:
+    """Write the line; call it once the closing is committed."""
+    fields = {name: getattr(entry, name) for name in _FIELDS}
+    times = {
+        name: text_of(moment) if (moment := getattr(entry, name)) else None for name in _MOMENTS
+    }
+    # The entry's own, not that of the request that may have closed it for another.
+    own = {"schema": SCHEMA, "entry": entry.pk, "entry_request_id": entry.request_id}
+    logger.info("entry closed", extra=own | fields | times)

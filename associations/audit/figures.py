@@ -1,0 +1,106 @@
+"""The figures and the chart of a filter: how much of what, and when."""
+
+import statistics
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta, tzinfo
+
+from django.db.models import Count
+from django.db.models.functions import TruncDate
+
+from associations.models import AssociationRequestQuerySet
+
+COVERED = 50_000  # entries, the newest; more would take longer than one wants to wait
+TIMED = 2_000  # of these, for the median
+TOP_CATEGORIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the newest entries of a filter come to; `since` is the oldest that was not left out."""
+
+    total: int
+    since: datetime | None
+    by_outcome: dict[str, int]
+    by_day: dict[date, Counter[str]] = field(default_factory=dict)
+    median_seconds: float | None = None
+    categories: list[tuple[str, int]] = field(default_factory=list)
+
+    @property
+    def linked(self) -> int:
+        return self.by_outcome.get("linked", 0)
+
+    @property
+    def failed(self) -> int:
+        return self.total - self.linked - self.under_way
+
+    @property
+    def under_way(self) -> int:
+        return self.by_outcome.get("sending", 0) + self.by_outcome.get("queued", 0)
+
+
+def figures_of(entries: AssociationRequestQuerySet, zone: tzinfo) -> Figures:
+    """Return the figures of the newest COVERED entries; days as they are in this time zone."""
+    before = entries.newest_first().values_list("created_at", "id")[COVERED : COVERED + 1].first()
+    covered = entries.newer_than(*before) if before else entries
+    by_day: dict[date, Counter[str]] = {}
+    rows = covered.annotate(day=TruncDate("created_at", tzinfo=zone)).values("day", "outcome")
+    for row in rows.annotate(count=Count("id")).order_by("day"):
+        by_day.setdefault(row["day"], Counter())[row["outcome"]] += row["count"]
+    by_outcome = sum(by_day.values(), Counter())
+    return Figures(
+        total=by_outcome.total(),
+        since=before[0] if before else None,
+        by_outcome=dict(by_outcome.most_common()),
+        by_day=by_day,
+        median_seconds=_median_seconds(covered),
+        categories=_categories(covered),
+    )
+
+
+def _categories(entries: AssociationRequestQuerySet) -> list[tuple[str, int]]:
+    named = entries.exclude(error_category="").values("error_category")
+    top = named.annotate(count=Count("id")).order_by("-count", "error_category")[:TOP_CATEGORIES]
+    return [(row["error_category"], row["count"]) for row in top]
+
+
+def _median_seconds(entries: AssociationRequestQuerySet) -> float | None:
+    """How long HubSpot took, all attempts together, in the middle of the newest."""
+    timed = entries.filter(sent_at__isnull=False, finished_at__isnull=False).newest_first()
+    times = timed.values_list("sent_at", "finished_at")[:TIMED]
+    seconds = [(finished - sent).total_seconds() for sent, finished in times]
+    return statistics.median(seconds) if seconds else None
+
+
+def by_period(by_day: dict[date, Counter[str]], at_most: int) -> list[tuple[date, Counter[str]]]:
+    """Return days, or weeks, months or years if there are too many; none of them left out.
+
+    Each goes by its first day.
+    """
+    if not by_day:
+        return []
+    first, last = min(by_day), max(by_day)
+    for start_of in (_day, _week, _month, _year):
+        starts = sorted({start_of(first + timedelta(n)) for n in range((last - first).days + 1)})
+        if len(starts) <= at_most:
+            break
+    periods = {start: Counter[str]() for start in starts}
+    for day, counts in by_day.items():
+        periods[start_of(day)] += counts
+    return list(periods.items())
+
+
+def _day(day: date) -> date:
+    return day
+
+
+def _week(day: date) -> date:
+    return day - timedelta(days=day.weekday())
+
+
+def _month(day: date) -> date:
+    return day.replace(day=1)
+
+
+def _year(day: date) -> date:
+    return day.replace(month=1, day=1)

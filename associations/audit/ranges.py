@@ -1,0 +1,72 @@
+"""Sets of ids as ranges: `1042 1047-1049`. However many entries wait for one run, few ranges do."""
+
+from collections.abc import Iterable, Iterator
+
+from django.db.models import Q
+
+Ranges = list[tuple[int, int]]  # first and last, both part of it; ascending, never touching
+
+
+def merged(*parts: Ranges) -> Ranges:
+    """Return all of them as one."""
+    found: Ranges = []
+    for first, last in sorted(pair for part in parts for pair in part):
+        if found and first <= found[-1][1] + 1:
+            found[-1] = (found[-1][0], max(found[-1][1], last))
+        elif first <= last:
+            found.append((first, last))
+    return found
+
+
+def of_ids(ids: Iterable[int]) -> Ranges:
+    return merged([(number, number) for number in ids])
+
+
+def without(ranges: Ranges, ids: Iterable[int]) -> Ranges:
+    """Return the ranges less these ids."""
+    left: Ranges = []
+    taken = iter(sorted(ids))
+    next_id = next(taken, None)
+    for first, last in ranges:
+        while next_id is not None and next_id <= last:
+            if next_id >= first:
+                if next_id > first:
+                    left.append((first, next_id - 1))
+                first = next_id + 1
+            next_id = next(taken, None)
+        if first <= last:
+            left.append((first, last))
+    return left
+
+
+def above(ranges: Ranges, limit: int) -> Ranges:
+    """Return the part that is greater than the limit."""
+    return [(max(first, limit + 1), last) for first, last in ranges if last > limit]
+
+
+def contains(ranges: Ranges, number: int) -> bool:
+    return any(first <= number <= last for first, last in ranges)
+
+
+def batches(ranges: Ranges, size: int = 200) -> Iterator[Ranges]:
+    """Give them a few at a time, as many as a database takes in one condition."""
+    for start in range(0, len(ranges), size):
+        yield ranges[start : start + size]
+
+
+def condition(ranges: Ranges) -> Q:
+    """Return the condition that a row's id is in there."""
+    found = Q(pk__in=[])
+    for first, last in ranges:
+        found |= Q(pk__range=(first, last))
+    return found
+
+
+def to_text(ranges: Ranges) -> str:
+    return " ".join(f"{first}-{last}" if last > first else str(first) for first, last in ranges)
+
+
+def from_text(text: str) -> Ranges:
+    """Read what `to_text` wrote. Raises ValueError."""
+    pairs = [part.partition("-") for part in text.split()]
+    return [(int(first), int(last or first)) for first, _, last in pairs]

@@ -1,0 +1,58 @@
+"""What HubSpot's support needs of one request, as a text: nothing of who asked for it, or why."""
+
+from collections.abc import Iterator
+
+from associations.hubspot.client import OBJECT_PATHS, default_association_path
+from associations.models import AssociationAttempt, AssociationRequest
+from hubadmin import __version__
+
+from .canonical import text_of
+
+
+def support_bundle(entry: AssociationRequest, base_url: str) -> str:
+    return "\n".join(_lines(entry, base_url)) + "\n"
+
+
+def _lines(entry: AssociationRequest, base_url: str) -> Iterator[str]:
+    path = default_association_path(
+        entry.from_object_type, entry.from_object_id, entry.to_object_type, entry.to_object_id
+    )
+    yield f"hubadmin {__version__}, entry {entry.pk}: {entry.outcome}"
+    yield ""
+    yield "Request"
+    yield f"  PUT {base_url.rstrip('/')}{OBJECT_PATHS.get(entry.api_version, '')}{path}"
+    yield "  Authorization: Bearer [redacted]"
+    yield "  Accept: application/json"
+    yield "  (no body)"
+    yield ""
+    yield "Answer"
+    told = {
+        "correlationId": entry.correlation_id,
+        "HTTP status": entry.http_status,
+        "status": entry.status,
+        "category": entry.error_category,
+        "message": entry.error_text,
+        "requestedAt": entry.requested_at,
+        "startedAt": entry.started_at,
+        "completedAt": entry.completed_at,
+    }
+    for name, value in told.items():
+        if value not in (None, ""):
+            yield f"  {name}: {value if isinstance(value, (str, int)) else text_of(value)}"
+    for attempt in entry.attempts.all():
+        yield from _attempt(attempt)
+
+
+def _attempt(attempt: AssociationAttempt) -> Iterator[str]:
+    yield ""
+    yield f"Attempt {attempt.number}"
+    yield f"  started {text_of(attempt.started_at)}, took {attempt.duration_ms} ms"
+    if attempt.failure:
+        yield f"  {attempt.failure}: {attempt.detail or 'no detail'}"
+    if attempt.http_status:
+        yield f"  HTTP {attempt.http_status}"
+    for name, value in attempt.headers.items():
+        yield f"  {name}: {value}"
+    if attempt.body:
+        yield ""
+        yield from (f"  {line}" for line in attempt.body.splitlines())

@@ -1,0 +1,240 @@
+"""The triggers in the database: they keep the log append-only, and SQLite's text index up to date.
+
+They are taken off before a migration (SQLite could not rebuild a table under them) and installed
+after every one; whatever is missing, switched off or changed is found by `problems()`.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connections, transaction
+
+from associations.models import (
+    OPEN_OUTCOMES,
+    AssociationAttempt,
+    AssociationRequest,
+    AuditExport,
+    AuditPruning,
+    AuditSeal,
+)
+from associations.models.queries import TEXT_INDEX
+
+# What an entry says from its first moment on; only the answer to it may be filled in.
+ASKED = (
+    "id user_id user_name user_email from_object_type from_object_id to_object_type to_object_id "
+    "reason api_version created_at client_ip user_agent request_id submit_key"
+)
+OPEN = ", ".join(f"'{outcome}'" for outcome in OPEN_OUTCOMES)
+PREFIX = "hubadmin_"
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """`sql` creates it, `drop` takes it off, `mark` is what the database tells of it if whole."""
+
+    name: str
+    table: str
+    sql: str
+    drop: str
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Guard:
+    """What one table refuses. `event` and `condition` are the same SQL on both databases."""
+
+    table: str
+    name: str
+    event: str
+    why: str
+    condition: str = ""
+
+
+def _guards() -> Iterator[_Guard]:
+    entry, export = (model._meta.db_table for model in (AssociationRequest, AuditExport))
+    columns = ", ".join(ASKED.split())
+    closed = f"OLD.outcome NOT IN ({OPEN})"
+    yield _Guard(entry, "closed", "UPDATE", "a closed entry of the audit log never changes", closed)
+    yield _Guard(entry, "asked", f"UPDATE OF {columns}", "what an entry asked for never changes")
+    yield _Guard(
+        export, "closed", "UPDATE", "a finished export never changes", "OLD.finished_at IS NOT NULL"
+    )
+    for model in (AssociationAttempt, AuditSeal, AuditPruning):
+        yield _Guard(model._meta.db_table, "fixed", "UPDATE", "rows here never change")
+    for model in (AssociationRequest, AssociationAttempt, AuditSeal, AuditExport, AuditPruning):
+        yield _Guard(model._meta.db_table, "kept", "DELETE", "nothing is deleted from the log")
+
+
+def expected(vendor: str) -> list[Trigger]:
+    """Every trigger that a database of this kind has to have."""
+    if vendor == "postgresql":
+        return [*map(_on_postgresql, _guards()), *map(_against_truncate, _tables())]
+    return [*map(_on_sqlite, _guards()), *map(_against_replace, _unique_keys()), *_text_upkeep()]
+
+
+def problems(using: str = "default") -> list[str]:
+    """Name each trigger that is missing, switched off or not what it should be."""
+    connection = connections[using]
+    found = _found(connection)
+    return [t.name for t in expected(connection.vendor) if found.get(t.name) != t.mark]
+
+
+def can_be_installed(using: str = "default") -> bool:
+    """Whether the database has every table; not so after a migration back to the beginning."""
+    tables = {trigger.table for trigger in expected(connections[using].vendor)}
+    return tables <= {*connections[using].introspection.table_names()}
+
+
+def install(using: str = "default") -> None:
+    """Install what is missing or has changed; a second time nothing is left to do."""
+    connection = connections[using]
+    wrong = set(problems(using))
+    with transaction.atomic(using=using), connection.cursor() as cursor:
+        if wrong and connection.vendor == "postgresql":
+            cursor.execute(_REFUSE)
+        for trigger in expected(connection.vendor):
+            if trigger.name in wrong:
+                cursor.execute(trigger.drop)
+                cursor.execute(trigger.sql)
+
+
+def remove(using: str = "default", *, keep: Collection[str] = ()) -> None:
+    """Take off every trigger that this or an earlier version has installed, but those to keep."""
+    connection = connections[using]
+    with connection.cursor() as cursor:
+        for name, table, _ in _rows(connection):
+            if name not in keep:
+                on = f" ON {table}" if connection.vendor == "postgresql" else ""
+                cursor.execute(f"DROP TRIGGER {name}{on}")
+
+
+@contextmanager
+def lifted(using: str = "default") -> Iterator[None]:
+    """For the owner of the tables, within one transaction: no guard stands in the way."""
+    with transaction.atomic(using=using):
+        remove(using, keep={trigger.name for trigger in _text_upkeep()})
+        yield
+        if connections[using].vendor == "postgresql":
+            with connections[using].cursor() as cursor:
+                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # or the tables count as in use
+        install(using)
+
+
+# --- SQLite ---------------------------------------------------------------------------------------
+
+
+def _sqlite(table: str, name: str, event: str, condition: str, body: str) -> Trigger:
+    when = f" WHEN {condition}" if condition else ""
+    full_name = f"{PREFIX}{table.removeprefix('associations_')}_{name}"
+    sql = f"CREATE TRIGGER {full_name} {event} ON {table}{when} BEGIN {body}; END"
+    return Trigger(full_name, table, sql, f"DROP TRIGGER IF EXISTS {full_name}", mark=sql)
+
+
+def _on_sqlite(guard: _Guard) -> Trigger:
+    body = f"SELECT RAISE(ABORT, '{guard.why}')"
+    return _sqlite(guard.table, guard.name, f"BEFORE {guard.event}", guard.condition, body)
+
+
+def _unique_keys() -> Iterator[tuple[str, str]]:
+    """By what a row could replace another: the table, and the condition that finds that one."""
+    yield (
+        AssociationRequest._meta.db_table,
+        "id = NEW.id OR (user_id = NEW.user_id AND submit_key = NEW.submit_key)",
+    )
+    yield (
+        AssociationAttempt._meta.db_table,
+        "id = NEW.id OR (request_id = NEW.request_id AND number = NEW.number)",
+    )
+    yield AuditSeal._meta.db_table, "number = NEW.number OR head = NEW.head"
+    yield AuditExport._meta.db_table, "id = NEW.id"
+    yield AuditPruning._meta.db_table, "id = NEW.id"
+
+
+def _against_replace(key: tuple[str, str]) -> Trigger:
+    """REPLACE deletes without the DELETE trigger where `recursive_triggers` is off, its default."""
+    table, same = key
+    condition = f"EXISTS (SELECT 1 FROM {table} WHERE {same})"
+    body = "SELECT RAISE(ABORT, 'nothing in the log is replaced')"
+    return _sqlite(table, "replace", "BEFORE INSERT", condition, body)
+
+
+def _text_upkeep() -> Iterator[Trigger]:
+    table = AssociationRequest._meta.db_table
+    has_text = "{0}.reason <> '' OR {0}.error_text <> ''"
+    columns = f"INSERT INTO {TEXT_INDEX}(rowid, reason, error_text)"
+    add = f"{columns} VALUES (NEW.id, NEW.reason, NEW.error_text)"
+    command = columns.replace("(rowid", f"({TEXT_INDEX}, rowid")
+    forget = f"{command} VALUES ('delete', OLD.id, OLD.reason, OLD.error_text)"
+    changed = "(OLD.reason, OLD.error_text) IS NOT (NEW.reason, NEW.error_text)"
+    before, after = (f"{when} UPDATE OF reason, error_text" for when in ("BEFORE", "AFTER"))
+    yield _sqlite(table, "text_new", "AFTER INSERT", has_text.format("NEW"), add)
+    # Two, as what had no text before is not in the index.
+    yield _sqlite(table, "text_old", before, f"({has_text}) AND {changed}".format("OLD"), forget)
+    yield _sqlite(table, "text_added", after, f"({has_text}) AND {changed}".format("NEW"), add)
+    yield _sqlite(table, "text_gone", "BEFORE DELETE", has_text.format("OLD"), forget)
+
+
+# --- PostgreSQL -----------------------------------------------------------------------------------
+
+_REFUSE_BODY = (
+    "BEGIN RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = 'integrity_constraint_violation'; END"
+)
+_REFUSE = f"""
+CREATE OR REPLACE FUNCTION {PREFIX}refuse() RETURNS trigger LANGUAGE plpgsql AS $${_REFUSE_BODY}$$
+"""
+
+
+def _postgresql(
+    table: str, name: str, event: str, why: str, *, each: str = "ROW", condition: str = ""
+) -> Trigger:
+    full_name = f"{PREFIX}{table.removeprefix('associations_')}_{name}"
+    when = f" WHEN ({condition})" if condition else ""
+    create = (
+        f"CREATE TRIGGER {full_name} BEFORE {event} ON {table} FOR EACH {each}{when} "
+        f"EXECUTE FUNCTION {PREFIX}refuse('{why}')"
+    )
+    mark = hashlib.sha256(create.encode()).hexdigest()[:16]
+    sql = (
+        f"{create}; ALTER TABLE {table} ENABLE ALWAYS TRIGGER {full_name}; "
+        f"COMMENT ON TRIGGER {full_name} ON {table} IS '{mark}'"
+    )
+    return Trigger(full_name, table, sql, f"DROP TRIGGER IF EXISTS {full_name} ON {table}", mark)
+
+
+def _on_postgresql(guard: _Guard) -> Trigger:
+    return _postgresql(guard.table, guard.name, guard.event, guard.why, condition=guard.condition)
+
+
+def _tables() -> list[str]:
+    return sorted({guard.table for guard in _guards()})
+
+
+def _against_truncate(table: str) -> Trigger:
+    return _postgresql(table, "whole", "TRUNCATE", "the log is not emptied", each="STATEMENT")
+
+
+# --- what a database has --------------------------------------------------------------------------
+
+_SQLITE_FOUND = "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger'"
+# A trigger counts only while it always fires, and calls a function that does refuse.
+_POSTGRESQL_FOUND = """
+SELECT t.tgname, t.tgrelid::regclass::text,
+       CASE WHEN t.tgenabled = 'A' AND p.prosrc = %s THEN obj_description(t.oid, 'pg_trigger') END
+FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE NOT t.tgisinternal
+"""
+
+
+def _rows(connection: Any) -> list[tuple[str, str, str | None]]:
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(_POSTGRESQL_FOUND, [_REFUSE_BODY])
+        else:
+            cursor.execute(_SQLITE_FOUND)
+        return [row for row in cursor.fetchall() if row[0].startswith(PREFIX)]
+
+
+def _found(connection: Any) -> dict[str, str | None]:
+    return {name: mark for name, _, mark in _rows(connection)}

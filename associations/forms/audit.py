@@ -1,0 +1,266 @@
+"""The filters of the audit log, as they stand in its address."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.http import QueryDict
+from django.utils import timezone
+
+from associations.hubspot.object_types import label_of
+from associations.hubspot.outcomes import Outcome
+from associations.models import AuditFilter
+from associations.models.queries import TRIGRAM
+
+from .fields import ObjectTypeField, RecordIdField
+
+FAILURES = (Outcome.UNCONFIRMED, Outcome.REJECTED, Outcome.UNREACHABLE, Outcome.CANCELED)
+RANGES = {"today": ("Today", 0), "7d": ("Last 7 days", 6), "30d": ("Last 30 days", 29)}
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
+MAX_WORDS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One filter that is on: what it says, and the address's query without it."""
+
+    name: str
+    value: str
+    query_without: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuickLink:
+    """A filter that one often wants."""
+
+    text: str
+    query: str
+    is_on: bool
+
+
+class AuditFilterForm(forms.Form):
+    """Which entries of the log are wanted. Every field may stay empty."""
+
+    who = forms.TypedMultipleChoiceField(
+        label="People",
+        required=False,
+        coerce=int,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"invalid_choice": "Nobody with the number %(value)s has ever signed in."},
+    )
+    outcome = forms.MultipleChoiceField(
+        label="Outcome",
+        required=False,
+        choices=[(each.value, each.value) for each in Outcome],
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={
+            "invalid_choice": "There is no outcome “%(value)s”. Choose from those listed."
+        },
+    )
+    range = forms.ChoiceField(
+        label="When",
+        required=False,
+        choices=[("", "Any time, or the dates beside")]
+        + [(name, label) for name, (label, _) in RANGES.items()],
+        error_messages={"invalid_choice": "There is no range “%(value)s”. Choose one, or dates."},
+    )
+    since = forms.DateField(
+        label="From day",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        error_messages={"invalid": "Write the day like 2026-11-24."},
+    )
+    until = forms.DateField(
+        label="To day",
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+        error_messages={"invalid": "Write the day like 2026-11-24."},
+    )
+    record_type = ObjectTypeField(label="Record's type", required=False, max_length=128)
+    record = RecordIdField(
+        label="Record id, on either side", required=False, help_text="With or without its type."
+    )
+    from_type = ObjectTypeField(label="From type", required=False, max_length=128)
+    to_type = ObjectTypeField(label="To type", required=False, max_length=128)
+    reason = forms.CharField(label="Reason contains", required=False, max_length=100)
+    error = forms.CharField(
+        label="Words in the error",
+        required=False,
+        max_length=100,
+        help_text="Each of them has to be in it.",
+    )
+    category = forms.CharField(
+        label="Error category",
+        required=False,
+        max_length=100,
+        help_text="As HubSpot writes it, such as VALIDATION_ERROR.",
+    )
+    status = forms.IntegerField(
+        label="HTTP status",
+        required=False,
+        min_value=100,
+        max_value=999,
+        widget=forms.TextInput(attrs={"inputmode": "numeric"}),
+        error_messages={
+            "invalid": "An HTTP status is a number, such as 404.",
+            "min_value": "An HTTP status has three digits, such as 404.",
+            "max_value": "An HTTP status has three digits, such as 404.",
+        },
+    )
+    correlation = forms.CharField(label="Correlation id", required=False, max_length=100)
+    # In which the days are meant; it travels with the address, so that they stay the same days.
+    tz = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
+
+    def __init__(self, query: QueryDict, people: Iterable[tuple[int, str]]) -> None:
+        super().__init__(query)
+        self.fields["who"].choices = list(people)
+        for name in ("from_type", "to_type", "record_type"):
+            self.fields[name].widget.attrs["list"] = "object-types"
+        self.fields["record"].widget.attrs["inputmode"] = "numeric"
+
+    def clean_reason(self) -> str:
+        text = " ".join(self.cleaned_data["reason"].split())
+        if text and len(text) < TRIGRAM:
+            raise ValidationError(f"Write at least {TRIGRAM} characters of the reason.")
+        return text
+
+    def clean_error(self) -> str:
+        words = self.cleaned_data["error"].split()
+        if words and max(map(len, words)) < TRIGRAM:
+            raise ValidationError(f"One of the words must have at least {TRIGRAM} characters.")
+        if len(words) > MAX_WORDS:
+            raise ValidationError(f"Write {MAX_WORDS} words at most.")
+        return " ".join(words)
+
+    def clean_category(self) -> str:
+        text = self.cleaned_data["category"]
+        return text.upper() if text.islower() else text
+
+    def clean_since(self) -> date | None:
+        return _sensible(self.cleaned_data["since"])
+
+    def clean_until(self) -> date | None:
+        return _sensible(self.cleaned_data["until"])
+
+    def clean_tz(self) -> ZoneInfo | None:
+        name = self.cleaned_data["tz"]
+        if name and name not in available_timezones():
+            raise ValidationError(f"There is no time zone “{name}”.")
+        return ZoneInfo(name) if name else None
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean()
+        since, until = data.get("since"), data.get("until")
+        if since and until and until < since:
+            self.add_error("until", "The last day is before the first.")
+        if data.get("range") and (since or until):
+            self.add_error("range", "Choose a range here or dates beside it, not both.")
+        if data.get("record_type") and not data.get("record") and "record" not in self.errors:
+            self.add_error("record", "Enter the record's id as well, or leave its type empty.")
+        return data
+
+    @property
+    def zone(self) -> Any:
+        """In which days are counted: the address's, else the viewer's."""
+        return getattr(self, "cleaned_data", {}).get("tz") or timezone.get_current_timezone()
+
+    def wanted(self) -> AuditFilter:
+        """Return the filter; the form must be valid."""
+        data = self.cleaned_data
+        since, until = self._days()
+        return AuditFilter(
+            users=tuple(data["who"]),
+            outcomes=tuple(data["outcome"]),
+            from_object_type=_canonical(data["from_type"]),
+            to_object_type=_canonical(data["to_type"]),
+            record_type=_canonical(data["record_type"]),
+            record_id=data["record"],
+            since=self._midnight(since),
+            until=self._midnight(until and until + timedelta(days=1)),
+            error_category=data["category"],
+            http_status=data["status"],
+            correlation_id=data["correlation"],
+            reason=data["reason"],
+            error_words=tuple(data["error"].split()),
+        )
+
+    def query(self) -> QueryDict:
+        """Return the address's query with what is filled in, and nothing else."""
+        query = QueryDict(mutable=True)
+        for name in self.fields:
+            if values := [value for value in self.data.getlist(name) if value.strip()]:
+                query.setlist(name, values)
+        return _with_zone_only_for_days(query)
+
+    def chips(self) -> list[Chip]:
+        """Return each filter that is on, with the way to take it off."""
+        query = self.query()
+        return [
+            Chip(
+                str(self.fields[name].label), self._shown(name, value), _without(query, name, value)
+            )
+            for name, values in query.lists()
+            for value in values
+            if name != "tz"
+        ]
+
+    def quick_links(self) -> list[QuickLink]:
+        """Return the ranges of time, over the filter as it is, and what failed today."""
+        rest = QueryDict(mutable=True) if self.errors else self.query()
+        for name in ("range", "since", "until", "tz"):
+            rest.pop(name, None)
+        links = [self._quick_link(label, rest, name) for name, (label, _) in RANGES.items()]
+        failures = QueryDict(mutable=True)
+        failures.setlist("outcome", [each.value for each in FAILURES])
+        return [*links, self._quick_link("Failures today", failures, "today")]
+
+    def _quick_link(self, text: str, query: QueryDict, range_name: str) -> QuickLink:
+        asked = query.copy()
+        asked["range"] = range_name
+        is_on = dict(asked.lists()) == dict(self.query().lists())
+        return QuickLink(text, asked.urlencode(), is_on)
+
+    def _shown(self, name: str, value: str) -> str:
+        if name in ("who", "range"):
+            choices = {str(key): label for key, label in self.fields[name].choices}
+            return choices.get(value, value)
+        if name in ("since", "until"):
+            return f"{value.strip()}, {self.zone}"
+        return label_of(value) if name.endswith("_type") else value.strip()
+
+    def _days(self) -> tuple[date | None, date | None]:
+        data = self.cleaned_data
+        if not data["range"]:
+            return data["since"], data["until"]
+        today = timezone.now().astimezone(self.zone).date()
+        return today - timedelta(days=RANGES[data["range"]][1]), None
+
+    def _midnight(self, day: date | None) -> datetime | None:
+        return datetime.combine(day, time.min, self.zone) if day else None
+
+
+def _sensible(day: date | None) -> date | None:
+    if day and not FIRST_DAY <= day <= LAST_DAY:
+        raise ValidationError(f"Choose a day from {FIRST_DAY:%Y} to {LAST_DAY:%Y}.")
+    return day
+
+
+def _canonical(object_type: Any) -> str:
+    return object_type.canonical if object_type else ""
+
+
+def _without(query: QueryDict, name: str, value: str) -> str:
+    rest = query.copy()
+    rest.setlist(name, [each for each in query.getlist(name) if each != value])
+    return _with_zone_only_for_days(rest).urlencode()
+
+
+def _with_zone_only_for_days(query: QueryDict) -> QueryDict:
+    """A named day is meant in one zone, whoever opens the address; "today" is everybody's own."""
+    if not (query.getlist("since") or query.getlist("until")):
+        query.pop("tz", None)
+    return query

@@ -1,0 +1,46 @@
+import signal
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from associations.audit.sealing import seal_for_ever, seal_log
+from associations.audit.signing import SigningKeyError, own_key
+from associations.services import close_abandoned
+
+
+class Command(BaseCommand):
+    help = "Seal what has been closed in the audit log since the last seal."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--every", type=float, metavar="SECONDS", help="go on until SIGINT or SIGTERM"
+        )
+
+    def handle(self, *args: Any, every: float | None, **options: Any) -> None:
+        try:
+            own_key()
+            if every is not None:
+                self.go_on(every)
+            else:
+                self.seal_once()
+        except SigningKeyError as error:
+            raise CommandError(str(error)) from error
+
+    def seal_once(self) -> None:
+        close_abandoned()
+        seals = 0
+        for seal in seal_log():
+            self.stdout.write(f"seal {seal.number}\t{seal.head}")
+            seals += 1
+        if not seals:
+            self.stdout.write("Nothing is left to seal.")
+
+    def go_on(self, seconds: float) -> None:
+        if seconds <= 0:
+            raise CommandError("--every takes a number of seconds greater than 0.")
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.default_int_handler)
+        try:
+            seal_for_ever(seconds)
+        except KeyboardInterrupt:
+            self.stdout.write("Sealing has ended.")

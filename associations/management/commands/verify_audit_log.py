@@ -1,0 +1,144 @@
+import time
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
+from django.utils import timezone
+
+from associations.audit import archive, triggers
+from associations.audit.sealing import waiting_for_a_seal
+from associations.audit.signing import SigningKeyError
+from associations.audit.verifying import Report, TamperedError, verify
+from associations.models import AuditVerification
+
+PROGRESS_SECONDS = 5
+COUNTED = 1_000_000
+
+
+class Command(BaseCommand):
+    help = (
+        "Prove the audit log by its seals, or name the first thing in it that was altered, "
+        "removed, inserted or reordered. Exit code 0: proven; 1: not."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--head",
+            action="append",
+            default=[],
+            metavar="DIGEST",
+            help="a head noted elsewhere, which must be in the log; may be given several times",
+        )
+        parser.add_argument(
+            "--after",
+            default="",
+            metavar="DIGEST",
+            help="go on after the seal with this head, as an interrupted run told",
+        )
+        parser.add_argument("--archive", type=Path, metavar="FILE", help="prove a file instead")
+
+    def handle(
+        self, *args: Any, head: list[str], after: str, archive: Path | None, **options: Any
+    ) -> None:
+        self.report, self.started_at = Report(), timezone.now()
+        self.told_at = time.monotonic()
+        try:
+            if archive:
+                self.prove_archive(archive)
+            else:
+                self.prove_log(tuple(head), after)
+        except SigningKeyError as error:
+            raise CommandError(str(error)) from error
+        except KeyboardInterrupt:
+            raise CommandError(self.how_to_go_on()) from None
+
+    def prove_log(self, heads: tuple[str, ...], after: str) -> None:
+        try:
+            self.report = verify(after=after, heads=heads, progress=self.progress)
+        except TamperedError as error:
+            self.record(finding=str(error))
+            raise CommandError(f"NOT PROVEN. {error}{self.proven_so_far()}") from None
+        except LookupError:
+            raise CommandError(f"No seal has the head {after}, so nothing was checked.") from None
+        if missing := triggers.problems():
+            finding = f"These triggers are missing or changed: {', '.join(missing)}."
+            self.record(finding=finding)
+            raise CommandError(f"{finding} `manage.py migrate` installs them.{self.proven()}")
+        self.record()
+        self.stdout.write(self.proven().strip())
+        self.tell_of_heads(heads)
+
+    def prove_archive(self, file: Path) -> None:
+        try:
+            seals, items = archive.verify(file)
+        except TamperedError as error:
+            raise CommandError(f"NOT PROVEN. {error}") from None
+        except OSError as error:
+            raise CommandError(f"{file} cannot be read: {error.strerror}.") from error
+        self.stdout.write(f"Proven: {file} holds {seals} seals and {items} items, unaltered.")
+
+    def progress(self, report: Report) -> None:
+        self.report = report
+        if time.monotonic() - self.told_at >= PROGRESS_SECONDS:
+            self.told_at = time.monotonic()
+            self.stdout.write(
+                f"seal {report.last.number}\t{report.items} items\t{report.last.head}"
+            )
+            self.stdout.flush()
+
+    def proven(self) -> str:
+        report = self.report
+        if not report.last:
+            return " There is no seal yet, so nothing is proven; run seal_audit_log."
+        text = (
+            f" Proven up to seal {report.last.number} of {report.last.sealed_at:%Y-%m-%d %H:%M:%S} "
+            f"UTC: {report.seals} seals, {report.items} items.\nhead {report.last.head}"
+        )
+        if report.pruned_to:
+            text += f"\nWhat seals 1 to {report.pruned_to} held was archived and taken out."
+        if later := waiting_for_a_seal(COUNTED):
+            text += f"\nClosed since, and in no seal yet: {later}."
+        return text
+
+    def proven_so_far(self) -> str:
+        last = self.report.last
+        return f"\nProven before that: up to seal {last.number}." if last else ""
+
+    def tell_of_heads(self, heads: tuple[str, ...]) -> None:
+        last = self.report.last
+        if not heads or not last:
+            self.stdout.write(
+                "Without a head noted elsewhere (--head), nothing shows whether seals were cut off "
+                "after this one."
+            )
+            return
+        newest = max(self.report.heads.values(), default=0)
+        if newest < last.number:
+            self.stdout.write(
+                f"Seals {newest + 1} to {last.number} are later than the newest head you gave "
+                f"(seal {newest})."
+            )
+        else:
+            self.stdout.write("The newest seal is the one whose head you gave.")
+
+    def how_to_go_on(self) -> str:
+        last = self.report.last
+        after = f" --after {last.head}" if last else ""
+        return f"Interrupted.{self.proven_so_far()}\nGo on: manage.py verify_audit_log{after}"
+
+    def record(self, finding: str = "") -> None:
+        """Keep the result for the integrity page; it counts even if that cannot be written."""
+        report = self.report
+        try:
+            AuditVerification.objects.create(
+                started_at=self.started_at,
+                finished_at=timezone.now(),
+                is_proven=not finding,
+                seals=report.seals,
+                items=report.items,
+                last_seal=report.last.number if report.last else None,
+                finding=finding[:500],
+            )
+        except DatabaseError as error:
+            self.stderr.write(f"The result could not be kept for the integrity page: {error}")

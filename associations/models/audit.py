@@ -1,0 +1,88 @@
+"""What watches over the log: its seals, and who took a copy or a part of it away."""
+
+from django.conf import settings
+from django.db import models
+
+
+class AuditSeal(models.Model):
+    """One link of the chain that proves the log; rows are added, never changed.
+
+    `manifest` is the text that is sealed (README gives its format), `head` the SHA-256 of it in
+    hex, `signature` the Ed25519 signature of that hex in base64.
+    """
+
+    number = models.PositiveBigIntegerField(primary_key=True)  # 1, 2, 3: no gap, and so no fork
+    sealed_at = models.DateTimeField(db_index=True)  # pruning and sealing look for an age
+    manifest = models.TextField()
+    head = models.CharField(max_length=64, unique=True)
+    signature = models.CharField(max_length=100)
+
+    class Meta:
+        ordering = ["number"]
+
+    def __str__(self) -> str:
+        return f"seal {self.number}"
+
+
+class AuditVerification(models.Model):
+    """What a run of `verify_audit_log` found, for the integrity page."""
+
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField()
+    is_proven = models.BooleanField()
+    seals = models.PositiveBigIntegerField()
+    items = models.PositiveBigIntegerField()
+    last_seal = models.PositiveBigIntegerField(null=True)
+    finding = models.CharField(max_length=500, blank=True)
+
+    def __str__(self) -> str:
+        return self.finding or f"proven up to seal {self.last_seal}"
+
+
+class AuditExport(models.Model):
+    """A copy of the log, or of a part, that somebody took; closed once, as it ends."""
+
+    class State(models.TextChoices):
+        RUNNING = "running"
+        COMPLETE = "complete"
+        ABORTED = "aborted"
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    user_name = models.CharField(max_length=200)
+    format = models.CharField(max_length=10)
+    query = models.CharField(max_length=4000, blank=True)  # the filter, as in the address
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+    state = models.CharField(max_length=10, choices=State, default=State.RUNNING)
+    rows = models.PositiveBigIntegerField(null=True)
+    client_ip = models.GenericIPAddressField(null=True)
+    request_id = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"{self.format} export: {self.state}"
+
+
+class AuditPruning(models.Model):
+    """That the oldest part of the log was archived and taken out, up to and with `last_seal`.
+
+    `signature` is that of `statement`, so that nobody without the key can account for a part that
+    is gone.
+    """
+
+    pruned_at = models.DateTimeField()
+    last_seal = models.PositiveBigIntegerField()
+    head = models.CharField(max_length=64)  # of that seal, which stays as the chain's new start
+    items = models.PositiveBigIntegerField()
+    archive_name = models.CharField(max_length=255)
+    archive_sha256 = models.CharField(max_length=64)
+    signature = models.CharField(max_length=100)
+
+    def __str__(self) -> str:
+        return f"pruned up to seal {self.last_seal}"
+
+    @property
+    def statement(self) -> str:
+        return f"pruned {self.last_seal} {self.head} {self.archive_sha256}"

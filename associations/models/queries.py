@@ -1,0 +1,224 @@
+"""Every way to read the log: whose entries, which of them, and a page of them at a time.
+
+The list is ordered by (created_at, id), newest first, and so is every index that serves it: each
+filter, with or without a range of dates, reads one stretch of one index.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self
+
+from django.db import connections, models
+from django.db.models import Func, Q, Value
+from django.db.models.expressions import RawSQL
+from django.db.models.lookups import GreaterThan, GreaterThanOrEqual, LessThan
+
+from associations.hubspot.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from hubadmin.models import User
+
+    from .log import AssociationRequest
+
+OPEN_OUTCOMES = (Outcome.QUEUED, Outcome.SENDING)
+COUNTED_AT_MOST = 10_001  # more are "10,000+"
+TEXT_INDEX = "associations_request_text"  # on SQLite: FTS5 over `reason` and `error_text`
+TRIGRAM = 3  # characters; what is shorter no index finds
+RARE = 5_000  # a text in no more entries than this is looked up, a common one met on the way
+
+Position = tuple[datetime, int]  # created_at and id: where in the list
+_BEGINNING: Position = (datetime(1970, 1, 1, tzinfo=UTC), 0)
+_MATCHES = f"SELECT rowid FROM {TEXT_INDEX} WHERE {TEXT_INDEX} MATCH %s"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which entries of the log are wanted; what is empty does not matter.
+
+    Types in canonical form. `since` is part of the range, `until` is not. A record matches on
+    either side, of any type unless one is given. Texts match anywhere, A to Z in either case.
+    """
+
+    users: tuple[int, ...] = ()
+    outcomes: tuple[str, ...] = ()
+    from_object_type: str = ""
+    to_object_type: str = ""
+    record_type: str = ""
+    record_id: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    error_category: str = ""
+    http_status: int | None = None
+    correlation_id: str = ""
+    reason: str = ""
+    error_words: tuple[str, ...] = ()
+
+
+class _Row(Func):
+    """`(a, b)`: compared as a whole, which an index over both columns answers."""
+
+    template = "(%(expressions)s)"
+    output_field = models.BooleanField()
+
+
+class AssociationRequestQuerySet(models.QuerySet):
+    def visible_to(self, user: "User") -> Self:
+        """Admins see every entry, everybody else their own."""
+        return self if user.is_admin else self.filter(user=user)
+
+    def of(self, user: "User") -> Self:
+        return self.filter(user=user)
+
+    def of_record(self, object_type: str, object_id: str) -> Self:
+        return self.matching(AuditFilter(record_type=object_type, record_id=object_id))
+
+    def of_pair(self, entry: "AssociationRequest") -> Self:
+        """Entries about the same two records, in either direction."""
+        from_, to = (
+            (entry.from_object_type, entry.from_object_id),
+            (entry.to_object_type, entry.to_object_id),
+        )
+        return self.filter(_pair(from_, to) | _pair(to, from_))
+
+    def closed(self) -> Self:
+        return self.exclude(outcome__in=OPEN_OUTCOMES)
+
+    def newest_first(self) -> Self:
+        return self.order_by("-created_at", "-id")
+
+    def for_list(self) -> Self:
+        """Newest first, without what only the entry's own page shows."""
+        return self.newest_first().defer("body", "results", "links", "user_agent", "submit_key")
+
+    def older_than(self, created_at: datetime, pk: int) -> Self:
+        return self.filter(LessThan(_Row("created_at", "id"), _position(created_at, pk)))
+
+    def not_older_than(self, created_at: datetime, pk: int) -> Self:
+        position = _position(created_at, pk)
+        return self.filter(GreaterThanOrEqual(_Row("created_at", "id"), position))
+
+    def newer_than(self, created_at: datetime, pk: int) -> Self:
+        return self.filter(GreaterThan(_Row("created_at", "id"), _position(created_at, pk)))
+
+    def position_of(self, pk: int) -> Position:
+        """Where an entry stands in the list; one that is gone stands right after its neighbour."""
+        nearest = self.filter(id__lte=pk).order_by("-id").values_list("created_at", "id").first()
+        if nearest is None:
+            return _BEGINNING
+        created_at, found = nearest
+        return created_at, found if found == pk else found + 1
+
+    def abandoned(self, sent_before: datetime) -> Self:
+        """Entries whose call must have ended by now, one way or the other: its process has died."""
+        return self.filter(outcome=Outcome.SENDING, sent_at__lt=sent_before)
+
+    # --- filters --------------------------------------------------------------------------------
+
+    def matching(self, wanted: AuditFilter) -> Self:
+        """The entries that the filter wants."""
+        found = self.filter(**_equal(wanted))
+        if wanted.users:
+            found = found.filter(user__in=wanted.users)
+        if wanted.outcomes:
+            found = found.filter(outcome__in=wanted.outcomes)
+        if wanted.error_category:
+            # The index leaves out the many entries without one.
+            found = found.filter(error_category=wanted.error_category).exclude(error_category="")
+        if wanted.correlation_id:
+            found = found.filter(correlation_id=wanted.correlation_id).exclude(correlation_id="")
+        if wanted.record_id:
+            found = found.filter(_side("from", wanted) | _side("to", wanted))
+        if wanted.reason:
+            found = found._containing("reason", wanted.reason)
+        for word in wanted.error_words:
+            found = found._containing("error_text", word)
+        return found
+
+    def branches(self, wanted: AuditFilter) -> list[Self]:
+        """What `matching()` finds, in parts without overlap that each follow one index.
+
+        A database cannot follow an index for one of several values and keep the list's order; it
+        would sort all that there is, or walk the whole list for somebody who left years ago.
+        """
+        if wanted.record_id:
+            rest = self.matching(replace(wanted, record_id="", record_type=""))
+            from_side, to_side = _side("from", wanted), _side("to", wanted)
+            return [rest.filter(from_side), rest.filter(to_side).exclude(from_side)]
+        if len(wanted.users) > 1:
+            return [self.matching(replace(wanted, users=(user,))) for user in wanted.users]
+        if len(wanted.outcomes) > 1:
+            return [self.matching(replace(wanted, outcomes=(each,))) for each in wanted.outcomes]
+        return [self.matching(wanted)]
+
+    def _containing(self, field: str, text: str) -> Self:
+        found = self.filter(**{f"{field}__icontains": text})
+        if connections[self.db].vendor != "sqlite":
+            return found  # PostgreSQL has a trigram index of its own, and statistics to choose by
+        if len(text) < TRIGRAM:
+            return found
+        phrase = f'{field} : "{text.replace(chr(34), chr(34) * 2)}"'
+        with connections[self.db].cursor() as cursor:
+            cursor.execute(f"SELECT count(*) FROM ({_MATCHES} LIMIT {RARE + 1})", [phrase])
+            is_rare = cursor.fetchone()[0] <= RARE
+        return found.filter(id__in=RawSQL(_MATCHES, [phrase])) if is_rare else found
+
+
+def _equal(wanted: AuditFilter) -> dict[str, object]:
+    """The conditions that are plain comparisons."""
+    asked = {
+        "from_object_type": wanted.from_object_type or None,
+        "to_object_type": wanted.to_object_type or None,
+        "http_status": wanted.http_status,
+        "created_at__gte": wanted.since,
+        "created_at__lt": wanted.until,
+    }
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def _side(side: str, wanted: AuditFilter) -> Q:
+    condition = Q(**{f"{side}_object_id": wanted.record_id})
+    if wanted.record_type:
+        condition &= Q(**{f"{side}_object_type": wanted.record_type})
+    return condition
+
+
+def _pair(from_: tuple[str, str], to: tuple[str, str]) -> Q:
+    return Q(
+        from_object_type=from_[0], from_object_id=from_[1], to_object_type=to[0], to_object_id=to[1]
+    )
+
+
+def _position(created_at: datetime, pk: int) -> _Row:
+    return _Row(Value(created_at, models.DateTimeField()), Value(pk, models.BigIntegerField()))
+
+
+def page_of(
+    branches: list[AssociationRequestQuerySet],
+    *,
+    size: int,
+    before: Position | None = None,
+    after: Position | None = None,
+) -> list["AssociationRequest"]:
+    """Return up to `size` entries older than `before`, or the next newer ones than `after`.
+
+    By position, never by offset: a page keeps its meaning while entries arrive.
+    """
+    if after is not None:
+        oldest = [b.newer_than(*after).order_by("created_at", "id")[:size] for b in branches]
+        return _merged(oldest)[-size:]
+    older = branches if before is None else [b.older_than(*before) for b in branches]
+    return _merged([b[:size] for b in older])[:size]
+
+
+def count_of(branches: list[AssociationRequestQuerySet]) -> int:
+    """How many there are, counted no further than COUNTED_AT_MOST."""
+    total = 0
+    for branch in branches:
+        if total < COUNTED_AT_MOST:
+            total += branch.order_by()[: COUNTED_AT_MOST - total].count()
+    return total
+
+
+def _merged(parts: list[AssociationRequestQuerySet]) -> list["AssociationRequest"]:
+    entries = [entry for part in parts for entry in part]
+    return sorted(entries, key=lambda entry: (entry.created_at, entry.pk), reverse=True)

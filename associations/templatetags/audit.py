@@ -1,0 +1,43 @@
+"""What the templates of the audit log need."""
+
+from collections import Counter
+
+from django import template
+from django.conf import settings
+from django.http import QueryDict
+
+from associations.forms import AuditFilterForm
+from associations.hubspot.record_urls import record_url
+
+register = template.Library()
+
+
+@register.filter
+def with_category(form: AuditFilterForm, category: str) -> str:
+    """The address's query, narrowed to one error category."""
+    query = form.query()
+    query["category"] = category
+    return query.urlencode()
+
+
+@register.filter
+def count_of(counts: Counter[str], outcome: str) -> int:
+    return counts[outcome]
+
+
+@register.filter
+def record_address(object_type: str, object_id: str) -> str:
+    """A record in HubSpot."""
+    return record_url(settings.HUBSPOT_UI_URL, settings.HUBSPOT_PORTAL_ID, object_type, object_id)
+
+
+@register.filter
+def readable_query(query: str) -> str:
+    """`outcome=rejected&range=today` as people read it."""
+    pairs = [(name, value) for name, values in QueryDict(query).lists() for value in values]
+    return ", ".join(f"{name}: {value}" for name, value in pairs if name != "tz")
+
+
+@register.filter
+def offset(seconds: float) -> str:
+    return f"{seconds:+.3f} s"

@@ -1,0 +1,68 @@
+"""What proves the log, for admins to see."""
+
+from collections.abc import Iterator
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from associations.audit import signing, triggers
+from associations.audit.archive import seal_line
+from associations.audit.sealing import waiting_for_a_seal
+from associations.audit.verifying import Newest, verify_newest
+from associations.models import AuditSeal, AuditVerification
+
+from .access import admin_required
+
+SEALS_SHOWN = 10
+COUNTED = 10_001
+
+
+@require_safe
+@never_cache
+@admin_required
+def integrity(request: HttpRequest) -> HttpResponse:
+    context = {
+        "keys": _keys(),
+        "newest": _check_newest(),
+        "missing_triggers": triggers.problems(),
+        "seals": AuditSeal.objects.defer("manifest").reverse()[:SEALS_SHOWN],
+        "waiting": waiting_for_a_seal(COUNTED),
+        "verification": AuditVerification.objects.order_by("-id").first(),
+    }
+    return render(request, "audit/integrity.html", context)
+
+
+@require_safe
+@never_cache
+@admin_required
+def seals(request: HttpRequest) -> HttpResponseBase:
+    """Every seal as a line of JSON: with an export, all that an auditor needs."""
+    response = StreamingHttpResponse(
+        _seal_lines(), content_type="application/x-ndjson; charset=utf-8"
+    )
+    response["Content-Disposition"] = 'attachment; filename="hubadmin-seals.jsonl"'
+    return response
+
+
+def _keys() -> list[signing.PublicKey]:
+    try:
+        return list(signing.trusted_keys().values())
+    except signing.SigningKeyError:
+        return []
+
+
+def _check_newest() -> Newest | None:
+    try:
+        return verify_newest()
+    except signing.SigningKeyError:
+        return None
+
+
+def _seal_lines() -> Iterator[bytes]:
+    number = 0
+    while found := list(AuditSeal.objects.filter(number__gt=number)[:20]):
+        for seal in found:
+            yield f"{seal_line(seal)}\n".encode()
+        number = found[-1].number
