@@ -26,6 +26,12 @@ class Figures:
     median_seconds: float | None = None
     categories: list[tuple[str, int]] = field(default_factory=list)
 
+    timed: int = 0
+
+    @property
+    def median_is_part(self) -> bool:
+        return self.timed == TIMED
+
     @property
     def linked(self) -> int:
         return self.by_outcome.get("linked", 0)
@@ -48,12 +54,14 @@ def figures_of(entries: AssociationRequestQuerySet, zone: tzinfo) -> Figures:
     for row in rows.annotate(count=Count("id")).order_by("day"):
         by_day.setdefault(row["day"], Counter())[row["outcome"]] += row["count"]
     by_outcome = sum(by_day.values(), Counter())
+    seconds = _seconds(covered)
     return Figures(
         total=by_outcome.total(),
         since=before[0] if before else None,
         by_outcome=dict(by_outcome.most_common()),
         by_day=by_day,
-        median_seconds=_median_seconds(covered),
+        median_seconds=statistics.median(seconds) if seconds else None,
+        timed=len(seconds),
         categories=_categories(covered),
     )
 
@@ -64,12 +72,11 @@ def _categories(entries: AssociationRequestQuerySet) -> list[tuple[str, int]]:
     return [(row["error_category"], row["count"]) for row in top]
 
 
-def _median_seconds(entries: AssociationRequestQuerySet) -> float | None:
-    """How long HubSpot took, all attempts together, in the middle of the newest."""
+def _seconds(entries: AssociationRequestQuerySet) -> list[float]:
+    """How long the newest took with HubSpot, all attempts together."""
     timed = entries.filter(sent_at__isnull=False, finished_at__isnull=False).newest_first()
     times = timed.values_list("sent_at", "finished_at")[:TIMED]
-    seconds = [(finished - sent).total_seconds() for sent, finished in times]
-    return statistics.median(seconds) if seconds else None
+    return [(finished - sent).total_seconds() for sent, finished in times]
 
 
 def by_period(by_day: dict[date, Counter[str]], at_most: int) -> list[tuple[date, Counter[str]]]:

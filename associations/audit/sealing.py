@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -65,10 +65,11 @@ def seal_log() -> Iterator[AuditSeal]:
         yield seal
 
 
-def seal_for_ever(seconds: float) -> None:
+def seal_for_ever(seconds: float, before_each: Callable[[], object] = lambda: None) -> None:
     """Seal again and again. A database that is away is no reason to stop."""
     while True:
         try:
+            before_each()
             for _ in seal_log():
                 pass
         except DBError:

@@ -62,11 +62,11 @@ class AuditFilterForm(forms.Form):
         },
     )
     range = forms.ChoiceField(
-        label="When",
+        label="Range",
         required=False,
-        choices=[("", "Any time, or the dates beside")]
+        choices=[("", "Any time, or the days below")]
         + [(name, label) for name, (label, _) in RANGES.items()],
-        error_messages={"invalid_choice": "There is no range “%(value)s”. Choose one, or dates."},
+        error_messages={"invalid_choice": "There is no range “%(value)s”. Choose one, or days."},
     )
     since = forms.DateField(
         label="From day",
@@ -80,10 +80,10 @@ class AuditFilterForm(forms.Form):
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
         error_messages={"invalid": "Write the day like 2026-11-24."},
     )
-    record_type = ObjectTypeField(label="Record's type", required=False, max_length=128)
-    record = RecordIdField(
-        label="Record id, on either side", required=False, help_text="With or without its type."
+    record_type = ObjectTypeField(
+        label="Its type", required=False, max_length=128, help_text="If it matters."
     )
+    record = RecordIdField(label="Record id", required=False, help_text="On either side.")
     from_type = ObjectTypeField(label="From type", required=False, max_length=128)
     to_type = ObjectTypeField(label="To type", required=False, max_length=128)
     reason = forms.CharField(label="Reason contains", required=False, max_length=100)
@@ -158,7 +158,7 @@ class AuditFilterForm(forms.Form):
         if since and until and until < since:
             self.add_error("until", "The last day is before the first.")
         if data.get("range") and (since or until):
-            self.add_error("range", "Choose a range here or dates beside it, not both.")
+            self.add_error("range", "Choose a range here or days below, not both.")
         if data.get("record_type") and not data.get("record") and "record" not in self.errors:
             self.add_error("record", "Enter the record's id as well, or leave its type empty.")
         return data

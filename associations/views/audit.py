@@ -1,5 +1,6 @@
 """The audit log, filtered; its figures; and everything about one record."""
 
+from collections import Counter
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -92,7 +93,10 @@ def record_log(request: HttpRequest, object_type: str, object_id: str) -> HttpRe
 
 def filter_form(request: HttpRequest) -> AuditFilterForm:
     people = get_user_model().objects.order_by("name", "pk").values_list("pk", "name", "email")
-    names = ((pk, f"{name} ({email})" if email else name) for pk, name, email in people)
+    namesakes = Counter(name for _, name, _ in people)
+    names = [
+        (pk, f"{name} ({email})" if namesakes[name] > 1 else name) for pk, name, email in people
+    ]
     return AuditFilterForm(request.GET, names)
 
 

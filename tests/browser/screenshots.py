@@ -20,6 +20,17 @@ from tests.browser.company import CompanyTestCase
 
 FOLDER = Path(sys.argv[1] if len(sys.argv) > 1 else ".screenshots")
 
+AUDIT_PAGES = {
+    "audit": "/audit/",
+    "audit-filtered": "/audit/?outcome=rejected&outcome=unreachable&range=7d&from_type=contacts",
+    "audit-nothing": "/audit/?record=77777",
+    "audit-errors": "/audit/?record=0a&status=9&range=7d&since=2026-11-01",
+    "audit-figures": "/audit/figures/",
+    "audit-record": "/audit/records/contacts/501/",
+    "audit-exports": "/audit/exports/",
+    "audit-integrity": "/audit/integrity/",
+}
+
 
 class Pictures:
     """Takes each picture four times."""
@@ -96,7 +107,9 @@ class DemoPictures(Pictures, BrowserTestCase):
         }
         for name, show in pages.items():
             self.take(name, "support", show)
-        self.take("audit", "admin", lambda page: page.goto("/audit/"))
+        for name, address in AUDIT_PAGES.items():
+            self.take(name, "admin", lambda page, address=address: self.whole(page, address))
+        self.take("audit-filter", "admin", self.filter_form)
         self.take("audit-entry", "admin", self.newest_failure)
 
     def sign_in(self, page: Page) -> None:
@@ -121,6 +134,14 @@ class DemoPictures(Pictures, BrowserTestCase):
     def html_answer(self, page: Page) -> None:
         self.fault(status=200, body="<html>gateway</html>", content_type="text/html")
         self.link(page, "Contact", "501", "Company", "902")
+
+    def whole(self, page: Page, address: str) -> None:
+        """The page with what it loads apart."""
+        page.goto(address, wait_until="networkidle")
+
+    def filter_form(self, page: Page) -> None:
+        self.whole(page, "/audit/")
+        page.click("summary >> text=Filter")
 
     def newest_failure(self, page: Page) -> None:
         page.goto("/audit/")

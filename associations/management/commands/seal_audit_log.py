@@ -41,6 +41,6 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.default_int_handler)
         try:
-            seal_for_ever(seconds)
+            seal_for_ever(seconds, before_each=close_abandoned)
         except KeyboardInterrupt:
             self.stdout.write("Sealing has ended.")
