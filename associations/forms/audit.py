@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -26,11 +26,15 @@ MAX_WORDS = 8
 
 @dataclass(frozen=True, slots=True)
 class Chip:
-    """One filter that is on: what it says, and the address's query without it."""
+    """One filter that is on: what it says, and the address's query without it.
+
+    `in_utc` is the moment where a range of days begins or ends.
+    """
 
     name: str
     value: str
     query_without: str
+    in_utc: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +175,7 @@ class AuditFilterForm(forms.Form):
     def wanted(self) -> AuditFilter:
         """Return the filter; the form must be valid."""
         data = self.cleaned_data
-        since, until = self._days()
+        since, until = map(self._midnight, self._days())
         return AuditFilter(
             users=tuple(data["who"]),
             outcomes=tuple(data["outcome"]),
@@ -179,8 +183,8 @@ class AuditFilterForm(forms.Form):
             to_object_type=_canonical(data["to_type"]),
             record_type=_canonical(data["record_type"]),
             record_id=data["record"],
-            since=self._midnight(since),
-            until=self._midnight(until and until + timedelta(days=1)),
+            since=since,
+            until=until,
             error_category=data["category"],
             http_status=data["status"],
             correlation_id=data["correlation"],
@@ -201,7 +205,10 @@ class AuditFilterForm(forms.Form):
         query = self.query()
         return [
             Chip(
-                str(self.fields[name].label), self._shown(name, value), _without(query, name, value)
+                str(self.fields[name].label),
+                self._shown(name, value),
+                _without(query, name, value),
+                self._in_utc(name),
             )
             for name, values in query.lists()
             for value in values
@@ -232,10 +239,17 @@ class AuditFilterForm(forms.Form):
             return f"{value.strip()}, {self.zone}"
         return label_of(value) if name.endswith("_type") else value.strip()
 
+    def _in_utc(self, name: str) -> str:
+        since, until = map(self._midnight, self._days())
+        moment = {"range": since, "since": since, "until": until}.get(name)
+        return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC" if moment else ""
+
     def _days(self) -> tuple[date | None, date | None]:
+        """The first day of the range, and the first one after it."""
         data = self.cleaned_data
         if not data["range"]:
-            return data["since"], data["until"]
+            until = data["until"]
+            return data["since"], until and until + timedelta(days=1)
         today = timezone.now().astimezone(self.zone).date()
         return today - timedelta(days=RANGES[data["range"]][1]), None
 
