@@ -169,16 +169,18 @@ class AuditFilterForm(forms.Form):
 
     @property
     def zone(self) -> Any:
-        """In which days are counted: the address's, else the viewer's."""
-        return getattr(self, "cleaned_data", {}).get("tz") or timezone.get_current_timezone()
+        """In which days are counted: the one named with the days, else the viewer's."""
+        data = getattr(self, "cleaned_data", {})
+        named = data.get("tz") if data.get("since") or data.get("until") else None
+        return named or timezone.get_current_timezone()
 
     def wanted(self) -> AuditFilter:
         """Return the filter; the form must be valid."""
         data = self.cleaned_data
         since, until = map(self._midnight, self._days())
         return AuditFilter(
-            users=tuple(data["who"]),
-            outcomes=tuple(data["outcome"]),
+            users=tuple(dict.fromkeys(data["who"])),
+            outcomes=tuple(dict.fromkeys(data["outcome"])),
             from_object_type=_canonical(data["from_type"]),
             to_object_type=_canonical(data["to_type"]),
             record_type=_canonical(data["record_type"]),
@@ -197,7 +199,7 @@ class AuditFilterForm(forms.Form):
         query = QueryDict(mutable=True)
         for name in self.fields:
             if values := [value for value in self.data.getlist(name) if value.strip()]:
-                query.setlist(name, values)
+                query.setlist(name, list(dict.fromkeys(values)))
         return _with_zone_only_for_days(query)
 
     def chips(self) -> list[Chip]:

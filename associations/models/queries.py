@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 from django.db import connections, models
 from django.db.models import Func, Q, Value
 from django.db.models.expressions import RawSQL
+from django.db.models.functions import StrIndex, Upper
 from django.db.models.lookups import GreaterThan, GreaterThanOrEqual, LessThan
 
 from associations.hubspot.outcomes import Outcome
@@ -24,7 +25,8 @@ OPEN_OUTCOMES = (Outcome.QUEUED, Outcome.SENDING)
 COUNTED_AT_MOST = 10_001  # more are "10,000+"
 TEXT_INDEX = "associations_request_text"  # on SQLite: FTS5 over `reason` and `error_text`
 TRIGRAM = 3  # characters; what is shorter no index finds
-RARE = 5_000  # a text in no more entries than this is looked up, a common one met on the way
+# A text in at least so many of the newest entries is met on the way; a rarer one is looked up.
+SAMPLE, COMMON = 5_000, 10
 
 Position = tuple[datetime, int]  # created_at and id: where in the list
 _BEGINNING: Position = (datetime(1970, 1, 1, tzinfo=UTC), 0)
@@ -128,11 +130,9 @@ class AssociationRequestQuerySet(models.QuerySet):
             found = found.filter(correlation_id=wanted.correlation_id).exclude(correlation_id="")
         if wanted.record_id:
             found = found.filter(_side("from", wanted) | _side("to", wanted))
-        if wanted.reason:
-            found = found._containing("reason", wanted.reason)
-        for word in wanted.error_words:
-            found = found._containing("error_text", word)
-        return found
+        texts = [("reason", wanted.reason)] if wanted.reason else []
+        texts += [("error_text", word) for word in wanted.error_words]
+        return found._with_texts(texts) if texts else found
 
     def branches(self, wanted: AuditFilter) -> list[Self]:
         """What `matching()` finds, in parts without overlap that each follow one index.
@@ -150,17 +150,33 @@ class AssociationRequestQuerySet(models.QuerySet):
             return [self.matching(replace(wanted, outcomes=(each,))) for each in wanted.outcomes]
         return [self.matching(wanted)]
 
-    def _containing(self, field: str, text: str) -> Self:
-        found = self.filter(**{f"{field}__icontains": text})
-        if connections[self.db].vendor != "sqlite":
-            return found  # PostgreSQL has a trigram index of its own, and statistics to choose by
-        if len(text) < TRIGRAM:
+    def _with_texts(self, texts: list[tuple[str, str]]) -> Self:
+        """Entries with each text in its field: by the text index, or on the way if it is common.
+
+        The databases cannot tell which is shorter: to them, words of one sentence have nothing to
+        do with each other.
+        """
+        indexed = [(field, text) for field, text in texts if len(text) >= TRIGRAM]
+        if not indexed or self.model.objects.all()._has_often(texts):
+            return self._read_through(texts)
+        found = self.filter(*(Q((f"{field}__icontains", text)) for field, text in texts))
+        if connections[self.db].vendor == "postgresql":
             return found
-        phrase = f'{field} : "{text.replace(chr(34), chr(34) * 2)}"'
-        with connections[self.db].cursor() as cursor:
-            cursor.execute(f"SELECT count(*) FROM ({_MATCHES} LIMIT {RARE + 1})", [phrase])
-            is_rare = cursor.fetchone()[0] <= RARE
-        return found.filter(id__in=RawSQL(_MATCHES, [phrase])) if is_rare else found
+        doubled = [(field, text.replace('"', '""')) for field, text in indexed]
+        phrases = " AND ".join(f'{field} : "{text}"' for field, text in doubled)
+        return found.filter(id__in=RawSQL(_MATCHES, [phrases]))
+
+    def _has_often(self, texts: list[tuple[str, str]]) -> bool:
+        newest = self.filter(id__in=self.newest_first().values("id")[:SAMPLE])
+        return newest._read_through(texts)[:COMMON].count() == COMMON
+
+    def _read_through(self, texts: list[tuple[str, str]]) -> Self:
+        """Entries with the texts, found in a way that no index offers itself for."""
+        found = self
+        for number, (field, text) in enumerate(texts):
+            place = StrIndex(Upper(field), Upper(Value(text)))
+            found = found.alias(**{f"place_{number}": place}).filter(**{f"place_{number}__gt": 0})
+        return found
 
 
 def _equal(wanted: AuditFilter) -> dict[str, object]:
@@ -203,11 +219,11 @@ def page_of(
 
     By position, never by offset: a page keeps its meaning while entries arrive.
     """
-    if after is not None:
-        oldest = [b.newer_than(*after).order_by("created_at", "id")[:size] for b in branches]
-        return _merged(oldest)[-size:]
-    older = branches if before is None else [b.older_than(*before) for b in branches]
-    return _merged([b[:size] for b in older])[:size]
+    if after is None:
+        older = branches if before is None else [b.older_than(*before) for b in branches]
+        return _merged([b[:size] for b in older], slice(size))
+    newer = [b.newer_than(*after).order_by("created_at", "id") for b in branches]
+    return _merged([b[:size] for b in newer], slice(-size, None))
 
 
 def count_of(branches: list[AssociationRequestQuerySet]) -> int:
@@ -219,6 +235,10 @@ def count_of(branches: list[AssociationRequestQuerySet]) -> int:
     return total
 
 
-def _merged(parts: list[AssociationRequestQuerySet]) -> list["AssociationRequest"]:
-    entries = [entry for part in parts for entry in part]
-    return sorted(entries, key=lambda entry: (entry.created_at, entry.pk), reverse=True)
+def _merged(parts: list[AssociationRequestQuerySet], which: slice) -> list["AssociationRequest"]:
+    """The newest first of all parts; of many, only those that are wanted are read in full."""
+    if len(parts) == 1:
+        return sorted(parts[0], key=lambda entry: (entry.created_at, entry.pk), reverse=True)
+    places = [place for part in parts for place in part.values_list("created_at", "id")]
+    wanted = [pk for _, pk in sorted(places, reverse=True)[which]]
+    return list(parts[0].model.objects.for_list().filter(pk__in=wanted))
