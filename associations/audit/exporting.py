@@ -20,7 +20,7 @@ from associations.models import AssociationAttempt, AssociationRequestQuerySet
 
 from .canonical import lines_from, text_of
 
-ROWS_AT_ONCE = {"csv": 5_000, "jsonl": 1_000}
+ROWS_AT_ONCE = {"csv": 10_000, "jsonl": 1_000}
 # What a spreadsheet would take for the beginning of a formula; the last four as in East Asian text.
 FORMULA_STARTS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
 

@@ -15,9 +15,10 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
 from django.test import TestCase, override_settings
-from django.urls import path
+from django.urls import path, reverse
 
 from associations import services
+from associations.audit.sealing import seal_log
 from associations.hubspot.sandbox import SANDBOX_TOKEN
 from associations.models import AssociationAttempt, AssociationRequest
 from hubadmin.logging import JSONFormatter
@@ -67,6 +68,13 @@ ANSWERS: dict[str, tuple[dict[str, Any], str]] = {
     "a lost connection": ({"reset": "after", "times": None}, "unreachable"),
     "half an answer": ({"status": 200, "body": ECHO, "truncate": 60, "times": None}, "unreachable"),
 }
+# Where it is looked for, as support people and as admins; sealed and exported as well.
+PAGES = (
+    *("/", "/?new", "/requests/", "/nowhere"),
+    *("/audit/", "/audit/?reason=SUP-1&status=404", "/audit/?status=x", "/audit/figures/"),
+    *("/audit/export.csv", "/audit/export.jsonl", "/audit/export.csv?status=x", "/audit/exports/"),
+    *("/audit/integrity/", "/audit/integrity/seals.jsonl"),
+)
 
 
 def crash(request: HttpRequest) -> HttpResponse:
@@ -128,7 +136,7 @@ def everything_stored() -> dict[str, str]:
 
 
 def shown(answer: HttpResponse) -> str:
-    return f"{answer.headers} {answer.cookies} {answer.content.decode()}"
+    return f"{answer.headers} {answer.cookies} {answer.getvalue().decode()}"
 
 
 def spellings() -> list[str]:
@@ -161,13 +169,23 @@ class CanaryTestCase(SandboxMixin, TestCase):
         return answer
 
     def look_around(self) -> None:
+        list(seal_log())
         for client in (self.client, self.as_admin):
-            for address in ("/", "/requests/", "/audit/", "/?new", "/nowhere"):
-                self.seen(f"{address} {client.session.session_key}", client.get(address))
+            for address in PAGES:
+                self.see(address, client)
         for entry in AssociationRequest.objects.all():
             address = entry.get_absolute_url()
+            sides = (
+                (entry.from_object_type, entry.from_object_id),
+                (entry.to_object_type, entry.to_object_id),
+            )
+            records = [reverse("record_log", args=side) for side in sides]
             for client in (self.client, self.as_admin):
-                self.seen(f"{address} {client.session.session_key}", client.get(address))
+                for each in (address, f"{address}support-bundle.txt", *records):
+                    self.see(each, client)
+
+    def see(self, address: str, client: SignedInClient) -> None:
+        self.seen(f"{address} {client.session.session_key}", client.get(address))
 
     def assert_nowhere(self) -> None:
         logged = {f"log: {line[:200]}": line for line in self.lines}
@@ -192,6 +210,9 @@ class AnswerTests(CanaryTestCase):
         self.assertEqual(unknown.http_status, 401, "the canary was not what was sent")
         self.look_around()
         self.assertIn("[redacted]", "".join(self.pages.values()), "it was not echoed")
+        for name in ("export.csv", "export.jsonl", "support-bundle.txt"):
+            echoed = [page for page, text in self.pages.items() if "[redacted]" in text]
+            self.assertTrue([page for page in echoed if name in page], name)
         self.assert_nowhere()
 
     def test_a_header_that_is_cut_in_the_midst_of_it(self) -> None:
