@@ -97,7 +97,10 @@ class Progress:
 
 
 def csv_lines(entries: AssociationRequestQuerySet, progress: Progress) -> Iterator[bytes]:
-    """Give the entries as CSV (RFC 4180, UTF-8 with a mark that spreadsheets know it by)."""
+    """Give the entries as CSV (RFC 4180, UTF-8 with a mark that spreadsheets know it by).
+
+    All cells stand between quotes: some spreadsheets also split at semicolons, tabs and CRs.
+    """
     yield b"\xef\xbb\xbf" + ",".join(CSV_COLUMNS).encode() + b"\n"
     on_postgresql = connections[entries.db].vendor == "postgresql"
     read = _copied if on_postgresql else _written
@@ -160,7 +163,7 @@ def _written(rows: AssociationRequestQuerySet) -> tuple[int, bytes]:
         cursor.execute(sql, parameters)
         found = cursor.fetchall()
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(found)
+    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(found)
     return len(found), text.getvalue().encode()
 
 
@@ -168,7 +171,7 @@ def _copied(rows: AssociationRequestQuerySet) -> tuple[int, bytes]:
     """Rows as CSV, written by PostgreSQL itself."""
     sql, parameters = rows.query.sql_with_params()
     with connections[rows.db].cursor() as cursor:
-        command = f"COPY ({cursor.mogrify(sql, parameters)}) TO STDOUT (FORMAT csv)"
+        command = f"COPY ({cursor.mogrify(sql, parameters)}) TO STDOUT (FORMAT csv, FORCE_QUOTE *)"
         with cursor.copy(command) as copy:
             data = b"".join(copy)
         return cursor.rowcount, data

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from django.db.models import Min, QuerySet
+from django.db.models import Min, Q, QuerySet
 from django.utils import timezone
 
 from associations.models import AssociationAttempt, AuditPruning, AuditSeal
@@ -17,9 +17,6 @@ from . import archive, ranges, signing, triggers
 from .canonical import KINDS
 from .manifest import read
 from .sealing import seal_log
-
-# Deleted in one transaction, for which those who want to write have to wait.
-ITEMS_AT_ONCE = 20_000
 
 
 class NothingToPruneError(Exception):
@@ -42,27 +39,21 @@ def write_archive(path: Path, last: AuditSeal) -> tuple[str, int, int]:
     return sha256, *archive.verify(path)
 
 
-def prune(last: AuditSeal, archive_name: str, archive_sha256: str) -> Iterator[int]:
-    """Take out all up to this seal, some seals at a time; give the number of items of each time."""
-    batch: list[AuditSeal] = []
+def items_up_to(last: AuditSeal) -> int:
+    """Return how many items would go."""
+    return sum(len(read(each.manifest).items) for each in _read_one_by_one(_seals_to_prune(last)))
+
+
+def prune(last: AuditSeal, archive_name: str, archive_sha256: str) -> int:
+    """Take out all up to this seal, in one transaction; return the number of items."""
     items = 0
-    for seal in _read_one_by_one(_seals_to_prune(last)):
-        batch.append(seal)
-        items += len(read(seal.manifest).items)
-        if items >= ITEMS_AT_ONCE or seal.number == last.number:
-            _take_out(batch, items, archive_name, archive_sha256)
-            yield items
-            batch, items = [], 0
-
-
-def _take_out(seals: list[AuditSeal], items: int, archive_name: str, archive_sha256: str) -> None:
-    last = seals[-1]
     with triggers.lifted():
-        for seal in seals:
+        for seal in _read_one_by_one(_seals_to_prune(last)):
             manifest = read(seal.manifest)
             _delete(AssociationAttempt.objects.filter(request_id__in=manifest.ids("entry")))
             for kind, model in KINDS.items():
                 _delete(model.objects.filter(pk__in=manifest.ids(kind)))
+            items += len(manifest.items)
         AuditSeal.objects.filter(number__lt=last.number).delete()
         pruning = AuditPruning(
             pruned_at=timezone.now(),
@@ -76,6 +67,7 @@ def _take_out(seals: list[AuditSeal], items: int, archive_name: str, archive_sha
         pruning.save(force_insert=True)
         for _ in seal_log():
             pass
+    return items
 
 
 def _delete(rows: QuerySet) -> None:
@@ -86,8 +78,8 @@ def _delete(rows: QuerySet) -> None:
 def _seals_to_prune(last: AuditSeal) -> list[int]:
     """The numbers of the seals up to this one, but for the start that an earlier pruning left."""
     first = AuditSeal.objects.aggregate(first=Min("number"))["first"]
-    begin = first if first == 1 else first + 1
-    return list(range(begin, last.number + 1))
+    is_left = AuditPruning.objects.filter(last_seal=first).exists()
+    return list(range(first + 1 if is_left else first, last.number + 1))
 
 
 def _read_one_by_one(numbers: list[int]) -> Iterator[AuditSeal]:
@@ -98,7 +90,9 @@ def _read_one_by_one(numbers: list[int]) -> Iterator[AuditSeal]:
 def _entries_of_later_attempts(last: AuditSeal) -> set[int]:
     """Entries up to this seal with an attempt so late that it is in a later seal, or in none."""
     coverage = read(last.manifest).coverage
-    attempts = AssociationAttempt.objects.filter(late=True, pk__gt=coverage["attempt"].high)
+    sealed_later = Q(pk__gt=coverage["attempt"].high)
+    sealed_later |= ranges.condition(coverage["attempt"].waiting)
+    attempts = AssociationAttempt.objects.filter(sealed_later, late=True)
     entries = attempts.filter(request_id__lte=coverage["entry"].high)
     found = set(entries.values_list("request_id", flat=True))
     return {pk for pk in found if not ranges.contains(coverage["entry"].waiting, pk)}

@@ -27,6 +27,8 @@ ASKED = (
     "id user_id user_name user_email from_object_type from_object_id to_object_type to_object_id "
     "reason api_version created_at client_ip user_agent request_id submit_key"
 )
+# And an export; only how it ended.
+TAKEN = "id user_id user_name format query started_at client_ip request_id"
 OPEN = ", ".join(f"'{outcome}'" for outcome in OPEN_OUTCOMES)
 PREFIX = "hubadmin_"
 
@@ -62,6 +64,8 @@ def _guards() -> Iterator[_Guard]:
     yield _Guard(
         export, "closed", "UPDATE", "a finished export never changes", "OLD.finished_at IS NOT NULL"
     )
+    columns = ", ".join(TAKEN.split())
+    yield _Guard(export, "taken", f"UPDATE OF {columns}", "what an export took never changes")
     for model in (AssociationAttempt, AuditSeal, AuditPruning):
         yield _Guard(model._meta.db_table, "fixed", "UPDATE", "rows here never change")
     for model in (AssociationRequest, AssociationAttempt, AuditSeal, AuditExport, AuditPruning):
@@ -72,7 +76,12 @@ def expected(vendor: str) -> list[Trigger]:
     """Every trigger that a database of this kind has to have."""
     if vendor == "postgresql":
         return [*map(_on_postgresql, _guards()), *map(_against_truncate, _tables())]
-    return [*map(_on_sqlite, _guards()), *map(_against_replace, _unique_keys()), *_text_upkeep()]
+    return [
+        *map(_on_sqlite, _guards()),
+        *map(_against_replace, _unique_keys()),
+        *map(_against_renumbering, _tables()),
+        *_text_upkeep(),
+    ]
 
 
 def problems(using: str = "default") -> list[str]:
@@ -156,9 +165,15 @@ def _unique_keys() -> Iterator[tuple[str, str]]:
 def _against_replace(key: tuple[str, str]) -> Trigger:
     """REPLACE deletes without the DELETE trigger where `recursive_triggers` is off, its default."""
     table, same = key
-    condition = f"EXISTS (SELECT 1 FROM {table} WHERE {same})"
+    condition = f"EXISTS (SELECT 1 FROM {table} WHERE rowid = NEW.rowid OR {same})"
     body = "SELECT RAISE(ABORT, 'nothing in the log is replaced')"
     return _sqlite(table, "replace", "BEFORE INSERT", condition, body)
+
+
+def _against_renumbering(table: str) -> Trigger:
+    """`UPDATE OF id` does not see that `rowid`, which is the same, was set."""
+    body = "SELECT RAISE(ABORT, 'the number of a row never changes')"
+    return _sqlite(table, "number", "BEFORE UPDATE", "NEW.rowid IS NOT OLD.rowid", body)
 
 
 def _text_upkeep() -> Iterator[Trigger]:

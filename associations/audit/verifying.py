@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from django.db import DatabaseError
+
 from associations.models import AuditPruning, AuditSeal
 
 from . import ranges, signing
@@ -19,6 +21,8 @@ from .manifest import (
 from .sealing import rows_there
 
 NAMES = {"entry": "Entry", "attempt": "Late attempt", "export": "Export", "pruning": "Pruning"}
+# What may come of a value that none of us wrote: SQLite keeps anything in any column.
+UNREADABLE = (DatabaseError, ValueError, TypeError, OverflowError, RecursionError)
 _AT_ONCE = 20  # seals read in one query
 
 
@@ -78,7 +82,7 @@ def verify(
         if report.last:
             _check_order(report.last, manifest)
         # Where the chain starts, if not at the beginning, all before has been proven or archived.
-        if report.last or (seal.number == 1 and not after):
+        if report.last or not (after or _is_start_left_by_pruning(seal)):
             _check_contents(manifest, coverage)
             report.items += len(manifest.items)
         elif not after:
@@ -116,6 +120,10 @@ def check_seal(seal: AuditSeal, trusted: Mapping[str, signing.PublicKey]) -> Man
     return manifest
 
 
+def _is_start_left_by_pruning(seal: AuditSeal) -> bool:
+    return seal.number > 1 or AuditPruning.objects.filter(last_seal=seal.number).exists()
+
+
 def _check_order(before: AuditSeal, manifest: Manifest) -> None:
     if manifest.number != before.number + 1:
         raise TamperedError(
@@ -133,7 +141,7 @@ def _check_contents(manifest: Manifest, coverage: dict[str, Coverage]) -> None:
         before, now = coverage[kind], manifest.coverage[kind]
         sealed = manifest.ids(kind)
         there = rows_there(kind, before.candidates(now.high))
-        lines = lines_of(kind, sealed)
+        lines = _readable_lines(kind, sealed, manifest)
         for pk in sorted(sealed.keys() | there.keys()):
             if pk not in sealed:
                 if not ranges.contains(now.waiting, pk):
@@ -148,6 +156,21 @@ def _check_contents(manifest: Manifest, coverage: dict[str, Coverage]) -> None:
                 )
             elif digest(lines[pk]) != sealed[pk]:
                 raise TamperedError(_altered(kind, pk, manifest, sealed))
+
+
+def _readable_lines(kind: str, sealed: dict[int, str], manifest: Manifest) -> dict[int, str]:
+    try:
+        return lines_of(kind, sealed)
+    except UNREADABLE:
+        for pk in sorted(sealed):
+            try:
+                lines_of(kind, [pk])
+            except UNREADABLE:
+                raise TamperedError(
+                    f"{NAMES[kind]} {pk} was altered: it cannot be read any more, and seal "
+                    f"{manifest.number} holds it."
+                ) from None
+        raise
 
 
 def _altered(kind: str, pk: int, manifest: Manifest, sealed: dict[int, str]) -> str:
@@ -172,6 +195,9 @@ def _with_the_contents_of(kind: str, pk: int, sealed: dict[int, str]) -> Iterato
 
 def _check_beginning(report: Report, prunings: set[int]) -> None:
     """If the oldest part is gone, a pruning has to account for it, signed and sealed itself."""
+    for kind, model in KINDS.items():
+        for pk in model.objects.filter(pk__lt=1).values_list("pk", flat=True)[:1]:
+            raise TamperedError(f"{NAMES[kind]} {pk} was inserted: numbers begin at 1.")
     if report.pruned_to is None:
         return
     first = AuditSeal.objects.get(number=report.pruned_to)
@@ -184,6 +210,8 @@ def _check_beginning(report: Report, prunings: set[int]) -> None:
     ):
         raise TamperedError(
             f"Seals 1 to {first.number - 1} were removed: no sealed pruning accounts for them."
+            if first.number > 1
+            else "A pruning that is not signed and sealed says that seal 1 was archived."
         )
 
 

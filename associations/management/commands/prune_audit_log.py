@@ -9,7 +9,6 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from associations.audit import pruning
-from associations.audit.manifest import read
 from associations.audit.signing import SigningKeyError, own_key
 from associations.audit.verifying import TamperedError
 from associations.models import AuditSeal
@@ -60,8 +59,7 @@ class Command(BaseCommand):
             raise CommandError(f"The database refused: {error}. Are you the owner?") from error
 
     def tell_what_would_go(self, last: AuditSeal, path: Path) -> None:
-        seals = AuditSeal.objects.filter(number__lte=last.number)
-        items = sum(len(read(seal.manifest).items) for seal in seals.iterator(chunk_size=20))
+        items = pruning.items_up_to(last)
         self.stdout.write(
             f"Would archive to {path} and take out all up to seal {last.number} of "
             f"{last.sealed_at:%Y-%m-%d %H:%M} UTC: about {items} items. Nothing was done."
@@ -70,7 +68,8 @@ class Command(BaseCommand):
     def prune(self, last: AuditSeal, path: Path) -> None:
         sha256, seals, items = pruning.write_archive(path, last)
         self.stdout.write(f"{path}: {seals} seals, {items} items, proven; SHA-256 {sha256}")
-        for done in pruning.prune(last, path.name, sha256):
-            self.stdout.write(f"{done} items taken out")
-            self.stdout.flush()
-        self.stdout.write("Done, and sealed. Keep the archive where nobody can change it.")
+        done = pruning.prune(last, path.name, sha256)
+        self.stdout.write(
+            f"{done} items taken out. Done, and sealed. Keep the archive where nobody can "
+            "change it."
+        )

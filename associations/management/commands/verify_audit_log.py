@@ -65,6 +65,8 @@ class Command(BaseCommand):
             finding = f"These triggers are missing or changed: {', '.join(missing)}."
             self.record(finding=finding)
             raise CommandError(f"{finding} `manage.py migrate` installs them.{self.proven()}")
+        if not self.report.last and waiting_for_a_seal(1):
+            raise CommandError(self.proven().strip())
         self.record()
         self.stdout.write(self.proven().strip())
         self.tell_of_heads(heads)
