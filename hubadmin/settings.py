@@ -254,7 +254,7 @@ CONTENT_SECURITY_POLICY = {
 # Bytes of a body; Django's own limit leaves out uploaded files and acts only once they are read.
 MAX_REQUEST_BYTES = 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_REQUEST_BYTES
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 50
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000  # a filter may name everybody
 DEFAULT_EXCEPTION_REPORTER_FILTER = "hubadmin.logging.ReporterFilter"
 
 # --- Logs: one JSON line an event ---------------------------------------------------------------

@@ -108,6 +108,8 @@ def install(using: str = "default") -> None:
             if trigger.name in wrong:
                 cursor.execute(trigger.drop)
                 cursor.execute(trigger.sql)
+                if connection.vendor == "postgresql":
+                    _note_definition(cursor, trigger)
 
 
 def remove(using: str = "default", *, keep: Collection[str] = ()) -> None:
@@ -237,9 +239,22 @@ _SQLITE_FOUND = "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'tri
 # A trigger counts only while it always fires, and calls a function that does refuse.
 _POSTGRESQL_FOUND = """
 SELECT t.tgname, t.tgrelid::regclass::text,
-       CASE WHEN t.tgenabled = 'A' AND p.prosrc = %s THEN obj_description(t.oid, 'pg_trigger') END
-FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid WHERE NOT t.tgisinternal
+       CASE WHEN t.tgenabled = 'A' AND p.prosrc = %s AND split_part(d.note, ' ', 2) = d.definition
+            THEN split_part(d.note, ' ', 1) END
+FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid, LATERAL (
+    SELECT obj_description(t.oid, 'pg_trigger') AS note, md5(pg_get_triggerdef(t.oid)) AS definition
+) d WHERE NOT t.tgisinternal
 """
+_DEFINITION = """
+SELECT md5(pg_get_triggerdef(oid)) FROM pg_trigger WHERE tgname = %s AND tgrelid = %s::regclass
+"""
+
+
+def _note_definition(cursor: Any, trigger: Trigger) -> None:
+    """Keep with a trigger what PostgreSQL says it is: its table, its event, its condition."""
+    cursor.execute(_DEFINITION, [trigger.name, trigger.table])
+    note = f"{trigger.mark} {cursor.fetchone()[0]}"
+    cursor.execute(f"COMMENT ON TRIGGER {trigger.name} ON {trigger.table} IS '{note}'")
 
 
 def _rows(connection: Any) -> list[tuple[str, str, str | None]]:

@@ -199,7 +199,9 @@ class AuditFilterForm(forms.Form):
         query = QueryDict(mutable=True)
         for name in self.fields:
             if values := [value for value in self.data.getlist(name) if value.strip()]:
-                query.setlist(name, list(dict.fromkeys(values)))
+                takes_several = isinstance(self.fields[name], forms.MultipleChoiceField)
+                # Of a field that takes one value the last one counts, as it does for the form.
+                query.setlist(name, list(dict.fromkeys(values)) if takes_several else values[-1:])
         return _with_zone_only_for_days(query)
 
     def chips(self) -> list[Chip]:

@@ -77,9 +77,16 @@ class AssociationRequest(models.Model):
             # filters by the type of a side
             models.Index(fields=["from_object_type", "created_at", "id"], name="request_from_type"),
             models.Index(fields=["to_object_type", "created_at", "id"], name="request_to_type"),
-            # everything about one record, and the entries of the same pair
-            models.Index(fields=["from_object_id", "created_at", "id"], name="request_from_record"),
-            models.Index(fields=["to_object_id", "created_at", "id"], name="request_to_record"),
+            # everything about one record, and the entries of the same pair; the type is there to
+            # be looked at without the entry, as different types have records of one id
+            models.Index(
+                fields=["from_object_id", "created_at", "id", "from_object_type"],
+                name="request_from_record",
+            ),
+            models.Index(
+                fields=["to_object_id", "created_at", "id", "to_object_type"],
+                name="request_to_record",
+            ),
             # filter by HTTP status
             models.Index(fields=["http_status", "created_at", "id"], name="request_by_http_status"),
             # filter by error category; most entries have none

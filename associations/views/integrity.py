@@ -23,12 +23,15 @@ COUNTED = 10_001
 @never_cache
 @admin_required
 def integrity(request: HttpRequest) -> HttpResponse:
+    keys = _keys()
+    newest = _check_newest() if keys else None
     context = {
-        "keys": _keys(),
-        "newest": _check_newest(),
+        "keys": keys,
+        "newest": newest,
         "missing_triggers": triggers.problems(),
         "seals": AuditSeal.objects.defer("manifest").reverse()[:SEALS_SHOWN],
-        "waiting": waiting_for_a_seal(COUNTED),
+        # A seal that cannot be read does not tell what comes after it.
+        "waiting": 0 if newest and newest.finding else waiting_for_a_seal(COUNTED),
         "verification": AuditVerification.objects.order_by("-id").first(),
     }
     return render(request, "audit/integrity.html", context)

@@ -70,6 +70,6 @@ class Command(BaseCommand):
         self.stdout.write(f"{path}: {seals} seals, {items} items, proven; SHA-256 {sha256}")
         done = pruning.prune(last, path.name, sha256)
         self.stdout.write(
-            f"{done} items taken out. Done, and sealed. Keep the archive where nobody can "
+            f"{done} items taken out, and that was sealed. Keep the archive where nobody can "
             "change it."
         )

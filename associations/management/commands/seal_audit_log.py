@@ -3,6 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from associations.audit.manifest import ManifestError
 from associations.audit.sealing import seal_for_ever, seal_log
 from associations.audit.signing import SigningKeyError, own_key
 from associations.services import close_abandoned
@@ -25,6 +26,8 @@ class Command(BaseCommand):
                 self.seal_once()
         except SigningKeyError as error:
             raise CommandError(str(error)) from error
+        except ManifestError as error:
+            raise CommandError(f"{error}. Run verify_audit_log.") from error
 
     def seal_once(self) -> None:
         close_abandoned()

@@ -2,7 +2,9 @@
 
 from datetime import timedelta
 
+from django.db import connection
 from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -93,12 +95,13 @@ class ListTests(PageTestCase):
 
     def test_the_number_of_queries_does_not_grow_with_the_entries(self) -> None:
         entry_of(self.user)
-        with self.assertNumQueries(6):
+        with CaptureQueriesContext(connection) as few:
             self.as_admin.get("/audit/")
         for _ in range(5):
             entry_of(self.user)
-        with self.assertNumQueries(6):
+        with self.assertNumQueries(len(few)):
             self.as_admin.get("/audit/")
+        self.assertLess(len(few), 14)  # on PostgreSQL each limit of time adds three
 
 
 class VersionTests(PageTestCase):

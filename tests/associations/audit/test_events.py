@@ -1,0 +1,175 @@
+"""Each closed entry as one line of the log stream: when it is written, and what it says."""
+
+import io
+import json
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.db import transaction
+from django.test import override_settings
+from django.utils import timezone
+
+from associations import services
+from associations.audit.events import record_closed
+from associations.hubspot.answers import Answer, Attempt
+from associations.hubspot.outcomes import Cause
+from associations.models import AssociationRequest
+from hubadmin.logging import JSONFormatter
+from tests.associations.views.base import entry_of
+from tests.support import LINK, LogTransactionTestCase, SandboxMixin, person
+
+TOKEN = "opaque/se+cret=="
+KEYS = {
+    *("time", "level", "logger", "event", "schema", "entry", "entry_request_id"),
+    *("outcome", "cause", "user_id", "user_name", "user_email"),
+    *("from_object_type", "from_object_id", "to_object_type", "to_object_id", "reason"),
+    *("http_status", "error_category", "error_text", "correlation_id", "api_version", "client_ip"),
+    *("created_at", "sent_at", "finished_at"),
+}
+ORIGIN = services.Origin(client_ip="192.0.2.7", user_agent="Firefox", request_id="r-1")
+
+
+class EventTestCase(SandboxMixin, LogTransactionTestCase):
+    """Each test really commits: an event belongs to what has been committed."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.user = person()
+        self.stream = io.StringIO()
+        handler = logging.StreamHandler(self.stream)
+        handler.setFormatter(JSONFormatter())
+        logger = logging.getLogger("hubadmin.audit")
+        logger.addHandler(handler)
+        self.addCleanup(logger.removeHandler, handler)
+
+    def lines(self) -> list[str]:
+        return self.stream.getvalue().splitlines()
+
+    def events(self) -> list[dict[str, Any]]:
+        found = [json.loads(line) for line in self.lines()]
+        return [event for event in found if event["event"] == "entry closed"]
+
+    def create(self, **fields: str) -> AssociationRequest:
+        return services.create_association(user=self.user, origin=ORIGIN, **(LINK | fields))
+
+    def opened(self) -> AssociationRequest:
+        entry, _ = services.open_request(
+            user=self.user, submit_token="", origin=ORIGIN, reason="", **LINK
+        )
+        return entry
+
+
+class WhenTests(EventTestCase):
+    def test_one_line_for_each_entry_that_is_closed(self) -> None:
+        entries = [self.create(), self.create(from_object_id="383"), self.create()]
+        told = [(event["entry"], event["outcome"]) for event in self.events()]
+        expected = list(zip([e.pk for e in entries], ["linked", "rejected", "linked"], strict=True))
+        self.assertEqual(told, expected)
+
+    def test_none_while_it_is_open_nor_for_the_same_submit_again(self) -> None:
+        self.opened()
+        self.assertEqual(self.events(), [])
+        for _ in range(2):
+            self.create(submit_token="t")
+        self.assertEqual(len(self.events()), 1)
+
+    def test_none_when_somebody_else_has_closed_it(self) -> None:
+        entry = self.opened()
+        services.close_request(entry, Answer(Cause.REFUSED))
+        with self.assertLogs("associations.services", "WARNING"):
+            services.close_request(entry, Answer(Cause.CONFIRMED))
+        self.assertEqual([event["cause"] for event in self.events()], ["refused"])
+
+    def test_only_after_the_commit(self) -> None:
+        entry = self.opened()
+        with transaction.atomic():
+            services.close_request(entry, Answer(Cause.CONFIRMED))
+            self.assertEqual(self.lines(), [])
+        self.assertEqual(len(self.events()), 1)
+
+    def test_none_when_the_closing_is_rolled_back(self) -> None:
+        entry = self.opened()
+        with self.assertRaises(ZeroDivisionError), transaction.atomic():
+            services.close_request(entry, Answer(Cause.CONFIRMED))
+            _ = 1 / 0
+        entry.refresh_from_db()
+        self.assertEqual((entry.outcome, self.lines()), ("sending", []))
+
+    def test_also_for_what_a_crash_left_open(self) -> None:
+        entries = [self.opened(), self.opened()]
+        answer = {"status": 400, "body": {"message": "No"}}
+        attempt = Attempt(timezone.now(), 1, http_status=400, body=json.dumps(answer["body"]))
+        services._attempt_recorder(entries[1])(attempt)
+        AssociationRequest.objects.update(sent_at=timezone.now() - timedelta(hours=1))
+        for _ in range(2):
+            services.close_abandoned()
+        told = [(each["entry"], each["cause"], each["http_status"]) for each in self.events()]
+        expected = [(entries[0].pk, "interrupted", None), (entries[1].pk, "refused", 400)]
+        self.assertEqual(told, expected)
+
+
+class WhatTests(EventTestCase):
+    def only_event(self, write: Callable[[], AssociationRequest]) -> dict[str, Any]:
+        write()
+        (event,) = self.events()
+        return event
+
+    def test_the_keys_are_always_the_same(self) -> None:
+        empty = AssociationRequest(user=self.user, created_at=timezone.now(), outcome="canceled")
+        for write in (
+            self.create,
+            lambda: self.create(from_object_id="383"),
+            lambda: services.close_request(self.opened(), Answer(Cause.INTERRUPTED)),
+            lambda: record_closed(empty),
+        ):
+            self.stream.truncate(0)
+            self.stream.seek(0)
+            self.assertEqual(self.only_event(write).keys(), KEYS)
+
+    def test_what_they_hold(self) -> None:
+        event = self.only_event(lambda: self.create(reason="SUP-1", from_object_id="383"))
+        entry = AssociationRequest.objects.get()
+        self.assertEqual((event["level"], event["logger"]), ("info", "hubadmin.audit"))
+        self.assertEqual(event["schema"], "hubadmin.audit/1")
+        self.assertEqual((event["entry"], event["entry_request_id"]), (entry.pk, "r-1"))
+        self.assertEqual((event["user_id"], event["user_name"]), (self.user.pk, "Support"))
+        for name in KEYS & {field.name for field in AssociationRequest._meta.fields}:
+            value = getattr(entry, name)
+            if name.endswith("_at"):
+                value = f"{value:%Y-%m-%dT%H:%M:%S.%f}Z"
+            self.assertEqual(event[name], value, name)
+        self.assertEqual(event["reason"], "SUP-1")
+        self.assertEqual((event["cause"], event["http_status"]), ("record_not_found", 400))
+
+    def test_what_is_not_known_is_null_or_empty(self) -> None:
+        entry = entry_of(self.user, sent_at=None, finished_at=None, client_ip=None)
+        event = self.only_event(lambda: record_closed(entry))
+        nothing = {name for name, value in event.items() if value is None}
+        self.assertEqual(nothing, {"http_status", "client_ip", "sent_at", "finished_at"})
+
+    def test_the_numbers_are_numbers(self) -> None:
+        event = self.only_event(self.create)
+        for name in ("entry", "user_id", "http_status"):
+            self.assertIs(type(event[name]), int, name)
+
+    def test_no_field_can_make_a_second_line(self) -> None:
+        odd = 'a\rb\nc\r\nd\u2028e\u0085f\x0bg"}\n{"event": "entry closed"'
+        texts = KEYS & {
+            *("user_name", "user_email", "reason", "error_category", "error_text"),
+            *("correlation_id", "from_object_type", "api_version", "cause"),
+        }
+        fields = dict.fromkeys(texts, odd) | {"request_id": odd}
+        record_closed(AssociationRequest(pk=7, user=self.user, created_at=timezone.now(), **fields))
+        (line,) = self.lines()
+        self.assertEqual({json.loads(line)[name] for name in texts | {"entry_request_id"}}, {odd})
+
+    @override_settings(HUBSPOT_ACCESS_TOKEN=TOKEN)
+    def test_the_token_is_nowhere(self) -> None:
+        body = {"message": f"{TOKEN} is no good", "category": TOKEN, "correlationId": TOKEN}
+        self.sandbox.fault(status=400, body=body)
+        self.create(reason=f"Bearer {TOKEN}")
+        (line,) = self.lines()
+        self.assertNotIn("se+cret", line)
+        self.assertEqual(json.loads(line)["reason"], "Bearer [redacted]")

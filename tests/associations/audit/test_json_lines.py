@@ -1,0 +1,142 @@
+"""The export that proves the log: an entry's line is, byte for byte, what is sealed of it."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from unittest import mock
+
+from django.test import TestCase
+
+from associations.audit.canonical import digest, lines_of
+from associations.audit.exporting import ROWS_AT_ONCE, Progress, json_lines
+from associations.audit.sealing import seal_log
+from associations.models import AssociationAttempt, AssociationRequest
+from tests.associations.views.base import entry_of
+from tests.support import person
+
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+ODD_TEXT = 'a\u2028b\u2029c\u0085d\x0be\x1cf\r\ng\rh\n"quoted", \\n, <漢字>'
+EXPECTED = (
+    '{"api_version":"v4","attempts":[{"body":"ü","body_complete":true,"duration_ms":12,'
+    '"headers":{"Retry-After":"1"},"http_status":503,"id":%d,"late":false,"number":1,'
+    '"started_at":"2026-11-24T12:00:00.000000Z"}],"cause":"hubspot_down",'
+    '"created_at":"2026-11-24T12:00:00.000000Z","finished_at":"2026-11-24T12:00:01.500000Z",'
+    '"from_object_id":"501","from_object_type":"contacts","http_status":503,"id":%d,'
+    '"kind":"entry","outcome":"unreachable","reason":"Grüße","sent_at":"2026-11-24T12:00:00.000000Z",'
+    '"to_object_id":"902","to_object_type":"companies","user_id":%d,"user_name":"Support"}'
+)
+
+
+class JSONLinesTests(TestCase):
+    def setUp(self) -> None:
+        self.user = person()
+
+    def stream(self, query: str = "") -> Iterator[bytes]:
+        self.progress = Progress()
+        return json_lines(AssociationRequest.objects.all(), self.progress, NOON, query)
+
+    def lines(self, query: str = "") -> list[bytes]:
+        """The lines without their ends; each has one."""
+        *lines, rest = b"".join(self.stream(query)).split(b"\n")
+        self.assertEqual(rest, b"")
+        return lines
+
+    def entry(self, **fields: object) -> AssociationRequest:
+        return entry_of(self.user, created_at=NOON, **fields)
+
+    def attempt(
+        self, entry: AssociationRequest, number: int, **fields: object
+    ) -> AssociationAttempt:
+        values = {"started_at": NOON, "duration_ms": 12} | fields
+        return entry.attempts.create(number=number, **values)
+
+    def test_an_entry_is_its_canonical_line(self) -> None:
+        entry = self.entry(
+            outcome="unreachable",
+            cause="hubspot_down",
+            http_status=503,
+            reason="Grüße",
+            sent_at=NOON,
+            finished_at=NOON + timedelta(seconds=1.5),
+        )
+        attempt = self.attempt(
+            entry, 1, http_status=503, body="ü", headers={"Retry-After": "1"}, body_complete=True
+        )
+        line = self.lines()[0]
+        self.assertEqual(line.decode(), EXPECTED % (attempt.pk, entry.pk, self.user.pk))
+        self.assertEqual(line, lines_of("entry", [entry.pk])[entry.pk].encode())
+
+    def test_its_digest_is_the_one_in_the_seal(self) -> None:
+        entry = self.entry(reason=ODD_TEXT)
+        self.attempt(entry, 1, body=ODD_TEXT)
+        late = self.attempt(entry, 2, body=ODD_TEXT, late=True)
+        seal = next(seal_log())
+        for kind, pk, line in zip(
+            ("entry", "attempt"), (entry.pk, late.pk), self.lines()[:2], strict=True
+        ):
+            self.assertIn(f"{kind} {pk} {digest(line.decode())}\n", seal.manifest)
+
+    def test_attempts_that_came_late_follow_their_entry(self) -> None:
+        older, newer = self.entry(), self.entry()
+        self.attempt(newer, 1)
+        for entry in (older, newer):
+            for number in (2, 3):
+                self.attempt(entry, number, late=True)
+        found = [json.loads(line) for line in self.lines()[:-1]]
+        order = [(each["kind"], each.get("request_id", each["id"])) for each in found]
+        expected = [
+            (kind, entry.pk) for entry in (newer, older) for kind in ("entry", "attempt", "attempt")
+        ]
+        self.assertEqual(order, expected)
+        self.assertEqual([each.get("number") for each in found], [None, 2, 3] * 2)
+        self.assertEqual([a["number"] for a in found[0]["attempts"]], [1])
+
+    def test_the_last_line_says_that_the_file_is_whole(self) -> None:
+        late = self.attempt(self.entry(), 1, late=True)
+        self.entry()
+        *lines, end = self.lines("reason=a%20b")
+        self.assertEqual(
+            json.loads(end),
+            {
+                "kind": "end",
+                "complete": True,
+                "lines": len(lines),
+                "exported_at": "2026-11-24T12:00:00.000000Z",
+                "query": "reason=a%20b",
+            },
+        )
+        self.assertEqual((len(lines), self.progress.rows, late.late), (3, 2, True))
+
+    def test_a_log_without_entries_is_whole_as_well(self) -> None:
+        (end,) = self.lines()
+        self.assertEqual((json.loads(end)["complete"], json.loads(end)["lines"]), (True, 0))
+
+    def test_what_was_broken_off_does_not_say_so(self) -> None:
+        for _ in range(4):
+            self.entry()
+        with mock.patch.dict(ROWS_AT_ONCE, jsonl=1):
+            parts = list(self.stream())
+        self.assertIn(b'"complete": true', parts[-1])
+        self.assertNotIn(b'"complete"', b"".join(parts[:-1]))
+
+    def test_nothing_but_a_line_feed_ends_a_line(self) -> None:
+        names = ("reason", "error_text", "user_agent", "user_name", "body")
+        entry = self.entry(**dict.fromkeys(names, ODD_TEXT), errors=[{"message": ODD_TEXT}])
+        self.attempt(entry, 1, body=ODD_TEXT, late=True)
+        lines = self.lines()
+        self.assertEqual(len(lines), 3)
+        self.assertEqual({json.loads(lines[0])[name] for name in names}, {ODD_TEXT})
+        self.assertEqual(json.loads(lines[1])["body"], ODD_TEXT)
+        self.assertNotIn(b"\r", b"".join(lines))
+
+    def test_no_boundary_loses_or_repeats_a_line(self) -> None:
+        for number in range(7):
+            entry = self.entry()
+            for late in range(number % 3):
+                self.attempt(entry, 1 + late, late=True)
+        whole = b"".join(self.stream())
+        self.assertEqual(len(whole.splitlines()), 7 + 6 + 1)
+        for size in range(1, 9):
+            with self.subTest(size=size), mock.patch.dict(ROWS_AT_ONCE, jsonl=size):
+                self.assertEqual(b"".join(self.stream()), whole)
+                self.assertEqual(self.progress.rows, 7)

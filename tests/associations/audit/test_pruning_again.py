@@ -1,0 +1,149 @@
+"""Pruning once more, and what keeps a part of the log from going."""
+
+import json
+from datetime import timedelta
+from itertools import pairwise
+
+from django.utils import timezone
+
+from associations.audit import archive, pruning
+from associations.models import AssociationAttempt, AssociationRequest, AuditPruning, AuditSeal
+
+from .base import (
+    ATTEMPT,
+    ENTRY,
+    LONG_AGO,
+    SEAL,
+    as_owner,
+    items_of,
+    seal,
+    settle,
+    skip_a_number,
+    sql,
+)
+from .pruned import PruningTestCase
+
+DAY, MONTH = timedelta(days=1), timedelta(days=31)
+
+
+class AgainTests(PruningTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.assert_pruned("first.jsonl")
+        self.later = timezone.now() + MONTH
+
+    def test_it_goes_on_where_the_last_one_ended(self) -> None:
+        self.assert_pruned("second.jsonl", now=self.later)
+        self.assertEqual(archive.verify(self.folder / "second.jsonl"), (2, 2))
+        self.assertEqual(AuditSeal.objects.first().number, 5)
+        said = self.assert_proven()
+        self.assertIn("What seals 1 to 5 held was archived and taken out.", said)
+
+    def test_the_archives_are_one_chain(self) -> None:
+        self.assert_pruned("second.jsonl", now=self.later)
+        text = "".join((self.folder / f"{name}.jsonl").read_text() for name in ("first", "second"))
+        lines = [json.loads(line) for line in text.splitlines()]
+        seals = [line for line in lines if line["kind"] == "seal"]
+        self.assertEqual([each["number"] for each in seals], [1, 2, 3, 4, 5])
+        for before, each in pairwise(seals):
+            self.assertIn(f"previous {before['head']}\n", each["manifest"])
+        self.assertIn("pruning", {line["kind"] for line in lines})
+
+    def test_as_long_as_nothing_more_is_old_enough_nothing_goes(self) -> None:
+        self.assertIn("Nothing to prune.", self.prune(name="second.jsonl")[1])
+
+    def test_and_again_and_again(self) -> None:
+        for month in range(2, 6):
+            self.entry()
+            seal(), settle()
+            self.assert_pruned(f"{month}.jsonl", now=timezone.now() + MONTH * month)
+            self.assert_proven()
+        self.assertEqual(AuditPruning.objects.count(), 1)
+
+    def test_a_dry_run_tells_how_much_then_goes(self) -> None:
+        _, said = self.prune("--dry-run", name="second.jsonl", now=self.later)
+        self.assertIn("about 2 items", said)
+
+    def test_the_row_of_one_accounts_for_no_more_than_it_took_out(self) -> None:
+        with as_owner():
+            entries = [pk for kind, pk in items_of(self.seals[3]) if kind == "entry"]
+            AssociationAttempt.objects.filter(request__in=entries).delete()
+            AssociationRequest.objects.filter(pk__in=entries).delete()
+            sql(f"DELETE FROM {SEAL} WHERE number = 3")
+        self.assert_not_proven("Seals 1 to 3 were removed: no sealed pruning accounts for them")
+
+
+class HeldBackTests(PruningTestCase):
+    def test_an_entry_stays_until_a_late_attempt_of_it_may_go_as_well(self) -> None:
+        held = AssociationRequest.objects.get(reason="SUP-2")
+        late = self.late_attempt(held)
+        for is_sealed in (False, True):
+            with self.subTest(is_sealed=is_sealed):
+                self.assert_held_back_to(2)
+            seal(), settle()
+        self.assert_pruned()
+        self.assertTrue(AssociationRequest.objects.filter(pk=held.pk).exists())
+        self.assertTrue(AssociationAttempt.objects.filter(pk=late.pk).exists())
+        self.assert_proven()
+        self.assert_pruned("second.jsonl", now=timezone.now() + MONTH)
+        self.assertFalse(AssociationRequest.objects.filter(pk=held.pk).exists())
+        self.assert_proven()
+
+    def test_one_of_the_first_seal_keeps_all_from_going(self) -> None:
+        self.late_attempt(AssociationRequest.objects.get(reason="SUP-0"))
+        self.assertIn("Nothing to prune.", self.prune()[1])
+
+    def test_a_late_attempt_whose_number_was_missing_holds_it_back_too(self) -> None:
+        """It came to an old seal's number, but into a newer seal."""
+        held = self.entry(attempts=0)
+        number = skip_a_number(ATTEMPT)
+        self.late_attempt(held)
+        (fifth,) = seal(at=LONG_AGO + DAY * 4)
+        late = self.late_attempt(held, id=number, number=8)
+        (sixth,) = seal(at=LONG_AGO + DAY * 4 + timedelta(minutes=1))
+        self.assertIn(("attempt", late.pk), items_of(sixth))
+        settle()
+        last = pruning.last_seal_before(sixth.sealed_at)
+        self.assertLess(last.number, fifth.number)
+
+    def test_what_is_still_open_stays(self) -> None:
+        waiting = self.open_entry(reason="open")
+        self.entry()
+        seal(at=LONG_AGO + DAY * 4), settle()
+        self.entry()
+        seal(), settle()
+        self.assert_pruned()
+        self.assertEqual(AuditSeal.objects.first().number, 5)
+        self.assertEqual(AssociationRequest.objects.first(), waiting)
+        self.assert_proven()
+        self.close(waiting)
+        self.assertIn(("entry", waiting.pk), items_of(*seal()))
+        self.assert_proven()
+
+    def assert_held_back_to(self, number: int) -> None:
+        self.assertIn(f"all up to seal {number} of", self.prune("--dry-run")[1])
+
+
+class FirstSealTests(PruningTestCase):
+    """Where only the very first seal is old enough, it is its own new start."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        with as_owner():
+            sql(f"DELETE FROM {SEAL}")
+            sql(f"DELETE FROM {ATTEMPT}")
+            sql(f"DELETE FROM {ENTRY}")
+            sql("DELETE FROM associations_auditexport")
+        self.sealed_log(1)
+        self.entry()
+        seal(), settle()
+
+    def test_it_goes_and_the_rest_is_proven(self) -> None:
+        self.assert_pruned()
+        self.assert_proven()
+
+    def test_and_once_more(self) -> None:
+        self.assert_pruned()
+        self.assert_pruned("second.jsonl", now=timezone.now() + MONTH)
+        self.assertEqual(archive.verify(self.folder / "second.jsonl"), (2, 2))
+        self.assert_proven()

@@ -1,0 +1,95 @@
+"""Times as they are where the viewer is, as far as the browser has told by its cookie."""
+
+from datetime import UTC, datetime
+
+from django.test import override_settings
+from django.utils import timezone
+
+from tests.associations.views.base import PageTestCase, entry_of
+
+WINTER, SUMMER = datetime(2026, 11, 24, 23, 30, tzinfo=UTC), datetime(2026, 7, 1, 12, tzinfo=UTC)
+HOSTILE = [
+    *("", "Mars/Phobos", "europe/berlin", "Europe", "Europe/", "Europe /Berlin", "CEST", "+02:00"),
+    *("../../etc/passwd", "/etc/localtime", "/usr/share/zoneinfo/Asia/Tokyo", "Asia/../Asia/Tokyo"),
+    *("Asia/Tokyo\0", "Asia/Tokyo\r\nSet-Cookie: a=b", "Asia/Tokyo,UTC", "Asia%2FTokyo"),
+    *(
+        "<script>alert(1)</script>",
+        "' OR 1=1 --",
+        "%s%n",
+        "Asia/Tokyo" * 1_000,
+        "\xe6\x97\xa5",
+        "\xed\xa0\x80",
+    ),
+]
+
+
+class TimeZoneTests(PageTestCase):
+    def page(self, zone: str | None, address: str = "/audit/") -> str:
+        self.as_admin.cookies.pop("timezone", None)
+        if zone is not None:
+            self.as_admin.cookies["timezone"] = zone
+        answer = self.as_admin.get(address)
+        self.assertEqual(answer.status_code, 200)
+        return answer.content.decode()
+
+    def test_lists_and_entries_show_times_as_they_are_there(self) -> None:
+        for moment, zone, shown in (
+            (WINTER, "Europe/Berlin", "2026-11-25 00:30:00 CET"),
+            (SUMMER, "Europe/Berlin", "2026-07-01 14:00:00 CEST"),
+            (WINTER, "America/New_York", "2026-11-24 18:30:00 EST"),
+            (WINTER, "Asia/Kolkata", "2026-11-25 05:00:00 IST"),
+            (WINTER, None, "2026-11-24 23:30:00 UTC"),
+        ):
+            entry = entry_of(self.user, created_at=moment, sent_at=moment, finished_at=moment)
+            for address in ("/audit/", "/audit/records/contacts/501/", entry.get_absolute_url()):
+                with self.subTest(zone, moment=moment, address=address):
+                    self.assertIn(shown, self.page(zone, address))
+
+    def test_what_machines_read_names_the_offset_and_the_hint_is_in_utc(self) -> None:
+        entry_of(self.user, created_at=WINTER)
+        page = self.page("Asia/Kolkata")
+        self.assertIn('<time datetime="2026-11-25T05:00:00+05:30"', page)
+        self.assertIn('title="2026-11-24 23:30:00 UTC"', page)
+
+    def test_the_page_says_which_zone_it_is(self) -> None:
+        self.assertIn("Times are in Europe/Berlin.", self.page("Europe/Berlin"))
+        self.assertIn("Times are in UTC.", self.page(None))
+
+    def test_support_sees_own_requests_so_too(self) -> None:
+        entry_of(self.user, created_at=WINTER)
+        self.client.cookies["timezone"] = "Europe/Berlin"
+        self.assertContains(self.client.get("/requests/"), "2026-11-25 00:30:00 CET")
+
+    def test_a_cookie_that_names_no_zone_is_ignored(self) -> None:
+        entry_of(self.user, created_at=WINTER)
+        for value in HOSTILE:
+            with self.subTest(value[:40]):
+                self.as_admin.cookies.load({"timezone": ""})
+                self.as_admin.cookies["timezone"].set("timezone", value, value)  # as it stands
+                answer = self.as_admin.get("/audit/")
+                self.assertContains(answer, "2026-11-24 23:30:00 UTC")
+                self.assertContains(answer, "Times are in UTC.")
+                self.assertNotContains(answer, "<script>alert")
+                self.assertNotIn("a", answer.cookies)
+
+    def test_without_one_it_is_the_zone_of_the_site(self) -> None:
+        entry_of(self.user, created_at=WINTER)
+        with override_settings(TIME_ZONE="Asia/Tokyo"):
+            for zone in (None, "Mars/Phobos"):
+                self.assertIn("2026-11-25 08:30:00 JST", self.page(zone))
+            self.assertIn("2026-11-25 00:30:00 CET", self.page("Europe/Berlin"))
+
+    def test_the_next_request_on_the_same_thread_knows_nothing_of_it(self) -> None:
+        entry_of(self.user, created_at=WINTER)
+        self.client.cookies["timezone"] = "Europe/Berlin"
+        for address, status in (("/requests/", 200), ("/audit/", 403), ("/requests/0/", 404)):
+            self.assertEqual(self.client.get(address).status_code, status)
+            self.assertEqual(timezone.get_current_timezone_name(), "UTC")
+            self.assertIn("2026-11-24 23:30:00 UTC", self.page(None))
+
+    def test_not_even_after_a_page_that_failed(self) -> None:
+        self.client.cookies["timezone"] = "Europe/Berlin"
+        self.client.raise_request_exception = False
+        entry = entry_of(self.user, outcome="rejected", cause="unheard of")
+        self.assertEqual(self.client.get(entry.get_absolute_url()).status_code, 500)
+        self.assertEqual(timezone.get_current_timezone_name(), "UTC")
