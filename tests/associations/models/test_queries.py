@@ -139,6 +139,17 @@ class BranchTests(TestCase):
             with self.subTest(wanted):
                 self.assert_same(wanted, parts)
 
+    def test_they_are_paged_as_one_list(self) -> None:
+        wanted = AuditFilter(users=tuple(user.pk for user in self.users))
+        everything = pks(ENTRIES.for_list().matching(wanted))
+        for size in (1, 5):
+            for n, pk in enumerate(everything):
+                branches, position = ENTRIES.for_list().branches(wanted), ENTRIES.position_of(pk)
+                older = page_of(branches, size=size, before=position)
+                newer = page_of(branches, size=size, after=position)
+                self.assertEqual(pks(older), everything[n + 1 : n + 1 + size])
+                self.assertEqual(pks(newer), everything[max(0, n - size) : n])
+
     def test_a_record_is_found_on_either_side_and_only_of_its_type(self) -> None:
         found = pks(ENTRIES.of_record("contacts", "1"))
         for entry in ENTRIES.all():
