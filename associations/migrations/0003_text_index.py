@@ -1,7 +1,6 @@
 """Search within texts: trigrams on both databases. The triggers that keep SQLite's up to date are
 installed after every migrate, with the others."""
 
-from django.contrib.postgres.operations import TrigramExtension
 from django.db import migrations
 
 # As the lookup `icontains` asks, so that PostgreSQL can use it.
@@ -20,6 +19,7 @@ SQLITE_FILL = "INSERT INTO associations_request_text(associations_request_text) 
 
 def create(apps, schema_editor):
     if schema_editor.connection.vendor == "postgresql":
+        schema_editor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
         schema_editor.execute(POSTGRESQL)
     else:
         schema_editor.execute(SQLITE)
@@ -35,4 +35,4 @@ class Migration(migrations.Migration):
 
     dependencies = [("associations", "0002_audit_log")]
 
-    operations = [TrigramExtension(), migrations.RunPython(create, drop)]
+    operations = [migrations.RunPython(create, drop)]

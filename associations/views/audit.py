@@ -87,7 +87,10 @@ def record_log(request: HttpRequest, object_type: str, object_id: str) -> HttpRe
     wanted = AuditFilter(record_type=record.canonical, record_id=object_id)
     branches = AssociationRequest.objects.for_list().branches(wanted)
     context: dict[str, Any] = {"record": record, "record_id": object_id}
-    context |= page_context(request, branches) | count_context(branches)
+    try:
+        context |= page_context(request, branches) | count_context(branches)
+    except TooSlowError:
+        return render(request, "audit/record.html", context | {"is_too_slow": True}, status=503)
     return render(request, "audit/record.html", context)
 
 

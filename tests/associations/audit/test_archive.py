@@ -153,7 +153,7 @@ class AlteredTests(ArchiveTestCase):
         awaited = json.loads(self.lines[1])["id"]
         elsewhere = f'{{"kind":"entry","id":{awaited},"reason":"é"}}'.encode("utf-16-be") + b"\0"
         plain = b"", b"x", b"[]", b"null", b"{}", b'{"kind":7}'
-        odd = b'{"kind":["seal"]}', b'{"kind":{}}', b"[" * 10_000, elsewhere
+        odd = b'{"kind":["seal"]}', b'{"kind":"entry","id":[1]}', b"[" * 10_000, elsewhere
         for line in (*plain, *odd):
             content = ended([self.lines[0], line + b"\n", *self.lines[1:]])
             with self.subTest(line[:40]):

@@ -15,7 +15,17 @@ from associations.audit.manifest import NOTHING_BEFORE, Manifest, head_of, read
 from associations.audit.sealing import LONGEST_TRANSACTION, waiting_for_a_seal
 from associations.models import AssociationRequest, AuditSeal
 
-from .base import ENTRY, LONG_AGO, SEAL, LogTestCase, items_of, refuse_rows_in, seal, sql
+from .base import (
+    ENTRY,
+    LONG_AGO,
+    SEAL,
+    LogTestCase,
+    items_of,
+    refuse_rows_in,
+    seal,
+    sealed_and_closed,
+    sql,
+)
 
 SOON, LATER = LONGEST_TRANSACTION - timedelta(seconds=1), LONGEST_TRANSACTION * 2
 
@@ -92,6 +102,23 @@ class SealingTests(LogTestCase):
         with self.assertRaises(IntegrityError), transaction.atomic():
             AuditSeal.objects.create(number=1, sealed_at=LONG_AGO, manifest="", head="x")
         self.assertEqual(AuditSeal.objects.get(), first)
+
+    def test_the_slower_of_two_goes_on_from_where_the_other_came_to(self) -> None:
+        """Just before it writes its seal another one takes the number; then something is closed."""
+        self.entry()
+        others = []
+
+        def overtake(execute: Callable, statement: str, *more: Any) -> Any:
+            if statement.startswith("SAVEPOINT") and not others:
+                others.append(None)
+                others[:] = seal()
+                self.entry()
+            return execute(statement, *more)
+
+        with connection.execute_wrapper(overtake):
+            own = seal()
+        self.assertEqual([each.number for each in (*others, *own)], [1, 2])
+        self.assertEqual(*sealed_and_closed())
 
     def test_the_entries_are_not_touched(self) -> None:
         self.entry(), self.open_entry(), self.late_attempt(self.entry())

@@ -6,7 +6,6 @@ from django.db import IntegrityError, transaction
 from django.db.models import Model
 from django.test import skipUnlessDBFeature
 
-from associations.audit import triggers
 from associations.models import (
     AssociationAttempt,
     AssociationRequest,
@@ -30,6 +29,13 @@ from .base import (
 
 MODELS = (AssociationRequest, AssociationAttempt, AuditSeal, AuditExport, AuditPruning)
 REFUSED = "never change|nothing is deleted|gets another number|log is replaced|is not emptied"
+# What the flow fills in later: the answer to an entry, and how an export ended.
+ANSWER = {
+    *("outcome", "cause", "http_status", "status", "results", "num_errors", "errors", "links"),
+    *("requested_at", "started_at", "completed_at", "error_category", "error_text", "body"),
+    *("correlation_id", "sent_at", "finished_at"),
+}
+ENDING = {"state", "rows", "finished_at"}
 HIDDEN_IDS = () if on_postgresql() else ("rowid", "oid", "_rowid_")
 
 
@@ -67,13 +73,13 @@ class ChangeTests(TriggerTestCase):
             self.assert_column_is_fixed(AssociationRequest, column, f"id = {self.closed.pk}")
 
     def test_nothing_that_an_open_entry_asked_for_is_updated(self) -> None:
-        for column in (*triggers.ASKED.split(), *HIDDEN_IDS):
-            self.assert_column_is_fixed(AssociationRequest, column, f"id = {self.open.pk}")
+        for column in columns_of(AssociationRequest):
+            if column not in ANSWER:
+                self.assert_column_is_fixed(AssociationRequest, column, f"id = {self.open.pk}")
 
     def test_the_answer_to_an_open_entry_is_filled_in_once(self) -> None:
-        columns = {*columns_of(AssociationRequest)} - {*triggers.ASKED.split(), *HIDDEN_IDS}
         where = f"WHERE id = {self.open.pk}"
-        sql(f"UPDATE {ENTRY} SET {', '.join(f'{c} = {c}' for c in columns)} {where}")
+        sql(f"UPDATE {ENTRY} SET {', '.join(f'{column} = {column}' for column in ANSWER)} {where}")
         sql(f"UPDATE {ENTRY} SET outcome = 'linked' {where}")
         self.assert_refused(f"UPDATE {ENTRY} SET outcome = 'sending' {where}")
 
@@ -88,7 +94,7 @@ class ChangeTests(TriggerTestCase):
 
     def test_who_took_which_part_is_not_updated_in_a_running_export_either(self) -> None:
         for column in columns_of(AuditExport):
-            if column not in ("state", "rows", "finished_at"):
+            if column not in ENDING:
                 self.assert_column_is_fixed(AuditExport, column, f"id = {self.running.pk}")
 
     def test_a_running_export_is_finished(self) -> None:

@@ -309,7 +309,7 @@ Draw = Callable[[st.SearchStrategy], Any]
 
 
 def _some_of(choices: list, draw: Draw) -> list[str]:
-    return [str(choice) for choice in draw(st.lists(st.sampled_from(choices), max_size=3))]
+    return [str(choice) for choice in draw(st.lists(st.sampled_from(choices), max_size=2))]
 
 
 def _part(text: str, draw: Draw) -> str:
@@ -388,7 +388,7 @@ VIEWERS = st.sampled_from(["", "", *ZONES, "Mars/Phobos"])
 def believable(draw: Draw) -> tuple[str, list[Pair]]:
     """A viewer's zone, and filters that at least one entry passes."""
     entry, viewer = draw(st.sampled_from(LOG)), draw(VIEWERS)
-    asking = draw(st.lists(st.sampled_from(ASKING), min_size=1, max_size=4, unique=True))
+    asking = draw(st.lists(st.sampled_from(ASKING), min_size=2, max_size=4, unique=True))
     asking += draw(st.sampled_from([[], [_days], [_range]]))
     own = ZONES.get(viewer, UTC)
     return viewer, [pair for ask in asking for pair in ask(entry, own, draw)]
@@ -397,7 +397,7 @@ def believable(draw: Draw) -> tuple[str, list[Pair]]:
 @st.composite
 def hostile(draw: Draw) -> tuple[str, list[Pair]]:
     """Anything, also in the midst of what makes sense."""
-    viewer, pairs = draw(believable() | st.tuples(VIEWERS, st.just([])))
+    viewer, pairs = draw(believable() | believable() | st.tuples(VIEWERS, st.just([])))
     return viewer, draw(st.permutations(pairs + draw(st.lists(HOSTILE_PAIRS, max_size=4))))
 
 
