@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import Error as DBError
-from django.db import IntegrityError, models, transaction
+from django.db import IntegrityError, connection, models, transaction
 from django.db.models import ExpressionWrapper, Q
 from django.utils import timezone
 
@@ -76,6 +76,7 @@ def seal_for_ever(seconds: float, before_each: Callable[[], object] = lambda: No
                 pass
         except DBError:
             logger.exception("the audit log could not be sealed")
+            connection.close_if_unusable_or_obsolete()
         time.sleep(seconds)
 
 
