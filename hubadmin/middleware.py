@@ -14,7 +14,7 @@ from zoneinfo import available_timezones
 
 from django.conf import settings
 from django.contrib.auth.middleware import LoginRequiredMiddleware
-from django.core.exceptions import RequestDataTooBig
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
@@ -102,9 +102,9 @@ def _time_zones() -> set[str]:
 
 
 class RequestSizeMiddleware:
-    """Refuse a body that is too large by its declared length, before any of it is read.
+    """Refuse too large a body and too many parameters in an address, before either is read.
 
-    The server hands over no more than was declared.
+    The body by its declared length: the server hands over no more than was declared.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -114,6 +114,10 @@ class RequestSizeMiddleware:
         declared = request.META.get("CONTENT_LENGTH") or "0"
         if declared.isdecimal() and int(declared[:18]) > settings.MAX_REQUEST_BYTES:
             raise RequestDataTooBig
+        # Whoever read the address later would raise it again and again, the error's page included.
+        parameters = request.META.get("QUERY_STRING", "").count("&") + 1
+        if parameters > settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:
+            raise TooManyFieldsSent
         return self.get_response(request)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import models
+from django.db import DatabaseError, models
 
 from associations.models import (
     AssociationAttempt,
@@ -28,6 +28,8 @@ KINDS: dict[str, type[models.Model]] = {
     "export": AuditExport,
     "pruning": AuditPruning,
 }
+# What may come of a value that none of us wrote: SQLite keeps anything in any column.
+UNREADABLE = (DatabaseError, ValueError, TypeError, OverflowError, RecursionError)
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 
@@ -35,6 +37,23 @@ def lines_of(kind: str, ids: Collection[int]) -> dict[int, str]:
     """Return the line of each of these rows, as they are in the database now; by id, in order."""
     rows = KINDS[kind].objects.filter(pk__in=ids).order_by("pk")
     return {row["id"]: line for row, line in lines_from(kind, rows)}
+
+
+def readable_lines_of(kind: str, ids: Collection[int]) -> tuple[dict[int, str], list[int]]:
+    """Return the lines of these rows, and the ids of those that hold what nobody can read."""
+    try:
+        return lines_of(kind, ids), []
+    except UNREADABLE:
+        lines: dict[int, str] = {}
+        unreadable = []
+        for pk in sorted(ids):
+            try:
+                lines |= lines_of(kind, [pk])
+            except UNREADABLE:
+                unreadable.append(pk)
+        if not unreadable:
+            raise  # it was not a value, but the database
+        return lines, unreadable
 
 
 def lines_from(kind: str, rows: models.QuerySet) -> Iterator[tuple[dict[str, Any], str]]:

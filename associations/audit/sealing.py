@@ -14,7 +14,7 @@ from django.utils import timezone
 from associations.models import OPEN_OUTCOMES, AuditSeal
 
 from . import ranges, signing
-from .canonical import KINDS, digest, lines_of
+from .canonical import KINDS, digest, readable_lines_of
 from .manifest import NOTHING_BEFORE, Coverage, Manifest, before_the_first, head_of, read
 
 logger = logging.getLogger("hubadmin.audit")
@@ -22,6 +22,7 @@ logger = logging.getLogger("hubadmin.audit")
 ITEMS_PER_SEAL = 2_000  # of a kind
 # A number without a row may be a transaction that has not ended. After so long it is none.
 LONGEST_TRANSACTION = timedelta(hours=1)
+LARGEST_GAP = 1_000_000
 
 # Of each kind: what can be sealed now, and what never will be by itself. The rest will be later.
 SEALABLE = {
@@ -36,9 +37,9 @@ NEVER_SEALED = {kind: Q(late=False) if kind == "attempt" else Q(pk__lt=0) for ki
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """What one seal has to say of one kind."""
+    """What one seal has to say of one kind: the lines of its items by id, and how far it comes."""
 
-    ids: list[int]
+    lines: dict[int, str]
     coverage: Coverage
     is_last: bool
 
@@ -55,7 +56,10 @@ def seal_log() -> Iterator[AuditSeal]:
         last = AuditSeal.objects.last()
         steps = {kind: _next_step(kind, _coverage(last)[kind]) for kind in KINDS}
         is_done = all(step.is_last for step in steps.values())
-        if is_done and not any(step.ids for step in steps.values()):
+        is_empty = not any(step.lines for step in steps.values())
+        if is_empty and (
+            is_done or all(steps[k].coverage == c for k, c in _coverage(last).items())
+        ):
             return
         try:
             seal = _write(last, key_id, steps)
@@ -109,11 +113,16 @@ def _next_step(kind: str, before: Coverage) -> _Step:
     candidates = before.candidates(top)
     there = rows_there(kind, candidates)
     ready = sorted(pk for pk, is_ready in there.items() if is_ready)
-    ids = ready[:ITEMS_PER_SEAL]
-    missing = ranges.without(ranges.above(candidates, _settled(kind)), {*there, *new})
-    waiting = ranges.merged(ranges.of_ids(there.keys() - ids), missing)
-    is_last = len(new) < ITEMS_PER_SEAL and len(ready) == len(ids)
-    return _Step(ids, Coverage(top, waiting), is_last)
+    lines, unreadable = readable_lines_of(kind, ready[:ITEMS_PER_SEAL])
+    for pk in unreadable:
+        logger.error("an item cannot be read, and so not be sealed", extra={kind: pk})
+    gaps = ranges.without(candidates, {*there, *new})
+    # No transaction leaves so large a gap: somebody chose that number, and all below is still free.
+    large = [(first, last) for first, last in gaps if last - first >= LARGEST_GAP]
+    later = ranges.of_ids(there.keys() - lines.keys())
+    waiting = ranges.merged(later, ranges.above(gaps, _settled(kind)), large)
+    is_last = len(new) < ITEMS_PER_SEAL and len(ready) <= ITEMS_PER_SEAL
+    return _Step(lines, Coverage(top, waiting), is_last)
 
 
 def _settled(kind: str) -> int:
@@ -133,7 +142,7 @@ def _write(last: AuditSeal | None, key_id: str, steps: dict[str, _Step]) -> Audi
         items=[
             (kind, number, digest(line))
             for kind, step in steps.items()
-            for number, line in lines_of(kind, step.ids).items()
+            for number, line in step.lines.items()
         ],
     )
     head = head_of(manifest.text)

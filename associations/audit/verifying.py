@@ -3,12 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from django.db import DatabaseError
-
 from associations.models import AuditPruning, AuditSeal
 
 from . import ranges, signing
-from .canonical import KINDS, attempts_of, digest, line, lines_from, lines_of
+from .canonical import KINDS, attempts_of, digest, line, lines_from, readable_lines_of
 from .manifest import (
     NOTHING_BEFORE,
     Coverage,
@@ -21,8 +19,6 @@ from .manifest import (
 from .sealing import rows_there
 
 NAMES = {"entry": "Entry", "attempt": "Late attempt", "export": "Export", "pruning": "Pruning"}
-# What may come of a value that none of us wrote: SQLite keeps anything in any column.
-UNREADABLE = (DatabaseError, ValueError, TypeError, OverflowError, RecursionError)
 _AT_ONCE = 20  # seals read in one query
 
 
@@ -141,7 +137,7 @@ def _check_contents(manifest: Manifest, coverage: dict[str, Coverage]) -> None:
         before, now = coverage[kind], manifest.coverage[kind]
         sealed = manifest.ids(kind)
         there = rows_there(kind, before.candidates(now.high))
-        lines = _readable_lines(kind, sealed, manifest)
+        lines, unreadable = readable_lines_of(kind, sealed)
         for pk in sorted(sealed.keys() | there.keys()):
             if pk not in sealed:
                 if not ranges.contains(now.waiting, pk):
@@ -149,6 +145,11 @@ def _check_contents(manifest: Manifest, coverage: dict[str, Coverage]) -> None:
                         f"{NAMES[kind]} {pk} was inserted: seal {manifest.number} covers its "
                         "number, and it was not there then."
                     )
+            elif pk in unreadable:
+                raise TamperedError(
+                    f"{NAMES[kind]} {pk} was altered: it cannot be read any more, and seal "
+                    f"{manifest.number} holds it."
+                )
             elif pk not in lines:
                 raise TamperedError(
                     f"{NAMES[kind]} {pk} was removed: seal {manifest.number} holds it, and the log "
@@ -156,21 +157,6 @@ def _check_contents(manifest: Manifest, coverage: dict[str, Coverage]) -> None:
                 )
             elif digest(lines[pk]) != sealed[pk]:
                 raise TamperedError(_altered(kind, pk, manifest, sealed))
-
-
-def _readable_lines(kind: str, sealed: dict[int, str], manifest: Manifest) -> dict[int, str]:
-    try:
-        return lines_of(kind, sealed)
-    except UNREADABLE:
-        for pk in sorted(sealed):
-            try:
-                lines_of(kind, [pk])
-            except UNREADABLE:
-                raise TamperedError(
-                    f"{NAMES[kind]} {pk} was altered: it cannot be read any more, and seal "
-                    f"{manifest.number} holds it."
-                ) from None
-        raise
 
 
 def _altered(kind: str, pk: int, manifest: Manifest, sealed: dict[int, str]) -> str:
@@ -220,7 +206,9 @@ def _check_heads(report: Report, heads: tuple[str, ...], start: AuditSeal | None
         if head in report.heads:
             continue
         earlier = AuditSeal.objects.filter(head=head, number__lt=start.number if start else 0)
-        if not earlier.exists():
+        if seal := earlier.first():
+            report.heads[head] = seal.number
+        else:
             pruned = " It may be of a part that was archived." if report.pruned_to else ""
             raise TamperedError(
                 f"No seal has the head {head}: the log was rewritten or cut short after that head "

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from associations.audit import signing, triggers
 from associations.audit.archive import seal_line
+from associations.audit.manifest import ManifestError
 from associations.audit.sealing import waiting_for_a_seal
 from associations.audit.verifying import Newest, verify_newest
 from associations.models import AuditSeal, AuditVerification
@@ -24,14 +25,12 @@ COUNTED = 10_001
 @admin_required
 def integrity(request: HttpRequest) -> HttpResponse:
     keys = _keys()
-    newest = _check_newest() if keys else None
     context = {
         "keys": keys,
-        "newest": newest,
+        "newest": _check_newest() if keys else None,
         "missing_triggers": triggers.problems(),
         "seals": AuditSeal.objects.defer("manifest").reverse()[:SEALS_SHOWN],
-        # A seal that cannot be read does not tell what comes after it.
-        "waiting": 0 if newest and newest.finding else waiting_for_a_seal(COUNTED),
+        "waiting": _waiting(),
         "verification": AuditVerification.objects.order_by("-id").first(),
     }
     return render(request, "audit/integrity.html", context)
@@ -61,6 +60,13 @@ def _check_newest() -> Newest | None:
         return verify_newest()
     except signing.SigningKeyError:
         return None
+
+
+def _waiting() -> int:
+    try:
+        return waiting_for_a_seal(COUNTED)
+    except ManifestError:
+        return 0  # a seal that cannot be read does not tell what comes after it
 
 
 def _seal_lines() -> Iterator[bytes]:

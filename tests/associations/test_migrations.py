@@ -1,63 +1,18 @@
-"""From the log of before to this one, back and forward again; and what later migrations may do."""
+"""From the log of before to this one, back and forward again."""
 
 import os
-import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from itertools import pairwise
-from pathlib import Path
-from typing import Any
-from unittest import mock
 
-from django.core.management import call_command
-from django.db import DatabaseError, IntegrityError, connection, transaction
-from django.db.models import Model
+from django.db import connection
 from django.utils import timezone
 
-from associations.audit import triggers
-from associations.models import AssociationAttempt, AssociationRequest, AuditFilter, AuditSeal
-from tests.associations.audit.base import ENTRY, CommittedLogTestCase, on_postgresql, seal, sql
+from associations.models import AssociationAttempt, AssociationRequest, AuditSeal
+
+from .audit.base import ENTRY, seal, sql
+from .migrating import BEFORE, NEWEST, MigrationTestCase, migrate
 
 ROWS = int(os.environ.get("MIGRATION_ROWS", "300"))
-APP = "associations"
-BEFORE, NEWEST = "0001_initial", "0003_text_index"
 REASONS = ("SUP-{}", "Found while cleaning up duplicates", "Größe {} von “heute”", "")
-
-
-def migrate(to: str = "") -> None:
-    call_command("migrate", APP, *filter(None, [to]), verbosity=0)
-
-
-def values_of(model: type[Model]) -> list[tuple]:
-    """Each row as the database has it, whatever the order of its columns."""
-    columns = ", ".join(field.column for field in model._meta.concrete_fields)
-    return sql(f"SELECT {columns} FROM {model._meta.db_table} ORDER BY id")
-
-
-class MigrationTestCase(CommittedLogTestCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.addCleanup(migrate, NEWEST)
-
-    def everything(self) -> list[list[tuple]]:
-        return [values_of(model) for model in (AssociationRequest, AssociationAttempt)]
-
-    def found(self, **wanted: Any) -> int:
-        return AssociationRequest.objects.matching(AuditFilter(**wanted)).count()
-
-    def assert_guarded(self) -> None:
-        self.assertEqual(triggers.problems(), [])
-        self.assertEqual(self.client.get("/readyz").status_code, 200)
-        for statement in (f"UPDATE {ENTRY} SET reason = ''", f"DELETE FROM {ENTRY}"):
-            with self.assertRaises(IntegrityError), transaction.atomic():
-                sql(statement)
-
-    def assert_text_index_is_whole(self) -> None:
-        if not on_postgresql():
-            index = "associations_request_text"
-            sql(f"INSERT INTO {index}({index}) VALUES ('integrity-check')")
 
 
 class LogOfBeforeTests(MigrationTestCase):
@@ -167,107 +122,3 @@ class LogOfBeforeTests(MigrationTestCase):
         migrate(NEWEST)
         self.assertEqual(self.found(reason="SUP at 000"), 3)
         self.assert_text_index_is_whole()
-
-
-MIGRATION = """
-from django.db import migrations, models
-
-class Migration(migrations.Migration):
-    dependencies = [("associations", "{after}")]
-    operations = [{operation}]
-"""
-ADD_FIELD = """
-migrations.AddField("{model}", "added", models.CharField(max_length=20, default="something"))
-"""
-FAIL = 'migrations.RunSQL("SELECT * FROM nowhere", migrations.RunSQL.noop)'
-
-
-class LaterMigrationTests(MigrationTestCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.entry(reason="SUP-1")
-        self.late_attempt(self.entry())
-        self.export()
-        seal()
-
-    @contextmanager
-    def later(self, *operations: str) -> Iterator[None]:
-        """The real migrations, and one for each of these operations."""
-        folder = Path(self.enterContext(tempfile.TemporaryDirectory(prefix="later_")))
-        names = [NEWEST, *(f"900{number}_later" for number in range(len(operations)))]
-        (folder / "__init__.py").write_text(
-            "from associations import migrations\n__path__ += migrations.__path__\n"
-        )
-        for (before, name), operation in zip(pairwise(names), operations, strict=True):
-            text = MIGRATION.format(after=before, operation=operation)
-            (folder / f"{name}.py").write_text(text)
-        path = [str(folder.parent), *sys.path]
-        with mock.patch("sys.path", path), self.settings(MIGRATION_MODULES={APP: folder.name}):
-            try:
-                yield
-            finally:
-                migrate(NEWEST)
-
-    def test_a_table_that_is_made_anew_keeps_its_triggers(self) -> None:
-        """SQLite cannot add a column with a default: it copies the table and drops the old one."""
-        models = ("associationrequest", "associationattempt", "auditseal", "auditexport")
-        before = self.everything()
-        with self.later(*(ADD_FIELD.format(model=model) for model in models)):
-            migrate()
-            self.assertEqual(sql(f"SELECT DISTINCT added FROM {ENTRY}"), [("something",)])
-            self.assertEqual(self.everything(), before)
-            self.assert_guarded()
-            self.assert_proven()
-            self.assertEqual(self.found(reason="SUP-1"), 1)
-            self.assert_text_index_is_whole()
-        self.assert_guarded()
-        self.assert_proven()
-
-    def test_one_that_fails_leaves_a_log_that_is_not_ready(self) -> None:
-        names = [trigger.name for trigger in triggers.expected(connection.vendor)]
-        with self.later(ADD_FIELD.format(model="associationattempt"), FAIL):
-            for to in ("", "9001_later"):
-                with self.assertRaises(DatabaseError):
-                    migrate(to)
-                self.assertEqual(triggers.problems(), names)
-                self.assert_not_ready("migrations_missing", [f"{APP}.9001_later"])
-                with self.settings(MIGRATION_MODULES={}):
-                    self.assert_not_ready("triggers_missing", names)
-                migrate("9000_later")
-                self.assertEqual(triggers.problems(), [])
-        self.assert_guarded()
-
-    def assert_not_ready(self, what: str, names: list[str]) -> None:
-        answer = self.client.get("/readyz")
-        self.assertEqual((answer.status_code, answer.json()[what]), (503, names))
-
-    def test_with_nothing_to_migrate_what_is_missing_is_installed(self) -> None:
-        triggers.remove()
-        migrate()
-        self.assert_guarded()
-
-    def test_nothing_is_taken_off_while_there_is_nothing_to_migrate(self) -> None:
-        with connection.execute_wrapper(self.refuse_to_drop):
-            migrate()
-
-    def refuse_to_drop(self, execute: Any, statement: str, *more: Any) -> Any:
-        self.assertNotIn("DROP TRIGGER", statement)
-        return execute(statement, *more)
-
-
-class ClearingTests(CommittedLogTestCase):
-    """What is committed is cleared up after each test, although nothing may be deleted."""
-
-    def leave_something(self) -> None:
-        for model in (AssociationRequest, AssociationAttempt, AuditSeal):
-            self.assertFalse(model.objects.exists())
-        self.assertEqual(triggers.problems(), [])
-        self.entry()
-        self.pruning()
-        seal()
-
-    def test_once(self) -> None:
-        self.leave_something()
-
-    def test_and_again(self) -> None:
-        self.leave_something()

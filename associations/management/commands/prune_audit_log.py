@@ -56,7 +56,10 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{path} cannot be written: {error.strerror}.") from error
         except DatabaseError as error:
-            raise CommandError(f"The database refused: {error}. Are you the owner?") from error
+            raise CommandError(
+                f"The database refused: {error}. Are you the owner? Nothing was taken out; if "
+                "there is an archive of this run, delete it before the next."
+            ) from error
 
     def tell_what_would_go(self, last: AuditSeal, path: Path) -> None:
         items = pruning.items_up_to(last)

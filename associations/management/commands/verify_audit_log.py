@@ -42,12 +42,12 @@ class Command(BaseCommand):
         self, *args: Any, head: list[str], after: str, archive: Path | None, **options: Any
     ) -> None:
         self.report, self.started_at = Report(), timezone.now()
-        self.told_at = time.monotonic()
+        self.told_at, self.heads = time.monotonic(), tuple(head)
         try:
             if archive:
                 self.prove_archive(archive)
             else:
-                self.prove_log(tuple(head), after)
+                self.prove_log(self.heads, after)
         except SigningKeyError as error:
             raise CommandError(str(error)) from error
         except KeyboardInterrupt:
@@ -127,6 +127,7 @@ class Command(BaseCommand):
     def how_to_go_on(self) -> str:
         last = self.report.last
         after = f" --after {last.head}" if last else ""
+        after += "".join(f" --head {head}" for head in self.heads)
         return f"Interrupted.{self.proven_so_far()}\nGo on: manage.py verify_audit_log{after}"
 
     def record(self, finding: str = "") -> None:

@@ -144,10 +144,13 @@ class AlteredTests(AuditorMixin, SealTestCase):
         export = self.change(self.exported(), old, '"kind":"entry",')
         self.assert_refuses("KeyError: 'id'", export, self.seals_file())
 
-    def test_a_line_under_a_number_that_was_given_up(self) -> None:
-        old, new = (f'"id":{pk},"kind":"entry"' for pk in (self.first[0].pk, self.gap))
-        export = self.change(self.exported(), old, new)
-        self.assert_refuses(f"entry {self.gap} was altered or inserted", export, self.seals_file())
+    def test_a_line_under_a_number_of_which_there_was_no_row(self) -> None:
+        for number in (self.gap, 0):
+            old, new = (f'"id":{pk},"kind":"entry"' for pk in (self.first[0].pk, number))
+            export = self.change(self.exported(), old, new)
+            self.assert_refuses(
+                f"entry {number} was altered or inserted", export, self.seals_file()
+            )
 
     def test_the_log_itself_changed_before_it_was_exported(self) -> None:
         pk = self.second[1].pk

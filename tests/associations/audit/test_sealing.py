@@ -1,22 +1,18 @@
 """What goes into a seal and when, and what has to wait."""
 
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
-from unittest import mock
 
 from django.db import IntegrityError, connection, transaction
-from django.test import override_settings, skipUnlessDBFeature
+from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
-from associations.audit import sealing, signing
+from associations.audit import signing
 from associations.audit.canonical import digest, lines_of
-from associations.audit.manifest import NOTHING_BEFORE, Manifest, head_of, read
-from associations.audit.sealing import LONGEST_TRANSACTION, waiting_for_a_seal
-from associations.models import AssociationRequest, AuditSeal
+from associations.audit.manifest import NOTHING_BEFORE, head_of, read
+from associations.models import AuditSeal
 
 from .base import (
-    ENTRY,
     LONG_AGO,
     SEAL,
     LogTestCase,
@@ -26,12 +22,6 @@ from .base import (
     sealed_and_closed,
     sql,
 )
-
-SOON, LATER = LONGEST_TRANSACTION - timedelta(seconds=1), LONGEST_TRANSACTION * 2
-
-
-def manifest_of_last() -> Manifest:
-    return read(AuditSeal.objects.last().manifest)
 
 
 class SealingTests(LogTestCase):
@@ -161,126 +151,3 @@ class SealingTests(LogTestCase):
         with self.assertRaises(signing.SigningKeyError):
             seal()
         self.assertFalse(AuditSeal.objects.exists())
-
-
-class GapTests(LogTestCase):
-    """A number without a row may be a transaction that has not ended."""
-
-    def setUp(self) -> None:
-        super().setUp()
-        first = self.entry().pk
-        self.gap, self.late = first + 1, first + 2
-        self.entry(id=self.late, attempts=0)
-        seal(at=LONG_AGO)
-
-    def waiting(self) -> list[tuple[int, int]]:
-        return manifest_of_last().coverage["entry"].waiting
-
-    def seal_another(self, since: timedelta) -> None:
-        self.entry(id=AssociationRequest.objects.last().pk + 1, attempts=0)
-        seal(at=LONG_AGO + since)
-
-    def test_it_waits(self) -> None:
-        self.assertIn((self.gap, self.gap), self.waiting())
-        self.seal_another(SOON)
-        self.assertIn((self.gap, self.gap), self.waiting())
-
-    def test_one_that_comes_meanwhile_is_sealed(self) -> None:
-        entry = self.entry(id=self.gap, attempts=0)
-        self.assertEqual(items_of(*seal(at=LONG_AGO + SOON)), [("entry", entry.pk)])
-        self.assertNotIn((self.gap, self.gap), self.waiting())
-        self.assert_proven()
-
-    def test_it_is_given_up_once_no_transaction_can_be_as_old(self) -> None:
-        self.seal_another(LATER)
-        self.assertEqual(self.waiting(), [])
-        self.entry(id=self.gap, attempts=0)
-        self.assertEqual(seal(at=LONG_AGO + LATER), [])
-        self.assert_not_proven(f"Entry {self.gap} was inserted: seal 2 covers its number")
-
-    def test_an_open_entry_is_never_given_up(self) -> None:
-        entry = self.open_entry(id=self.gap)
-        for hours in range(1, 4):
-            self.seal_another(LATER * hours)
-            self.assertEqual(self.waiting(), [(entry.pk, entry.pk)])
-        self.close(entry)
-        self.assertEqual(items_of(*seal(at=LONG_AGO + LATER * 4)), [("entry", entry.pk)])
-
-    @skipUnlessDBFeature("has_select_for_update")  # SQLite gives the number to the next
-    def test_an_insert_that_was_rolled_back_leaves_one(self) -> None:
-        sql(f"SELECT setval(pg_get_serial_sequence('{ENTRY}', 'id'), {self.late})")
-        with self.assertRaises(ZeroDivisionError), transaction.atomic():
-            lost = self.entry(attempts=0).pk
-            raise ZeroDivisionError
-        entry = self.entry(attempts=0)
-        self.assertEqual(items_of(*seal(at=LONG_AGO + SOON)), [("entry", entry.pk)])
-        self.assertIn((self.gap, self.gap), self.waiting())
-        self.assertIn((lost, lost), self.waiting())
-        self.seal_another(LATER)
-        self.assertEqual(self.waiting(), [])
-
-
-class AmountTests(LogTestCase):
-    def setUp(self) -> None:
-        super().setUp()
-        self.enterContext(mock.patch.object(sealing, "ITEMS_PER_SEAL", 2))
-
-    def test_no_seal_has_more_of_a_kind_than_it_may(self) -> None:
-        entries = [self.entry() for _ in range(5)]
-        late = [self.late_attempt(entry) for entry in entries[:3]]
-        found = [items_of(each) for each in seal()]
-        sealed = sorted(item for items in found for item in items)
-        expected = [("attempt", row.pk) for row in late] + [("entry", row.pk) for row in entries]
-        self.assertEqual(sealed, sorted(expected))
-        for items in found:
-            for kind in ("entry", "attempt"):
-                self.assertLessEqual(sum(kind == each for each, _ in items), 2)
-        self.assert_proven()
-
-    def test_many_that_were_closed_late_are_spread_as_well(self) -> None:
-        entries = [self.open_entry() for _ in range(5)]
-        self.entry()
-        seal()
-        for entry in entries:
-            self.close(entry)
-        counts = [len(items_of(each)) for each in seal()]
-        self.assertEqual(counts, [2, 2, 1])
-        self.assert_proven()
-
-    def test_open_ones_in_front_do_not_hold_up_the_rest(self) -> None:
-        for _ in range(5):
-            self.open_entry()
-        entry = self.entry()
-        self.assertEqual(items_of(*seal()), [("entry", entry.pk)])
-
-    def test_hundreds_of_ranges_may_wait(self) -> None:
-        with mock.patch.object(sealing, "ITEMS_PER_SEAL", 2_000):
-            template = self.entry(attempts=0)
-            values = {f.attname: getattr(template, f.attname) for f in template._meta.fields[1:]}
-            AssociationRequest.objects.bulk_create(
-                AssociationRequest(**values | {"outcome": outcome})
-                for _ in range(450)
-                for outcome in ("linked", "sending")
-            )
-            self.assertEqual(len(items_of(*seal())), 451)
-            self.assertEqual(seal(), [])
-            self.assertEqual(waiting_for_a_seal(10), 0)
-            self.close(AssociationRequest.objects.filter(outcome="sending").first())
-            self.assertEqual(waiting_for_a_seal(10), 1)
-            self.assertEqual(len(items_of(*seal())), 1)
-            self.assert_proven()
-
-
-class WaitingTests(LogTestCase):
-    def test_closed_entries_in_no_seal_are_counted_no_further_than_asked(self) -> None:
-        late = self.open_entry()
-        self.assertEqual(waiting_for_a_seal(10), 0)
-        for _ in range(3):
-            self.entry()
-        self.assertEqual(waiting_for_a_seal(10), 3)
-        self.assertEqual(waiting_for_a_seal(2), 2)
-        seal()
-        self.assertEqual(waiting_for_a_seal(10), 0)
-        self.close(late)
-        self.entry()
-        self.assertEqual(waiting_for_a_seal(10), 2)

@@ -70,6 +70,10 @@ class HeadTests(SealedTestCase):
 
 
 class AfterTests(SealedTestCase):
+    def test_a_head_from_before_it_counts_as_what_it_is(self) -> None:
+        said = self.assert_proven("--after", self.heads[2], "--head", self.heads[1])
+        self.assertIn("Seals 3 to 4 are later than the newest head you gave (seal 2).", said)
+
     def test_only_what_comes_after_is_gone_through(self) -> None:
         self.change_an_entry_of(self.seals[0])
         self.change_an_entry_of(self.seals[1])
@@ -103,6 +107,10 @@ class AfterTests(SealedTestCase):
         self.assert_proven(*arguments)
         self.change_an_entry_of(self.seals[2])
         self.assert_not_proven("was altered", *arguments)
+
+    def test_the_heads_that_were_given_go_on_with_it(self) -> None:
+        _, said = run(_InterruptedAfter(2), "--head", self.heads[3])
+        self.assertIn(f"--after {self.heads[1]} --head {self.heads[3]}", said)
 
     def test_an_interrupted_run_leaves_no_result(self) -> None:
         run(_InterruptedAfter(1))

@@ -69,6 +69,7 @@ REASONS = [
         "tab\there",
     ),
     *("too  many  spaces", "no-break\xa0space", "<b>bold</b>", "%", "_", "OR *", "reason:x --"),
+    *('6" screw', 'the "other" one', 'x""y'),
 ]
 ERRORS = [
     *("One or more associations are invalid", "HTTP 502: <html>", "100% of 10_000", "it's down"),
@@ -313,8 +314,8 @@ def _some_of(choices: list, draw: Draw) -> list[str]:
 
 
 def _part(text: str, draw: Draw) -> str:
-    start = draw(st.integers(0, len(text)))
-    return text[start : start + draw(st.integers(1, 20))].translate(draw(CASES))
+    start = draw(st.integers(0, max(0, len(text) - 3)))
+    return text[start : start + draw(st.integers(3, 20))].translate(draw(CASES))
 
 
 def _who(entry: Entry, own: Any, draw: Draw) -> list[Pair]:
@@ -368,7 +369,14 @@ def _answer(name: str, attribute: str, entry: Entry, own: Any, draw: Draw) -> li
     return [(name, str(value))] if value else []
 
 
-ASKING = [_who, _outcome, _record, _reason, _error, partial(_type, "from"), partial(_type, "to")]
+ASKING = [
+    _who,
+    _outcome,
+    _record,
+    *[_reason, _error] * 3,
+    partial(_type, "from"),
+    partial(_type, "to"),
+]
 ASKING += [
     partial(_answer, "status", "http_status"),
     partial(_answer, "category", "error_category"),

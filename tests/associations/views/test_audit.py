@@ -9,6 +9,7 @@ from html import unescape
 from types import SimpleNamespace
 from unittest import mock
 
+from django.conf import settings
 from django.db import connection
 from django.http import HttpResponse
 from django.utils import timezone
@@ -94,6 +95,11 @@ class AddressTests(AuditTestCase):
         entry = entry_of(self.user, user_id=people[7])
         query = "&".join(f"who={pk}" for pk in people)
         self.assertEqual(self.shown(self.text(f"/audit/?{query}")), [entry.pk])
+
+    def test_more_parameters_than_anybody_needs_are_refused_and_not_a_failure(self) -> None:
+        self.as_admin.raise_request_exception = False
+        answer = self.as_admin.get("/audit/?" + "&" * settings.DATA_UPLOAD_MAX_NUMBER_FIELDS)
+        self.assertIn(answer.status_code, (400, 413))
 
     def test_only_admins_see_any_of_it(self) -> None:
         for address in ("", "?status=404", "?status=x", "figures/", "records/contacts/501/"):

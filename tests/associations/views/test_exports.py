@@ -160,6 +160,14 @@ class RecordTests(ExportTestCase):
             self.assertEqual(self.as_admin.post(address).status_code, 405)
         self.assertFalse(AuditExport.objects.exists())
 
+    def test_none_where_one_could_break_off_unnoticed(self) -> None:
+        """Over HTTP/1.0 the end of the connection is the only end of a file."""
+        for file_format in FORMATS:
+            address = reverse("export", args=[file_format])
+            answer = self.as_admin.get(address, SERVER_PROTOCOL="HTTP/1.0")
+            self.assertContains(answer, "proxy_http_version 1.1", status_code=505)
+        self.assertFalse(AuditExport.objects.exists())
+
     def test_a_value_that_cannot_be_read_is_422_and_makes_none(self) -> None:
         for query in ("outcome=nonsense", "since=2026-13-01", "status=x", "tz=Mars", "reason=ab"):
             for file_format in FORMATS:

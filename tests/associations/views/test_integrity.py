@@ -111,6 +111,13 @@ class ResultTests(IntegrityTestCase):
                 self.assertContains(page, TAMPERED)
                 self.assertContains(page, "Seal 2 was altered")
 
+    def test_one_that_cannot_be_read_is_no_failure_without_a_key_either(self) -> None:
+        self.sealed(1)
+        with as_owner():
+            AuditSeal.objects.update(manifest="nonsense")
+        with override_settings(AUDIT_SIGNING_KEY="", AUDIT_PUBLIC_KEYS=[]):
+            self.assertContains(self.page(), "No key is configured")
+
     def test_only_admins_see_it(self) -> None:
         for address in (ADDRESS, SEALS):
             self.assertEqual(self.client.get(address).status_code, 403)
