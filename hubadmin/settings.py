@@ -170,6 +170,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
+    "django_htmx",
 ]
 
 MIDDLEWARE = [

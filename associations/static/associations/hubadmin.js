@@ -40,18 +40,6 @@ const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const secure = location.protocol === "https:" ? "; secure" : "";
 if (zone) document.cookie = `timezone=${zone}; path=/; max-age=31536000; samesite=lax${secure}`;
 
-// Load a part of a page that takes longer than the rest; where that fails, its link stays.
-for (const part of document.querySelectorAll("[data-load]")) {
-  part.setAttribute("aria-busy", "true");
-  fetch(part.dataset.load, { headers: { "HX-Request": "true" } })
-    .then(async (answer) => {
-      const isPart = answer.headers.get("Content-Type")?.startsWith("text/html");
-      if (isPart && (answer.ok || answer.status === 503)) part.innerHTML = await answer.text();
-    })
-    .catch(() => {})
-    .finally(() => part.removeAttribute("aria-busy"));
-}
-
 // Copy the text of another element.
 for (const button of document.querySelectorAll("[data-copy]")) {
   if (!navigator.clipboard) continue;
