@@ -1,12 +1,18 @@
 """What the database keeps: the log of requests, and what watches over that log."""
 
 from .audit import AuditExport, AuditPruning, AuditSeal, AuditVerification
-from .log import OPEN_OUTCOMES, AssociationAttempt, AssociationRequest
+from .log import (
+    OPEN_OUTCOMES,
+    AssociationAttempt,
+    AssociationCheck,
+    AssociationRequest,
+)
 from .queries import AssociationRequestQuerySet, AuditFilter
 
 __all__ = [
     "OPEN_OUTCOMES",
     "AssociationAttempt",
+    "AssociationCheck",
     "AssociationRequest",
     "AssociationRequestQuerySet",
     "AuditExport",

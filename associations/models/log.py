@@ -11,6 +11,14 @@ from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome
 
 from .queries import OPEN_OUTCOMES, AssociationRequestQuerySet
 
+PERHAPS_LINKED = (Outcome.LINKED, Outcome.UNCONFIRMED, Outcome.UNREACHABLE)
+
+
+# Accepted, or perhaps so, but nobody has seen the link.
+NOT_VERIFIED = models.Q(outcome__in=PERHAPS_LINKED) & (
+    models.Q(verified__isnull=True) | models.Q(verified=False)
+)
+
 
 class AssociationRequest(models.Model):
     """One request to link two records: who asked for what, and what HubSpot said.
@@ -49,6 +57,13 @@ class AssociationRequest(models.Model):
     error_text = models.CharField(max_length=500, blank=True)
     correlation_id = models.CharField(max_length=100, blank=True)
     body = models.TextField(blank=True)  # as received: bounded, the token redacted
+    # What was seen in HubSpot around it; NULL where nobody looked or could
+    was_linked = models.BooleanField(null=True)  # by the default type, right before it was sent
+    verified = models.BooleanField(null=True)  # the link was there when looked up afterwards
+    verified_at = models.DateTimeField(null=True)
+    unverified_cause = models.CharField(
+        max_length=30, choices=[(c.value, c.value) for c in Cause], blank=True
+    )
     # When, by our clock
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True)
@@ -100,6 +115,17 @@ class AssociationRequest(models.Model):
                 fields=["correlation_id", "created_at", "id"],
                 name="request_by_correlation",
                 condition=~models.Q(correlation_id=""),
+            ),
+            # filter by what was seen; "verified" alone is met everywhere in the list
+            models.Index(
+                fields=["created_at", "id"],
+                name="request_was_linked",
+                condition=models.Q(was_linked=True),
+            ),
+            models.Index(
+                fields=["created_at", "id"],
+                name="request_not_verified",
+                condition=NOT_VERIFIED,
             ),
             # abandoned(): the few entries that are open
             models.Index(
@@ -170,3 +196,29 @@ class AssociationAttempt(models.Model):
 
     def __str__(self) -> str:
         return f"attempt {self.number}: {self.http_status or self.failure}"
+
+
+class AssociationCheck(models.Model):
+    """A later look at whether an entry's records are linked. Rows are added, never changed."""
+
+    entry = models.ForeignKey(AssociationRequest, models.PROTECT, related_name="checks")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+    user_name = models.CharField(max_length=200)
+    checked_at = models.DateTimeField()
+    duration_ms = models.PositiveIntegerField()
+    is_linked = models.BooleanField(null=True)  # by whatever type; NULL if it could not be seen
+    types = models.JSONField(default=list)  # HubSpot's associationTypes of the pair
+    cause = models.CharField(max_length=30, choices=[(c.value, c.value) for c in Cause], blank=True)
+    error_text = models.CharField(max_length=500, blank=True)
+    client_ip = models.GenericIPAddressField(null=True)
+    request_id = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+        # how many a person makes a minute
+        indexes = [models.Index(fields=["user", "checked_at"], name="check_by_user")]
+
+    def __str__(self) -> str:
+        return f"check of entry {self.entry_id}: {self.is_linked}"
