@@ -15,7 +15,7 @@ from pathlib import Path
 import requests
 
 from associations.hubspot.sandbox import SANDBOX_TOKEN, Sandbox
-from associations.hubspot.sandbox.api import NO_SCOPES_TOKEN
+from associations.hubspot.sandbox.demands import NO_SCOPES_TOKEN
 from tests.identity.server import Server
 from tests.support import LINK
 

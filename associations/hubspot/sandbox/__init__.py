@@ -1,6 +1,6 @@
 """A local stand-in for HubSpot that really speaks HTTP: for demonstrations and for tests."""
 
-from .api import SANDBOX_TOKEN
+from .demands import SANDBOX_TOKEN
 from .server import Sandbox
 
 __all__ = ["SANDBOX_TOKEN", "Sandbox"]

@@ -1,14 +1,13 @@
-"""HubSpot's endpoints, and what they demand of tokens, scopes, types and records."""
+"""HubSpot's endpoint that associates two records."""
 
 from typing import Any
 
 from ..object_types import ObjectType
-from .portal import DEFAULT_SPECS, RECORDS, Association, error_name, find_type, scope_name
+from .demands import object_scopes, require_scopes, require_type
+from .portal import DEFAULT_SPECS, Association, error_name
+from .records import RECORDS
 from .replies import Answer, Call, Refused, timestamp
 from .state import State
-
-SANDBOX_TOKEN = "sandbox"  # noqa: S105 - it opens nothing but the sandbox
-NO_SCOPES_TOKEN = "sandbox-no-scopes"  # noqa: S105
 
 
 def associate_default(
@@ -16,46 +15,15 @@ def associate_default(
 ) -> Answer:
     """Associate two records with their types' default; a fault may keep that from happening."""
     started = timestamp()
-    one, other = _object_type(from_name), _object_type(to_name)
-    _require_scopes(call, one, other)
+    one, other = require_type(from_name), require_type(to_name)
+    require_scopes(call, *object_scopes("write", one, other))
     _require_records((one, from_id), (other, to_id))
     results = [_result(one, from_id, other, to_id), _result(other, to_id, one, from_id)]
     if call.fault.applies:
-        state.associate(Association(one.canonical, from_id, other.canonical, to_id))
+        link = Association(one.canonical, from_id, other.canonical, to_id)
+        state.associate(link, call.fault.lag)
     times = {"startedAt": started, "completedAt": timestamp()}
     return Answer(200, {"status": "COMPLETE", "results": results, **times})
-
-
-def require_token(call: Call) -> None:
-    """Refuse a call that brings none of the sandbox's tokens."""
-    if call.token not in (SANDBOX_TOKEN, NO_SCOPES_TOKEN):
-        raise Refused(
-            401,
-            "Authentication credentials not found. This API supports OAuth 2.0 authentication.",
-            category="INVALID_AUTHENTICATION",
-        )
-
-
-def _object_type(name: str) -> ObjectType:
-    object_type = find_type(name)
-    if object_type is None:
-        raise Refused(400, f"Unable to infer object type from: {name}")
-    return object_type
-
-
-def _require_scopes(call: Call, *types: ObjectType) -> None:
-    if call.token != NO_SCOPES_TOKEN:
-        return
-    scopes = list(dict.fromkeys(f"crm.objects.{scope_name(t)}.write" for t in types))
-    message = "One or more of the following scopes are required."
-    raise Refused(
-        403,
-        "This app hasn't been granted all required scopes to make this call.",
-        category="MISSING_SCOPES",
-        context={"missingScopes": scopes},
-        errors=[{"message": message, "context": {"requiredGranularScopes": scopes}}],
-        links={"scopes": "https://developers.hubspot.com/scopes"},
-    )
 
 
 def _require_records(*records: tuple[ObjectType, str]) -> None:

@@ -1,8 +1,10 @@
 """The sandbox's controls under /_sandbox/: play faults, see what arrived, start afresh."""
 
 import json
+from typing import Any
 
 from .faults import FaultError
+from .links import LinkError, parse_link
 from .replies import Answer, Call, Refused
 from .state import State
 
@@ -15,12 +17,9 @@ def list_faults(state: State, call: Call) -> Answer:
 def add_faults(state: State, call: Call) -> Answer:
     """Queue one fault or a list of them, and show what is queued now."""
     try:
-        posted = json.loads(call.body)
-        state.faults.add(*(posted if isinstance(posted, list) else [posted]))
+        state.faults.add(*_posted(call))
     except FaultError as error:
         raise Refused(400, str(error)) from error
-    except ValueError as error:
-        raise Refused(400, f"The body is not JSON: {error}.") from error
     return list_faults(state, call)
 
 
@@ -34,7 +33,26 @@ def list_associations(state: State, call: Call) -> Answer:
     return Answer(200, [link._asdict() for link in sorted(state.associations)])
 
 
+def add_associations(state: State, call: Call) -> Answer:
+    """Link the records of one object or of a list of them, and show every link."""
+    try:
+        links = [parse_link(fields) for fields in _posted(call)]
+    except LinkError as error:
+        raise Refused(400, str(error)) from error
+    for link, label in links:
+        state.links.add(link, label)
+    return list_associations(state, call)
+
+
 def reset(state: State, call: Call) -> Answer:
     """Forget everything."""
     state.reset()
     return Answer(204)
+
+
+def _posted(call: Call) -> list[Any]:
+    try:
+        posted = json.loads(call.body)
+    except ValueError as error:
+        raise Refused(400, f"The body is not JSON: {error}.") from error
+    return posted if isinstance(posted, list) else [posted]

@@ -25,6 +25,7 @@ class Fault:
 
     `reset` wins over everything but `delay`. Without `status` and `body` the ordinary answer is
     sent; `apply=False` then makes it a lie, for the association is not made.
+    With `lag` it is made, but reads show it only so many seconds later.
     """
 
     method: str = "PUT"
@@ -40,6 +41,7 @@ class Fault:
     drip: float = 0
     drip_headers: float = 0
     apply: bool | None = None
+    lag: float = 0
 
     @property
     def has_answer(self) -> bool:
@@ -124,6 +126,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "drip": _SECONDS,
     "drip_headers": _SECONDS,
     "apply": (lambda v: isinstance(v, bool), "true or false"),
+    "lag": _SECONDS,
 }
 
 

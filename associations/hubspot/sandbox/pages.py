@@ -6,7 +6,8 @@ from itertools import groupby
 from operator import itemgetter
 
 from ..object_types import ObjectType
-from .portal import PORTAL_ID, RECORDS, TYPES, find_type
+from .portal import PORTAL_ID, TYPES, find_type
+from .records import RECORDS
 from .replies import Answer, Call, Refused
 from .state import State
 

@@ -1,11 +1,9 @@
 """The sandbox's portal: its object types, its records, and what may be associated."""
 
-from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from ..object_types import CATALOGUE, ObjectType
 
-Records = dict[tuple[str, str], dict[str, str]]  # (type id, record id) → properties
 PORTAL_ID = "4242"
 CUSTOM_SCHEMAS: list[dict[str, Any]] = [
     {
@@ -14,7 +12,14 @@ CUSTOM_SCHEMAS: list[dict[str, Any]] = [
         "fullyQualifiedName": f"p{PORTAL_ID}_car",
         "labels": {"singular": "Car", "plural": "Cars"},
         "primaryDisplayProperty": "name",
-    }
+    },
+    {
+        "objectTypeId": "2-4002",
+        "name": "property_viewing",
+        "fullyQualifiedName": f"p{PORTAL_ID}_property_viewing",
+        "labels": {"singular": "Property viewing", "plural": "Property viewings"},
+        "primaryDisplayProperty": "address",
+    },
 ]
 
 # One type, another, and the numbers of the default associations there and back.
@@ -34,23 +39,16 @@ _HUBSPOT_DEFINED = [
     ("0-46", "0-3", 214, 213),
     ("0-46", "0-5", 228, 227),
 ]
-_USER_DEFINED = [("0-1", "2-4001", 31, 32), ("0-2", "2-4001", 33, 34)]
-
-_CONTACTS = """
-    Ada Byron, Bruno Keller, Chiara Lombardi, Daniel Okafor, Elif Kaya, Femi Adeyemi,
-    Greta Lindqvist, Hana Novák, Ivo Petrov, Jun Tanaka, Kofi Mensah, Lena O'Brien,
-    Marek Zieliński, Noor Haddad, Oskar Bauer, Priya Raman, Quentin Leroy, Rosa Delgado,
-    Sami Virtanen, Tess Whitlock"""
-_COMPANIES = """
-    Harbour Foods, Analytical Ltd, Byron & Daughters, Nordlicht Energie, Pixel Forge,
-    Quarry Stone, Riverbank Clinics, Solar Yard, Tidewater Freight, Umbra Optics"""
-_DEALS = """
-    Annual licence, Pilot in two branches, Spare parts 2027, Migration to cloud, Fleet lease,
-    Training days, Support renewal, Warehouse sensors, Branch refit, Analytics add-on"""
-_TICKETS = """
-    Invoice shows the wrong address, Cannot sign in, Delivery is a week late, Export is empty,
-    Label printer offline, Duplicate customer, Password reset fails, Broken link in newsletter,
-    Wrong currency on quote, Report takes minutes"""
+_USER_DEFINED = [
+    ("0-1", "2-4001", 31, 32),
+    ("0-2", "2-4001", 33, 34),
+    ("0-1", "2-4002", 35, 36),
+]
+# One type, another, the category, and number and label there and back.
+_LABELLED = [
+    ("0-1", "0-2", "HUBSPOT_DEFINED", (1, "Primary"), (2, "Primary")),
+    ("0-1", "0-2", "USER_DEFINED", (37, "Decision maker"), (38, "Decision maker of")),
+]
 
 
 class Association(NamedTuple):
@@ -60,6 +58,18 @@ class Association(NamedTuple):
     from_id: str
     to_type: str
     to_id: str
+
+    def reversed(self) -> "Association":
+        """Return the same link as the other record sees it."""
+        return Association(*self[2:], *self[:2])
+
+
+class AssociationType(NamedTuple):
+    """What a link means in one direction; `label` is None for a pair's default."""
+
+    category: str
+    type_id: int
+    label: str | None = None
 
 
 def _word(text: str) -> str:
@@ -76,48 +86,26 @@ def _read_types() -> dict[str, ObjectType]:
     return types
 
 
-def _read_specs(
-    category: str, pairs: list[tuple[str, str, int, int]]
-) -> dict[tuple[str, str], dict[str, Any]]:
-    specs = {}
-    for one, other, there, back in pairs:
-        specs[one, other] = {"associationCategory": category, "associationTypeId": there}
-        specs[other, one] = {"associationCategory": category, "associationTypeId": back}
-    return specs
-
-
-def _numbered(type_id: str, first: int, rows: Iterable[dict[str, str]]) -> Records:
-    return {(type_id, str(n)): {**row, "hs_object_id": str(n)} for n, row in enumerate(rows, first)}
-
-
-def _listed(text: str) -> list[str]:
-    return [" ".join(item.split()) for item in text.split(",")]
-
-
-def _contact(name: str) -> dict[str, str]:
-    first, last = name.split()
-    return {"firstname": first, "lastname": last, "email": f"{first.lower()}@example.com"}
-
-
-def _company(name: str) -> dict[str, str]:
-    return {"name": name, "domain": f"{name.split()[0].lower()}.example"}
+def _read_association_types() -> dict[tuple[str, str], list[AssociationType]]:
+    types = {}
+    for category, pairs in (("HUBSPOT_DEFINED", _HUBSPOT_DEFINED), ("USER_DEFINED", _USER_DEFINED)):
+        for one, other, there, back in pairs:
+            types[one, other] = [AssociationType(category, there)]
+            types[other, one] = [AssociationType(category, back)]
+    for one, other, category, there, back in _LABELLED:
+        types[one, other].append(AssociationType(category, *there))
+        types[other, one].append(AssociationType(category, *back))
+    return types
 
 
 TYPES = _read_types()
-DEFAULT_SPECS = _read_specs("HUBSPOT_DEFINED", _HUBSPOT_DEFINED)
-DEFAULT_SPECS |= _read_specs("USER_DEFINED", _USER_DEFINED)
-# A record's name is its first property (for contacts the first two).
-RECORDS: Records = (
-    _numbered("0-1", 501, map(_contact, _listed(_CONTACTS)))
-    | _numbered("0-2", 901, map(_company, _listed(_COMPANIES)))
-    | _numbered("0-3", 701, ({"dealname": n, "dealstage": "qualified"} for n in _listed(_DEALS)))
-    | _numbered("0-5", 801, ({"subject": s, "hs_pipeline_stage": "1"} for s in _listed(_TICKETS)))
-    | _numbered("0-46", 301, ({"hs_note_body": f"Called, {w}."} for w in ("ok", "later", "no")))
-    | _numbered("0-7", 601, ({"name": f"Sensor {m}", "price": "49.00"} for m in "SML"))
-    | _numbered(
-        "2-4001", 41, ({"name": f"Van {c}"} for c in ("Alpha", "Bravo", "Cove", "Dune", "Elm"))
-    )
-)
+# By the two types' ids, the default first. Those of a pair the other way round are in the same
+# order, so that the two directions of a link stand at the same place.
+ASSOCIATION_TYPES = _read_association_types()
+DEFAULT_SPECS = {
+    pair: {"associationCategory": default.category, "associationTypeId": default.type_id}
+    for pair, (default, *_) in ASSOCIATION_TYPES.items()
+}
 
 
 def find_type(name: str) -> ObjectType | None:

@@ -6,7 +6,7 @@ from time import monotonic
 
 _WINDOW_SECONDS = 10
 _USUAL_LIMIT = 190
-_DAILY_LIMIT = 625_000
+DAILY_LIMIT = 625_000
 
 
 class RateWindow:
@@ -23,6 +23,12 @@ class RateWindow:
         with self._lock:
             self._admitted.clear()
             self._today = 0
+
+    @property
+    def used_today(self) -> int:
+        """How many requests were admitted since the last `clear`."""
+        with self._lock:
+            return self._today
 
     def admit(self) -> tuple[bool, dict[str, str | None]]:
         """Return whether one more request may pass, and the headers that say what is left."""
@@ -47,7 +53,7 @@ class RateWindow:
             "Max": limit,
             "Remaining": limit - len(self._admitted),
             "Interval-Milliseconds": _WINDOW_SECONDS * 1000,
-            "Daily": _DAILY_LIMIT,
-            "Daily-Remaining": max(_DAILY_LIMIT - self._today, 0),
+            "Daily": DAILY_LIMIT,
+            "Daily-Remaining": max(DAILY_LIMIT - self._today, 0),
         }
         return {f"X-HubSpot-RateLimit-{name}": str(value) for name, value in told.items()}

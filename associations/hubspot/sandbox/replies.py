@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.client import responses as phrases
 from typing import Any
+from urllib.parse import parse_qs
 from uuid import uuid4
 
 from .faults import JSON_TYPE, ORDINARY, Fault
 
-_API_PATH = re.compile("/(crm|crm-object-schemas|account-info)/")
+_API_PATH = re.compile("/(crm|crm-object-schemas|account-info|oauth)/")
 
 
 @dataclass(slots=True)
@@ -29,9 +30,19 @@ class Call:
         return self.target.partition("?")[0]
 
     @property
+    def query(self) -> dict[str, list[str]]:
+        """The query's parameters; those without a value are not among them."""
+        return parse_qs(self.target.partition("?")[2])
+
+    @property
     def is_api(self) -> bool:
         """Whether it is meant for HubSpot, and not for the sandbox itself."""
         return _API_PATH.match(self.target) is not None
+
+    @property
+    def needs_token(self) -> bool:
+        """Whether HubSpot asks who calls; those under /oauth/ bring tokens in their bodies."""
+        return self.is_api and not self.target.startswith("/oauth/")
 
 
 @dataclass(slots=True)
@@ -81,6 +92,7 @@ def usual_body(status: int) -> Any:
     return error_body(phrases.get(status, "An error occurred."))
 
 
-def timestamp() -> str:
-    """Return the time as HubSpot writes it."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def timestamp(when: datetime | None = None) -> str:
+    """Return a time, or else the present, as HubSpot writes it."""
+    utc = when.astimezone(UTC) if when else datetime.now(UTC)
+    return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")

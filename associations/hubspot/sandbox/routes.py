@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable
 from urllib.parse import unquote
 
-from . import api, controls, pages
+from . import account, api, association_reads, controls, pages, reads, schemas
+from .demands import require_token
 from .faults import NOT_GIVEN, Fault
 from .replies import Answer, Call, Refused, too_many_body, usual_body
 from .state import State
@@ -13,15 +14,30 @@ from .state import State
 Endpoint = Callable[..., Answer]
 
 _OBJECTS = "/crm/(?:v4/objects|objects/2026-0[39])"
+_READ_OBJECTS = "/crm/(?:v3/objects|objects/2026-0[39])"
+_ASSOCIATIONS = "/crm/(?:v4/associations|associations/2026-0[39])"
+_APP_INFO = "/oauth/v2/private-apps/get/access-token-info"
+_USAGE = "/account-info/v3/api-usage/daily/private-apps"
 _TWO = "([^/]+)/([^/]+)"
 ROUTES: list[tuple[str, str, Endpoint]] = [
     ("PUT", f"{_OBJECTS}/{_TWO}/associations/default/{_TWO}", api.associate_default),
+    ("GET", f"{_READ_OBJECTS}/([^/]+)", reads.list_records),
+    ("GET", f"{_READ_OBJECTS}/{_TWO}", reads.read_record),
+    ("POST", f"{_READ_OBJECTS}/([^/]+)/batch/read", reads.read_batch),
+    ("POST", f"{_ASSOCIATIONS}/{_TWO}/batch/read", association_reads.read_batch),
+    ("GET", f"{_ASSOCIATIONS}/{_TWO}/labels", association_reads.list_labels),
+    ("GET", "/crm-object-schemas/v3/schemas", schemas.list_schemas),
+    ("GET", "/crm/v3/object-library/enablement", schemas.show_enablement),
+    ("GET", "/account-info/v3/details", account.show_details),
+    ("GET", _USAGE, account.show_usage),
+    ("POST", _APP_INFO, account.describe_token),
     ("GET", "/", pages.show_index),
     ("GET", f"/contacts/([^/]+)/record/{_TWO}", pages.show_record),
     ("GET", "/_sandbox/faults", controls.list_faults),
     ("POST", "/_sandbox/faults", controls.add_faults),
     ("GET", "/_sandbox/requests", controls.list_requests),
     ("GET", "/_sandbox/associations", controls.list_associations),
+    ("POST", "/_sandbox/associations", controls.add_associations),
     ("POST", "/_sandbox/reset", controls.reset),
 ]
 
@@ -41,8 +57,8 @@ def answer_call(state: State, call: Call) -> Answer:
 def _endpoint_answer(state: State, call: Call) -> Answer:
     try:
         endpoint, segments = _find_route(call)
-        if call.is_api:
-            api.require_token(call)
+        if call.needs_token:
+            require_token(call)
         return endpoint(state, call, *segments)
     except Refused as refused:
         return refused.answer

@@ -16,8 +16,7 @@ class Sandbox(State):
     def __init__(
         self, port: int = 0, rate_limit: int | None = None, keep_requests: int = 10_000
     ) -> None:
-        super().__init__(rate_limit, keep_requests)
-        self.port = port
+        super().__init__(port, rate_limit, keep_requests)
         self._listener: Listener | None = None
 
     def __enter__(self) -> Self:
@@ -25,11 +24,6 @@ class Sandbox(State):
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-
-    @property
-    def url(self) -> str:
-        """The address to use in HubSpot's place."""
-        return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> Self:
         """Listen; raises OSError where the port is taken."""

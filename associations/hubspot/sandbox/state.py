@@ -1,4 +1,4 @@
-"""What the sandbox remembers: associations, faults to play, requests received, the rate limit."""
+"""What the sandbox knows: its address, links, faults to play, requests received, rate limit."""
 
 import re
 from collections import deque
@@ -6,6 +6,7 @@ from threading import Lock
 from typing import Any
 
 from .faults import FaultQueue
+from .links import Links, parse_link
 from .portal import Association
 from .rate import RateWindow
 from .replies import timestamp
@@ -16,18 +17,28 @@ _CONTROL_PATH = re.compile("/_sandbox/(faults|requests|associations|reset)")
 class State:
     """The memory that every connection shares; safe to use from many threads."""
 
-    def __init__(self, rate_limit: int | None, keep_requests: int) -> None:
+    def __init__(self, port: int, rate_limit: int | None, keep_requests: int) -> None:
+        self.port = port
         self.faults = FaultQueue()
         self.window = RateWindow(rate_limit)
+        self.links = Links()
         self._lock = Lock()
-        self._associations: set[Association] = set()
         self._requests: deque[dict[str, Any]] = deque(maxlen=keep_requests)
 
     @property
+    def host(self) -> str:
+        """Where the sandbox listens, with the port."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def url(self) -> str:
+        """The address to use in HubSpot's place."""
+        return f"http://{self.host}"
+
+    @property
     def associations(self) -> set[Association]:
-        """A copy of what was associated, each link in both directions."""
-        with self._lock:
-            return set(self._associations)
+        """A copy of what was associated, each link in both directions, a lagging one too."""
+        return self.links.all()
 
     @property
     def requests(self) -> list[dict[str, Any]]:
@@ -43,14 +54,20 @@ class State:
         """Forget faults, requests, associations and what the rate limit counted."""
         self.faults.clear()
         self.window.clear()
+        self.links.clear()
         with self._lock:
-            self._associations.clear()
             self._requests.clear()
 
-    def associate(self, link: Association) -> None:
-        """Remember a link in both directions; a repetition changes nothing."""
-        with self._lock:
-            self._associations |= {link, Association(*link[2:], *link[:2])}
+    def associate(self, link: Association, lag: float = 0) -> None:
+        """Link two records by their types' default; reads show it `lag` seconds later."""
+        self.links.add(link, lag=lag)
+
+    def link(
+        self, from_type: str, from_id: str, to_type: str, to_id: str, label: str | None = None
+    ) -> None:
+        """Link two records, which may be absent, by a label or the default; raises LinkError."""
+        ends = Association(from_type, from_id, to_type, to_id)
+        self.links.add(*parse_link({**ends._asdict(), "label": label}))
 
     def record(self, method: str, target: str, headers: dict[str, str]) -> dict[str, Any]:
         """Note a request on its arrival and return the note; one for the controls is not kept."""

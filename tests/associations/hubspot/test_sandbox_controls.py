@@ -88,7 +88,7 @@ class PageTests(SandboxCase):
         for text in ("<h3>Cars</h3>", ">Company 903: Byron &amp; Daughters<", ">Car 41: Van Alpha"):
             self.assertIn(text, page)
         links = re.findall(r'<li><a href="(/contacts/[^"]+)"', page)
-        self.assertEqual(len(links), 61)
+        self.assertEqual(len(links), 65)
         self.assertIn("<dd>Byron &amp; Daughters</dd>", "".join(map(self.page, links)))
 
     def test_record_with_its_associations(self):
