@@ -78,6 +78,8 @@ HUBSPOT_ACCESS_TOKEN = secret("HUBSPOT_ACCESS_TOKEN")
 HUBSPOT_API_VERSION = env.str("HUBSPOT_API_VERSION", default="v4")
 HUBSPOT_PROXY_URL = env.str("HUBSPOT_PROXY_URL", default="")
 HUBSPOT_CA_BUNDLE = env.str("HUBSPOT_CA_BUNDLE", default="")
+# Look before and after each request whether the records are linked; it takes up to three calls more.
+HUBSPOT_VERIFY = env.bool("HUBSPOT_VERIFY", default=True)
 # Where people see records; without a portal id the pages leave these links out.
 HUBSPOT_UI_URL = env.str("HUBSPOT_UI_URL", default="https://app.hubspot.com")
 HUBSPOT_PORTAL_ID = env.str("HUBSPOT_PORTAL_ID", default="")
@@ -181,6 +183,8 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    # It asks no session. Whatever answers from here on speaks the person's language.
+    "hubadmin.language.LanguageMiddleware",
     "hubadmin.middleware.RequestSizeMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -205,6 +209,7 @@ TEMPLATES = [
                 "hubadmin.context.site",
             ],
             "builtins": [
+                "django.templatetags.i18n",
                 "associations.templatetags.associations",
                 "associations.templatetags.audit",
             ],
@@ -216,6 +221,9 @@ STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = True  # serve from the source folders: no collectstatic step
 
 LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English"), ("ja", "日本語")]  # each as its own readers call it
+LOCALE_PATHS = [BASE_DIR / "associations" / "locale"]  # one catalogue for the whole project
+FORMAT_MODULE_PATH = ["hubadmin.formats"]
 USE_I18N = True
 USE_TZ = True
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
@@ -229,6 +237,11 @@ SESSION_COOKIE_AGE = SSO_SESSION_SECONDS
 CSRF_COOKIE_NAME = "__Host-csrftoken"
 CSRF_COOKIE_SECURE = True
 CSRF_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_NAME = "language"
+LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60
+LANGUAGE_COOKIE_SECURE = True
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "hubadmin.views.csrf_failure"
 SECURE_SSL_REDIRECT = True
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]

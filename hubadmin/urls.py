@@ -3,6 +3,7 @@
 from django.urls import include, path
 
 from . import views
+from .language import choose_language
 from .sso import views as sso
 
 urlpatterns = [
@@ -12,6 +13,7 @@ urlpatterns = [
     path("sign-in/callback", sso.finish_sign_in, name="sign_in_callback"),
     path("no-access", sso.no_access, name="no_access"),
     path("sign-out", sso.sign_out, name="sign_out"),
+    path("language", choose_language, name="language"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
 ]

@@ -41,6 +41,7 @@ EXPECTED = {
     "sign_in_callback": ((400, 302, 302, 302, 400), WRONG_METHOD),
     "no_access": ((403, 403, 302, 302, 403), WRONG_METHOD),
     "sign_out": (WRONG_METHOD, OPEN_TO_ALL),
+    "language": (WRONG_METHOD, (302, 302, 302, 302, 302)),
     "healthz": (OPEN_TO_ALL, WRONG_METHOD),
     "readyz": (OPEN_TO_ALL, WRONG_METHOD),
 }

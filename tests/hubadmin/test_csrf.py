@@ -43,7 +43,8 @@ class FormTestCase(SandboxMixin, TestCase):
                 yield route
 
     def post(self, path: str, token: str | None, headers: dict[str, str]) -> HttpResponse:
-        fields = LINK if token is None else LINK | {"csrfmiddlewaretoken": token}
+        fields = LINK | {"language": "ja"}
+        fields |= {} if token is None else {"csrfmiddlewaretoken": token}
         return self.client.post(path, fields, headers=headers)
 
     def assert_refused(self, path: str, token: str | None, headers: dict[str, str]) -> None:
@@ -57,13 +58,14 @@ class FormTestCase(SandboxMixin, TestCase):
             self.assertEqual((answer.status_code, answer["Location"]), (302, path))
             self.assertNotIn("evil", "".join(headers.values()))
         self.assertEqual((rows(), self.puts()), (before, []))
+        self.assertNotIn("language", answer.cookies)
         self.assertEqual(self.client.get("/requests/").status_code, 200, "signed out by it")
 
 
 class FormTests(FormTestCase):
     def test_the_routes_that_take_a_post_are_found(self) -> None:
         names = {route.name for route in self.that_take_a_post()}
-        self.assertGreaterEqual(names, {"link", "sign_out"})
+        self.assertGreaterEqual(names, {"link", "sign_out", "language"})
         for route in all_routes():
             if route.name not in names:
                 answer = self.post(address_of(route), self.token, {"origin": OURS})
@@ -108,7 +110,7 @@ class FormTests(FormTestCase):
                         answer = self.post(address_of(route), self.token, headers)
                     self.assertIn(answer.status_code, (200, 302))
                     signed_out = self.client.get("/requests/").status_code == 302
-                    self.assertTrue(signed_out or self.puts())
+                    self.assertTrue(signed_out or self.puts() or "language" in answer.cookies)
 
 
 class HostTests(TestCase):
