@@ -40,9 +40,7 @@ def _canonical(name: Any) -> str:
 
 def _checked_id(record_id: Any) -> str:
     if not isinstance(record_id, str) or not _ID.fullmatch(record_id):
-        raise LinkError(
-            f"“{record_id}” is no record's id: that is a text of 1 to 20 digits, no 0 first."
-        )
+        raise LinkError(f"“{record_id}” is not a record's id: a text of digits, no 0 first.")
     return record_id
 
 

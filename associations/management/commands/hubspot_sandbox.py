@@ -17,7 +17,13 @@ Token: {token}
 Associate a contact with a company:
   curl -X PUT -H "Authorization: Bearer {token}" \\
     {url}/crm/v4/objects/contacts/501/associations/default/companies/902
-Let the next request fail:
+Read what it is associated with:
+  curl -H "Authorization: Bearer {token}" -d '{{"inputs": [{{"id": "501"}}]}}' \\
+    {url}/crm/v4/associations/contacts/companies/batch/read
+Let two records be linked by a label already:
+  curl -d '{{"from_type": "contacts", "from_id": "502", "to_type": "companies",
+    "to_id": "902", "label": "Primary"}}' {url}/_sandbox/associations
+Let the next association fail:
   curl -X POST -d '{{"status": 503}}' {url}/_sandbox/faults
 See what arrived:
   curl {url}/_sandbox/requests

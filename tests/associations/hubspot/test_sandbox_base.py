@@ -13,6 +13,30 @@ from associations.hubspot.sandbox import SANDBOX_TOKEN, Sandbox
 BEARER = {"Authorization": f"Bearer {SANDBOX_TOKEN}"}
 PATH = "/crm/v4/objects/contacts/501/associations/default/companies/902"
 LINK = {("contacts", "501", "companies", "902"), ("companies", "902", "contacts", "501")}
+# Every address that is read: method, path, body, and the scopes that it needs.
+_PAIR_SCOPES = ("crm.objects.contacts.read", "crm.objects.companies.read")
+READS = [
+    ("GET", "/crm/v3/objects/contacts/501", None, _PAIR_SCOPES[:1]),
+    ("GET", "/crm/v3/objects/2-4001", None, ("crm.objects.custom.read",)),
+    ("POST", "/crm/v3/objects/deals/batch/read", {"inputs": []}, ("crm.objects.deals.read",)),
+    (
+        "POST",
+        "/crm/v4/associations/contacts/companies/batch/read",
+        {"inputs": []},
+        _PAIR_SCOPES,
+    ),
+    ("GET", "/crm/v4/associations/contacts/companies/labels", None, _PAIR_SCOPES),
+    ("GET", "/crm-object-schemas/v3/schemas", None, ("crm.schemas.custom.read",)),
+    ("GET", "/crm/v3/object-library/enablement", None, ()),
+    ("GET", "/account-info/v3/details", None, ()),
+    ("GET", "/account-info/v3/api-usage/daily/private-apps", None, ()),
+    (
+        "POST",
+        "/oauth/v2/private-apps/get/access-token-info",
+        {"tokenKey": SANDBOX_TOKEN},
+        (),
+    ),
+]
 TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 

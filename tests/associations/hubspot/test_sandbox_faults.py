@@ -6,7 +6,15 @@ import requests
 
 from associations.hubspot.sandbox.faults import FaultError
 
-from .test_sandbox_base import LINK, SandboxCase, eventually, pair_path, raw_request, read_all
+from .test_sandbox_base import (
+    LINK,
+    READS,
+    SandboxCase,
+    eventually,
+    pair_path,
+    raw_request,
+    read_all,
+)
 
 WRONG = {
     "colour": ["red"],
@@ -22,6 +30,7 @@ WRONG = {
     "drip": [None],
     "drip_headers": [[]],
     "apply": [None, 1],
+    "lag": [-1, None],
 }
 
 
@@ -100,6 +109,19 @@ class ChoiceTests(SandboxCase):
         self.assertEqual(self.exchange(encoded)[0], 418)
         self.assertEqual(len(self.sandbox.faults.active()), 1)
 
+    def test_every_read_fails_where_a_fault_says_so(self):
+        self.sandbox.fault(method="get", path="^/(crm|account-info)", status=503, times=None)
+        self.sandbox.fault(method="POST", path="/batch/read$|^/oauth", status=423, times=None)
+        for method, path, *_ in READS:
+            expected = 503 if method == "GET" else 423
+            self.assertEqual(self.call(method, path, json={}).status_code, expected, path)
+        self.assertEqual(self.call("POST", "/_sandbox/reset").status_code, 204)
+
+    def test_reads_are_not_hit_by_a_fault_for_a_put(self):
+        self.sandbox.fault(status=503, times=None)
+        for method, path, body, _ in READS:
+            self.assertEqual(self.call(method, path, json=body).status_code, 200, path)
+
     def test_times_and_order(self):
         self.sandbox.fault(status=500, times=2, path="contacts")
         self.sandbox.fault(status=502)
@@ -112,7 +134,12 @@ class ChoiceTests(SandboxCase):
         self.sandbox.fault(method="get", status=418, times=None)
         for path in ("/", "/nowhere", "/_sandbox/faults", "/crmx"):
             self.assertNotEqual(self.call("GET", path).status_code, 418, path)
-        for path in ("/crm/x", "/account-info/v3/details", "/crm-object-schemas/v3/schemas"):
+        for path in (
+            "/crm/x",
+            "/account-info/v3/details",
+            "/crm-object-schemas/v3/schemas",
+            "/oauth/v2",
+        ):
             self.assertEqual(self.call("GET", path).status_code, 418, path)
 
     def test_faults_that_cannot_be_played(self):
