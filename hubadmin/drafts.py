@@ -19,7 +19,7 @@ PAGE_TOO_OLD = "page_too_old"
 _SESSION_KEY = "draft"
 _FORMER_USER = "former_user"
 _MAX_SHOWN = 5000
-_MAX_KEPT = 600  # more than any field takes, so that the form can still say that it is too much
+_MAX_KEPT = 2100  # more than any field takes, so that the form can still say that it is too much
 
 
 def kept(*fields: str) -> Callable[[Callable], Callable]:

@@ -1,6 +1,15 @@
 """Validation of everything people type."""
 
 from .audit import AuditFilterForm, Chip
-from .link import AssociationForm
+from .link import AssociationForm, Side
+from .types import TypeChoice, TypeChoices, standard_choices
 
-__all__ = ["AssociationForm", "AuditFilterForm", "Chip"]
+__all__ = [
+    "AssociationForm",
+    "AuditFilterForm",
+    "Chip",
+    "Side",
+    "TypeChoice",
+    "TypeChoices",
+    "standard_choices",
+]

@@ -5,11 +5,16 @@ sent by name and every other type by its id. People may write any of a type's na
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
 class UnknownObjectTypeError(ValueError):
-    """The text names no object type that HubSpot could have."""
+    """The text names no object type that HubSpot could have, or several: the `candidates`."""
+
+    def __init__(self, text: str, candidates: Iterable[str] = ()) -> None:
+        super().__init__(text)
+        self.candidates = tuple(candidates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +70,19 @@ _CATALOGUE = [
 ]
 
 # Custom objects: by id, or by (fully qualified) name, whose letters keep their case.
+_TYPE_ID = re.compile(r"[0-9]+-[0-9]+", re.ASCII)
 _CUSTOM_ID = re.compile(r"2-[1-9][0-9]{0,18}", re.ASCII)
 _CUSTOM_NAME = re.compile(r"[pP]([0-9]{0,20}_[A-Za-z][A-Za-z0-9_]{0,99})", re.ASCII)
 
 
 def _folded(text: str) -> str:
-    """`LINE_ITEM`, `line-item` and `Line item` are one name; `0-8` stays apart from `08`."""
-    return re.sub(r"[\s_]+|(?<=[a-z])-", "", text.strip().casefold())
+    """`LINE_ITEM`, `line-item` and `Line item` are one name; `0-1 4` stays apart from `0-14`."""
+    return re.sub(r"(?<=[a-z])[\s_-]+", "", text.strip().casefold())
+
+
+def is_exact(text: str) -> bool:
+    """Whether `text` can only be an id or a custom object's name, whether there is one or not."""
+    return bool(_TYPE_ID.fullmatch(text) or _CUSTOM_NAME.fullmatch(text))
 
 
 def _read_catalogue() -> tuple[tuple[ObjectType, ...], dict[str, ObjectType]]:

@@ -196,4 +196,4 @@ class DraftTests(PageTestCase):
     def test_what_anybody_may_send_is_bounded(self) -> None:
         client = SignedInClient()
         client.post("/", {f"f{n}": "x" * 9000 for n in range(25)} | {"reason": "x" * 9000})
-        self.assertEqual(client.session["draft"]["fields"], {"reason": "x" * 600})
+        self.assertEqual(client.session["draft"]["fields"], {"reason": "x" * 2100})
