@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from associations.hubspot.object_types import (
     CATALOGUE,
     UnknownObjectTypeError,
+    is_exact,
     label_of,
     resolve,
 )
@@ -83,6 +84,7 @@ class ResolveTests(TestCase):
             *("", " ", "-", "_", "foo", "contact s!", "01", "0 1", "0-", "0-9999", "1-1"),
             *("2-", "2-0", "2-01", "2-4001/..", "2-４００１", "2-" + "9" * 20),  # noqa: RUF001
             *("p_", "p4242", "p_1car", "p_c\u00e4r", "p_a b", "p_" + "a" * 101, "p_x/../y"),
+            *("0-1 4", "0 -1", "0- 1", "0_-1", "0-1_4"),  # not the quotes' 0-14
             *("..", "contacts/..", "contacts\0", "contacts?x", "ｃontacts"),  # noqa: RUF001
         ):
             with self.subTest(text), self.assertRaises(UnknownObjectTypeError):
@@ -97,6 +99,18 @@ class ResolveTests(TestCase):
             return
         self.assertTrue(SAFE_IN_A_PATH.fullmatch(found.canonical))
         self.assertEqual(resolve(found.canonical), found)
+
+    def test_an_error_names_what_it_could_be(self) -> None:
+        self.assertEqual(UnknownObjectTypeError("van", iter(["A", "B"])).candidates, ("A", "B"))
+        self.assertEqual(UnknownObjectTypeError("van").candidates, ())
+
+    def test_what_can_only_be_an_id_or_the_name_of_a_custom_object(self) -> None:
+        for text in ("0-1", "0-9999", "2-4001", "9-9", "p_car", "P4242_Car"):
+            with self.subTest(text):
+                self.assertTrue(is_exact(text))
+        for text in ("contact", "Car", "01", "0-1 ", "p", "0-1-2", "0-\uff11"):
+            with self.subTest(text):
+                self.assertFalse(is_exact(text))
 
 
 class LabelTests(TestCase):
