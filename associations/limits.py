@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.contrib.auth import get_user_model
 
-from .models import AssociationRequest
+from .models import AssociationCheck, AssociationRequest
 
 if TYPE_CHECKING:
+    from django.db.models import QuerySet
+
     from hubadmin.models import User
 
 
@@ -28,15 +30,25 @@ def demand_patience(user: "User", now: datetime) -> None:
     locked until the end of the caller's transaction, so that what they send at once is counted one
     by one.
     """
+    if settings.SUBMITS_PER_PERSON_PER_MINUTE:
+        people = get_user_model().objects.select_for_update(no_key=True)
+        people.filter(pk=user.pk).values_list("pk").first()
+        sent = AssociationRequest.objects.of(user).newest_first()
+        _demand_patience(sent.values_list("created_at", flat=True), now)
+
+
+def demand_patience_for_checks(user: "User", now: datetime) -> None:
+    """The same for looks at what became of an entry; these need not be counted one by one."""
+    if settings.SUBMITS_PER_PERSON_PER_MINUTE:
+        checks = AssociationCheck.objects.filter(user=user).order_by("-checked_at")
+        _demand_patience(checks.values_list("checked_at", flat=True), now)
+
+
+def _demand_patience(newest: "QuerySet", now: datetime) -> None:
     limit = settings.SUBMITS_PER_PERSON_PER_MINUTE
-    if not limit:
-        return
-    people = get_user_model().objects.select_for_update(no_key=True)
-    people.filter(pk=user.pk).values_list("pk").first()
-    newest = AssociationRequest.objects.of(user).newest_first().values_list("created_at", flat=True)
     # The one that has to be a minute old before there may be another.
-    for created_at in newest[limit - 1 : limit]:
-        wait = (created_at + timedelta(minutes=1) - now).total_seconds()
+    for at in newest[limit - 1 : limit]:
+        wait = (at + timedelta(minutes=1) - now).total_seconds()
         # Clocks differ a little; one that differs by more has been set back since.
         if 0 < wait < 120:
             raise TooManySubmitsError(min(60, math.ceil(wait)))

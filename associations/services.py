@@ -1,11 +1,12 @@
 """The one flow: log → PUT → log. The only writers of the audit log.
 
-No database transaction stays open around HTTP, and nothing reaches HubSpot that was not committed
-to the log first.
+No database transaction stays open around HTTP, and nothing that changes HubSpot reaches it that was
+not committed to the log first.
 """
 
 import hashlib
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import timedelta
@@ -26,8 +27,9 @@ from .audit import events
 from .hubspot.answers import Answer, Attempt, conclude, read_answer
 from .hubspot.client import HubSpotClient, default_association_path
 from .hubspot.outcomes import Cause, Outcome
-from .limits import TooManySubmitsError, demand_patience
-from .models import AssociationAttempt, AssociationRequest
+from .limits import TooManySubmitsError, demand_patience, demand_patience_for_checks
+from .models import AssociationAttempt, AssociationCheck, AssociationRequest
+from .verification import Seen, look, look_after, look_before
 
 if TYPE_CHECKING:
     from hubadmin.models import User
@@ -62,7 +64,7 @@ def hubspot_client() -> HubSpotClient:
         api_version=settings.HUBSPOT_API_VERSION,
         proxy_url=settings.HUBSPOT_PROXY_URL,
         ca_bundle=settings.HUBSPOT_CA_BUNDLE,
-        pool_size=settings.WEB_THREADS,
+        pool_size=2 * settings.WEB_THREADS,  # a page looks up several things at once
         user_agent=f"hubadmin/{__version__}",
     )
 
@@ -155,17 +157,21 @@ def _same_submit(entry: AssociationRequest) -> AssociationRequest | None:
 def send_request(entry: AssociationRequest) -> AssociationRequest:
     """Ask HubSpot for the link, log each attempt as it ends, and close the entry.
 
-    If the log fails now, the entry stays `sending`; close_abandoned() closes it by what is known.
+    What is there before and after is looked up, if that is switched on. If the log fails now, the
+    entry stays `sending`; close_abandoned() closes it by what is known.
     """
-    answer = hubspot_client().create_default_association(
+    client = hubspot_client()
+    before = look_before(client, entry)
+    answer = client.create_default_association(
         from_object_type=entry.from_object_type,
         from_object_id=entry.from_object_id,
         to_object_type=entry.to_object_type,
         to_object_id=entry.to_object_id,
         on_attempt=_attempt_recorder(entry),
     )
+    seen = look_after(client, entry, before, answer.verdict.linked)
     try:
-        return _write_twice(lambda: close_request(entry, answer))
+        return _write_twice(lambda: close_request(entry, answer, seen))
     except DBError:
         known = {"entry": entry.pk, "cause": answer.cause, "http_status": answer.http_status}
         known["correlation_id"] = answer.correlation_id
@@ -173,13 +179,19 @@ def send_request(entry: AssociationRequest) -> AssociationRequest:
         return entry
 
 
-def close_request(entry: AssociationRequest, answer: Answer) -> AssociationRequest:
+def close_request(
+    entry: AssociationRequest, answer: Answer, seen: Seen | None = None
+) -> AssociationRequest:
     """Close the entry by this answer, unless somebody was first; return it as it now stands."""
-    values = asdict(answer) | {
-        "body": answer.body[:ENTRY_BODY_LENGTH],
-        "outcome": answer.verdict.outcome,
-        "finished_at": timezone.now(),
-    }
+    values = (
+        asdict(answer)
+        | asdict(seen or Seen())
+        | {
+            "body": answer.body[:ENTRY_BODY_LENGTH],
+            "outcome": answer.verdict.outcome,
+            "finished_at": timezone.now(),
+        }
+    )
     still_open = AssociationRequest.objects.filter(pk=entry.pk, outcome=Outcome.SENDING)
     if not still_open.update(**values):
         logger.warning("request was closed already", extra={"entry": entry.pk})
@@ -189,6 +201,34 @@ def close_request(entry: AssociationRequest, answer: Answer) -> AssociationReque
         setattr(entry, name, value)
     transaction.on_commit(lambda: events.record_closed(entry))
     return entry
+
+
+def check_again(*, user: "User", entry: AssociationRequest, origin: Origin) -> AssociationCheck:
+    """Look once more whether the entry's records are linked, and keep what was seen.
+
+    Raises LogUnavailableError, TooManySubmitsError.
+    """
+    try:
+        with transaction.atomic():
+            demand_patience_for_checks(user, timezone.now())
+        start = time.monotonic()
+        seen = look(hubspot_client(), entry)
+        return AssociationCheck.objects.create(
+            entry=entry,
+            user=user,
+            user_name=user.name,
+            checked_at=timezone.now(),
+            duration_ms=round((time.monotonic() - start) * 1000),
+            is_linked=seen.is_linked,
+            types=[asdict(each) for each in seen.link.types] if seen.link else [],
+            cause=seen.error.cause if seen.error else "",
+            error_text=seen.error.answer.error_text if seen.error else "",
+            client_ip=origin.client_ip,
+            request_id=origin.request_id,
+        )
+    except DBError as error:
+        logger.exception("the log could not be written")
+        raise LogUnavailableError from error
 
 
 def close_abandoned() -> None:

@@ -5,7 +5,8 @@ from .views.audit import audit_figures, audit_log, record_log
 from .views.exports import CONTENT_TYPES, export, exports
 from .views.integrity import integrity, seals
 from .views.link import link
-from .views.requests import my_requests, request_bundle, request_detail
+from .views.preview import link_preview, request_records
+from .views.requests import my_requests, request_bundle, request_check, request_detail
 
 
 class EntryIdConverter(IntConverter):
@@ -23,8 +24,11 @@ register_converter(FileFormatConverter, "file_format")
 
 urlpatterns = [
     path("", link, name="link"),
+    path("preview/", link_preview, name="link_preview"),
     path("requests/", my_requests, name="my_requests"),
     path("requests/<entry_id:pk>/", request_detail, name="request"),
+    path("requests/<entry_id:pk>/check/", request_check, name="request_check"),
+    path("requests/<entry_id:pk>/records/", request_records, name="request_records"),
     path("requests/<entry_id:pk>/support-bundle.txt", request_bundle, name="request_bundle"),
     path("audit/", audit_log, name="audit_log"),
     path("audit/figures/", audit_figures, name="audit_figures"),

@@ -15,12 +15,13 @@ from requests.adapters import HTTPAdapter
 from .answers import Answer, Attempt, asked_wait, conclude, read_answer
 from .object_types import resolve
 from .outcomes import Cause
-from .reading import storable_text
+from .reading import json_object, storable_text
 from .record_ids import is_record_id
 from .redaction import redact
 from .transport import EXCHANGE, Exchange, note_exchanges
 
 MAX_BODY_BYTES = 1024 * 1024
+MAX_READ_BYTES = 8 * MAX_BODY_BYTES  # schemas come with every property
 MARGIN_BYTES = 4096  # read beyond it, so that no token is cut in two and half of it kept
 
 # The API version only chooses the path.
@@ -28,6 +29,12 @@ OBJECT_PATHS = {
     "v4": "/crm/v4/objects",
     "2026-03": "/crm/objects/2026-03",
     "2026-09": "/crm/objects/2026-09",
+}
+RECORD_PATHS = OBJECT_PATHS | {"v4": "/crm/v3/objects"}
+ASSOCIATION_PATHS = {
+    "v4": "/crm/v4/associations",
+    "2026-03": "/crm/associations/2026-03",
+    "2026-09": "/crm/associations/2026-09",
 }
 
 _KEPT_HEADERS = ("content-type", "location", "retry-after", "x-hubspot-")  # or what starts so
@@ -45,6 +52,18 @@ class Limits:
     total: float = 20.0
     attempts: int = 3
     pause: float = 1.0
+
+
+class ReadError(Exception):
+    """HubSpot did not show what was asked for; `answer` says why."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer)
+        self.answer = answer
+
+    @property
+    def cause(self) -> Cause:
+        return self.answer.cause
 
 
 class _Adapter(HTTPAdapter):
@@ -75,7 +94,7 @@ class HubSpotClient:
     ) -> None:
         self.api_version = api_version
         self.limits = limits or Limits()
-        self._objects_url = base_url.rstrip("/") + OBJECT_PATHS[api_version]
+        self._base_url = base_url.rstrip("/")
         self._token = token
         self._session = _session(token, user_agent, proxy_url, ca_bundle, pool_size)
 
@@ -94,9 +113,10 @@ class HubSpotClient:
         byte leaves. `on_attempt` is called as each attempt ends. No HTTP failure is raised: every
         one is an Answer.
         """
-        url = self._objects_url + default_association_path(
+        path = default_association_path(
             from_object_type, from_object_id, to_object_type, to_object_id
         )
+        url = self._base_url + OBJECT_PATHS[self.api_version] + path
         deadline = time.monotonic() + self.limits.total
         answers: list[Answer] = []
         while True:
@@ -112,6 +132,21 @@ class HubSpotClient:
                 return conclude(answers)
             time.sleep(pause)
 
+    def read(self, path: str, body: Any = None, *, seconds: float) -> dict[str, Any]:
+        """Return the JSON object that HubSpot shows at `path`; with a `body`, by a POST of it.
+
+        Only for calls that change nothing. The caller vouches for the path. It takes no longer than
+        `seconds`; a connection that HubSpot had closed meanwhile is opened once more. Raises
+        ReadError.
+        """
+        method = "GET" if body is None else "POST"
+        deadline = time.monotonic() + seconds
+        for _ in range(2):
+            attempt = self._attempt(method, self._base_url + path, deadline, body, MAX_READ_BYTES)
+            if attempt.failure is not Cause.CONNECTION_LOST or time.monotonic() >= deadline:
+                break
+        return _shown(attempt)
+
     def _pause_before_next(self, attempt: Attempt, attempts: int) -> float:
         """Seconds to wait: as HubSpot asks, else growing; with jitter, so that a crowd spreads."""
         asked = asked_wait(attempt.http_status, attempt.headers)
@@ -119,21 +154,31 @@ class HubSpotClient:
             return asked + random.uniform(0, 0.25) * self.limits.pause
         return random.uniform(0.5, 1.5) * attempts * self.limits.pause
 
-    def _attempt(self, method: str, url: str, deadline: float) -> Attempt:
+    def _attempt(
+        self,
+        method: str,
+        url: str,
+        deadline: float,
+        body: Any = None,
+        max_bytes: int = MAX_BODY_BYTES,
+    ) -> Attempt:
         started_at, start = datetime.now(UTC), time.monotonic()
         exchange = Exchange(deadline, self.limits.read)
         EXCHANGE.set(exchange)
         try:
-            end = self._answer(method, url, max(0.05, deadline - start))
+            end = self._answer(method, url, max(0.05, deadline - start), body, max_bytes)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             end = self._broken_off(error, exchange.sent)
         duration_ms = round((time.monotonic() - start) * 1000)
         return Attempt(started_at=started_at, duration_ms=duration_ms, **end)
 
-    def _answer(self, method: str, url: str, left: float) -> dict[str, Any]:
+    def _answer(
+        self, method: str, url: str, left: float, json: Any, max_bytes: int
+    ) -> dict[str, Any]:
         response = self._session.request(
             method,
             url,
+            json=json,
             timeout=(min(self.limits.connect, left), min(self.limits.read, left)),
             allow_redirects=False,
             stream=True,  # so that no body is read beyond its bound
@@ -141,13 +186,13 @@ class HubSpotClient:
         end = {"http_status": response.status_code, "headers": self._kept_headers(response)}
         with response:
             try:
-                body = response.raw.read(MAX_BODY_BYTES + MARGIN_BYTES, decode_content=True)
+                body = response.raw.read(max_bytes + MARGIN_BYTES, decode_content=True)
             except (urllib3.exceptions.HTTPError, OSError) as error:
                 # A refusal is one, whatever became of its words.
                 return end | self._broken_off(error, sent=True) | {"body_complete": False}
         return end | {
-            "body": self._clean(body.decode("utf-8", "replace"))[:MAX_BODY_BYTES],
-            "body_complete": len(body) <= MAX_BODY_BYTES,
+            "body": self._clean(body.decode("utf-8", "replace"))[:max_bytes],
+            "body_complete": len(body) <= max_bytes,
         }
 
     def _broken_off(self, error: Exception, sent: bool) -> dict[str, Any]:
@@ -162,6 +207,16 @@ class HubSpotClient:
 
     def _clean(self, text: str) -> str:
         return storable_text(redact(text, self._token))
+
+
+def _shown(attempt: Attempt) -> dict[str, Any]:
+    succeeded = attempt.http_status is not None and 200 <= attempt.http_status < 300
+    if not succeeded or attempt.failure:
+        raise ReadError(read_answer(attempt, from_object_id="", to_object_id=""))
+    body = json_object(attempt.body) if attempt.body_complete else None
+    if body is None:
+        raise ReadError(Answer(Cause.UNREADABLE, http_status=attempt.http_status))
+    return body
 
 
 def default_association_path(

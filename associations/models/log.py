@@ -8,16 +8,9 @@ from django.urls import reverse
 
 from associations.hubspot.object_types import label_of
 from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome
+from associations.words import type_label
 
-from .queries import OPEN_OUTCOMES, AssociationRequestQuerySet
-
-PERHAPS_LINKED = (Outcome.LINKED, Outcome.UNCONFIRMED, Outcome.UNREACHABLE)
-
-
-# Accepted, or perhaps so, but nobody has seen the link.
-NOT_VERIFIED = models.Q(outcome__in=PERHAPS_LINKED) & (
-    models.Q(verified__isnull=True) | models.Q(verified=False)
-)
+from .queries import NOT_VERIFIED, OPEN_OUTCOMES, AssociationRequestQuerySet
 
 
 class AssociationRequest(models.Model):
@@ -136,18 +129,22 @@ class AssociationRequest(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.from_label} → {self.to_label}: {self.outcome}"
+        from_type, to_type = label_of(self.from_object_type), label_of(self.to_object_type)
+        sides = f"{from_type} {self.from_object_id} → {to_type} {self.to_object_id}"
+        return f"{sides}: {self.outcome}"
 
     def get_absolute_url(self) -> str:
         return reverse("request", args=[self.pk])
 
     @property
     def from_label(self) -> str:
-        return f"{label_of(self.from_object_type)} {self.from_object_id}"
+        """The first record as the reader calls it."""
+        return f"{type_label(self.from_object_type)} {self.from_object_id}"
 
     @property
     def to_label(self) -> str:
-        return f"{label_of(self.to_object_type)} {self.to_object_id}"
+        """The second record as the reader calls it."""
+        return f"{type_label(self.to_object_type)} {self.to_object_id}"
 
     @property
     def is_open(self) -> bool:
@@ -156,11 +153,18 @@ class AssociationRequest(models.Model):
     @property
     def linked(self) -> Linked | None:
         """Whether the records are linked, as far as is known; None while nobody can know."""
+        if self.verified:
+            return Linked.YES
         return VERDICTS[Cause(self.cause)].linked if self.cause else None
 
     @property
     def duration(self) -> timedelta | None:
         return self.finished_at - self.sent_at if self.finished_at and self.sent_at else None
+
+    @property
+    def time_to_verified(self) -> timedelta | None:
+        """How long after it was sent the link was seen."""
+        return self.verified_at - self.sent_at if self.verified and self.sent_at else None
 
 
 class AssociationAttempt(models.Model):
@@ -222,3 +226,12 @@ class AssociationCheck(models.Model):
 
     def __str__(self) -> str:
         return f"check of entry {self.entry_id}: {self.is_linked}"
+
+    @property
+    def labels(self) -> list[str]:
+        return [label for each in self.types if (label := each.get("label"))]
+
+    @property
+    def is_default(self) -> bool:
+        """Whether the default type is among those that link the records."""
+        return len(self.labels) < len(self.types)

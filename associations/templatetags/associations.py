@@ -1,23 +1,31 @@
 """What the templates need to show entries."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from django import template
 from django.conf import settings
+from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.formats import number_format
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from associations.explanations import explain
 from associations.hubspot.object_types import label_of
 from associations.hubspot.record_urls import record_url
-from associations.models import AssociationRequest
+from associations.models import AssociationCheck, AssociationRequest
 from associations.presentation import directions, told_errors
+from associations.problems import reason_of
+from associations.words import type_label, word_for
 
 register = template.Library()
 
 register.filter("explain", explain)
 register.filter("directions", directions)
 register.filter("told_errors", told_errors)
+register.filter("word", word_for)
+register.filter("type_label", type_label)
 
 _ICONS = {
     "linked": "✓",
@@ -28,6 +36,20 @@ _ICONS = {
     "sending": "◌",
     "canceled": "\N{EN DASH}",
 }
+# What may have been filled in where no form is at hand to name its fields.
+_FIELDS = {
+    "from_object_type": _("From object type"),
+    "from_object_id": _("From object id"),
+    "to_object_type": _("To object type"),
+    "to_object_id": _("To object id"),
+    "reason": _("Reason"),
+}
+
+
+@register.simple_tag
+def time_of(moment: datetime) -> str:
+    """A moment and its zone, for sentences that name it."""
+    return render_to_string("includes/time.html", {"moment": moment, "zone": True})
 
 
 @register.filter
@@ -38,12 +60,13 @@ def icon(outcome: str) -> str:
 @register.filter
 def as_words(name: str) -> str:
     """`from_object_id` as people read it."""
-    return name.replace("_", " ").capitalize()
+    return str(_FIELDS.get(name) or name.replace("_", " ").capitalize())
 
 
 @register.filter
 def seconds(duration: timedelta) -> str:
-    return f"{duration.total_seconds():.2f} s"
+    # Translators: a duration in seconds
+    return gettext("{seconds} s").format(seconds=number_format(duration.total_seconds(), 2))
 
 
 @register.filter
@@ -83,3 +106,9 @@ def _form_url(entry: AssociationRequest, first: str, second: str) -> str:
 
 def _record_url(object_type: str, object_id: str) -> str:
     return record_url(settings.HUBSPOT_UI_URL, settings.HUBSPOT_PORTAL_ID, object_type, object_id)
+
+
+@register.filter
+def check_reason(check: AssociationCheck) -> str:
+    """Why a check did not show whether the records are linked."""
+    return reason_of(check.cause, said=check.error_text)

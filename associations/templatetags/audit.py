@@ -5,6 +5,7 @@ from collections import Counter
 from django import template
 from django.conf import settings
 from django.http import QueryDict
+from django.utils.translation import gettext
 
 from associations.forms import AuditFilterForm
 from associations.hubspot.record_urls import record_url
@@ -33,11 +34,15 @@ def record_address(object_type: str, object_id: str) -> str:
 
 @register.filter
 def readable_query(query: str) -> str:
-    """`outcome=rejected&range=today` as people read it."""
-    pairs = [(name, value) for name, values in QueryDict(query).lists() for value in values]
-    return ", ".join(f"{name}: {value}" for name, value in pairs if name != "tz")
+    """`outcome=rejected&range=today` as people read it; people by their numbers."""
+    form = AuditFilterForm(QueryDict(query), [])
+    form.full_clean()
+    # Translators: a filter and what it asks for
+    text = gettext("{name}: {value}")
+    return ", ".join(text.format(name=name, value=value) for name, value in form.told())
 
 
 @register.filter
 def offset(seconds: float) -> str:
-    return f"{seconds:+.3f} s"
+    # Translators: a duration in seconds
+    return gettext("{seconds} s").format(seconds=f"{seconds:+.3f}")

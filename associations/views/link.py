@@ -1,6 +1,6 @@
 """The form: link two records."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import Error as DBError
@@ -11,17 +11,19 @@ from django.views.decorators.http import require_http_methods
 
 from associations import services
 from associations.forms import AssociationForm
-from associations.hubspot.object_types import CATALOGUE
 from associations.limits import TooManySubmitsError
 from associations.models import AssociationRequest
+from associations.portal import form_options
 from hubadmin import drafts
 
 from .origin import origin_of
+from .preview import preview_context
 
 if TYPE_CHECKING:
     from hubadmin.models import User
 
 LATEST = 6
+CHECK = "check"  # the button that only shows what would be linked, for browsers without script
 
 
 # The browser keeps the page for Back: what comes back then still has its one-time token, so that
@@ -38,17 +40,22 @@ def link(request: HttpRequest) -> HttpResponse:
     # An address with fields of its own goes before what was left behind.
     has_fields = any(name in request.GET for name in AssociationForm.TYPED_FIELDS)
     draft = None if has_fields else drafts.find(request)
+    options = form_options(request.user)
     if draft is None:
-        return _page(request, AssociationForm.prefilled(request.GET))
+        return _page(request, AssociationForm.prefilled(request.GET, **options))
     fields, why = draft
     token = fields.get("submit_token", "")
-    return _page(request, AssociationForm.prefilled(fields, token), notice=why)
+    return _page(request, AssociationForm.prefilled(fields, token, **options), notice=why)
 
 
 def _submit(request: HttpRequest) -> HttpResponse:
-    form = AssociationForm(request.POST)
+    options = form_options(request.user)
+    form = AssociationForm(request.POST, **options)
     if not form.is_valid():
-        return _page(request, form, status=422)
+        checked = preview_context(form) if CHECK in request.POST else {}
+        return _page(request, form, status=422, **checked)
+    if CHECK in request.POST:
+        return _page(request, _as_understood(form, options), **preview_context(form))
     try:
         entry = services.create_association(
             user=request.user, origin=origin_of(request), **form.association()
@@ -59,6 +66,15 @@ def _submit(request: HttpRequest) -> HttpResponse:
         return _too_many(request, form, error.wait_seconds)
     drafts.drop(request)
     return redirect(entry)
+
+
+def _as_understood(form: AssociationForm, options: dict[str, Any]) -> AssociationForm:
+    """The form as it was posted, with what an address stands for in place of the address."""
+    fields = form.data.copy()
+    for side, meant in form.filled().items():
+        fields[f"{side}_object_type"] = meant["object_type"]
+        fields[f"{side}_object_id"] = meant["object_id"]
+    return AssociationForm.prefilled(fields, fields.get("submit_token", ""), **options)
 
 
 def _too_many(request: HttpRequest, form: AssociationForm, wait_seconds: int) -> HttpResponse:
@@ -75,12 +91,12 @@ def _page(
     *,
     status: int = 200,
     notice: str = "",
-    **facts: int,
+    **facts: Any,
 ) -> HttpResponse:
     context = facts | {
         "form": form,
         "notice": notice,
-        "object_types": CATALOGUE,
+        "is_prefilled": any(form[name].value() for name in AssociationForm.TYPED_FIELDS),
         "latest": _latest(request.user),
     }
     return render(request, "associations/link.html", context, status=status)

@@ -4,21 +4,24 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
 from associations import services
 from associations.audit.support_bundle import support_bundle
 from associations.audit.timeline import timeline
 from associations.explanations import explain
+from associations.limits import TooManySubmitsError
 from associations.models import AssociationRequest
 
 from .access import admin_required
 from .listing import page_context
+from .origin import origin_of
 
 REFRESH_SECONDS = 3
 OF_THE_PAIR = 5  # earlier and later entries, each
+CHECKS_SHOWN = 20
 
 
 @require_safe
@@ -26,20 +29,24 @@ OF_THE_PAIR = 5  # earlier and later entries, each
 def request_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One entry as a person wants it; while it is under way the page refreshes itself."""
     services.close_abandoned()
-    entries = AssociationRequest.objects.visible_to(request.user)
-    entry = get_object_or_404(entries.prefetch_related("attempts"), pk=pk)
-    context = {
-        "entry": entry,
-        "explanation": explain(entry),
-        "attempts": entry.attempts.all(),
-        "body_cut": len(entry.body) == services.ENTRY_BODY_LENGTH,
-    }
-    if request.user.is_admin:
-        context |= _for_admins(entry)
-    response = render(request, "associations/request.html", context)
+    return _page(request, _entry(request, pk))
+
+
+@require_POST
+@never_cache
+def request_check(request: HttpRequest, pk: int) -> HttpResponse:
+    """Look once more whether the records of an entry are linked."""
+    entry = _entry(request, pk)
     if entry.is_open:
-        response["Refresh"] = f"{REFRESH_SECONDS}; url={request.path}?refresh"
-    return response
+        return redirect(entry)
+    try:
+        services.check_again(user=request.user, entry=entry, origin=origin_of(request))
+    except services.LogUnavailableError:
+        return _page(request, entry, status=503, check_not_logged=True)
+    except TooManySubmitsError as error:
+        wait = {"too_many_checks": True, "wait_seconds": error.wait_seconds}
+        return _page(request, entry, status=429, **wait)
+    return redirect(f"{entry.get_absolute_url()}?checked")
 
 
 @require_safe
@@ -60,6 +67,30 @@ def my_requests(request: HttpRequest) -> HttpResponse:
     services.close_abandoned()
     entries = AssociationRequest.objects.of(request.user).for_list()
     return render(request, "associations/my_requests.html", page_context(request, [entries]))
+
+
+def _entry(request: HttpRequest, pk: int) -> AssociationRequest:
+    entries = AssociationRequest.objects.visible_to(request.user)
+    return get_object_or_404(entries.prefetch_related("attempts"), pk=pk)
+
+
+def _page(
+    request: HttpRequest, entry: AssociationRequest, *, status: int = 200, **facts: Any
+) -> HttpResponse:
+    context = facts | {
+        "entry": entry,
+        "explanation": explain(entry),
+        "attempts": entry.attempts.all(),
+        "checks": entry.checks.reverse()[:CHECKS_SHOWN],
+        "is_just_checked": "checked" in request.GET,
+        "body_cut": len(entry.body) == services.ENTRY_BODY_LENGTH,
+    }
+    if request.user.is_admin:
+        context |= _for_admins(entry)
+    response = render(request, "associations/request.html", context, status=status)
+    if entry.is_open:
+        response["Refresh"] = f"{REFRESH_SECONDS}; url={request.path}?refresh"
+    return response
 
 
 def _for_admins(entry: AssociationRequest) -> dict[str, Any]:

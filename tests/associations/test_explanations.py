@@ -5,7 +5,8 @@ from django.test import SimpleTestCase, TestCase
 from hypothesis import given
 from hypothesis import strategies as st
 
-from associations.explanations import explain, missing_records, missing_scopes
+from associations.explanations import explain, missing_records
+from associations.hubspot.error_texts import missing_scopes_in
 from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome
 from associations.models import AssociationAttempt, AssociationRequest
 from tests.generated import ANY_JSON, examples
@@ -184,19 +185,19 @@ class MissingScopeTests(SimpleTestCase):
         ):
             with self.subTest(error):
                 told = entry("scope_missing", errors=[self.DOCS | error])
-                self.assertEqual(missing_scopes(told), [self.WRITE])
+                self.assertEqual(missing_scopes_in(told.errors), [self.WRITE])
                 self.assertIn(f"also needs {self.WRITE}.", explain(told).next_step)
 
     def test_whatever_their_form_each_once_in_order(self) -> None:
         scopes = ["tickets", "e-commerce", "business_units_view.read", "crm.schemas.custom.read"]
         errors = [{"context": {"missingScopes": scopes}, "errors": [{"requiredScopes": scopes}]}]
-        self.assertEqual(missing_scopes(entry(errors=errors)), sorted(scopes))
+        self.assertEqual(missing_scopes_in(errors), sorted(scopes))
 
     def test_nothing_else_is_taken_for_one(self) -> None:
         told = entry(
             "scope_missing", errors=[self.DOCS | {"message": "see developers.hubspot.com"}]
         )
-        self.assertEqual(missing_scopes(told), [])
+        self.assertEqual(missing_scopes_in(told.errors), [])
         self.assertIn("also needs a scope HubSpot does not name.", explain(told).next_step)
 
 

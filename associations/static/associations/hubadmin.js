@@ -11,12 +11,27 @@ for (const button of document.querySelectorAll("[data-swap]")) {
       const to = elements[`to_${part}`];
       [from.value, to.value] = [to.value, from.value];
     }
+    elements.from_object_type.dispatchEvent(new Event("input", { bubbles: true }));
   });
 }
 
+// What an address, or "contact 501", stands for comes with the preview of the two records.
+document.body.addEventListener("filled", (event) => {
+  for (const side of ["from", "to"]) {
+    const meant = event.detail[side];
+    const id = document.getElementById(`id_${side}_object_id`);
+    if (!meant || id.value !== meant.typed) continue; // it has been changed since
+    id.value = meant.object_id;
+    document.getElementById(`id_${side}_object_type`).value = meant.object_type;
+  }
+});
+
+// With this file the preview comes by itself.
+for (const button of document.querySelectorAll("[data-without-script]")) button.hidden = true;
+
 // A second click while the first is under way does nothing (the server would see to it as well).
 for (const form of document.querySelectorAll("form[data-once]")) {
-  const submit = form.querySelector("button.primary");
+  const submit = form.querySelector("button");
   const label = submit.textContent;
   const ready = () => {
     submit.removeAttribute("aria-disabled");
@@ -28,7 +43,7 @@ for (const form of document.querySelectorAll("form[data-once]")) {
       return;
     }
     submit.setAttribute("aria-disabled", "true");
-    submit.textContent = "Linking …";
+    submit.textContent = form.dataset.once;
     setTimeout(ready, 5000); // the person may have stopped it
   });
   // The browser may bring the page back as it was when one goes Back.
@@ -46,6 +61,6 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   button.hidden = false;
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-    button.textContent = "Copied";
+    button.textContent = button.dataset.copied;
   });
 }

@@ -1,0 +1,295 @@
+"""What HubSpot shows of records, of the links between them, and of the account. Changes nothing.
+
+Every function takes the client and raises its ReadError. Shapes as HubSpot documents them; what
+else may come is read as "not told".
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from .answers import Answer
+from .client import ASSOCIATION_PATHS, RECORD_PATHS, HubSpotClient, ReadError
+from .object_types import ObjectType, UnknownObjectTypeError, resolve
+from .outcomes import Cause
+from .reading import listed, moment_of, text_of, whole_number
+from .record_ids import is_record_id
+
+SECONDS = 1.5  # a look is a courtesy, and shall not keep anybody waiting
+NAME_LENGTH = 200
+
+# What people know a record by: the properties of its name, and of a second line.
+_DISPLAY: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "contacts": (("firstname", "lastname"), ("email",)),
+    "companies": (("name",), ("domain",)),
+    "deals": (("dealname",), ("dealstage",)),
+    "tickets": (("subject",), ()),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as people know it; both texts may be empty."""
+
+    object_id: str
+    name: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AssociationType:
+    """One way in which two records are, or may be, linked; without a label it is the default."""
+
+    category: str
+    type_id: int | None
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedRecord:
+    """A record at the other end of a link, and by which types it is linked."""
+
+    object_id: str
+    types: tuple[AssociationType, ...] = ()
+
+    @property
+    def is_default(self) -> bool:
+        return any(not each.label for each in self.types)
+
+    @property
+    def labels(self) -> list[str]:
+        return [each.label for each in self.types if each.label]
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What one record is linked to, of one type; the first part of it unless `is_whole`."""
+
+    records: tuple[LinkedRecord, ...] = ()
+    is_whole: bool = True
+
+    def to(self, object_id: str) -> LinkedRecord | None:
+        return next((each for each in self.records if each.object_id == object_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class CustomType:
+    """A custom object of the account, and the property that names its records."""
+
+    object_type: ObjectType
+    display_property: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    portal_id: str
+    ui_domain: str
+    time_zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Calls of this app on the account's present day."""
+
+    limit: int
+    used: int
+    resets_at: datetime | None
+
+
+def find_records(
+    client: HubSpotClient,
+    object_type: str,
+    object_ids: Sequence[str],
+    display_property: str = "",
+) -> dict[str, Record]:
+    """Return those of at most 100 records that HubSpot has, by id."""
+    names, details = _DISPLAY.get(object_type, ((display_property,), ()))
+    body = {
+        "properties": [name for name in (*names, *details) if name] or ["hs_object_id"],
+        "inputs": [{"id": _id(object_id)} for object_id in object_ids],
+    }
+    path = f"{RECORD_PATHS[client.api_version]}/{_segment(object_type)}/batch/read"
+    shown = _read(client, path, body)
+    found = [record for each in _results(shown) if (record := _record(each, names, details))]
+    if len(found) < len(object_ids) and not _errors_only_say(shown, "OBJECT_NOT_FOUND"):
+        raise ReadError(Answer(Cause.UNREADABLE))
+    return {record.object_id: record for record in found}
+
+
+def find_record(
+    client: HubSpotClient, object_type: str, object_id: str, display_property: str = ""
+) -> Record | None:
+    """Return the record that HubSpot shows for this id; None if it has none.
+
+    Of a record that was merged into another HubSpot shows the other one, with its own id.
+    """
+    found = find_records(client, object_type, [object_id], display_property)
+    return next(iter(found.values()), None)
+
+
+def links_of(
+    client: HubSpotClient, from_object_type: str, from_object_id: str, to_object_type: str
+) -> Links:
+    """Return the records of one type that a record is linked to, as far as one answer shows."""
+    path = f"{_association_path(client, from_object_type, to_object_type)}/batch/read"
+    shown = _read(client, path, {"inputs": [{"id": _id(from_object_id)}]})
+    linked: list[LinkedRecord] = []
+    is_whole = True
+    for result in _results(shown):
+        linked += filter(None, map(_linked_record, listed(result.get("to"))))
+        is_whole = is_whole and not result.get("paging")
+    if not linked and not _errors_only_say(shown, "NO_ASSOCIATIONS_FOUND"):
+        raise ReadError(Answer(Cause.UNREADABLE))
+    return Links(tuple(linked), is_whole)
+
+
+def find_link(
+    client: HubSpotClient,
+    from_object_type: str,
+    from_object_id: str,
+    to_object_type: str,
+    to_object_id: str,
+) -> LinkedRecord | None:
+    """Return how two records are linked, None if they are not.
+
+    Of a record with more links than one answer shows, the other end is asked instead; where both
+    have so many, that is a ReadError (NOT_SHOWN).
+    """
+    links = links_of(client, from_object_type, from_object_id, to_object_type)
+    found = links.to(to_object_id)
+    if found or links.is_whole:
+        return found
+    links = links_of(client, to_object_type, to_object_id, from_object_type)
+    found = links.to(from_object_id)
+    if found is None and not links.is_whole:
+        raise ReadError(Answer(Cause.NOT_SHOWN))
+    return LinkedRecord(to_object_id, found.types) if found else None
+
+
+def association_types(
+    client: HubSpotClient, from_object_type: str, to_object_type: str
+) -> list[AssociationType]:
+    """Return the ways in which records of two types may be linked."""
+    path = f"{_association_path(client, from_object_type, to_object_type)}/labels"
+    return [_association_type(each) for each in _results(_read(client, path))]
+
+
+def custom_types(client: HubSpotClient) -> list[CustomType]:
+    """Return the account's custom objects, with its own labels."""
+    shown = _read(client, "/crm-object-schemas/v3/schemas")
+    return [found for each in _results(shown) if (found := _custom_type(each))]
+
+
+def types_not_enabled(client: HubSpotClient) -> set[str]:
+    """Return the ids of the types that are switched off in the account."""
+    shown = _read(client, "/crm/v3/object-library/enablement")
+    told = shown.get("enablementByObjectTypeId")
+    told = told if isinstance(told, dict) else {}
+    return {type_id for type_id, is_enabled in told.items() if is_enabled is False}
+
+
+def account(client: HubSpotClient) -> Account:
+    shown = _read(client, "/account-info/v3/details")
+    return Account(
+        portal_id=_id_text(shown.get("portalId")),
+        ui_domain=text_of(shown.get("uiDomain"), 100),
+        time_zone=text_of(shown.get("timeZone"), 100),
+    )
+
+
+def usage(client: HubSpotClient) -> Usage | None:
+    """Return the calls of the day; None if HubSpot does not tell them."""
+    for each in _results(_read(client, "/account-info/v3/api-usage/daily/private-apps")):
+        limit, used = (whole_number(each.get(name)) for name in ("usageLimit", "currentUsage"))
+        if limit and used is not None:
+            return Usage(limit, used, moment_of(each.get("resetsAt")))
+    return None
+
+
+# --- what came back -----------------------------------------------------------------------------
+
+
+def _read(client: HubSpotClient, path: str, body: Any = None) -> dict[str, Any]:
+    return client.read(path, body, seconds=SECONDS)
+
+
+def _results(shown: dict[str, Any]) -> list[dict[str, Any]]:
+    return [each for each in listed(shown.get("results")) if isinstance(each, dict)]
+
+
+def _record(shown: dict[str, Any], names: Iterable[str], details: Iterable[str]) -> Record | None:
+    object_id, properties = _id_text(shown.get("id")), shown.get("properties")
+    if not object_id:
+        return None
+    properties = properties if isinstance(properties, dict) else {}
+    return Record(object_id, _joined(properties, names), _joined(properties, details))
+
+
+def _joined(properties: dict[str, Any], names: Iterable[str]) -> str:
+    texts = (text_of(properties.get(name), NAME_LENGTH).strip() for name in names)
+    return " ".join(" ".join(filter(None, texts)).split())
+
+
+def _linked_record(shown: Any) -> LinkedRecord | None:
+    if not isinstance(shown, dict):
+        return None
+    object_id = _id_text(shown.get("toObjectId"))
+    types = tuple(_association_type(each) for each in listed(shown.get("associationTypes")))
+    return LinkedRecord(object_id, types) if object_id else None
+
+
+def _association_type(shown: Any) -> AssociationType:
+    shown = shown if isinstance(shown, dict) else {}
+    return AssociationType(
+        category=text_of(shown.get("category"), 50),
+        type_id=whole_number(shown.get("typeId")),
+        label=text_of(shown.get("label"), 100),
+    )
+
+
+def _errors_only_say(shown: dict[str, Any], mark: str) -> bool:
+    """Whether what is not shown is not there: no error says anything else."""
+    return all(mark in str(error) for error in listed(shown.get("errors")))
+
+
+def _custom_type(shown: dict[str, Any]) -> CustomType | None:
+    type_id, labels = text_of(shown.get("objectTypeId"), 30), shown.get("labels")
+    labels = labels if isinstance(labels, dict) else {}
+    name = text_of(shown.get("name"), 100)
+    label = text_of(labels.get("singular"), 100).strip() or name
+    plural = text_of(labels.get("plural"), 100).strip() or label
+    try:
+        known = resolve(type_id)
+    except UnknownObjectTypeError:
+        return None
+    if not label or known.canonical != type_id:
+        return None
+    object_type = ObjectType(type_id, type_id, label, plural)
+    return CustomType(object_type, text_of(shown.get("primaryDisplayProperty"), 100))
+
+
+def _id_text(value: Any) -> str:
+    """An id, which HubSpot writes as a number here and as text there; empty if it is none."""
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    return text if isinstance(text, str) and is_record_id(text) else ""
+
+
+# --- paths, of nothing that is not allow-listed ---------------------------------------------------
+
+
+def _association_path(client: HubSpotClient, from_object_type: str, to_object_type: str) -> str:
+    pair = f"{_segment(from_object_type)}/{_segment(to_object_type)}"
+    return f"{ASSOCIATION_PATHS[client.api_version]}/{pair}"
+
+
+def _segment(object_type: str) -> str:
+    if resolve(object_type).canonical != object_type:
+        raise ValueError(f"not a canonical object type: {object_type!r}")
+    return object_type
+
+
+def _id(object_id: str) -> str:
+    if not is_record_id(object_id):
+        raise ValueError(f"not a record id: {object_id!r}")
+    return object_id

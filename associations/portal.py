@@ -1,0 +1,85 @@
+"""What the pages know of the HubSpot account: its number, its types. Asked for now and then.
+
+A HubSpot that is slow or away takes nothing but what it would have told.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+
+from . import words
+from .forms.types import TypeChoice, TypeChoices, standard_choices
+from .hubspot import lookups
+from .hubspot.client import ReadError
+from .memory import remembered
+from .models import AssociationRequest
+from .parallel import at_once
+
+if TYPE_CHECKING:
+    from hubadmin.models import User
+
+SECONDS, AT_WORST_SECONDS = 10 * 60, 24 * 60 * 60
+MOST_USED_OF = 100  # of a person's latest entries
+
+
+def custom_types() -> list[lookups.CustomType]:
+    """Return the account's custom objects; none where HubSpot does not show them."""
+    found = _known(lookups.custom_types) or []
+    words.CUSTOM_LABELS.update({t.object_type.canonical: t.object_type.label for t in found})
+    return found
+
+
+def types_not_enabled() -> set[str]:
+    """Return the ids of the types that are switched off in the account, as far as is known."""
+    return _known(lookups.types_not_enabled) or set()
+
+
+def portal_id() -> str:
+    """Return the account's id, as set or else as HubSpot tells it; empty if neither is known."""
+    if settings.HUBSPOT_PORTAL_ID:
+        return settings.HUBSPOT_PORTAL_ID
+    account = _known(lookups.account)
+    return account.portal_id if account else ""
+
+
+def display_property(object_type: str) -> str:
+    """Return the property that names the records of a custom object; empty if it is not known."""
+    properties = {each.object_type.canonical: each.display_property for each in custom_types()}
+    return properties.get(object_type, "")
+
+
+def form_options(user: "User") -> dict[str, Any]:
+    """Return what AssociationForm has to know of the account."""
+    custom, not_enabled, portal = at_once(custom_types, types_not_enabled, portal_id)
+    choices, used = _choices(custom, not_enabled), _how_often_used(user)
+    return {
+        "types": TypeChoices(
+            sorted(choices, key=lambda c: (-used[c.object_type.canonical], not c.is_enabled))
+        ),
+        "portal_id": portal,
+        "ui_hosts": [urlsplit(settings.HUBSPOT_UI_URL).netloc],
+    }
+
+
+def _choices(custom: list[lookups.CustomType], not_enabled: set[str]) -> Iterator[TypeChoice]:
+    for choice in standard_choices():
+        is_enabled = choice.object_type.type_id not in not_enabled
+        yield TypeChoice(choice.object_type, choice.label, is_enabled)
+    for each in custom:
+        yield TypeChoice(each.object_type, each.object_type.label)
+
+
+def _how_often_used(user: "User") -> Counter[str]:
+    newest = AssociationRequest.objects.of(user).newest_first()
+    pairs = newest.values_list("from_object_type", "to_object_type")[:MOST_USED_OF]
+    return Counter(object_type for pair in pairs for object_type in pair)
+
+
+def _known(look: Callable[..., Any]) -> Any:
+    try:
+        return remembered(look, seconds=SECONDS, at_worst=AT_WORST_SECONDS)
+    except ReadError:
+        return None
