@@ -18,6 +18,7 @@ class Demo:
     """`manage.py demo` in a folder of its own."""
 
     def __init__(self, folder: Path, *options: str, **environment: str) -> None:
+        self.folder = folder
         self.process = subprocess.Popen(
             [sys.executable, MANAGE, "demo", "--port", "0", *options],
             env=os.environ | {"DEMO_DIR": str(folder), **environment},

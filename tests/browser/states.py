@@ -1,0 +1,220 @@
+"""Every page in every state that a demo can be brought to, in an order that lets each come about.
+
+A new one is a line in STATES: its name, who sees it, how to get there, and words that show that
+one has got there.
+"""
+
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import NamedTuple
+
+from playwright.sync_api import Page, Route
+
+from tests.browser.base import BrowserTestCase
+from tests.demo import Person
+
+Show = Callable[[BrowserTestCase, Page], object]
+LOG_TABLE = "associations_associationrequest"
+POSTED = {
+    "from_object_type": "Contact",
+    "from_object_id": "501",
+    "to_object_type": "Company",
+    "to_object_id": "902",
+}
+PAIR = tuple(POSTED.values())
+REFUSED = {
+    "status": "error",
+    "category": "MISSING_SCOPES",
+    "message": "This app hasn't been granted all required scopes to make this call.",
+    "correlationId": "7c1c5b5e-2f3a-4d7c-9d26-0f5f2f4f9c11",
+    "context": {"missingScopes": ["crm.objects.companies.write"]},
+}
+PARTLY = {"status": "COMPLETE", "results": [], "numErrors": 1, "errors": [REFUSED]}
+
+
+class State(NamedTuple):
+    name: str
+    who: str  # a person of the demo; nobody if empty
+    show: Show
+    words: str
+
+
+def at(address: str) -> Show:
+    return lambda case, page: page.goto(address)
+
+
+def filled(case: BrowserTestCase, page: Page) -> None:
+    page.goto("/")
+    case.fill(page, *PAIR)
+
+
+def linking(*association: str, **fault: object) -> Show:
+    """Link two records, with a fault of the sandbox's if one is given."""
+
+    def show(case: BrowserTestCase, page: Page) -> None:
+        if fault:
+            case.fault(**fault)
+        case.link(page, *association or PAIR)
+
+    return show
+
+
+def signed_out(case: BrowserTestCase, page: Page) -> None:
+    filled(case, page)
+    page.context.clear_cookies(name="sessionid")
+    page.click("text=Link records")
+    page.click("button[value=support]")
+    page.wait_for_url(lambda url: "sign-in" not in url)
+
+
+def open_for_too_long(case: BrowserTestCase, page: Page) -> None:
+    filled(case, page)
+    _break_token(page, ".link-form")
+    page.click("text=Link records")
+
+
+def still_signed_in(case: BrowserTestCase, page: Page) -> None:
+    page.goto("/")
+    _break_token(page, ".person")
+    page.click("text=Sign out")
+
+
+def _break_token(page: Page, form: str) -> None:
+    page.locator(f"{form} [name=csrfmiddlewaretoken]").evaluate("token => token.value = 'x'")
+
+
+def under_way(case: BrowserTestCase, page: Page) -> None:
+    """Somebody else is waiting for HubSpot; the page is seen before it refreshes itself."""
+    case.fault(delay=1)
+    somebody = Person(case.demo, "support")
+    one = threading.Thread(target=somebody.post, args=["/"], kwargs=POSTED)
+    one.start()
+    time.sleep(0.3)
+    with _no_refresh(page):
+        page.goto("/requests/")
+        page.locator("a.row-link").first.click()
+        page.wait_for_url("**/requests/*/")
+    one.join()
+
+
+@contextmanager
+def _no_refresh(page: Page) -> Iterator[None]:
+    def fulfil(route: Route) -> None:
+        answer = route.fetch()
+        headers = {name: text for name, text in answer.headers.items() if name != "refresh"}
+        route.fulfill(response=answer, headers=headers)
+
+    page.route("**/requests/*/", fulfil)
+    yield
+    page.unroute("**/requests/*/")
+
+
+def with_a_broken_log(show: Show) -> Show:
+    """While the table of the log is away."""
+
+    def broken(case: BrowserTestCase, page: Page) -> None:
+        with sqlite3.connect(case.demo.folder / "hubadmin.sqlite3", isolation_level=None) as base:
+            base.execute(f"ALTER TABLE {LOG_TABLE} RENAME TO moved_away")
+            try:
+                show(case, page)
+            finally:
+                base.execute(f"ALTER TABLE moved_away RENAME TO {LOG_TABLE}")
+
+    return broken
+
+
+def too_quick(case: BrowserTestCase, page: Page) -> None:
+    somebody = Person(case.demo, "support")
+    for _ in range(60):
+        somebody.post("/", **POSTED)
+    linking()(case, page)
+
+
+def by_another_name(case: BrowserTestCase, page: Page) -> None:
+    """What the server says to a browser that asks for a host it does not know."""
+    headers = {"Host": "elsewhere.example"}
+    page.route("**/?host", lambda route: route.fulfill(response=route.fetch(headers=headers)))
+    page.goto("/?host")
+
+
+def too_much(case: BrowserTestCase, page: Page) -> None:
+    page.goto("/?" + "&" * 1000)
+
+
+def exports(case: BrowserTestCase, page: Page) -> None:
+    page.request.get("/audit/export.csv?outcome=rejected")
+    page.goto("/audit/exports/")
+
+
+def sealed(case: BrowserTestCase, page: Page) -> None:
+    """The demo seals every five seconds."""
+    deadline = time.monotonic() + 15
+    page.goto("/audit/integrity/")
+    while not page.locator(".notice.linked").count() and time.monotonic() < deadline:
+        page.wait_for_timeout(300)
+        page.reload()
+
+
+def newest(case: BrowserTestCase, page: Page) -> None:
+    page.goto("/audit/?outcome=linked")
+    page.locator("a.row-link").first.click()
+    page.wait_for_url("**/requests/*/")
+
+
+STATES = [
+    State("sign-in of the demo", "", at("/demo/sign-in"), "Who are you"),
+    State("form, empty", "support", at("/"), "What you link shows here"),
+    State("my requests, empty", "support", at("/requests/"), "Every link you ask for"),
+    State("audit log, empty", "admin", at("/audit/"), "Nobody has made one yet"),
+    State("figures, empty", "admin", at("/audit/figures/"), "nothing to draw"),
+    State("record page, empty", "admin", at("/audit/records/contacts/7/"), "Nobody has asked"),
+    State("exports, empty", "admin", at("/audit/exports/"), "Nobody has taken one yet"),
+    State("integrity, unsealed", "admin", at("/audit/integrity/"), "Nothing is proven yet"),
+    State("form, filled in", "support", filled, "Link two records"),
+    State("form, errors", "support", linking("Contakt", "05a", "Company", ""), "Check 3 fields"),
+    State("linked", "support", linking(), "is now linked"),
+    State("unconfirmed", "support", linking(status=202, body={"status": "PENDING"}), "unconfirmed"),
+    State(
+        "unreadable",
+        "support",
+        linking(status=200, body="<p>", content_type="text/html"),
+        "unconfirmed",
+    ),
+    State(
+        "rejected, no such record", "support", linking("Contact", "383", *PAIR[2:]), "no contact"
+    ),
+    State("rejected, no type", "support", linking(*PAIR[:2], "Product", "601"), "rejected"),
+    State("rejected, scope", "support", linking(status=403, body=REFUSED), "rejected"),
+    State("rejected, within a 200", "support", linking(status=200, body=PARTLY), "rejected"),
+    State("unreachable", "support", linking(status=503, times=3), "unreachable"),
+    State("unreachable, lost", "support", linking(reset="after", times=3), "unreachable"),
+    State("sending", "support", under_way, "answer is awaited"),
+    State("form, with the latest", "support", at("/"), "All of yours"),
+    State("form, by an address", "support", at("/?from_object_id=501"), "Link two records"),
+    State("my requests", "support", at("/requests/"), "rejected"),
+    State("notice: signed out", "support", signed_out, "had been signed out"),
+    State("notice: page too old", "support", open_for_too_long, "open for too long"),
+    State("notice: no log", "support", with_a_broken_log(linking()), "cannot be written"),
+    State("signing out refused", "support", still_signed_in, "still signed in"),
+    State("audit log", "admin", at("/audit/"), "entries."),
+    State("audit log, chips", "admin", at("/audit/?outcome=rejected&range=7d"), "Clear all"),
+    State("audit log, errors", "admin", at("/audit/?record=0a&outcome=x&status=9"), "3 fields"),
+    State("audit log, nothing", "admin", at("/audit/?record=77777"), "No entry matches"),
+    State("audit log, page", "admin", at("/audit/?before=1"), "No entries here"),
+    State("figures", "admin", at("/audit/figures/"), "Covers all"),
+    State("figures, unreadable", "admin", at("/audit/figures/?status=9"), "cannot be read"),
+    State("record page", "admin", at("/audit/records/contacts/501/"), "Filter them further"),
+    State("entry, for an admin", "admin", newest, "For HubSpot's support"),
+    State("exports", "admin", exports, "complete"),
+    State("integrity", "admin", sealed, "as it was sealed"),
+    State("403", "support", at("/audit/"), "This was not allowed"),
+    State("404", "support", at("/nowhere"), "There is nothing here"),
+    State("400", "support", by_another_name, "could not be understood"),
+    State("413", "support", too_much, "Too much was sent"),
+    State("500", "support", with_a_broken_log(at("/requests/")), "Something went wrong"),
+    State("notice: too quick", "support", too_quick, "That was too quick"),
+    State("my requests, long", "support", at("/requests/"), "Older"),
+]
