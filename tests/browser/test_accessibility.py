@@ -16,7 +16,7 @@ HARMS = {
     "document.querySelector('h1').style.fontSize = '24px'": "h1 “Link two records” keeps its size",
     "document.querySelector('.brand').style.outline = 'none'": "does not show the focus",
     "document.querySelector('.brand').style.outlineColor = '#ddd'": "shows the focus too weakly",
-    "document.querySelector('.brand').style.font = '8px serif'": "“hubadmin” is smaller than 24 × 24 px",
+    "document.querySelector('.brand').style.font = '8px serif'": "“hubadmin” is smaller than",
     "document.querySelector('#id_reason').style.borderColor = '#ddd'": "has too faint a border",
     "document.querySelector('h1').style.transition = 'color 1s'": "moves",
     "document.querySelector('h1').animate({opacity: [0.9, 1]}, 9e9)": "an animation is running",
