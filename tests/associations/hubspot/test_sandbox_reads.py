@@ -73,10 +73,11 @@ class ListTests(SandboxCase):
         self.assertEqual(ids, [str(number) for number in range(901, 911)])
         self.assertEqual(body["results"][1]["properties"]["name"], "Umbra Optics")
 
-    def test_link_to_the_next_page(self):
+    def test_link_to_the_next_page_where_there_is_one(self):
         link = self.get("?limit=9").json()["paging"]["next"]["link"]
         rest = self.call("GET", link.removeprefix(self.sandbox.url)).json()["results"]
         self.assertEqual([record["id"] for record in rest], ["910"])
+        self.assertNotIn("paging", self.get("?limit=10").json())
 
     def test_usual_limit_and_types_without_records(self):
         body = self.call("GET", f"{ROOTS[1]}/contacts").json()
