@@ -42,7 +42,11 @@ def _no_such_record(entry: AssociationRequest) -> str:
 
 def _unknown_status(entry: AssociationRequest) -> str:
     if not entry.status:
-        return gettext("HubSpot accepted the request, but its answer has no status.")
+        text = gettext(
+            "HubSpot accepted the request, but its answer has no status: {from_} and {to} may not "
+            "be linked."
+        )
+        return text.format(from_=entry.from_label, to=entry.to_label)
     text = gettext(
         "HubSpot accepted the request, but answered with a status that is not known here "
         "(“{status}”)."

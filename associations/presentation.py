@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.translation import gettext
+
 from .models import AssociationRequest
 
 _TOLD_OTHERWISE = {"message", "errors", "context"}
@@ -45,9 +47,9 @@ def _direction(entry: AssociationRequest, result: Any) -> Direction:
     ends = [_text(_get(_get(result, side), "id")) for side in ("from", "to")]
     spec = _get(result, "associationSpec")
     return Direction(
-        *(labels.get(end, end) or "not named" for end in ends),
-        type_id=_text(_get(spec, "associationTypeId")) or "not named",
-        category=_text(_get(spec, "associationCategory")) or "not named",
+        *(labels.get(end, end) or gettext("not named") for end in ends),
+        type_id=_text(_get(spec, "associationTypeId")) or gettext("not named"),
+        category=_text(_get(spec, "associationCategory")) or gettext("not named"),
     )
 
 
@@ -63,7 +65,7 @@ def _told(error: Any, shown: dict[str, str]) -> ToldError:
     fields += context.items() if isinstance(context, dict) else [("context", context)]
     inner = error.get("errors") or []
     return ToldError(
-        _text(error.get("message")) or "An error without a message.",
+        _text(error.get("message")) or gettext("An error without a message."),
         [(name, text) for name, value in fields if (text := _text(value))],
         [_told(each, shown) for each in (inner if isinstance(inner, list) else [inner])],
     )

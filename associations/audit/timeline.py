@@ -4,7 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.translation import gettext
+
 from associations.models import AssociationAttempt, AssociationRequest
+from associations.words import word_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +32,18 @@ def timeline(entry: AssociationRequest) -> list[Moment]:
 
 
 def _moments(entry: AssociationRequest) -> Iterator[Moment]:
-    yield Moment(entry.created_at, "Written to the log")
+    yield Moment(entry.created_at, gettext("Written to the log"))
     if entry.sent_at and entry.sent_at != entry.created_at:
-        yield Moment(entry.sent_at, "Sent")
+        yield Moment(entry.sent_at, gettext("Sent"))
     for attempt in entry.attempts.all():
-        yield Moment(attempt.started_at, f"Attempt {attempt.number}", attempt=attempt)
+        what = gettext("Attempt {number}").format(number=attempt.number)
+        yield Moment(attempt.started_at, what, attempt=attempt)
     told = [
-        (entry.requested_at, "HubSpot: requested"),
-        (entry.started_at, "HubSpot: started"),
-        (entry.completed_at, "HubSpot: completed"),
+        (entry.requested_at, gettext("HubSpot: requested")),
+        (entry.started_at, gettext("HubSpot: started")),
+        (entry.completed_at, gettext("HubSpot: completed")),
     ]
     yield from (Moment(at, what, by_hubspot=True) for at, what in told if at)
     if entry.finished_at:
-        yield Moment(entry.finished_at, f"Closed: {entry.outcome}")
+        what = gettext("Closed: {outcome}").format(outcome=word_for(entry.outcome))
+        yield Moment(entry.finished_at, what)

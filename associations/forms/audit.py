@@ -10,16 +10,24 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.functional import Promise
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
-from associations.hubspot.object_types import label_of
 from associations.hubspot.outcomes import Outcome
 from associations.models import AuditFilter
 from associations.models.queries import TRIGRAM
+from associations.words import WORDS, type_label
 
 from .fields import ObjectTypeField, RecordIdField
 
 FAILURES = (Outcome.UNCONFIRMED, Outcome.REJECTED, Outcome.UNREACHABLE, Outcome.CANCELED)
-RANGES = {"today": ("Today", 0), "7d": ("Last 7 days", 6), "30d": ("Last 30 days", 29)}
+RANGES = {
+    "today": (_("Today"), 0),
+    "7d": (_("Last 7 days"), 6),
+    "30d": (_("Last 30 days"), 29),
+}
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
 MAX_WORDS = 8
 
@@ -50,72 +58,74 @@ class AuditFilterForm(forms.Form):
     """Which entries of the log are wanted. Every field may stay empty."""
 
     who = forms.TypedMultipleChoiceField(
-        label="People",
+        label=_("People"),
         required=False,
         coerce=int,
         widget=forms.CheckboxSelectMultiple,
-        error_messages={"invalid_choice": "Nobody with the number %(value)s has ever signed in."},
+        error_messages={
+            "invalid_choice": _("Nobody with the number %(value)s has ever signed in.")
+        },
     )
     outcome = forms.MultipleChoiceField(
-        label="Outcome",
+        label=_("Outcome"),
         required=False,
-        choices=[(each.value, each.value) for each in Outcome],
+        choices=[(each.value, WORDS[each]) for each in Outcome],
         widget=forms.CheckboxSelectMultiple,
         error_messages={
-            "invalid_choice": "There is no outcome “%(value)s”. Choose from those listed."
+            "invalid_choice": _("There is no outcome “%(value)s”. Choose from those listed.")
         },
     )
     range = forms.ChoiceField(
-        label="Range",
+        label=_("Range"),
         required=False,
-        choices=[("", "Any time, or the days below")]
-        + [(name, label) for name, (label, _) in RANGES.items()],
-        error_messages={"invalid_choice": "There is no range “%(value)s”. Choose one, or days."},
+        choices=[("", _("Any time, or the days below"))]
+        + [(name, label) for name, (label, _days) in RANGES.items()],
+        error_messages={"invalid_choice": _("There is no range “%(value)s”. Choose one, or days.")},
     )
     since = forms.DateField(
-        label="From day",
+        label=_("From day"),
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        error_messages={"invalid": "Write the day like 2026-11-24."},
+        error_messages={"invalid": _("Write the day like 2026-11-24.")},
     )
     until = forms.DateField(
-        label="To day",
+        label=_("To day"),
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        error_messages={"invalid": "Write the day like 2026-11-24."},
+        error_messages={"invalid": _("Write the day like 2026-11-24.")},
     )
     record_type = ObjectTypeField(
-        label="Its type", required=False, max_length=128, help_text="If it matters."
+        label=_("Its type"), required=False, max_length=128, help_text=_("If it matters.")
     )
-    record = RecordIdField(label="Record id", required=False, help_text="On either side.")
-    from_type = ObjectTypeField(label="From type", required=False, max_length=128)
-    to_type = ObjectTypeField(label="To type", required=False, max_length=128)
-    reason = forms.CharField(label="Reason contains", required=False, max_length=100)
+    record = RecordIdField(label=_("Record id"), required=False, help_text=_("On either side."))
+    from_type = ObjectTypeField(label=_("From type"), required=False, max_length=128)
+    to_type = ObjectTypeField(label=_("To type"), required=False, max_length=128)
+    reason = forms.CharField(label=_("Reason contains"), required=False, max_length=100)
     error = forms.CharField(
-        label="Words in the error",
+        label=_("Words in the error"),
         required=False,
         max_length=100,
-        help_text="Each of them has to be in it.",
+        help_text=_("Each of them has to be in it."),
     )
     category = forms.CharField(
-        label="Error category",
+        label=_("Error category"),
         required=False,
         max_length=100,
-        help_text="As HubSpot writes it, such as VALIDATION_ERROR.",
+        help_text=_("As HubSpot writes it, such as VALIDATION_ERROR."),
     )
     status = forms.IntegerField(
-        label="HTTP status",
+        label=_("HTTP status"),
         required=False,
         min_value=100,
         max_value=999,
         widget=forms.TextInput(attrs={"inputmode": "numeric"}),
         error_messages={
-            "invalid": "An HTTP status is a number, such as 404.",
-            "min_value": "An HTTP status has three digits, such as 404.",
-            "max_value": "An HTTP status has three digits, such as 404.",
+            "invalid": _("An HTTP status is a number, such as 404."),
+            "min_value": _("An HTTP status has three digits, such as 404."),
+            "max_value": _("An HTTP status has three digits, such as 404."),
         },
     )
-    correlation = forms.CharField(label="Correlation id", required=False, max_length=100)
+    correlation = forms.CharField(label=_("Correlation id"), required=False, max_length=100)
     # In which the days are meant; it travels with the address, so that they stay the same days.
     tz = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
 
@@ -129,15 +139,20 @@ class AuditFilterForm(forms.Form):
     def clean_reason(self) -> str:
         text = " ".join(self.cleaned_data["reason"].split())
         if text and len(text) < TRIGRAM:
-            raise ValidationError(f"Write at least {TRIGRAM} characters of the reason.")
+            raise ValidationError(
+                _("Write at least %(count)s characters of the reason."), params={"count": TRIGRAM}
+            )
         return text
 
     def clean_error(self) -> str:
         words = self.cleaned_data["error"].split()
         if words and max(map(len, words)) < TRIGRAM:
-            raise ValidationError(f"One of the words must have at least {TRIGRAM} characters.")
+            raise ValidationError(
+                _("One of the words must have at least %(count)s characters."),
+                params={"count": TRIGRAM},
+            )
         if len(words) > MAX_WORDS:
-            raise ValidationError(f"Write {MAX_WORDS} words at most.")
+            raise ValidationError(_("Write %(count)s words at most."), params={"count": MAX_WORDS})
         return " ".join(words)
 
     def clean_category(self) -> str:
@@ -153,18 +168,18 @@ class AuditFilterForm(forms.Form):
     def clean_tz(self) -> ZoneInfo | None:
         name = self.cleaned_data["tz"]
         if name and name not in available_timezones():
-            raise ValidationError(f"There is no time zone “{name}”.")
+            raise ValidationError(_("There is no time zone “%(name)s”."), params={"name": name})
         return ZoneInfo(name) if name else None
 
     def clean(self) -> dict[str, Any]:
         data = super().clean()
         since, until = data.get("since"), data.get("until")
         if since and until and until < since:
-            self.add_error("until", "The last day is before the first.")
+            self.add_error("until", _("The last day is before the first."))
         if data.get("range") and (since or until):
-            self.add_error("range", "Choose a range here or days below, not both.")
+            self.add_error("range", _("Choose a range here or days below, not both."))
         if data.get("record_type") and not data.get("record") and "record" not in self.errors:
-            self.add_error("record", "Enter the record's id as well, or leave its type empty.")
+            self.add_error("record", _("Enter the record's id as well, or leave its type empty."))
         return data
 
     @property
@@ -208,40 +223,48 @@ class AuditFilterForm(forms.Form):
         """Return each filter that is on, with the way to take it off."""
         query = self.query()
         return [
-            Chip(
-                str(self.fields[name].label),
-                self._shown(name, value),
-                _without(query, name, value),
-                self._in_utc(name),
-            )
-            for name, values in query.lists()
-            for value in values
-            if name != "tz"
+            Chip(label, shown, _without(query, name, value), self._in_utc(name))
+            for name, value, label, shown in self._told()
         ]
+
+    def told(self) -> list[tuple[str, str]]:
+        """Return what each filter that is on is called and what it says, as people read them."""
+        return [(label, shown) for _name, _value, label, shown in self._told()]
 
     def quick_links(self) -> list[QuickLink]:
         """Return the ranges of time, over the filter as it is, and what failed today."""
         rest = QueryDict(mutable=True) if self.errors else self.query()
         for name in ("range", "since", "until", "tz"):
             rest.pop(name, None)
-        links = [self._quick_link(label, rest, name) for name, (label, _) in RANGES.items()]
+        links = [self._quick_link(label, rest, name) for name, (label, _days) in RANGES.items()]
         failures = QueryDict(mutable=True)
         failures.setlist("outcome", [each.value for each in FAILURES])
-        return [*links, self._quick_link("Failures today", failures, "today")]
+        return [*links, self._quick_link(_("Failures today"), failures, "today")]
 
-    def _quick_link(self, text: str, query: QueryDict, range_name: str) -> QuickLink:
+    def _quick_link(self, text: Promise, query: QueryDict, range_name: str) -> QuickLink:
         asked = query.copy()
         asked["range"] = range_name
         is_on = dict(asked.lists()) == dict(self.query().lists())
-        return QuickLink(text, asked.urlencode(), is_on)
+        return QuickLink(str(text), asked.urlencode(), is_on)
+
+    def _told(self) -> list[tuple[str, str, str, str]]:
+        return [
+            (name, value, str(self.fields[name].label), self._shown(name, value))
+            for name, values in self.query().lists()
+            for value in values
+            if name != "tz"
+        ]
 
     def _shown(self, name: str, value: str) -> str:
-        if name in ("who", "range"):
-            choices = {str(key): label for key, label in self.fields[name].choices}
+        if name in ("who", "range", "outcome"):
+            choices = {str(key): str(label) for key, label in self.fields[name].choices}
             return choices.get(value, value)
         if name in ("since", "until"):
-            return f"{value.strip()}, {self.zone}"
-        return label_of(value) if name.endswith("_type") else value.strip()
+            day = self.cleaned_data.get(name)
+            # Translators: a day, and the time zone in which it is meant
+            text = gettext("{day}, {zone}")
+            return text.format(day=date_format(day) if day else value, zone=self.zone)
+        return type_label(value) if name.endswith("_type") else value.strip()
 
     def _in_utc(self, name: str) -> str:
         since, until = map(self._midnight, self._days())
@@ -263,7 +286,10 @@ class AuditFilterForm(forms.Form):
 
 def _sensible(day: date | None) -> date | None:
     if day and not FIRST_DAY <= day <= LAST_DAY:
-        raise ValidationError(f"Choose a day from {FIRST_DAY:%Y} to {LAST_DAY:%Y}.")
+        raise ValidationError(
+            _("Choose a day from %(first)s to %(last)s."),
+            params={"first": FIRST_DAY.year, "last": LAST_DAY.year},
+        )
     return day
 
 

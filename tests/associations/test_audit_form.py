@@ -229,7 +229,7 @@ class ChipTests(FormTestCase):
 
     def test_the_zone_goes_with_the_last_day(self) -> None:
         chips = self.chips("since=2026-11-01&until=2026-11-02&tz=Asia/Tokyo&status=404")
-        since, until = ("From day", "2026-11-01, Asia/Tokyo"), ("To day", "2026-11-02, Asia/Tokyo")
+        since, until = ("From day", "1 Nov 2026, Asia/Tokyo"), ("To day", "2 Nov 2026, Asia/Tokyo")
         self.assertEqual(chips[since], "until=2026-11-02&status=404&tz=Asia%2FTokyo")
         self.assertEqual(chips[until], "since=2026-11-01&status=404&tz=Asia%2FTokyo")
         self.assertNotIn("Asia/Tokyo", [value for _, value in chips])

@@ -158,8 +158,8 @@ class MissingRecordTests(SimpleTestCase):
 
     def test_the_sentence(self) -> None:
         for records, sentence in (
-            (["CONTACT=501"], "HubSpot has no contact 501."),
-            (["CONTACT=501", "COMPANY=902"], "HubSpot has no contact 501 and no company 902."),
+            (["CONTACT=501"], "HubSpot has no Contact 501."),
+            (["CONTACT=501", "COMPANY=902"], "HubSpot has no Contact 501 and no Company 902."),
             (["DEAL=1"], "HubSpot has no such record on one of the two sides."),
         ):
             with self.subTest(records):

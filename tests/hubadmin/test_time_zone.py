@@ -34,11 +34,11 @@ class TimeZoneTests(PageTestCase):
 
     def test_lists_and_entries_show_times_as_they_are_there(self) -> None:
         for moment, zone, shown in (
-            (WINTER, "Europe/Berlin", "2026-11-25 00:30:00 CET"),
-            (SUMMER, "Europe/Berlin", "2026-07-01 14:00:00 CEST"),
-            (WINTER, "America/New_York", "2026-11-24 18:30:00 EST"),
-            (WINTER, "Asia/Kolkata", "2026-11-25 05:00:00 IST"),
-            (WINTER, None, "2026-11-24 23:30:00 UTC"),
+            (WINTER, "Europe/Berlin", "25 Nov 2026, 00:30:00 CET"),
+            (SUMMER, "Europe/Berlin", "1 Jul 2026, 14:00:00 CEST"),
+            (WINTER, "America/New_York", "24 Nov 2026, 18:30:00 EST"),
+            (WINTER, "Asia/Kolkata", "25 Nov 2026, 05:00:00 IST"),
+            (WINTER, None, "24 Nov 2026, 23:30:00 UTC"),
         ):
             entry = entry_of(self.user, created_at=moment, sent_at=moment, finished_at=moment)
             for address in ("/audit/", "/audit/records/contacts/501/", entry.get_absolute_url()):
@@ -58,7 +58,7 @@ class TimeZoneTests(PageTestCase):
     def test_support_sees_own_requests_so_too(self) -> None:
         entry_of(self.user, created_at=WINTER)
         self.client.cookies["timezone"] = "Europe/Berlin"
-        self.assertContains(self.client.get("/requests/"), "2026-11-25 00:30:00 CET")
+        self.assertContains(self.client.get("/requests/"), "25 Nov 2026, 00:30:00 CET")
 
     def test_a_cookie_that_names_no_zone_is_ignored(self) -> None:
         entry_of(self.user, created_at=WINTER)
@@ -67,7 +67,7 @@ class TimeZoneTests(PageTestCase):
                 self.as_admin.cookies.load({"timezone": ""})
                 self.as_admin.cookies["timezone"].set("timezone", value, value)  # as it stands
                 answer = self.as_admin.get("/audit/")
-                self.assertContains(answer, "2026-11-24 23:30:00 UTC")
+                self.assertContains(answer, "24 Nov 2026, 23:30:00 UTC")
                 self.assertContains(answer, "Times are in UTC.")
                 self.assertNotContains(answer, "<script>alert")
                 self.assertNotIn("a", answer.cookies)
@@ -76,8 +76,8 @@ class TimeZoneTests(PageTestCase):
         entry_of(self.user, created_at=WINTER)
         with override_settings(TIME_ZONE="Asia/Tokyo"):
             for zone in (None, "Mars/Phobos"):
-                self.assertIn("2026-11-25 08:30:00 JST", self.page(zone))
-            self.assertIn("2026-11-25 00:30:00 CET", self.page("Europe/Berlin"))
+                self.assertIn("25 Nov 2026, 08:30:00 JST", self.page(zone))
+            self.assertIn("25 Nov 2026, 00:30:00 CET", self.page("Europe/Berlin"))
 
     def test_the_next_request_on_the_same_thread_knows_nothing_of_it(self) -> None:
         entry_of(self.user, created_at=WINTER)
@@ -85,7 +85,7 @@ class TimeZoneTests(PageTestCase):
         for address, status in (("/requests/", 200), ("/audit/", 403), ("/requests/0/", 404)):
             self.assertEqual(self.client.get(address).status_code, status)
             self.assertEqual(timezone.get_current_timezone_name(), "UTC")
-            self.assertIn("2026-11-24 23:30:00 UTC", self.page(None))
+            self.assertIn("24 Nov 2026, 23:30:00 UTC", self.page(None))
 
     def test_not_even_after_a_page_that_failed(self) -> None:
         self.client.cookies["timezone"] = "Europe/Berlin"

@@ -201,7 +201,7 @@ class ListTests(ExportTestCase):
         page = self.as_admin.get("/audit/exports/")
         for text in ("Admin", "Other", "complete", "everything", "jsonl"):
             self.assertContains(page, text)
-        self.assertContains(page, "outcome: linked, range: today")
+        self.assertContains(page, "Outcome: linked, Range: Today")
         self.assertContains(page, 'href="/audit/?outcome=linked&amp;range=today"')
 
     def test_what_never_ended_says_so(self) -> None:
