@@ -18,7 +18,7 @@ _PLAIN_PATH = re.compile(r"(/[A-Za-z0-9_-]+)*/?", re.ASCII)
 _RECORD_PATH = re.compile(
     r"(/contacts/(?P<portal>[1-9][0-9]*))?"
     r"/(record/(?P<type_id>[0-9]+-[0-9]+)|(?P<name>contact|company|deal|ticket))"
-    r"/(?P<id>[0-9]+)(?P<rest>/.*)?",
+    r"/(?P<id>[0-9]+)(?P<rest>/([A-Za-z0-9].*)?)?",
     re.ASCII,
 )
 _ANOTHER_RECORD = re.compile(

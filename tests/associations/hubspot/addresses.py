@@ -174,6 +174,8 @@ REFUSED: dict[str, Reason] = {
     f"{_IN}/record/0-1/new": Reason.NOT_A_RECORD,
     f"{_IN}/record/0-1/501abc": Reason.NOT_A_RECORD,
     f"{_IN}/record/0-1/-501": Reason.NOT_A_RECORD,
+    f"{_IN}/record/0-1/501/-1/501": Reason.NOT_A_RECORD,
+    f"{_IN}/record/0-1/501/_view": Reason.NOT_A_RECORD,
     f"{_IN}/record/0-1?id=501": Reason.NOT_A_RECORD,
     f"{_IN}/record/contact/501": Reason.NOT_A_RECORD,
     f"{_IN}/record/p_car/41": Reason.NOT_A_RECORD,
