@@ -133,13 +133,11 @@ class Migration(migrations.Migration):
             model_name="associationrequest",
             index=models.Index(
                 condition=models.Q(
-                    (
-                        "outcome__in",
-                        (
-                            associations.hubspot.outcomes.Outcome["LINKED"],
-                            associations.hubspot.outcomes.Outcome["UNCONFIRMED"],
-                            associations.hubspot.outcomes.Outcome["UNREACHABLE"],
-                        ),
+                    *(
+                        models.Q(
+                            ("outcome", associations.hubspot.outcomes.Outcome[name]), _negated=True
+                        )
+                        for name in ("QUEUED", "SENDING", "REJECTED", "CANCELED")
                     ),
                     models.Q(("verified__isnull", True), ("verified", False), _connector="OR"),
                 ),

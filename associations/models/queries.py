@@ -22,6 +22,19 @@ if TYPE_CHECKING:
     from .log import AssociationRequest
 
 OPEN_OUTCOMES = (Outcome.QUEUED, Outcome.SENDING)
+PERHAPS_LINKED = (Outcome.LINKED, Outcome.UNCONFIRMED, Outcome.UNREACHABLE)
+# Accepted, or perhaps so, but nobody has seen the link. It says which outcomes are none of these:
+# for those that are, SQLite would follow the index of the outcomes and sort all that it finds.
+NOT_VERIFIED = Q(
+    *(~Q(outcome=each) for each in Outcome if each not in PERHAPS_LINKED),
+    Q(verified__isnull=True) | Q(verified=False),
+)
+# What was seen, by the name that a filter has for it.
+SEEN = {
+    "verified": Q(verified=True),
+    "already": Q(was_linked=True),
+    "not_verified": NOT_VERIFIED,
+}
 COUNTED_AT_MOST = 10_001  # more are "10,000+"
 TEXT_INDEX = "associations_request_text"  # on SQLite: FTS5 over `reason` and `error_text`
 TRIGRAM = 3  # characters; what is shorter no index finds
@@ -54,6 +67,7 @@ class AuditFilter:
     correlation_id: str = ""
     reason: str = ""
     error_words: tuple[str, ...] = ()
+    seen: str = ""  # one of SEEN
 
 
 class _Row(Func):
@@ -130,6 +144,8 @@ class AssociationRequestQuerySet(models.QuerySet):
             found = found.filter(correlation_id=wanted.correlation_id).exclude(correlation_id="")
         if wanted.record_id:
             found = found.filter(_side("from", wanted) | _side("to", wanted))
+        if wanted.seen:
+            found = found.filter(SEEN[wanted.seen])
         texts = [("reason", wanted.reason)] if wanted.reason else []
         texts += [("error_text", word) for word in wanted.error_words]
         return found._with_texts(texts) if texts else found
