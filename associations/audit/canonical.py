@@ -1,9 +1,10 @@
 """The canonical form of what is sealed: one line of JSON an item, whose SHA-256 is its digest.
 
 A line holds `kind` and every column that is not empty, an entry's also its `attempts` in order but
-for those that came late (they are items of their own). Keys are sorted, nothing stands between
-tokens, text is UTF-8; times are UTC like 2026-11-24T09:30:00.000000Z. What is empty (null, "", []
-or {}) is left out, so that a column added later changes no line that was sealed before it.
+for those that came late (they are items of their own, as checks are). Keys are sorted, nothing
+stands between tokens, text is UTF-8; times are UTC like 2026-11-24T09:30:00.000000Z. What is empty
+(null, "", [] or {}, but not false) is left out, so that a column added later changes no line that
+was sealed before it.
 """
 
 import hashlib
@@ -17,6 +18,7 @@ from django.db import DatabaseError, models
 
 from associations.models import (
     AssociationAttempt,
+    AssociationCheck,
     AssociationRequest,
     AuditExport,
     AuditPruning,
@@ -25,9 +27,12 @@ from associations.models import (
 KINDS: dict[str, type[models.Model]] = {
     "entry": AssociationRequest,
     "attempt": AssociationAttempt,
+    "check": AssociationCheck,
     "export": AuditExport,
     "pruning": AuditPruning,
 }
+# Items that came after their entry, and the column that names it.
+OWNERS = {"attempt": "request_id", "check": "entry_id"}
 # What may come of a value that none of us wrote: SQLite keeps anything in any column.
 UNREADABLE = (DatabaseError, ValueError, TypeError, OverflowError, RecursionError)
 _EMPTY: tuple[Any, ...] = (None, "", [], {})

@@ -16,11 +16,13 @@ from django.db import connections, models
 from django.db.models import Case, F, Func, TextField, Value, When
 
 from associations.hubspot.outcomes import VERDICTS, Linked
-from associations.models import AssociationAttempt, AssociationRequestQuerySet
+from associations.models import AssociationRequestQuerySet
 
-from .canonical import lines_from, text_of
+from .canonical import KINDS, OWNERS, lines_from, text_of
+from .sealing import SEALABLE
 
 ROWS_AT_ONCE = {"csv": 10_000, "jsonl": 1_000}
+_WORDS = {True: "yes", False: "no"}
 # What a spreadsheet would take for the beginning of a formula; the last four as in East Asian text.
 FORMULA_STARTS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
 
@@ -45,6 +47,12 @@ class _Moment(Func):
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, Any]:
         zoned = "(%(expressions)s AT TIME ZONE 'UTC')"
         return self.as_sql(compiler, connection, template=zoned, **context)
+
+
+def _yes_or_no(name: str) -> Case:
+    """The two databases would write them in ways of their own."""
+    yes, no = (When(**{name: value}, then=Value(word)) for value, word in _WORDS.items())
+    return Case(yes, no, default=Value(""), output_field=TextField())
 
 
 def _linked() -> Case:
@@ -73,6 +81,10 @@ CSV_COLUMNS: dict[str, models.expressions.Combinable] = {
     "outcome": F("outcome"),
     "cause": F("cause"),
     "linked": _linked(),
+    "was_linked": _yes_or_no("was_linked"),
+    "verified": _yes_or_no("verified"),
+    "verified_at": _Moment("verified_at"),
+    "unverified_cause": F("unverified_cause"),
     "http_status": F("http_status"),
     "status": _Text("status"),
     "num_errors": F("num_errors"),
@@ -113,13 +125,15 @@ def csv_lines(entries: AssociationRequestQuerySet, progress: Progress) -> Iterat
 def json_lines(
     entries: AssociationRequestQuerySet, progress: Progress, exported_at: datetime, query: str
 ) -> Iterator[bytes]:
-    """Give each entry as its canonical line, attempts that came late after theirs, and an end.
+    """Give each entry as its canonical line, after it what came later, and an end.
+
+    What came later are attempts that nobody waited for any more, and checks.
 
     The last line is `{"kind":"end","complete":true,...}`; without it the file is not whole.
     """
     lines = 0
     for stretch in _stretches(entries, ROWS_AT_ONCE["jsonl"]):
-        found = _with_late_attempts(stretch, progress)
+        found = _with_what_came_later(stretch, progress)
         lines += len(found)
         yield "".join(f"{line}\n" for line in found).encode()
     end = {
@@ -146,14 +160,14 @@ def _stretches(
         rest = entries.newest_first().older_than(*end)
 
 
-def _with_late_attempts(stretch: AssociationRequestQuerySet, progress: Progress) -> list[str]:
-    entries = [(row["id"], line) for row, line in lines_from("entry", stretch)]
-    progress.rows += len(entries)
-    late = AssociationAttempt.objects.filter(late=True, request_id__in=[pk for pk, _ in entries])
-    by_entry: dict[int, list[str]] = {}
-    for row, line in lines_from("attempt", late.order_by("id")):
-        by_entry.setdefault(row["request_id"], []).append(line)
-    return [each for pk, line in entries for each in (line, *by_entry.get(pk, []))]
+def _with_what_came_later(stretch: AssociationRequestQuerySet, progress: Progress) -> list[str]:
+    found = {row["id"]: [line] for row, line in lines_from("entry", stretch)}
+    progress.rows += len(found)
+    for kind, owner in OWNERS.items():
+        later = KINDS[kind].objects.filter(SEALABLE[kind], **{f"{owner}__in": [*found]})
+        for row, line in lines_from(kind, later.order_by("id")):
+            found[row[owner]].append(line)
+    return [line for lines in found.values() for line in lines]
 
 
 def _written(rows: AssociationRequestQuerySet) -> tuple[int, bytes]:

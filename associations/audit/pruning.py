@@ -2,6 +2,10 @@
 
 The newest seal of that part stays as the new start of the chain. What was taken out is a row of
 its own, sealed at once. Only the owner of the tables can do this, as it lifts the triggers.
+
+An entry goes with all that came after it, late attempts and checks; until the last of these is old
+enough, it stays, and with it what was sealed from then on. So no seal that stays holds a row that
+went, and no row that stays is of an entry that went.
 """
 
 from collections.abc import Iterator
@@ -14,9 +18,9 @@ from django.utils import timezone
 from associations.models import AssociationAttempt, AuditPruning, AuditSeal
 
 from . import archive, ranges, signing, triggers
-from .canonical import KINDS
+from .canonical import KINDS, OWNERS
 from .manifest import read
-from .sealing import seal_log
+from .sealing import SEALABLE, seal_log
 
 
 class NothingToPruneError(Exception):
@@ -26,7 +30,7 @@ class NothingToPruneError(Exception):
 def last_seal_before(cutoff: datetime) -> AuditSeal:
     """Return the newest seal that may go. Raises NothingToPruneError."""
     last = AuditSeal.objects.filter(sealed_at__lt=cutoff).last()
-    while last and (still_needed := _entries_of_later_attempts(last)):
+    while last and (still_needed := _entries_of_later_items(last)):
         last = _last_without(still_needed, last)
     if last is None or not _seals_to_prune(last):
         raise NothingToPruneError
@@ -50,7 +54,9 @@ def prune(last: AuditSeal, archive_name: str, archive_sha256: str) -> int:
     with triggers.lifted():
         for seal in _read_one_by_one(_seals_to_prune(last)):
             manifest = read(seal.manifest)
-            _delete(AssociationAttempt.objects.filter(request_id__in=manifest.ids("entry")))
+            # Only what is in the archive: where more has come meanwhile, the database refuses.
+            own = AssociationAttempt.objects.filter(request_id__in=manifest.ids("entry"))
+            _delete(own.filter(late=False))
             for kind, model in KINDS.items():
                 _delete(model.objects.filter(pk__in=manifest.ids(kind)))
             items += len(manifest.items)
@@ -87,15 +93,16 @@ def _read_one_by_one(numbers: list[int]) -> Iterator[AuditSeal]:
         yield AuditSeal.objects.get(number=number)
 
 
-def _entries_of_later_attempts(last: AuditSeal) -> set[int]:
-    """Entries up to this seal with an attempt so late that it is in a later seal, or in none."""
+def _entries_of_later_items(last: AuditSeal) -> set[int]:
+    """Entries up to this seal of which something is in a later seal, or in none yet."""
     coverage = read(last.manifest).coverage
-    sealed_later = Q(pk__gt=coverage["attempt"].high)
-    sealed_later |= ranges.condition(coverage["attempt"].waiting)
-    attempts = AssociationAttempt.objects.filter(sealed_later, late=True)
-    entries = attempts.filter(request_id__lte=coverage["entry"].high)
-    found = set(entries.values_list("request_id", flat=True))
-    return {pk for pk in found if not ranges.contains(coverage["entry"].waiting, pk)}
+    entries = coverage["entry"]
+    found = set[int]()
+    for kind, owner in OWNERS.items():
+        later = Q(pk__gt=coverage[kind].high) | ranges.condition(coverage[kind].waiting)
+        rows = KINDS[kind].objects.filter(SEALABLE[kind], later)
+        found |= set(rows.filter(**{f"{owner}__lte": entries.high}).values_list(owner, flat=True))
+    return {pk for pk in found if not ranges.contains(entries.waiting, pk)}
 
 
 def _last_without(entries: set[int], last: AuditSeal) -> AuditSeal | None:

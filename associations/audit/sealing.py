@@ -28,6 +28,7 @@ LARGEST_GAP = 1_000_000
 SEALABLE = {
     "entry": ~Q(outcome__in=OPEN_OUTCOMES),
     "attempt": Q(late=True),
+    "check": Q(pk__gt=0),
     "export": Q(finished_at__isnull=False),
     "pruning": Q(pk__gt=0),
 }

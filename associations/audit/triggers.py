@@ -15,6 +15,7 @@ from django.db import connections, transaction
 from associations.models import (
     OPEN_OUTCOMES,
     AssociationAttempt,
+    AssociationCheck,
     AssociationRequest,
     AuditExport,
     AuditPruning,
@@ -22,6 +23,8 @@ from associations.models import (
 )
 from associations.models.queries import TEXT_INDEX
 
+# Of these no row ever changes.
+_FIXED = (AssociationAttempt, AssociationCheck, AuditSeal, AuditPruning)
 # What an entry says from its first moment on; only the answer to it may be filled in.
 ASKED = (
     "id user_id user_name user_email from_object_type from_object_id to_object_type to_object_id "
@@ -66,9 +69,9 @@ def _guards() -> Iterator[_Guard]:
     )
     columns = ", ".join(TAKEN.split())
     yield _Guard(export, "taken", f"UPDATE OF {columns}", "what an export took never changes")
-    for model in (AssociationAttempt, AuditSeal, AuditPruning):
+    for model in _FIXED:
         yield _Guard(model._meta.db_table, "fixed", "UPDATE", "rows here never change")
-    for model in (AssociationRequest, AssociationAttempt, AuditSeal, AuditExport, AuditPruning):
+    for model in (AssociationRequest, AuditExport, *_FIXED):
         yield _Guard(model._meta.db_table, "kept", "DELETE", "nothing is deleted from the log")
 
 
@@ -130,11 +133,16 @@ def lifted(using: str = "default") -> Iterator[None]:
     """For the owner of the tables, within one transaction: no guard stands in the way."""
     with transaction.atomic(using=using):
         remove(using, keep={trigger.name for trigger in _text_upkeep()})
+        _check_keys(using, "DEFERRED")  # whatever refers to another row may go after it
         yield
-        if connections[using].vendor == "postgresql":
-            with connections[using].cursor() as cursor:
-                cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")  # or the tables count as in use
+        _check_keys(using, "IMMEDIATE")  # or the tables count as in use
         install(using)
+
+
+def _check_keys(using: str, when: str) -> None:
+    if connections[using].vendor == "postgresql":
+        with connections[using].cursor() as cursor:
+            cursor.execute(f"SET CONSTRAINTS ALL {when}")
 
 
 # --- SQLite ---------------------------------------------------------------------------------------
@@ -163,8 +171,8 @@ def _unique_keys() -> Iterator[tuple[str, str]]:
         "id = NEW.id OR (request_id = NEW.request_id AND number = NEW.number)",
     )
     yield AuditSeal._meta.db_table, "number = NEW.number OR head = NEW.head"
-    yield AuditExport._meta.db_table, "id = NEW.id"
-    yield AuditPruning._meta.db_table, "id = NEW.id"
+    for model in (AssociationCheck, AuditExport, AuditPruning):
+        yield model._meta.db_table, "id = NEW.id"
 
 
 def _against_replace(key: tuple[str, str]) -> Trigger:

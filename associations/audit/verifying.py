@@ -18,7 +18,13 @@ from .manifest import (
 )
 from .sealing import rows_there
 
-NAMES = {"entry": "Entry", "attempt": "Late attempt", "export": "Export", "pruning": "Pruning"}
+NAMES = {
+    "entry": "Entry",
+    "attempt": "Late attempt",
+    "check": "Check",
+    "export": "Export",
+    "pruning": "Pruning",
+}
 _AT_ONCE = 20  # seals read in one query
 
 

@@ -21,6 +21,7 @@ from associations.audit.manifest import read
 from associations.audit.sealing import SEALABLE, seal_log
 from associations.models import (
     AssociationAttempt,
+    AssociationCheck,
     AssociationRequest,
     AuditExport,
     AuditPruning,
@@ -29,9 +30,12 @@ from associations.models import (
 from tests.associations.views.base import entry_of
 from tests.support import LogTransactionTestCase, person
 
-ENTRY, ATTEMPT, SEAL, EXPORT, PRUNING = (
+ENTRY, ATTEMPT, CHECK, SEAL, EXPORT, PRUNING = (
     model._meta.db_table
-    for model in (AssociationRequest, AssociationAttempt, AuditSeal, AuditExport, AuditPruning)
+    for model in (
+        *(AssociationRequest, AssociationAttempt, AssociationCheck),
+        *(AuditSeal, AuditExport, AuditPruning),
+    )
 )
 LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
 
@@ -58,8 +62,6 @@ def as_owner() -> Iterator[None]:
     """The owner of the tables at work: no guard stands in the way."""
     settle()
     with triggers.lifted():
-        if on_postgresql():
-            sql("SET CONSTRAINTS ALL DEFERRED")
         yield
 
 
@@ -86,6 +88,14 @@ def seal(at: datetime | None = None) -> list[AuditSeal]:
         return list(seal_log())
     with clock_at(at):
         return list(seal_log())
+
+
+@contextmanager
+def before_there_were_checks() -> Iterator[None]:
+    """Seal as the version did that knew no checks."""
+    with mock.patch.dict(KINDS):
+        del KINDS["check"]
+        yield
 
 
 def items_of(*seals: AuditSeal) -> list[tuple[str, int]]:
@@ -140,6 +150,12 @@ class LogMixin:
     def late_attempt(self, entry: AssociationRequest, **fields: Any) -> AssociationAttempt:
         return self.attempt(entry, **({"number": 9, "late": True} | fields))
 
+    def check(self, entry: AssociationRequest, **fields: Any) -> AssociationCheck:
+        values = {"user": self.user, "user_name": self.user.name, "checked_at": timezone.now()}
+        values |= {"duration_ms": 80, "is_linked": True, "request_id": "r-1"}
+        values |= {"types": [{"category": "HUBSPOT_DEFINED", "typeId": 279, "label": None}]}
+        return AssociationCheck.objects.create(entry=entry, **(values | fields))
+
     def export(self, **fields: Any) -> AuditExport:
         """A finished export."""
         now = timezone.now()
@@ -160,6 +176,7 @@ class LogMixin:
             self.entry(attempts=2)
             if day == 1:
                 self.late_attempt(first)
+                self.check(first)
                 self.export()
             made += seal(at=since + timedelta(days=day))
         settle()

@@ -11,13 +11,13 @@ from django.utils import timezone
 from associations.audit.canonical import KINDS
 from associations.models import AssociationAttempt, AuditSeal
 
-from .base import LogTestCase, run, seal, settle
+from .base import CommittedLogTestCase, LogTestCase, run, seal, settle
 
 OLD = "--older-than", "30d"
 COMMAND_TIME = "associations.management.commands.prune_audit_log.timezone"
 
 
-class PruningTestCase(LogTestCase):
+class PruningMixin:
     """Three old seals and a new one."""
 
     def setUp(self) -> None:
@@ -46,3 +46,11 @@ class PruningTestCase(LogTestCase):
     def everything(self) -> dict[str, list]:
         models = {**KINDS, "seal": AuditSeal, "every attempt": AssociationAttempt}
         return {name: list(model.objects.order_by("pk").values()) for name, model in models.items()}
+
+
+class PruningTestCase(PruningMixin, LogTestCase):
+    pass
+
+
+class CommittedPruningTestCase(PruningMixin, CommittedLogTestCase):
+    pass

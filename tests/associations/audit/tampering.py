@@ -11,10 +11,17 @@ from django.db.models import Model
 
 from associations.audit.canonical import digest, lines_of
 from associations.audit.manifest import head_of, read
-from associations.models import AssociationAttempt, AssociationRequest, AuditExport, AuditSeal
+from associations.models import (
+    AssociationAttempt,
+    AssociationCheck,
+    AssociationRequest,
+    AuditExport,
+    AuditSeal,
+)
 
 from .base import (
     ATTEMPT,
+    CHECK,
     ENTRY,
     LONG_AGO,
     LogTestCase,
@@ -55,10 +62,13 @@ class TamperTestCase(LogTestCase):
         self.seal_all()
         self.second = self.entry(reason="SUP-2", error_text="refused"), self.entry(attempts=2)
         self.late, self.taken = self.late_attempt(self.second[0]), self.export()
+        self.checks = self.check(self.first[0]), self.check(self.second[0], is_linked=False)
         self.seal_all()
         before = self.entry()
         self.gap, self.attempt_gap = skip_a_number(ENTRY), skip_a_number(ATTEMPT)
+        self.check_gap = skip_a_number(CHECK)
         self.third = before, self.entry()
+        self.check(self.third[0])
         self.seal_all()
         for _ in range(2):
             self.entry(), self.entry()
@@ -119,6 +129,7 @@ class SealTestCase(TamperTestCase):
     def remove_contents_of(self, *seals: AuditSeal) -> None:
         entries = [pk for kind, pk in items_of(*seals) if kind == "entry"]
         AssociationAttempt.objects.filter(request__in=entries).delete()
+        AssociationCheck.objects.filter(entry__in=entries).delete()
         AssociationRequest.objects.filter(pk__in=entries).delete()
         exports = [pk for kind, pk in items_of(*seals) if kind == "export"]
         AuditExport.objects.filter(pk__in=exports).delete()

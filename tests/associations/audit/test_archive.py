@@ -59,10 +59,10 @@ class ArchiveTests(ArchiveTestCase):
         self.assertEqual(found, expected)
 
     def test_it_is_proven_by_itself(self) -> None:
-        self.assertEqual(self.verify(self.content), (3, 8))
+        self.assertEqual(self.verify(self.content), (3, 9))
         code, said = run("verify_audit_log", "--archive", str(self.file))
         self.assertEqual(code, 0)
-        self.assertEqual(said, f"Proven: {self.file} holds 3 seals and 8 items, unaltered.\n")
+        self.assertEqual(said, f"Proven: {self.file} holds 3 seals and 9 items, unaltered.\n")
 
     def test_its_digest_is_that_of_the_whole_file(self) -> None:
         self.assertEqual(self.sha256, hashlib.sha256(self.content).hexdigest())
@@ -73,7 +73,7 @@ class ArchiveTests(ArchiveTestCase):
     def test_the_public_key_is_enough(self) -> None:
         public = signing.own_key().text
         with override_settings(AUDIT_SIGNING_KEY="", AUDIT_PUBLIC_KEYS=[public]):
-            self.assertEqual(self.verify(self.content), (3, 8))
+            self.assertEqual(self.verify(self.content), (3, 9))
 
     @override_settings(AUDIT_SIGNING_KEY=signing.new_key()[0])
     def test_another_key_proves_nothing(self) -> None:
@@ -82,7 +82,7 @@ class ArchiveTests(ArchiveTestCase):
     def test_it_may_begin_and_end_in_the_middle_of_the_chain(self) -> None:
         second = self.folder / "second.jsonl"
         archive.write(second, AuditSeal.objects.filter(number=2))
-        self.assertEqual(archive.verify(second), (1, 4))
+        self.assertEqual(archive.verify(second), (1, 5))
 
     def test_a_file_that_there_is_stays_as_it_is(self) -> None:
         self.file.write_text("something else")
@@ -106,7 +106,7 @@ class AlteredTests(ArchiveTestCase):
         return ended([*self.lines[:number], f"{text}\n".encode(), *self.lines[number + 1 :]])
 
     def test_an_item_that_was_changed(self) -> None:
-        for kind in ("entry", "attempt", "export"):
+        for kind in ("entry", "attempt", "check", "export"):
             number = self.numbers_of(kind)[0]
             content = self.changed(number, lambda record: record.update(new="x"))
             self.assert_altered(content, f"The {kind} [0-9]+ was altered in the archive")
@@ -171,7 +171,7 @@ class AlteredTests(ArchiveTestCase):
     def test_the_newest_seals_cut_off_and_a_new_end_is_what_the_pruning_shows(self) -> None:
         """It is a shorter archive then; its digest is not the one that the log holds."""
         content = ended(self.lines[: self.numbers_of("seal")[2]])
-        self.assertEqual(self.verify(content), (2, 6))
+        self.assertEqual(self.verify(content), (2, 7))
         self.assertNotEqual(hashlib.sha256(content).hexdigest(), self.sha256)
 
 

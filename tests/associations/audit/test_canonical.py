@@ -69,6 +69,17 @@ class LineTests(LogTestCase):
         )
         self.assertEqual(self.line_of("entry", entry), expected)
 
+    def test_what_was_seen_to_the_byte(self) -> None:
+        entry = self.entry(attempts=0)
+        before = self.line_of("entry", entry)
+        seen = {"was_linked": False, "verified": True, "verified_at": AT}
+        entry = self.entry(attempts=0, **seen, unverified_cause="timed_out")
+        line = self.line_of("entry", entry)
+        self.assertIn('"unverified_cause":"timed_out","user_id"', line)
+        self.assertIn(f'"verified":true,"verified_at":"{TIME}","was_linked":false}}', line)
+        for name in (*seen, "unverified_cause"):
+            self.assertNotIn(name, before)
+
     def test_the_other_kinds_to_the_byte(self) -> None:
         entry = self.entry(attempts=0)
         late = self.late_attempt(entry, started_at=AT, headers={"A": "b"}, body="x")
@@ -77,6 +88,13 @@ class LineTests(LogTestCase):
             '{"body":"x","body_complete":true,"duration_ms":95,"headers":{"A":"b"},'
             f'"http_status":200,"id":{late.pk},"kind":"attempt","late":true,"number":9,'
             f'"request_id":{entry.pk},"started_at":"{TIME}"}}',
+        )
+        check = self.check(entry, checked_at=AT, is_linked=False, types=[], client_ip="::1")
+        self.assertEqual(
+            self.line_of("check", check),
+            f'{{"checked_at":"{TIME}","client_ip":"::1","duration_ms":80,"entry_id":{entry.pk},'
+            f'"id":{check.pk},"is_linked":false,"kind":"check","request_id":"r-1",'
+            f'"user_id":{self.user.pk},"user_name":"Admin"}}',
         )
         export = self.export(started_at=AT, finished_at=AT, rows=0, query="who=1")
         self.assertEqual(
@@ -126,10 +144,11 @@ class LineTests(LogTestCase):
         counts = [len(json.loads(text).get("attempts", [])) for text in found.values()]
         self.assertEqual(counts, [0, 1, 3])
 
-    def test_a_late_attempt_is_no_part_of_its_entry(self) -> None:
+    def test_neither_a_late_attempt_nor_a_check_is_part_of_its_entry(self) -> None:
         entry = self.entry()
         before = self.line_of("entry", entry)
         self.late_attempt(entry)
+        self.check(entry)
         self.assertEqual(self.line_of("entry", entry), before)
 
 

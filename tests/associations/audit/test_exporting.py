@@ -21,16 +21,19 @@ from tests.support import person
 
 COLUMNS = (
     "id,created_at,sent_at,finished_at,user_id,user_name,user_email,from_object_type,"
-    "from_object_id,to_object_type,to_object_id,reason,outcome,cause,linked,http_status,status,"
-    "num_errors,error_category,error_text,correlation_id,requested_at,started_at,completed_at,"
-    "api_version,client_ip,user_agent,request_id"
+    "from_object_id,to_object_type,to_object_id,reason,outcome,cause,linked,was_linked,"
+    "verified,verified_at,unverified_cause,http_status,status,num_errors,error_category,"
+    "error_text,correlation_id,requested_at,started_at,completed_at,api_version,client_ip,user_agent,request_id"
 )
-MOMENTS = ("created_at", "sent_at", "finished_at", "requested_at", "started_at", "completed_at")
+MOMENTS = (
+    *("created_at", "sent_at", "finished_at", "requested_at", "started_at", "completed_at"),
+    "verified_at",
+)
 FORMULA_STARTS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
 # What no text can get into: checked before it is stored, or one of our own words.
 CLOSED = {
     *("from_object_type", "from_object_id", "to_object_type", "to_object_id"),
-    *("outcome", "cause", "api_version", "client_ip"),
+    *("outcome", "cause", "unverified_cause", "api_version", "client_ip"),
 }
 ODD_TEXTS = (
     'said "no"',
@@ -83,6 +86,7 @@ class CellTests(CSVTestCase):
             "reason": "SUP-1",
             "outcome": "rejected",
             "cause": "refused",
+            "unverified_cause": "timed_out",
             "http_status": "400",
             "status": "COMPLETE",
             "num_errors": "3",
@@ -96,9 +100,10 @@ class CellTests(CSVTestCase):
         }
         moment = DAY + timedelta(hours=9, microseconds=120_001)
         moments = {name: moment + timedelta(days=n) for n, name in enumerate(MOMENTS)}
-        entry = entry_of(self.user, **words, **moments)
+        entry = entry_of(self.user, **words, **moments, was_linked=True, verified=False)
         days = {name: f"2026-11-{24 + n} 09:00:00.120001" for n, name in enumerate(MOMENTS)}
         own = {"id": str(entry.pk), "user_id": str(self.user.pk), "linked": "no"}
+        own |= {"was_linked": "yes", "verified": "no"}
         self.assertEqual(self.rows(), [words | days | own])
 
     def test_what_is_not_known_is_empty(self) -> None:
@@ -130,6 +135,12 @@ class CellTests(CSVTestCase):
         self.assertEqual({row["linked"] for row in rows}, {"", "yes", "perhaps", "no"})
         for row in rows:
             self.assertEqual(row["linked"], entries[row["id"]].linked or "", row["cause"])
+
+    def test_what_was_seen_is_yes_or_no_or_nothing_on_any_database(self) -> None:
+        for seen in (True, False, None):
+            entry_of(self.user, was_linked=seen, verified=not seen)
+        found = [(row["was_linked"], row["verified"]) for row in self.rows()]
+        self.assertEqual(found, [("", "yes"), ("no", "yes"), ("yes", "no")])
 
     def test_texts_come_back_as_they_were(self) -> None:
         for text in ODD_TEXTS:

@@ -103,8 +103,8 @@ class ScriptTests(AuditorMixin, SealTestCase):
 
     def test_a_part_of_the_log_is_proven_as_well(self) -> None:
         said = self.assert_proves(self.seals_file(), self.exported("?reason=SUP-1"))
-        self.assertEqual(said[0], f"entry {self.first[0].pk}: proven")
-        self.assertEqual(len(said), 2)
+        items = f"check {self.checks[0].pk}: proven", f"entry {self.first[0].pk}: proven"
+        self.assertEqual((*said[:-1],), items)
         self.assert_proves(self.exported("?reason=nothing"), self.seals_file())
 
     def test_all_that_the_seals_hold_is_demanded_if_one_asks_for_it(self) -> None:
@@ -117,6 +117,20 @@ class ScriptTests(AuditorMixin, SealTestCase):
         export = self.without(self.exported(), '{"api_version"')
         self.assert_proves(export, self.files / "seals.jsonl")
         self.assert_refuses("missing", export, self.files / "seals.jsonl", "--complete")
+
+    def test_checks_are_proven_with_their_entries(self) -> None:
+        self.assert_proves(self.exported("?reason=SUP-2"), self.seals_file())
+        export = self.change(
+            self.exported("?reason=SUP-2"), '"is_linked":false', '"is_linked":true'
+        )
+        finding = f"check {self.checks[1].pk} was altered or inserted"
+        self.assert_refuses(finding, export, self.seals_file())
+
+    def test_one_under_a_number_of_which_there_was_none_is_refused(self) -> None:
+        old, new = (f'"id":{pk},"is_linked"' for pk in (self.checks[0].pk, self.check_gap))
+        export = self.change(self.exported(), old, new)
+        finding = f"check {self.check_gap} was altered or inserted"
+        self.assert_refuses(finding, export, self.seals_file())
 
     def test_several_keys_may_have_signed(self) -> None:
         secret, public = signing.new_key()

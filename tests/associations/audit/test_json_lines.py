@@ -10,7 +10,7 @@ from django.test import TestCase
 from associations.audit.canonical import digest, lines_of
 from associations.audit.exporting import ROWS_AT_ONCE, Progress, json_lines
 from associations.audit.sealing import seal_log
-from associations.models import AssociationAttempt, AssociationRequest
+from associations.models import AssociationAttempt, AssociationCheck, AssociationRequest
 from tests.associations.views.base import entry_of
 from tests.support import person
 
@@ -50,6 +50,10 @@ class JSONLinesTests(TestCase):
         values = {"started_at": NOON, "duration_ms": 12} | fields
         return entry.attempts.create(number=number, **values)
 
+    def check(self, entry: AssociationRequest) -> AssociationCheck:
+        told = {"user": self.user, "user_name": self.user.name, "duration_ms": 9}
+        return entry.checks.create(checked_at=NOON, is_linked=False, **told)
+
     def test_an_entry_is_its_canonical_line(self) -> None:
         entry = self.entry(
             outcome="unreachable",
@@ -70,10 +74,9 @@ class JSONLinesTests(TestCase):
         entry = self.entry(reason=ODD_TEXT)
         self.attempt(entry, 1, body=ODD_TEXT)
         late = self.attempt(entry, 2, body=ODD_TEXT, late=True)
+        items = ("entry", entry.pk), ("attempt", late.pk), ("check", self.check(entry).pk)
         seal = next(seal_log())
-        for kind, pk, line in zip(
-            ("entry", "attempt"), (entry.pk, late.pk), self.lines()[:2], strict=True
-        ):
+        for (kind, pk), line in zip(items, self.lines()[:3], strict=True):
             self.assertIn(f"{kind} {pk} {digest(line.decode())}\n", seal.manifest)
 
     def test_attempts_that_came_late_follow_their_entry(self) -> None:
@@ -90,6 +93,27 @@ class JSONLinesTests(TestCase):
         self.assertEqual(order, expected)
         self.assertEqual([each.get("number") for each in found], [None, 2, 3] * 2)
         self.assertEqual([a["number"] for a in found[0]["attempts"]], [1])
+
+    def test_checks_follow_what_they_are_of(self) -> None:
+        older, newer = self.entry(), self.entry()
+        for entry in (newer, older, newer):
+            self.check(entry)
+        self.attempt(newer, 2, late=True)
+        found = [json.loads(line) for line in self.lines()[:-1]]
+        kinds = ["entry", "attempt", "check", "check", "entry", "check"]
+        self.assertEqual([each["kind"] for each in found], kinds)
+        of = [each.get("entry_id") for each in found if each["kind"] == "check"]
+        self.assertEqual(of, [newer.pk, newer.pk, older.pk])
+        self.assertLess(found[2]["id"], found[3]["id"])
+        self.assertEqual(self.progress.rows, 2)
+
+    def test_checks_of_other_entries_are_no_part_of_it(self) -> None:
+        wanted, other = self.entry(), self.entry()
+        self.check(other)
+        only = AssociationRequest.objects.filter(pk=wanted.pk)
+        (data, end) = json_lines(only, Progress(), NOON, "")
+        self.assertEqual([json.loads(line)["kind"] for line in data.splitlines()], ["entry"])
+        self.assertEqual(json.loads(end)["lines"], 1)
 
     def test_the_last_line_says_that_the_file_is_whole(self) -> None:
         late = self.attempt(self.entry(), 1, late=True)
@@ -134,8 +158,10 @@ class JSONLinesTests(TestCase):
             entry = self.entry()
             for late in range(number % 3):
                 self.attempt(entry, 1 + late, late=True)
+            if number % 2:
+                self.check(entry)
         whole = b"".join(self.stream())
-        self.assertEqual(len(whole.splitlines()), 7 + 6 + 1)
+        self.assertEqual(len(whole.splitlines()), 7 + 6 + 3 + 1)
         for size in range(1, 9):
             with self.subTest(size=size), mock.patch.dict(ROWS_AT_ONCE, jsonl=size):
                 self.assertEqual(b"".join(self.stream()), whole)

@@ -29,6 +29,7 @@ MANIFEST = Manifest(
     coverage={
         "entry": Coverage(1050, [(1042, 1042), (1047, 1049)]),
         "attempt": Coverage(12, []),
+        "check": Coverage(7, []),
         "export": Coverage(3, [(2, 2)]),
         "pruning": Coverage(0, []),
     },
@@ -43,6 +44,7 @@ key 0123456789abcdef
 covers entry 1050
 waiting entry 1042 1047-1049
 covers attempt 12
+covers check 7
 covers export 3
 waiting export 2
 covers pruning 0

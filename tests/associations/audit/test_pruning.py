@@ -23,7 +23,7 @@ class PruneTests(PruningTestCase):
         before = self.everything()
         code, said = self.prune("--dry-run")
         self.assertEqual(code, 0)
-        self.assertIn("all up to seal 3 of 2025-01-03 00:00 UTC: about 8 items.", said)
+        self.assertIn("all up to seal 3 of 2025-01-03 00:00 UTC: about 9 items.", said)
         self.assertIn("Nothing was done.", said)
         self.assertEqual(self.everything(), before)
         self.assertFalse(self.file.exists())
@@ -45,17 +45,17 @@ class PruneTests(PruningTestCase):
 
     def test_the_archive_has_all_of_it_and_is_proven_by_itself(self) -> None:
         said = self.assert_pruned()
-        self.assertEqual(archive.verify(self.file), (3, 8))
+        self.assertEqual(archive.verify(self.file), (3, 9))
         content = self.file.read_bytes()
         sha256 = hashlib.sha256(content).hexdigest()
-        self.assertIn(f"3 seals, 8 items, proven; SHA-256 {sha256}", said)
+        self.assertIn(f"3 seals, 9 items, proven; SHA-256 {sha256}", said)
         found = [(r["kind"], r.get("id")) for r in map(json.loads, content.splitlines())]
         self.assertLessEqual({*items_of(*self.seals[:3])}, {*found})
 
     def test_the_pruning_is_logged_signed_and_sealed(self) -> None:
         self.assert_pruned()
         row = AuditPruning.objects.get()
-        self.assertEqual((row.last_seal, row.head, row.items), (3, self.seals[2].head, 8))
+        self.assertEqual((row.last_seal, row.head, row.items), (3, self.seals[2].head, 9))
         sha256 = hashlib.sha256(self.file.read_bytes()).hexdigest()
         self.assertEqual((row.archive_name, row.archive_sha256), ("archive.jsonl", sha256))
         self.assertTrue(signing.own_key().signed(row.statement, row.signature))

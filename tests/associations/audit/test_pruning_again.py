@@ -4,13 +4,22 @@ import json
 from datetime import timedelta
 from itertools import pairwise
 
+from django.db.models import Model
 from django.utils import timezone
 
 from associations.audit import archive, pruning
-from associations.models import AssociationAttempt, AssociationRequest, AuditPruning, AuditSeal
+from associations.audit.canonical import KINDS
+from associations.models import (
+    AssociationAttempt,
+    AssociationCheck,
+    AssociationRequest,
+    AuditPruning,
+    AuditSeal,
+)
 
 from .base import (
     ATTEMPT,
+    CHECK,
     ENTRY,
     LONG_AGO,
     SEAL,
@@ -73,39 +82,91 @@ class AgainTests(PruningTestCase):
         self.assert_not_proven("Seals 1 to 3 were removed: no sealed pruning accounts for them")
 
 
-class HeldBackTests(PruningTestCase):
-    def test_an_entry_stays_until_a_late_attempt_of_it_may_go_as_well(self) -> None:
+class HeldBackMixin:
+    """What came to an entry after it had been sealed keeps it from going."""
+
+    kind = ""
+
+    def later(self, entry: AssociationRequest, **fields: int) -> Model:
+        raise NotImplementedError
+
+    def test_an_entry_stays_until_that_may_go_as_well(self) -> None:
         held = AssociationRequest.objects.get(reason="SUP-2")
-        late = self.late_attempt(held)
+        later = self.later(held)
         for is_sealed in (False, True):
             with self.subTest(is_sealed=is_sealed):
                 self.assert_held_back_to(2)
             seal(), settle()
         self.assert_pruned()
-        self.assertTrue(AssociationRequest.objects.filter(pk=held.pk).exists())
-        self.assertTrue(AssociationAttempt.objects.filter(pk=late.pk).exists())
+        self.assert_there(True, held, later)
         self.assert_proven()
         self.assert_pruned("second.jsonl", now=timezone.now() + MONTH)
-        self.assertFalse(AssociationRequest.objects.filter(pk=held.pk).exists())
+        self.assert_there(False, held, later)
         self.assert_proven()
+        lines = map(json.loads, (self.folder / "second.jsonl").read_text().splitlines())
+        told = [(line["kind"], line.get("id")) for line in lines]
+        self.assertLess(told.index(("entry", held.pk)), told.index((self.kind, later.pk)))
+
+    def assert_there(self, is_there: bool, *rows: Model) -> None:
+        for row in rows:
+            self.assertEqual(type(row).objects.filter(pk=row.pk).exists(), is_there, row)
 
     def test_one_of_the_first_seal_keeps_all_from_going(self) -> None:
-        self.late_attempt(AssociationRequest.objects.get(reason="SUP-0"))
+        self.later(AssociationRequest.objects.get(reason="SUP-0"))
         self.assertIn("Nothing to prune.", self.prune()[1])
 
-    def test_a_late_attempt_whose_number_was_missing_holds_it_back_too(self) -> None:
+    def test_one_whose_number_was_missing_holds_it_back_too(self) -> None:
         """It came to an old seal's number, but into a newer seal."""
         held = self.entry(attempts=0)
-        number = skip_a_number(ATTEMPT)
-        self.late_attempt(held)
+        number = skip_a_number(KINDS[self.kind]._meta.db_table)
+        self.later(held, number=9)
         (fifth,) = seal(at=LONG_AGO + DAY * 4)
-        late = self.late_attempt(held, id=number, number=8)
+        later = self.later(held, id=number, number=8)
         (sixth,) = seal(at=LONG_AGO + DAY * 4 + timedelta(minutes=1))
-        self.assertIn(("attempt", late.pk), items_of(sixth))
+        self.assertIn((self.kind, later.pk), items_of(sixth))
         settle()
         last = pruning.last_seal_before(sixth.sealed_at)
         self.assertLess(last.number, fifth.number)
 
+    def assert_held_back_to(self, number: int) -> None:
+        self.assertIn(f"all up to seal {number} of", self.prune("--dry-run")[1])
+
+
+class LateAttemptTests(HeldBackMixin, PruningTestCase):
+    kind = "attempt"
+
+    def later(self, entry: AssociationRequest, **fields: int) -> AssociationAttempt:
+        return self.late_attempt(entry, **fields)
+
+
+class CheckTests(HeldBackMixin, PruningTestCase):
+    kind = "check"
+
+    def later(self, entry: AssociationRequest, number: int = 0, **fields: int) -> AssociationCheck:
+        return self.check(entry, **fields)
+
+    def test_those_of_an_entry_that_goes_go_with_it(self) -> None:
+        self.assertTrue(AssociationCheck.objects.exists())
+        kept = self.check(AssociationRequest.objects.get(reason="SUP-new"))
+        self.assert_pruned()
+        self.assertEqual([*AssociationCheck.objects.all()], [kept])
+        self.assert_proven()
+
+    def test_one_that_was_sealed_before_its_entry_goes_before_it(self) -> None:
+        waiting = self.open_entry()
+        check = self.check(waiting)
+        (fifth,) = seal(at=LONG_AGO + DAY * 4)
+        self.assertIn(("check", check.pk), items_of(fifth))
+        self.entry(), seal(), settle()
+        self.assert_pruned()
+        self.assert_there(False, check)
+        self.assert_there(True, waiting)
+        self.assertIn(f'"id":{check.pk},"is_linked":true,"kind":"check"', self.file.read_text())
+        self.close(waiting), seal()
+        self.assert_proven()
+
+
+class StillOpenTests(PruningTestCase):
     def test_what_is_still_open_stays(self) -> None:
         waiting = self.open_entry(reason="open")
         self.entry()
@@ -120,9 +181,6 @@ class HeldBackTests(PruningTestCase):
         self.assertIn(("entry", waiting.pk), items_of(*seal()))
         self.assert_proven()
 
-    def assert_held_back_to(self, number: int) -> None:
-        self.assertIn(f"all up to seal {number} of", self.prune("--dry-run")[1])
-
 
 class FirstSealTests(PruningTestCase):
     """Where only the very first seal is old enough, it is its own new start."""
@@ -132,6 +190,7 @@ class FirstSealTests(PruningTestCase):
         with as_owner():
             sql(f"DELETE FROM {SEAL}")
             sql(f"DELETE FROM {ATTEMPT}")
+            sql(f"DELETE FROM {CHECK}")
             sql(f"DELETE FROM {ENTRY}")
             sql("DELETE FROM associations_auditexport")
         self.sealed_log(1)

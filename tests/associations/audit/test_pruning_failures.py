@@ -1,12 +1,16 @@
 """Where pruning cannot be done to the end, everything is as it was."""
 
-from django.test import override_settings, skipUnlessDBFeature
+from collections.abc import Callable
 
-from associations.audit import archive, triggers
-from associations.models import AuditSeal
+from django.db import IntegrityError
+from django.test import override_settings, skipUnlessDBFeature
+from django.utils import timezone
+
+from associations.audit import archive, pruning, triggers
+from associations.models import AssociationRequest, AuditSeal
 
 from .base import ENTRY, PRUNING, SEAL, as_owner, items_of, refuse_rows_in, sql
-from .pruned import PruningTestCase
+from .pruned import CommittedPruningTestCase, PruningTestCase
 
 
 class FailureTests(PruningTestCase):
@@ -54,9 +58,30 @@ class FailureTests(PruningTestCase):
         said = self.assert_as_it_was()
         self.assertIn("The database refused: the disk is full", said)
         self.assert_proven()
-        self.assertEqual(archive.verify(self.file), (3, 8))
+        self.assertEqual(archive.verify(self.file), (3, 9))
 
     @skipUnlessDBFeature("has_select_for_update")  # SQLite cannot be told to fail there
     def test_a_database_that_fails_as_the_pruning_is_sealed(self) -> None:
         refuse_rows_in(SEAL, "the disk is full")
         self.assertIn("The database refused: the disk is full", self.assert_as_it_was())
+
+
+class MeanwhileTests(CommittedPruningTestCase):
+    """What comes to an entry while the archive is written is in no archive: nothing goes then."""
+
+    def assert_nothing_goes(self, add: Callable[[AssociationRequest], object]) -> None:
+        last = pruning.last_seal_before(timezone.now())
+        sha256, *_ = pruning.write_archive(self.file, last)
+        add(AssociationRequest.objects.get(reason="SUP-1"))
+        before = self.everything()
+        with self.assertRaises(IntegrityError):
+            pruning.prune(last, self.file.name, sha256)
+        self.assertEqual(self.everything(), before)
+        self.assertEqual(triggers.problems(), [])
+        self.assert_proven()
+
+    def test_a_check(self) -> None:
+        self.assert_nothing_goes(self.check)
+
+    def test_a_late_attempt(self) -> None:
+        self.assert_nothing_goes(lambda entry: self.late_attempt(entry, number=8))

@@ -9,24 +9,26 @@ from django.db.models import Model
 
 from associations.models import (
     AssociationAttempt,
+    AssociationCheck,
     AssociationRequest,
     AuditExport,
     AuditPruning,
     AuditSeal,
 )
 
-from .base import ATTEMPT, ENTRY, EXPORT, SEAL, CommittedLogTestCase, on_postgresql, seal
+from .base import ATTEMPT, CHECK, ENTRY, EXPORT, SEAL, CommittedLogTestCase, on_postgresql, seal
 
 REFUSED = "never change|nothing is deleted|gets another number|in the log is replaced"
 IDS = ("rowid", "oid", "_rowid_")
 # By which unique key a new row could meet an old one, and what of it is new all the same.
 INSERTS: list[tuple[type[Model], set[str]]] = [
     *((model, set()) for model in (AssociationRequest, AssociationAttempt, AuditSeal)),
-    *((model, set()) for model in (AuditExport, AuditPruning)),
+    *((model, set()) for model in (AssociationCheck, AuditExport, AuditPruning)),
     (AssociationRequest, {"id"}),
     (AssociationRequest, {"submit_key"}),
     (AssociationAttempt, {"id"}),
     (AssociationAttempt, {"number"}),
+    (AssociationCheck, {"entry_id"}),
     (AuditSeal, {"number"}),
     (AuditSeal, {"head"}),
 ]
@@ -40,6 +42,7 @@ class ReplaceTests(CommittedLogTestCase):
         super().setUp()
         self.closed, self.open = self.entry(submit_key="a"), self.open_entry(submit_key="b")
         self.attempt(self.open, number=5)
+        self.checks = self.check(self.closed), self.check(self.closed)
         self.finished = self.export()
         self.running = self.export(state="running", finished_at=None, rows=None)
         self.pruning()
@@ -62,6 +65,7 @@ class ReplaceTests(CommittedLogTestCase):
             f"SELECT {hidden}, 1000, sealed_at, manifest, '1000', signature FROM {SEAL} LIMIT 1"
             for hidden in IDS
         ]
+        first, second = self.checks
         for name in ("id", *IDS):
             to_closed, to_finished = f"{name} = {self.closed.pk}", f"{name} = {self.finished.pk}"
             found += [
@@ -72,6 +76,7 @@ class ReplaceTests(CommittedLogTestCase):
             *found,
             f"UPDATE OR REPLACE {ENTRY} SET submit_key = 'a' WHERE id = {self.open.pk}",
             f"UPDATE OR REPLACE {ATTEMPT} SET request_id = {self.closed.pk}, number = 1",
+            f"UPDATE OR REPLACE {CHECK} SET id = {first.pk} WHERE id = {second.pk}",
             f"UPDATE OR REPLACE {SEAL} SET number = 1 WHERE number = 2",
         ]
 

@@ -22,6 +22,7 @@ from tests.support import LINK, SandboxMixin, SignedInClient, person
 
 from .base import (
     ATTEMPT,
+    CHECK,
     ENTRY,
     EXPORT,
     LONG_AGO,
@@ -35,7 +36,7 @@ from .base import (
 )
 from .processes import database_url, manage
 
-TABLES = (ENTRY, ATTEMPT, SEAL, EXPORT, PRUNING)
+TABLES = (ENTRY, ATTEMPT, CHECK, SEAL, EXPORT, PRUNING)
 
 
 def steps_of_the_readme(name: str) -> list[str]:
@@ -122,6 +123,17 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
         self.assertEqual(run("people", "--deactivate", "ada@example.com")[0], 0)
         self.assertFalse(User.objects.get(subject="ada").is_active)
 
+    def test_what_was_seen_is_written_into_an_open_entry_and_checks_are_added(self) -> None:
+        entry, seen = self.open_entry(), {"was_linked": False, "verified": True}
+        seen |= {"verified_at": timezone.now(), "unverified_cause": ""}
+        AssociationRequest.objects.filter(pk=entry.pk).update(**seen, outcome="linked")
+        self.check(entry)
+        entry.refresh_from_db()
+        self.assertEqual({name: getattr(entry, name) for name in seen}, seen)
+        self.assertEqual(entry.checks.count(), 1)
+        with self.assertRaisesRegex(IntegrityError, "a closed entry .* never changes"):
+            AssociationRequest.objects.filter(pk=entry.pk).update(verified=False)
+
     def test_what_a_crash_left_open_is_closed(self) -> None:
         entry = self.open_entry(sent_at=timezone.now() - timedelta(hours=1))
         services.close_abandoned()
@@ -146,7 +158,7 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
         for table in TABLES:
             self.assert_refused(f"DELETE FROM {table}")
             self.assert_refused(f"TRUNCATE {table} CASCADE")
-        for table in (ATTEMPT, SEAL, PRUNING, "associations_auditverification"):
+        for table in (ATTEMPT, CHECK, SEAL, PRUNING, "associations_auditverification"):
             self.assert_refused(f"UPDATE {table} SET {'head' if table == SEAL else 'id'} = '1'")
         for column in (*triggers.ASKED.split(), "sent_at"):
             self.assert_refused(f"UPDATE {ENTRY} SET {column} = {column}")

@@ -46,19 +46,22 @@ class SealingTests(LogTestCase):
         line = lines_of("entry", [entry.pk])[entry.pk]
         self.assertEqual(read(only.manifest).ids("entry"), {entry.pk: digest(line)})
 
-    def test_late_attempts_exports_and_prunings_are_items_of_their_own(self) -> None:
+    def test_late_attempts_checks_exports_and_prunings_are_items_of_their_own(self) -> None:
         entry = self.entry(attempts=2)
-        late, export, pruning = self.late_attempt(entry), self.export(), self.pruning()
+        late, check = self.late_attempt(entry), self.check(entry)
+        export, pruning = self.export(), self.pruning()
         (only,) = seal()
-        expected = [("entry", entry.pk), ("attempt", late.pk)]
+        expected = [("entry", entry.pk), ("attempt", late.pk), ("check", check.pk)]
         expected += [("export", export.pk), ("pruning", pruning.pk)]
         self.assertEqual(items_of(only), expected)
 
-    def test_a_late_attempt_of_an_entry_sealed_long_ago_is_sealed(self) -> None:
+    def test_what_comes_to_an_entry_sealed_long_ago_is_sealed(self) -> None:
         entry = self.entry()
         seal()
         late = self.late_attempt(entry)
         self.assertEqual(items_of(*seal()), [("attempt", late.pk)])
+        check = self.check(entry)
+        self.assertEqual(items_of(*seal()), [("check", check.pk)])
 
     def test_a_running_export_waits(self) -> None:
         export = self.export(state="running", finished_at=None)

@@ -3,6 +3,7 @@
 from django.db.models import Field, Model
 
 from associations.audit.canonical import KINDS
+from associations.audit.verifying import NAMES
 from associations.models import AssociationAttempt, AuditSeal
 from tests.support import person
 
@@ -11,7 +12,7 @@ from .tampering import TamperTestCase
 
 CHANGES: dict[str, str] = {
     "Integer": "COALESCE({0}, 0) + 1",
-    "Boolean": "NOT {0}",
+    "Boolean": "NOT COALESCE({0}, FALSE)",
     "JSON": """'{{"another": 1}}'""",
     "DateTime": "'2001-01-01 00:00:00'",
     "GenericIP": "'2001:db8::99'",
@@ -29,7 +30,8 @@ class ColumnTests(TamperTestCase):
         change = next(change for part, change in CHANGES.items() if part in kind)
         return change.format(f'"{field.column}"', table)
 
-    def assert_each_column_counts(self, model: type[Model], pk: int) -> None:
+    def assert_each_column_counts(self, model: type[Model], pk: int, finding: str) -> None:
+        self.assert_proven()
         for field in model._meta.concrete_fields:
             if field.primary_key:
                 continue
@@ -37,21 +39,28 @@ class ColumnTests(TamperTestCase):
                 with as_owner():
                     table, where = model._meta.db_table, f"{model._meta.pk.column} = {pk}"
                     sql(f'UPDATE {table} SET "{field.column}" = {self.change(field)} WHERE {where}')
-                self.assert_not_proven("^NOT PROVEN")
+                self.assert_not_proven(f"^NOT PROVEN. {finding}")
 
     def test_of_each_kind(self) -> None:
         person("somebody else", "admin")
-        pruning = self.pruning()
+        # Of a seal that there is not: the first one would count as the new start of the chain.
+        pruning = self.pruning(last_seal=10**6)
         self.seal_all()
-        rows = {"entry": self.second[0].pk, "attempt": self.late.pk, "export": self.taken.pk}
-        for kind, pk in (rows | {"pruning": pruning.pk}).items():
-            self.assert_each_column_counts(KINDS[kind], pk)
+        rows = {"entry": self.second[0].pk, "attempt": self.late.pk, "check": self.checks[0].pk}
+        rows |= {"export": self.taken.pk, "pruning": pruning.pk}
+        self.assertEqual(rows.keys(), KINDS.keys())
+        for kind, pk in rows.items():
+            finding = f"{NAMES[kind]} {pk} was altered"
+            if kind == "attempt":  # one that is called in time is a part of its entry
+                finding = f"({finding}|Entry {self.second[0].pk} was altered)"
+            self.assert_each_column_counts(KINDS[kind], pk, finding)
 
     def test_of_an_attempt_within_an_entry(self) -> None:
-        self.assert_each_column_counts(AssociationAttempt, self.first[1].attempts.last().pk)
+        attempt, entry = self.first[1].attempts.last().pk, self.first[1].pk
+        self.assert_each_column_counts(AssociationAttempt, attempt, f"Entry {entry} was altered")
 
     def test_of_a_seal(self) -> None:
-        self.assert_each_column_counts(AuditSeal, 3)
+        self.assert_each_column_counts(AuditSeal, 3, "Seal 3 was (altered|rewritten)")
 
 
 SPOILT = (

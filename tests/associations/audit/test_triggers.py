@@ -8,6 +8,7 @@ from django.test import skipUnlessDBFeature
 
 from associations.models import (
     AssociationAttempt,
+    AssociationCheck,
     AssociationRequest,
     AuditExport,
     AuditPruning,
@@ -16,6 +17,7 @@ from associations.models import (
 
 from .base import (
     ATTEMPT,
+    CHECK,
     ENTRY,
     EXPORT,
     PRUNING,
@@ -27,13 +29,15 @@ from .base import (
     sql,
 )
 
-MODELS = (AssociationRequest, AssociationAttempt, AuditSeal, AuditExport, AuditPruning)
+FIXED = (AssociationAttempt, AssociationCheck, AuditSeal, AuditPruning)
+MODELS = (AssociationRequest, AuditExport, *FIXED)
 REFUSED = "never change|nothing is deleted|gets another number|log is replaced|is not emptied"
 # What the flow fills in later: the answer to an entry, and how an export ended.
 ANSWER = {
     *("outcome", "cause", "http_status", "status", "results", "num_errors", "errors", "links"),
     *("requested_at", "started_at", "completed_at", "error_category", "error_text", "body"),
     *("correlation_id", "sent_at", "finished_at"),
+    *("was_linked", "verified", "verified_at", "unverified_cause"),
 }
 ENDING = {"state", "rows", "finished_at"}
 HIDDEN_IDS = () if on_postgresql() else ("rowid", "oid", "_rowid_")
@@ -48,6 +52,7 @@ class TriggerTestCase(LogTestCase):
         super().setUp()
         self.closed, self.open = self.entry(submit_key="a"), self.open_entry(submit_key="b")
         self.attempt(self.open)
+        self.check(self.closed)
         self.finished = self.export()
         self.running = self.export(state="running", finished_at=None, rows=None)
         seal()
@@ -83,8 +88,8 @@ class ChangeTests(TriggerTestCase):
         sql(f"UPDATE {ENTRY} SET outcome = 'linked' {where}")
         self.assert_refused(f"UPDATE {ENTRY} SET outcome = 'sending' {where}")
 
-    def test_no_column_of_an_attempt_a_seal_or_a_pruning_is_updated(self) -> None:
-        for model in (AssociationAttempt, AuditSeal, AuditPruning):
+    def test_no_column_of_an_attempt_a_check_a_seal_or_a_pruning_is_updated(self) -> None:
+        for model in FIXED:
             for column in columns_of(model):
                 self.assert_column_is_fixed(model, column, "1 = 1")
 
@@ -122,7 +127,7 @@ class RemovalTests(TriggerTestCase):
 
     @skipUnlessDBFeature("has_select_for_update")  # SQLite has no TRUNCATE
     def test_no_table_is_emptied_as_a_whole(self) -> None:
-        for table in (ATTEMPT, SEAL, EXPORT, PRUNING, f"{ENTRY}, {ATTEMPT}"):
+        for table in (ATTEMPT, CHECK, SEAL, EXPORT, PRUNING, f"{ENTRY}, {ATTEMPT}, {CHECK}"):
             self.assert_refused(f"TRUNCATE {table}")
         for table in (ENTRY, "hubadmin_user"):
             self.assert_refused(f"TRUNCATE {table} CASCADE")
@@ -135,5 +140,5 @@ class RemovalTests(TriggerTestCase):
             self.assert_refused(f"DELETE FROM {table}")
             self.assert_refused(f"TRUNCATE {table} CASCADE")
         self.assert_column_is_fixed(AssociationRequest, "reason", f"id = {self.closed.pk}")
-        for model in (AssociationAttempt, AuditSeal, AuditPruning):
+        for model in FIXED:
             self.assert_column_is_fixed(model, model._meta.pk.column, "1 = 1")

@@ -29,7 +29,7 @@ class SealedTestCase(LogTestCase):
 class VerifyTests(SealedTestCase):
     def test_all_of_it_is_proven(self) -> None:
         said = self.assert_proven()
-        self.assertIn("Proven up to seal 4 of 2025-01-04 00:00:00 UTC: 4 seals, 10 items.", said)
+        self.assertIn("Proven up to seal 4 of 2025-01-04 00:00:00 UTC: 4 seals, 11 items.", said)
         self.assertIn(f"head {self.heads[3]}", said)
         self.assertIn("Without a head noted elsewhere (--head), nothing shows whether", said)
 
@@ -47,7 +47,7 @@ class VerifyTests(SealedTestCase):
     def test_progress_is_told_seal_by_seal(self) -> None:
         told = []
         verify(progress=lambda report: told.append((report.last.number, report.items)))
-        self.assertEqual(told, [(1, 2), (2, 6), (3, 8), (4, 10)])
+        self.assertEqual(told, [(1, 2), (2, 7), (3, 9), (4, 11)])
 
 
 class HeadTests(SealedTestCase):
@@ -136,7 +136,7 @@ class ResultTests(SealedTestCase):
         result = AuditVerification.objects.get()
         self.assertEqual(
             (result.is_proven, result.seals, result.items, result.last_seal, result.finding),
-            (True, 4, 10, 4, ""),
+            (True, 4, 11, 4, ""),
         )
         self.assertLessEqual(result.started_at, result.finished_at)
 

@@ -48,7 +48,7 @@ def main(keys: str, *files: str, complete: bool) -> None:
                 sealed[word, int(kind)] = {values[0]}
         free, head = [*free[:1], unsealed], seal["head"]
     for (kind, pk), digests in sorted(items.items()):
-        may_be = [any(r[0] <= pk <= r[-1] for r in ranges[kind]) for ranges in free]
+        may_be = [any(r[0] <= pk <= r[-1] for r in each.get(kind, [[1, 2**63]])) for each in free]
         was_free = may_be[-1] or (1 not in seals and not may_be[0])  # else it was inserted
         is_right = digests == sealed.get((kind, pk), was_free and digests)
         demand(is_right, f"{kind} {pk} was altered or inserted")

@@ -1,0 +1,51 @@
+"""Seals of the version that knew no checks: they hold, and checks are sealed from then on."""
+
+from associations.audit.manifest import read
+from associations.models import AuditSeal
+
+from .base import CHECK, LONG_AGO, as_owner, before_there_were_checks, items_of, seal, settle, sql
+from .pruned import PruningTestCase
+from .test_independent import AuditorMixin
+
+
+class OlderSealTests(AuditorMixin, PruningTestCase):
+    def setUp(self) -> None:
+        with before_there_were_checks():
+            super().setUp()
+        self.older = [*AuditSeal.objects.all()]
+
+    def test_they_knew_none(self) -> None:
+        for each in self.older:
+            self.assertNotIn("check", each.manifest)
+            self.assertEqual(read(each.manifest).coverage["check"].high, 0)
+
+    def test_they_are_proven_and_what_there_was_already_is_sealed_next(self) -> None:
+        self.assert_proven()
+        (next_seal,) = seal()
+        ((kind, pk),) = items_of(next_seal)
+        self.assertEqual((kind, next_seal.number), ("check", self.older[-1].number + 1))
+        settle()
+        self.assert_proven()
+        with as_owner():
+            sql(f"DELETE FROM {CHECK}")
+        self.assert_not_proven(f"Check {pk} was removed")
+
+    def test_an_auditor_proves_them_with_the_newer_ones(self) -> None:
+        export, seals = self.exported(), self.seals_file()
+        self.assertIn("check 1: in no seal", self.numbered(self.assert_proves(export, seals)))
+        seal(), settle()
+        export, seals = self.exported(), self.seals_file()
+        self.assertIn("check 1: proven", self.numbered(self.assert_proves(export, seals)))
+
+    def numbered(self, said: list[str]) -> str:
+        """What was said, the first check as number 1."""
+        first = sql(f"SELECT min(id) FROM {CHECK}")[0][0]
+        return "\n".join(said).replace(f"check {first}:", "check 1:")
+
+    def test_they_are_pruned_with_the_checks_of_what_they_held(self) -> None:
+        seal(at=LONG_AGO), settle()
+        self.entry(), seal(), settle()
+        self.assert_pruned()
+        self.assertEqual(sql(f"SELECT count(*) FROM {CHECK}"), [(0,)])
+        self.assert_proven()
+        self.assert_proves(self.file, "--complete")
