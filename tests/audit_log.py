@@ -21,7 +21,7 @@ from associations.audit import triggers
 from associations.hubspot.object_types import resolve
 from associations.hubspot.outcomes import VERDICTS, Cause, Outcome
 from associations.hubspot.sandbox.portal import DEFAULT_SPECS
-from associations.models import AssociationAttempt, AssociationRequest
+from associations.models import AssociationAttempt, AssociationCheck, AssociationRequest
 from associations.models.queries import TEXT_INDEX
 from hubadmin.models import Role, User
 
@@ -276,6 +276,48 @@ _OLD_ENDING = _ending(
 )
 _OPEN_ENDING = _Ending(None, 0, outcome=Outcome.SENDING)
 
+# --- what was seen --------------------------------------------------------------------------------
+
+
+class _Seen(NamedTuple):
+    """What a look before and one after the request gave; of 65,536 so many."""
+
+    share: float
+    was_linked: int | None
+    verified: int | None = None
+    cause: str = ""
+    is_checked: bool = False  # somebody looks once more, later
+
+
+_NOT_ASKED = _Seen(1, None)
+_NO = [_Seen(62_000, 0), _Seen(2_000, 1), _Seen(1_500, None)]
+_SEEN: dict[Outcome, list[_Seen]] = {
+    Outcome.LINKED: [
+        _Seen(60_000, 0, 1),
+        _Seen(3_000, 1, 1),
+        _Seen(1_200, None, 1),
+        _Seen(400, 0, None, Cause.RATE_LIMITED.value),
+        _Seen(150, 0, None, Cause.TIMED_OUT.value, is_checked=True),
+        _Seen(250, 0, 0),
+        _Seen(60, 0, 0, is_checked=True),
+        _Seen(40, 0, 1, is_checked=True),
+    ],
+    Outcome.UNCONFIRMED: [
+        _Seen(35_000, 0, 1),
+        _Seen(10_000, 0, 0),
+        _Seen(15_000, 0, 0, is_checked=True),
+        _Seen(3_000, None, None, Cause.SCOPE_MISSING.value, is_checked=True),
+    ],
+    Outcome.UNREACHABLE: [
+        _Seen(20_000, 0, 1),
+        _Seen(15_000, 0, 0),
+        _Seen(10_000, None, None, Cause.HUBSPOT_DOWN.value),
+        _Seen(20_000, None, None, Cause.TIMED_OUT.value, is_checked=True),
+    ],
+    Outcome.REJECTED: _NO,
+    Outcome.CANCELED: [_NOT_ASKED],
+}
+
 # --- requests -------------------------------------------------------------------------------------
 
 
@@ -292,6 +334,7 @@ class _Case(NamedTuple):
     tries: int
     created: int  # milliseconds since 1970
     duration: int
+    seen: _Seen
     hex: str  # 112 random digits
 
     @property
@@ -303,12 +346,17 @@ class _Case(NamedTuple):
     def last_try(self) -> int:
         return self.created + 2 + 3000 * (self.tries - 1)
 
+    @property
+    def answered(self) -> int:
+        return self.last_try + self.duration
+
 
 def _cases(rows: int, first: int, people: list[_Person]) -> Iterator[_Case]:
     rng = Random(rows)
     bits = rng.getrandbits
     pairs = _drawn([_pair(*types) for types in _PAIRS], _PAIRS.values(), 1 << 16)
     endings = _drawn(_ENDINGS, [ending.share for ending in _ENDINGS], 1 << 16)
+    seen = _drawn_of_each_outcome()
     crews = [_crew(people, month) for month in range(MONTHS)]
     start, length = int(START.timestamp() * 1000), int((END - START).total_seconds() * 1000)
     step = max(1, length // (rows + 3))
@@ -327,6 +375,7 @@ def _cases(rows: int, first: int, people: list[_Person]) -> Iterator[_Case]:
             2 if ending.tries == 1 and bits(6) == 0 else ending.tries,
             start + n * step + bits(40) % (3 * step),  # not quite in the order of the ids
             10_000 if ending.cause is Cause.TIMED_OUT else 80 + bits(8),
+            seen[ending.outcome][bits(16)],
             f"{bits(448):0112x}",
         )
 
@@ -336,6 +385,13 @@ def _crew(people: list[_Person], month: int) -> list[_Person]:
     return _drawn(present, [person.share for person in present], 1 << 12)
 
 
+def _drawn_of_each_outcome() -> dict[Outcome, list[_Seen]]:
+    return {
+        outcome: _drawn(choices, [each.share for each in choices], 1 << 16)
+        for outcome, choices in _SEEN.items()
+    }
+
+
 def _with_special_ones(cases: Iterator[_Case], rows: int) -> Iterator[_Case]:
     """The same, but for the odd ones and those at the end that are still open."""
     odd = {
@@ -343,13 +399,15 @@ def _with_special_ones(cases: Iterator[_Case], rows: int) -> Iterator[_Case]:
         "from_id": ODD_RECORD,
         "reason": ODD_REASON,
         "ending": _ODD_ENDING,
+        "seen": _NO[0],
     }
+    still_open = {"ending": _OPEN_ENDING, "seen": _NOT_ASKED}
     every, last = max(2, rows // ODD), rows - min(OPEN, rows // 10)
     for n, case in enumerate(cases):
         if n % every == every // 2:
             yield case._replace(**odd)
         else:
-            yield case if n < last else case._replace(ending=_OPEN_ENDING)
+            yield case if n < last else case._replace(**still_open)
 
 
 # --- answers --------------------------------------------------------------------------------------
@@ -396,7 +454,7 @@ def _success(case: _Case, text: str) -> _Answer:
     status = "PROCESSING" if cause is Cause.IN_PROGRESS else "COMPLETE"
     results = _results(case) if cause in (Cause.CONFIRMED, Cause.PARTLY_FAILED) else "[]"
     errors = f'[{{"category": "{case.ending.category}", "message": "{text}"}}]' if text else "[]"
-    times = (case.last_try + 30, case.last_try + case.duration)
+    times = (case.last_try + 30, case.answered)
     started, completed = (_moment(time)[:23] for time in times)  # HubSpot's end in milliseconds
     body = (
         f'{{"status": "{status}", "results": {results}, "errors": {errors}, '
@@ -436,11 +494,15 @@ def _refusal(case: _Case, text: str) -> _Answer:
 _ENTRY_FIELDS = """
 id user user_name user_email from_object_type from_object_id to_object_type
 to_object_id reason api_version outcome cause http_status status results num_errors errors links
-requested_at started_at completed_at error_category error_text correlation_id body created_at
-sent_at finished_at client_ip user_agent request_id submit_key
+requested_at started_at completed_at error_category error_text correlation_id body was_linked
+verified verified_at unverified_cause created_at sent_at finished_at client_ip user_agent request_id
+submit_key
 """
 _ATTEMPT_FIELDS = """
 id request number started_at duration_ms http_status headers body body_complete failure detail late
+"""
+_CHECK_FIELDS = """
+id entry user user_name checked_at duration_ms is_linked types cause error_text client_ip request_id
 """
 
 _TOO_MANY = (
@@ -453,6 +515,7 @@ def _entry(case: _Case, answer: _Answer) -> Row:
     person, pair, ending, created_at = case.person, case.pair, case.ending, _moment(case.created)
     was_sent = ending.outcome is not Outcome.CANCELED
     is_closed = ending.outcome is not Outcome.SENDING
+    seen, looked = case.seen, case.answered + 60
     return (
         *(case.id, person.id, person.name, person.email),
         *(pair.from_type, case.from_id, pair.to_type, case.to_id, case.reason, "v4"),
@@ -460,8 +523,10 @@ def _entry(case: _Case, answer: _Answer) -> Row:
         *(answer.status, answer.results, None, answer.errors, "{}"),
         *(None, answer.started_at, answer.completed_at),
         *(ending.category, answer.text, answer.correlation_id, answer.body),
+        *(seen.was_linked, seen.verified),
+        *(None if seen.verified is None else _moment(looked), seen.cause),
         *(created_at, created_at if was_sent else None),
-        _moment(case.last_try + case.duration + 9) if is_closed else None,
+        _moment(looked + 9) if is_closed else None,
         *(person.client_ip, person.user_agent, case.hex[32:64]),
         # In the order of the ids: any other would take long to index.
         f"{case.id:016x}{case.hex[64:112]}",
@@ -488,6 +553,18 @@ def _attempts(case: _Case, answer: _Answer) -> list[Row]:
     return [*rows, last]
 
 
+def _checks(case: _Case) -> list[Row]:
+    """Later looks of whoever had asked, without their ids; one of three cannot be made."""
+    if not case.seen.is_checked:
+        return []
+    person, turn = case.person, case.id % 3
+    types = f'[{{"category": "HUBSPOT_DEFINED", "typeId": {case.id % 500 + 1}, "label": null}}]'
+    found = ((1, types, "", ""), (0, "[]", "", ""), (None, "[]", "timed_out", "no answer"))[turn]
+    looks = [case.answered + 90_000 * n for n in range(1, 2 + (turn == 2))]
+    told = (person.client_ip, case.hex[32:64])
+    return [(case.id, person.id, person.name, _moment(at), 120, *found, *told) for at in looks]
+
+
 def _headers(answer: _Answer) -> str:
     if not answer.body:
         return "{}"
@@ -499,22 +576,36 @@ def _headers(answer: _Answer) -> str:
     )
 
 
-def _batches(cases: Iterator[_Case], first_attempt: int) -> Iterator[tuple[list[Row], list[Row]]]:
-    numbers = count(first_attempt)
+class _Batch(NamedTuple):
+    """Rows to insert."""
+
+    entries: list[Row]
+    attempts: list[Row]
+    checks: list[Row]
+
+
+def _batches(cases: Iterator[_Case], first_attempt: int, first_check: int) -> Iterator[_Batch]:
+    attempt_ids, check_ids = count(first_attempt), count(first_check)
     while batch := list(islice(cases, BATCH)):
         answered = [(case, _answer(case)) for case in batch]
-        attempts = (row for pair in answered for row in _attempts(*pair))
-        yield (
+        yield _Batch(
             [_entry(*pair) for pair in answered],
-            [(number, *row) for number, row in zip(numbers, attempts, strict=False)],
+            _numbered(attempt_ids, [row for pair in answered for row in _attempts(*pair)]),
+            _numbered(check_ids, [row for case in batch for row in _checks(case)]),
         )
+
+
+def _numbered(ids: Iterator[int], rows: list[Row]) -> list[Row]:
+    return [(next(ids), *row) for row in rows]
 
 
 # --- into the database ----------------------------------------------------------------------------
 
+_FILLED = (AssociationRequest, AssociationAttempt, AssociationCheck)
+
 
 def fill(rows: int, *, using: str = "default", attempts: bool = True) -> None:
-    """Add so many entries, and their attempts, to a migrated database.
+    """Add so many entries, their attempts and checks, to a migrated database.
 
     Triggers, indexes and foreign keys are away meanwhile. If it fails half way, they stay away on
     SQLite (unless a transaction around it is rolled back); PostgreSQL undoes it all.
@@ -525,11 +616,13 @@ def fill(rows: int, *, using: str = "default", attempts: bool = True) -> None:
     with whole, _bare_tables(connection):
         first = _next_id(AssociationRequest, using)
         cases = _with_special_ones(_cases(rows, first, _people(using)), rows)
-        for entries, tries in _batches(cases, _next_id(AssociationAttempt, using)):
+        firsts = _next_id(AssociationAttempt, using), _next_id(AssociationCheck, using)
+        for batch in _batches(cases, *firsts):
             with transaction.atomic(using=using):
-                _insert(connection, AssociationRequest, _ENTRY_FIELDS, entries)
+                _insert(connection, AssociationRequest, _ENTRY_FIELDS, batch.entries)
+                _insert(connection, AssociationCheck, _CHECK_FIELDS, batch.checks)
                 if attempts:
-                    _insert(connection, AssociationAttempt, _ATTEMPT_FIELDS, tries)
+                    _insert(connection, AssociationAttempt, _ATTEMPT_FIELDS, batch.attempts)
     if on_postgresql:
         # It does so by itself after a while; SQLite does not, so that plans there are without.
         with connection.cursor() as cursor:
@@ -556,7 +649,7 @@ def _insert(connection: Any, model: type[models.Model], names: str, rows: list[R
 def _copied(rows: list[Row]) -> str:
     """The rows in COPY's own format; they hold no tabs and no line breaks."""
     lines = ("\t".join(["~" if value is None else str(value) for value in row]) for row in rows)
-    return "\n".join(lines).replace("\\", "\\\\") + "\n"
+    return "".join(f"{line}\n" for line in lines).replace("\\", "\\\\")
 
 
 @contextmanager
@@ -578,7 +671,7 @@ def _quick_sqlite(connection: Any) -> Iterator[None]:
 @contextmanager
 def _bare_tables(connection: Any) -> Iterator[None]:
     triggers.remove(connection.alias)
-    tables = [model._meta.db_table for model in (AssociationRequest, AssociationAttempt)]
+    tables = [model._meta.db_table for model in _FILLED]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
