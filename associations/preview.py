@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 
-from .forms.link import Side
+from .forms.two_records import Side
 from .hubspot import lookups
 from .hubspot.client import ReadError
 from .hubspot.lookups import AssociationType, LinkedRecord, Links, Record

@@ -1,7 +1,8 @@
 """Validation of everything people type."""
 
 from .audit import AuditFilterForm, Chip
-from .link import AssociationForm, Side
+from .link import AssociationForm
+from .two_records import Side
 from .types import TypeChoice, TypeChoices, standard_choices
 
 __all__ = [
