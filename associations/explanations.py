@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from .hubspot.answers import asked_wait
 from .hubspot.error_texts import missing_scopes_in, strings_in
-from .hubspot.object_types import label_of
+from .hubspot.object_types import CATALOGUE, label_of
 from .hubspot.outcomes import Cause
 from .models import AssociationRequest
 from .verification_words import better_known, verification_of
@@ -292,7 +292,13 @@ def _named_in(strings: list[str], entry: AssociationRequest) -> list[str]:
     if entry.from_object_id == entry.to_object_id:
         # Both have this id: the type must tell which of them is meant. HubSpot says it in English.
         named = [(label, kind) for label, kind in named if _is_word(label_of(kind), text)]
-    return [label for label, kind in named]
+    return [_within_a_sentence(label, kind) for label, kind in named]
+
+
+def _within_a_sentence(label: str, object_type: str) -> str:
+    """`contact 383`; but what a company calls its own objects stays as it is."""
+    is_ours = object_type in {each.canonical for each in CATALOGUE}
+    return label[0].lower() + label[1:] if is_ours else label
 
 
 def _is_word(word: str, text: str) -> bool:

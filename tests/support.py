@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connection, transaction
 from django.db.models import Model
 from django.test import Client, RequestFactory, TransactionTestCase, override_settings
@@ -129,6 +130,7 @@ class SandboxMixin:
     def setUp(self) -> None:
         super().setUp()
         self.sandbox.reset()
+        cache.clear()
         services.hubspot_client.cache_clear()
         services.hubspot_client().limits = self.limits
 

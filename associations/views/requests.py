@@ -6,7 +6,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from associations import services
 from associations.audit.support_bundle import support_bundle
@@ -32,12 +32,15 @@ def request_detail(request: HttpRequest, pk: int) -> HttpResponse:
     return _page(request, _entry(request, pk))
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def request_check(request: HttpRequest, pk: int) -> HttpResponse:
-    """Look once more whether the records of an entry are linked."""
+    """Look once more whether the records of an entry are linked.
+
+    Whoever had to sign in first comes back by a GET, which leads to the entry.
+    """
     entry = _entry(request, pk)
-    if entry.is_open:
+    if request.method != "POST" or entry.is_open:
         return redirect(entry)
     try:
         services.check_again(user=request.user, entry=entry, origin=origin_of(request))

@@ -102,7 +102,7 @@ class SentenceTests(SimpleTestCase):
 class MissingRecordTests(SimpleTestCase):
     """HubSpot's words about records that are not there."""
 
-    CONTACT, COMPANY = "Contact 501", "Company 902"
+    CONTACT, COMPANY = "contact 501", "company 902"
 
     def assert_missing(self, expected: list[str], errors: Any, **fields: str) -> None:
         self.assertEqual(missing_records(entry(errors=errors, **fields)), expected)
@@ -140,9 +140,9 @@ class MissingRecordTests(SimpleTestCase):
 
     def test_the_type_tells_which_one_when_both_have_the_same_id(self) -> None:
         same = {"from_object_id": "7", "to_object_id": "7"}
-        self.assert_missing(["Contact 7"], self.context("CONTACT=7"), **same)
-        self.assert_missing(["Company 7"], self.context("COMPANY=7"), **same)
-        both = ["Contact 7", "Company 7"]
+        self.assert_missing(["contact 7"], self.context("CONTACT=7"), **same)
+        self.assert_missing(["company 7"], self.context("COMPANY=7"), **same)
+        both = ["contact 7", "company 7"]
         self.assert_missing(both, self.context("CONTACT=7", "COMPANY=7"), **same)
         items = same | {"to_object_type": "0-8"}
         self.assert_missing(["Line item 7"], self.context("LINE_ITEM=7"), **items)
@@ -158,8 +158,8 @@ class MissingRecordTests(SimpleTestCase):
 
     def test_the_sentence(self) -> None:
         for records, sentence in (
-            (["CONTACT=501"], "HubSpot has no Contact 501."),
-            (["CONTACT=501", "COMPANY=902"], "HubSpot has no Contact 501 and no Company 902."),
+            (["CONTACT=501"], "HubSpot has no contact 501."),
+            (["CONTACT=501", "COMPANY=902"], "HubSpot has no contact 501 and no company 902."),
             (["DEAL=1"], "HubSpot has no such record on one of the two sides."),
         ):
             with self.subTest(records):

@@ -36,14 +36,14 @@ def always(**fault: Any) -> dict[str, Any]:
 CASES: list[tuple[str, dict[str, Any], int, str, str, str]] = [
     # What may go wrong on the way
     ("reset before the link was made", always(reset="before"), 3, "unreachable", "connection_lost", "broke"),
-    ("reset after the link was made", always(reset="after"), 3, "unreachable", "connection_lost", "not known"),
+    ("reset after the link was made", always(reset="after"), 3, "unreachable", "connection_lost", "there when it was looked up"),
     ("reset once", {"reset": "after"}, 2, "linked", "confirmed", "is now linked"),
     ("truncated once", {"truncate": 30}, 2, "linked", "confirmed", "is now linked"),
-    ("truncated always", always(truncate=30), 3, "unreachable", "connection_lost", "broke"),
+    ("truncated always", always(truncate=30), 3, "unreachable", "connection_lost", "there when it was looked up"),
     ("slow, within the timeout", {"delay": 0.2}, 1, "linked", "confirmed", "is now linked"),
     ("no answer in time", always(delay=3), 3, "unreachable", "timed_out", "did not answer in time"),
-    ("body drips", always(drip=0.05), 3, "unreachable", "timed_out", "did not answer in time"),
-    ("headers drip", always(drip_headers=0.05), 3, "unreachable", "timed_out", "did not answer in time"),
+    ("body drips", always(drip=0.05), 3, "unreachable", "timed_out", "there when it was looked up"),
+    ("headers drip", always(drip_headers=0.05), 3, "unreachable", "timed_out", "there when it was looked up"),
     # 2xx answers that prove nothing
     ("200 null", {"status": 200, "body": "null"}, 1, "unconfirmed", "unreadable", "could not be read"),
     ("200 []", {"status": 200, "body": "[]"}, 1, "unconfirmed", "unreadable", "could not be read"),

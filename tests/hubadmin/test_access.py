@@ -17,6 +17,7 @@ ROLES = ("signed out", "no role", "support", "admin", "deactivated admin")
 OPEN_TO_ALL = (200, 200, 200, 200, 200)
 WRONG_METHOD = (405, 405, 405, 405, 405)
 CLOSED = (302, 403, 405, 405, 302)  # to a method that it does not take
+LED_BACK = (302, 403, 302, 302, 302)
 FOR_ADMINS = ((302, 403, 403, 200, 302), CLOSED)
 # The answer to a GET and to an empty POST, for each of the roles.
 EXPECTED = {
@@ -25,6 +26,14 @@ EXPECTED = {
     "request, own": ((302, 403, 200, 200, 302), CLOSED),
     "request, another's": ((302, 403, 404, 200, 302), CLOSED),
     "request, nobody's": ((302, 403, 404, 404, 302), CLOSED),
+    # Not asked by a script of ours, it leads to the form.
+    "link_preview": ((302, 403, 302, 302, 302), CLOSED),
+    "request_check, own": (LED_BACK, LED_BACK),
+    "request_check, another's": ((302, 403, 404, 302, 302), (302, 403, 404, 302, 302)),
+    "request_check, nobody's": ((302, 403, 404, 404, 302), (302, 403, 404, 404, 302)),
+    "request_records, own": ((302, 403, 200, 200, 302), CLOSED),
+    "request_records, another's": ((302, 403, 404, 200, 302), CLOSED),
+    "request_records, nobody's": ((302, 403, 404, 404, 302), CLOSED),
     "request_bundle, own": FOR_ADMINS,
     "request_bundle, another's": FOR_ADMINS,
     "request_bundle, nobody's": ((302, 403, 403, 404, 302), CLOSED),
@@ -157,6 +166,10 @@ FORGED: dict[str, Any] = {
     "created_at": "2001-01-01T00:00:00Z",
     "sent_at": "2001-01-01T00:00:00Z",
     "finished_at": "2001-01-01T00:00:00Z",
+    "was_linked": True,
+    "verified": False,
+    "verified_at": "2001-01-01T00:00:00Z",
+    "unverified_cause": "forbidden",
     "client_ip": "192.0.2.66",
     "user_agent": "Forged/1",
     "request_id": "forged",
