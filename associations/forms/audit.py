@@ -75,6 +75,19 @@ class AuditFilterForm(forms.Form):
             "invalid_choice": _("There is no outcome “%(value)s”. Choose from those listed.")
         },
     )
+    seen = forms.ChoiceField(
+        label=_("What was seen"),
+        required=False,
+        choices=[
+            ("", _("Does not matter")),
+            ("verified", _("Linked and verified")),
+            ("already", _("Was already linked")),
+            ("not_verified", _("Accepted, not verified")),
+        ],
+        error_messages={
+            "invalid_choice": _("“%(value)s” is nothing that was seen. Choose one of those listed.")
+        },
+    )
     range = forms.ChoiceField(
         label=_("Range"),
         required=False,
@@ -207,6 +220,7 @@ class AuditFilterForm(forms.Form):
             correlation_id=data["correlation"],
             reason=data["reason"],
             error_words=tuple(data["error"].split()),
+            seen=data["seen"],
         )
 
     def query(self) -> QueryDict:
@@ -256,7 +270,7 @@ class AuditFilterForm(forms.Form):
         ]
 
     def _shown(self, name: str, value: str) -> str:
-        if name in ("who", "range", "outcome"):
+        if name in ("who", "outcome", "seen", "range"):
             choices = {str(key): str(label) for key, label in self.fields[name].choices}
             return choices.get(value, value)
         if name in ("since", "until"):

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from associations.forms import AuditFilterForm
 from associations.models import AuditFilter
+from associations.models.queries import SEEN
 
 PEOPLE = [(1, "Ada (ada@example.com)"), (2, "Bruno")]
 
@@ -51,7 +52,7 @@ class FieldTests(FormTestCase):
     def test_every_field_is_a_part_of_the_filter(self) -> None:
         query = "who=1&who=2&outcome=linked&outcome=sending&record=501&record_type=Contact"
         query += "&from_type=Line+item&to_type=2-4001&reason=+SUP-1++twice+&error=not++a"
-        query += "&category=validation_error&status=404&correlation=+ab-C+"
+        query += "&category=validation_error&status=404&correlation=+ab-C+&seen=already"
         query += "&since=2026-11-01&until=2026-11-01"
         expected = AuditFilter(
             users=(1, 2),
@@ -67,6 +68,7 @@ class FieldTests(FormTestCase):
             correlation_id="ab-C",
             reason="SUP-1 twice",
             error_words=("not", "a"),
+            seen="already",
         )
         self.assertEqual(self.wanted(query), expected)
 
@@ -81,6 +83,8 @@ class FieldTests(FormTestCase):
             "who=x": "Nobody with the number x has ever signed in.",
             "outcome=linked&outcome=lost": "There is no outcome “lost”.",
             "range=31d": "There is no range “31d”.",
+            "seen=+verified": "“ verified” is nothing that was seen. Choose one of those listed.",
+            "seen=linked": "“linked” is nothing that was seen.",
             "since=24.11.2026": day,
             "until=2026-11-31": day,
             "since=1999-12-31": century,
@@ -190,6 +194,8 @@ class AddressTests(FormTestCase):
             ("reason=&who=&since=+", ""),
             ("page=2&status=404&before=7&outcome=linked", "outcome=linked&status=404"),
             ("who=2&who=&who=1", "who=2&who=1"),
+            ("seen=", ""),
+            ("range=7d&seen=verified&seen=already", "seen=already&range=7d"),
             ("reason=50%25+off%26on", "reason=50%25+off%26on"),
             ("tz=Europe/Berlin&range=7d", "range=7d"),
             ("tz=Europe/Berlin&since=2026-11-01", "since=2026-11-01&tz=Europe%2FBerlin"),
@@ -226,6 +232,21 @@ class ChipTests(FormTestCase):
             },
         )
         self.assertEqual(self.chips(""), {})
+
+    def test_what_was_seen_is_told_in_the_words_of_the_form(self) -> None:
+        for value, words in (
+            ("verified", "Linked and verified"),
+            ("already", "Was already linked"),
+            ("not_verified", "Accepted, not verified"),
+        ):
+            self.assertEqual(
+                self.chips(f"seen={value}&status=404"),
+                {("What was seen", words): "status=404", ("HTTP status", "404"): f"seen={value}"},
+            )
+
+    def test_each_choice_is_one_that_the_log_knows(self) -> None:
+        names = [value for value, _ in form_of().fields["seen"].choices]
+        self.assertEqual(names, ["", *SEEN])
 
     def test_the_zone_goes_with_the_last_day(self) -> None:
         chips = self.chips("since=2026-11-01&until=2026-11-02&tz=Asia/Tokyo&status=404")

@@ -112,6 +112,8 @@ def _entry(pk: int, created_at: datetime) -> Entry:
         error_category=RANDOM.choice(CATEGORIES) if has_failed else "",
         error_text=" ".join(RANDOM.sample(ERRORS, RANDOM.randrange(1, 3))) if has_failed else "",
         correlation_id=RANDOM.choice(CORRELATIONS),
+        was_linked=RANDOM.choice([None, False, False, True]),
+        verified=RANDOM.choice([None, False, True, True]),
         created_at=created_at,
     )
 
@@ -128,8 +130,8 @@ LOG = _log()
 # --- a plain filter of it -------------------------------------------------------------------------
 
 FIELDS = [
-    *("who", "outcome", "range", "since", "until", "record_type", "record", "from_type", "to_type"),
-    *("reason", "error", "category", "status", "correlation", "tz"),
+    *("who", "outcome", "seen", "range", "since", "until", "record_type", "record"),
+    *("from_type", "to_type", "reason", "error", "category", "status", "correlation", "tz"),
 ]
 TYPES = {spelling: name for name, spellings in SPELLINGS.items() for spelling in spellings}
 STATUSES = {str(n): n for n in (100, 200, 400, 404, 429, 502, 999)} | {
@@ -141,6 +143,13 @@ DAYS |= {"2026-11-1": date(2026, 11, 1)}
 DAYS |= {text: date.fromisoformat(text) for text in ("2000-01-01", "2099-12-31")}
 BACK = {"today": 0, "7d": 6, "30d": 29}
 LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
+SEEN: dict[str, Callable[[Entry], bool]] = {
+    "verified": lambda entry: entry.verified is True,
+    "already": lambda entry: entry.was_linked is True,
+    "not_verified": lambda entry: (
+        entry.outcome in ("linked", "unconfirmed", "unreachable") and entry.verified is not True
+    ),
+}
 
 
 class WrongFieldError(Exception):
@@ -175,6 +184,8 @@ def _tests(pairs: list[Pair], viewer: str) -> Iterator[Callable[[Entry], bool]]:
         yield lambda entry: entry.user_id in who
     if outcomes := {_known({o: o for o in Outcome}, v) for n, v in pairs if n == "outcome"}:
         yield lambda entry: entry.outcome in outcomes
+    if seen := last.get("seen", ""):
+        yield _known(SEEN, seen)
     for side in ("from", "to"):
         if one[f"{side}_type"]:
             yield partial(_has, f"{side}_object_type", _known(TYPES, one[f"{side}_type"]))
@@ -274,6 +285,7 @@ HOSTILE = ANY_TEXT | st.sampled_from(
 ODD = {  # what a field takes in spite of its looks, and what it does not in spite of them
     "who": [*map(str, PEOPLE), "1001 ", "0", "-1001", "1001.0", "9" * 5_000],
     "outcome": [*Outcome, "LINKED", " linked", "linked,rejected"],
+    "seen": [*SEEN, "VERIFIED", " already", "linked"],
     "range": [*BACK, "TODAY", " 7d", "31d"],
     "since": [*DAYS, "2026-02-30", "1999-12-31", "0000-00-00", "2026-W44-1", "20261101", "today"],
     "until": [*DAYS, "2100-01-01", "9999-12-31", "10000-01-01", "2026-11-01T00:00", "-1"],
@@ -326,6 +338,11 @@ def _outcome(entry: Entry, own: Any, draw: Draw) -> list[Pair]:
     return [("outcome", name) for name in [entry.outcome, *_some_of([*Outcome], draw)]]
 
 
+def _seen(entry: Entry, own: Any, draw: Draw) -> list[Pair]:
+    names = [name for name, test in SEEN.items() if test(entry)]
+    return [("seen", draw(st.sampled_from(names)))] if names else []
+
+
 def _days(entry: Entry, own: Any, draw: Draw) -> list[Pair]:
     name = draw(st.sampled_from(["", *ZONES]))
     day = entry.created_at.astimezone(ZONES.get(name, own)).date()
@@ -372,6 +389,7 @@ def _answer(name: str, attribute: str, entry: Entry, own: Any, draw: Draw) -> li
 ASKING = [
     _who,
     _outcome,
+    _seen,
     _record,
     *[_reason, _error] * 3,
     partial(_type, "from"),

@@ -13,8 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from associations import services
 from associations.audit import triggers
 from associations.hubspot.answers import Answer
-from associations.hubspot.outcomes import Cause
-from associations.models import AssociationRequest, AuditFilter
+from associations.hubspot.outcomes import Cause, Outcome
+from associations.models import AssociationRequest, AssociationRequestQuerySet, AuditFilter
 from associations.models.queries import TEXT_INDEX, Position, count_of, page_of
 from tests.associations.views.base import entry_of
 from tests.support import LINK, SandboxMixin, SignedInClient, person
@@ -108,6 +108,7 @@ class BranchTests(TestCase):
             from_id, to_id = sides[n % 4]
             fields = {"from_object_id": from_id, "to_object_id": to_id, "outcome": outcomes[n % 3]}
             fields |= {"to_object_type": ("contacts", "companies")[n // 12 % 2]}
+            fields |= {"verified": (True, False, None)[n // 2 % 3], "was_linked": n % 5 == 0}
             created_at = NOON + timedelta(minutes=n * 7 % 12)
             entry_of(self.users[n // 4 % 3], created_at=created_at, **fields)
 
@@ -135,6 +136,10 @@ class BranchTests(TestCase):
             (AuditFilter(**record), 2),
             (AuditFilter(**record, users=two, outcomes=outcomes, http_status=None), 2),
             (AuditFilter(record_id="1", to_object_type="companies", since=NOON), 2),
+            (AuditFilter(seen="not_verified"), 1),
+            (AuditFilter(seen="verified", outcomes=outcomes), 2),
+            (AuditFilter(seen="already", users=two), 2),
+            (AuditFilter(seen="not_verified", record_id="1"), 2),
         ):
             with self.subTest(wanted):
                 self.assert_same(wanted, parts)
@@ -166,6 +171,53 @@ class BranchTests(TestCase):
                 self.assertNumQueries(queries),
             ):
                 self.assertEqual(count_of(ENTRIES.for_list().branches(wanted)), min(most, 36))
+
+
+class SeenTests(TestCase):
+    INDEXES = {
+        "verified": "request_newest",
+        "already": "request_was_linked",
+        "not_verified": "request_not_verified",
+    }
+
+    def setUp(self) -> None:
+        self.user = person()
+
+    def found(self, seen: str) -> set[tuple[str, bool | None, bool | None]]:
+        entries = ENTRIES.matching(AuditFilter(seen=seen))
+        return {(e.outcome, e.was_linked, e.verified) for e in entries}
+
+    def test_it_is_told_by_what_the_two_looks_gave(self) -> None:
+        looks = [(a, b) for a in (None, False, True) for b in (None, False, True)]
+        rows = [(str(outcome), *look) for outcome in Outcome for look in looks]
+        for outcome, was_linked, verified in rows:
+            entry_of(self.user, outcome=outcome, was_linked=was_linked, verified=verified)
+        perhaps = ("linked", "unconfirmed", "unreachable")
+        for seen, expected in {
+            "": rows,
+            "verified": [row for row in rows if row[2]],
+            "already": [row for row in rows if row[1]],
+            "not_verified": [row for row in rows if row[0] in perhaps and not row[2]],
+        }.items():
+            with self.subTest(seen):
+                self.assertEqual(self.found(seen), {*expected})
+
+    def test_its_page_follows_an_index_without_sorting(self) -> None:
+        for seen, index in self.INDEXES.items():
+            for more in ({}, {"since": NOON}, {"until": NOON}, {"reason": "ab"}):
+                with self.subTest(seen, **more):
+                    (branch,) = ENTRIES.for_list().branches(AuditFilter(seen=seen, **more))
+                    plan = self.plan(branch[:51])
+                    self.assertIn(index, plan)
+                    self.assertNotRegex(plan, "(?i)sort|b-tree")
+
+    def plan(self, entries: AssociationRequestQuerySet) -> str:
+        if connection.vendor == "sqlite":
+            return entries.explain()
+        with connection.cursor() as cursor:  # or it reads so few entries as they come
+            for way in ("seqscan", "bitmapscan", "sort"):
+                cursor.execute(f"SET LOCAL enable_{way} = off")
+        return entries.explain()
 
 
 class QueryCountTests(SandboxMixin, TestCase):
