@@ -9,7 +9,7 @@ from .record_ids import Reason, RecordIdError, is_record_id, read_record_id
 
 _HUBSPOT_HOST = re.compile(r"app(-[a-z]{2}[0-9]{1,2})?\.hubspot\.com", re.ASCII)
 _ADDRESS_SIGN = re.compile(
-    r"://|\.hubspot\.|^[/\\]|^[a-z]+:[/\\]|^[^/. ]*\.[^/]*/|^(contacts|record)/[^/]*/",
+    r"://|\.hubspot\.|^[/\\]|^[^/. ]*\.[^/]*/|^(contacts|record)/[^/]*/",
     re.ASCII | re.IGNORECASE,
 )
 _SCHEME = re.compile(r"(https?:)?//", re.ASCII | re.IGNORECASE)
@@ -25,7 +25,7 @@ _ANOTHER_RECORD = re.compile(
     r"^/[0-9]|/(record|contacts?|company|companies|deals?|tickets?|[0-9]+-[0-9]+)/[0-9]",
     re.ASCII,
 )
-_LIST_PARTS = {"objects", "objectLists", "lists", "list", "board", "views"}
+_LIST_PARTS = {"objects", "objectLists", "lists", "list", "board"}
 _LEGACY_NAMES = {"contact": "0-1", "company": "0-2", "deal": "0-3", "ticket": "0-5"}
 _TYPE_AND_ID = re.compile(r"(?P<type>.*[^ :/#])( ?[:/] ?| ?:? ?# ?| )(?P<id>\d+)")
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from associations.forms import AssociationForm, Side, TypeChoice, TypeChoices
-from associations.forms.fields import SENTENCES, told
+from associations.forms.fields import SENTENCES, RecordField, told
 from associations.hubspot.object_types import ObjectType, resolve
 from associations.hubspot.record_ids import Reason
 from tests.generated import ANY_TEXT, examples
@@ -235,6 +235,9 @@ class PastedTests(FormTestCase):
         address = "http://127.0.0.1:8001/contacts/4242/contact/501"
         self.assertEqual(set(pasted(address).errors), {"from_object_id"})
         self.assertTrue(pasted(address, ui_hosts=["127.0.0.1:8001"]).is_valid())
+
+    def test_a_field_that_may_stay_empty(self) -> None:
+        self.assertIsNone(RecordField(required=False).clean(" "))
 
 
 class ChoicesTests(FormTestCase):

@@ -56,6 +56,9 @@ class ResolveTests(TypeChoicesTestCase):
             with self.subTest(text):
                 self.assertIs(types.resolve(text), car.object_type)
 
+    def test_capitals_that_are_written_otherwise(self) -> None:
+        self.assert_named(choices(custom("2-1", "Straße")), {"STRASSE": "2-1"})
+
     def test_one_that_is_not_on_offer_by_its_id(self) -> None:
         self.assert_named(choices(), {"2-9": "2-9", "p_car": "p_car", "P_car": "p_car"})
         self.assertIs(TypeChoices([]).resolve("contact"), resolve("contact"))

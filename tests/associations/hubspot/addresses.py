@@ -224,6 +224,7 @@ REFUSED: dict[str, Reason] = {
     "https://api.hubapi.com/crm/v3/objects/contacts/501": Reason.NOT_HUBSPOT,
     "https://acme.lightning.force.com/lightning/r/Contact/003501/view": Reason.NOT_HUBSPOT,
     "https://acme.my.salesforce.com/501": Reason.NOT_HUBSPOT,
+    "crm.example.com/contacts/501": Reason.NOT_HUBSPOT,
     "https://crm.example.com/contacts/4242/record/0-1/501": Reason.NOT_HUBSPOT,
     "https://app.hubspot.com.evil.test/contacts/4242/record/0-1/501": Reason.NOT_HUBSPOT,
     "https://evil-app.hubspot.com/contacts/4242/record/0-1/501": Reason.NOT_HUBSPOT,
@@ -279,6 +280,7 @@ REFUSED: dict[str, Reason] = {
     f"{_IN}/record/0-1/501?x=1 (the second one)": Reason.MORE_THAN_ADDRESS,
     f"Ada Byron {_IN}/record/0-1/501": Reason.MORE_THAN_ADDRESS,
     f"{_IN}/contact/501\n{_IN}/contact/502": Reason.MORE_THAN_ADDRESS,
+    "see https://example.com/501": Reason.MORE_THAN_ADDRESS,
     "see app.hubspot.com/contacts/4242/contact/501": Reason.MORE_THAN_ADDRESS,
     "/contacts/4242/ record/0-1/501": Reason.MORE_THAN_ADDRESS,
     # two records

@@ -113,6 +113,10 @@ class TypeTests(TestCase):
     def test_an_id_alone_says_no_type(self) -> None:
         self.assertEqual(read_reference(" <501> "), RecordReference(None, "501"))
 
+    def test_an_id_stays_one_though_a_type_is_called_so(self) -> None:
+        found = read_reference("501", resolve=lambda text: CAR)
+        self.assertEqual(found, RecordReference(None, "501"))
+
     def test_types_are_those_of_whoever_asks(self) -> None:
         for text in (f"{UI_URL}/contacts/4242/record/2-4001/5", "Car 5", "Car #5", "2-4001/5"):
             with self.subTest(text):
