@@ -145,7 +145,7 @@ class MissingRecordTests(SimpleTestCase):
         both = ["contact 7", "company 7"]
         self.assert_missing(both, self.context("CONTACT=7", "COMPANY=7"), **same)
         items = same | {"to_object_type": "0-8"}
-        self.assert_missing(["Line item 7"], self.context("LINE_ITEM=7"), **items)
+        self.assert_missing(["line item 7"], self.context("LINE_ITEM=7"), **items)
         cars = same | {"to_object_type": "2-4001"}
         self.assert_missing(["2-4001 7"], self.context("2-4001=7"), **cars)
         self.assert_missing(["p_car 7"], self.context("p_car=7"), **same, to_object_type="p_car")

@@ -1,0 +1,232 @@
+"""What HubSpot shows, read into types: from the sandbox, and from whatever else may come."""
+
+from contextlib import suppress
+from typing import Any
+from unittest import TestCase
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from associations.hubspot import lookups
+from associations.hubspot.client import HubSpotClient, Limits, ReadError
+from associations.hubspot.lookups import AssociationType, LinkedRecord, Record
+from associations.hubspot.outcomes import Cause
+from associations.hubspot.sandbox import SANDBOX_TOKEN, Sandbox
+
+PAIR = ("contacts", "501", "companies", "902")
+DEFAULT = AssociationType("HUBSPOT_DEFINED", 279, "")
+
+
+class LookupTestCase(TestCase):
+    version = "v4"
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.sandbox = cls.enterClassContext(Sandbox())
+
+    def setUp(self) -> None:
+        self.sandbox.reset()
+        self.client = self.client_of(SANDBOX_TOKEN)
+
+    def client_of(self, token: str) -> HubSpotClient:
+        limits = Limits(connect=1, read=1, total=2, attempts=3, pause=0.01)
+        return HubSpotClient(
+            base_url=self.sandbox.url, token=token, api_version=self.version, limits=limits
+        )
+
+    def cause_of(self, look: Any, *arguments: Any) -> Cause:
+        with self.assertRaises(ReadError) as caught:
+            look(self.client, *arguments)
+        return caught.exception.cause
+
+
+class RecordTests(LookupTestCase):
+    def test_each_kind_by_what_people_know_it_by(self) -> None:
+        for object_type, object_id, display, name, detail in (
+            ("contacts", "501", "", "Ada Byron", "ada@example.com"),
+            ("companies", "902", "", "Analytical Ltd", "analytical.example"),
+            ("deals", "701", "", "Annual licence", "qualified"),
+            ("tickets", "801", "", "Invoice shows the wrong address", ""),
+            ("2-4001", "41", "name", "Van Alpha", ""),
+            ("2-4001", "41", "", "", ""),
+        ):
+            with self.subTest(object_type, display=display):
+                found = lookups.find_record(self.client, object_type, object_id, display)
+                self.assertEqual(found, Record(object_id, name, detail))
+
+    def test_one_that_is_not_there(self) -> None:
+        self.assertIsNone(lookups.find_record(self.client, "contacts", "9"))
+
+    def test_several_at_once_and_those_that_are_there(self) -> None:
+        found = lookups.find_records(self.client, "companies", ["901", "9", "902"])
+        self.assertEqual([*found], ["901", "902"])
+        self.assertEqual(found["901"].name, "Harbour Foods")
+
+    def test_what_was_merged_comes_under_its_own_id(self) -> None:
+        body = {"results": [{"id": "601", "properties": {"firstname": "Ada", "lastname": None}}]}
+        self.sandbox.fault(method="POST", status=200, body=body)
+        self.assertEqual(lookups.find_record(self.client, "contacts", "501"), Record("601", "Ada"))
+
+    def test_an_answer_that_leaves_it_open_does_not_say_that_it_is_missing(self) -> None:
+        body = {"results": [], "errors": [{"category": "INTERNAL"}], "numErrors": 1}
+        self.sandbox.fault(method="POST", status=207, body=body)
+        self.assertEqual(self.cause_of(lookups.find_record, "contacts", "501"), Cause.UNREADABLE)
+
+
+class LinkTests(LookupTestCase):
+    def test_none_one_and_with_a_label(self) -> None:
+        self.assertIsNone(lookups.find_link(self.client, *PAIR))
+        self.sandbox.link(*PAIR)
+        self.assertEqual(lookups.find_link(self.client, *PAIR), LinkedRecord("902", (DEFAULT,)))
+        self.sandbox.link(*PAIR, label="Decision maker")
+        found = lookups.find_link(self.client, *PAIR)
+        self.assertTrue(found.is_default)
+        self.assertEqual(found.labels, ["Decision maker"])
+
+    def test_by_a_label_alone_is_not_by_the_default_type(self) -> None:
+        self.sandbox.link(*PAIR, label="Decision maker")
+        self.assertFalse(lookups.find_link(self.client, *PAIR).is_default)
+
+    def test_of_one_with_more_links_than_an_answer_shows_the_other_end_is_asked(self) -> None:
+        for number in range(1, 602):
+            self.sandbox.link("contacts", "501", "companies", str(number))
+        links = lookups.links_of(self.client, "contacts", "501", "companies")
+        self.assertFalse(links.is_whole)
+        shown = {each.object_id for each in links.records}
+        beyond = next(str(n) for n in range(1, 602) if str(n) not in shown)
+        found = lookups.find_link(self.client, "contacts", "501", "companies", beyond)
+        self.assertEqual(found.object_id, beyond)
+        self.assertIsNone(lookups.find_link(self.client, "contacts", "501", "companies", "9999"))
+
+    def test_where_both_have_so_many_nobody_knows(self) -> None:
+        for number in range(1, 602):
+            self.sandbox.link("contacts", "501", "companies", str(number))
+            self.sandbox.link("contacts", str(7000 + number), "companies", "9999")
+        pair = ("contacts", "501", "companies", "9999")
+        self.assertEqual(self.cause_of(lookups.find_link, *pair), Cause.NOT_SHOWN)
+
+    def test_an_empty_answer_with_another_error_does_not_say_that_there_is_none(self) -> None:
+        body = {"results": [], "errors": [{"category": "INTERNAL"}]}
+        self.sandbox.fault(method="POST", status=207, body=body)
+        self.assertEqual(self.cause_of(lookups.find_link, *PAIR), Cause.UNREADABLE)
+
+
+class AccountTests(LookupTestCase):
+    def test_association_types(self) -> None:
+        found = lookups.association_types(self.client, "contacts", "companies")
+        self.assertIn(DEFAULT, found)
+        self.assertIn("Primary", [each.label for each in found])
+        self.assertEqual(lookups.association_types(self.client, "companies", "2-4002"), [])
+
+    def test_custom_types_with_the_accounts_own_labels(self) -> None:
+        found = {each.object_type.canonical: each for each in lookups.custom_types(self.client)}
+        self.assertEqual(found["2-4001"].object_type.label, "Car")
+        self.assertEqual(found["2-4002"].object_type.plural, "Property viewings")
+        self.assertEqual(found["2-4002"].display_property, "address")
+
+    def test_the_account_its_usage_and_what_is_switched_off(self) -> None:
+        self.assertEqual(lookups.account(self.client).portal_id, "4242")
+        self.assertEqual(lookups.account(self.client).time_zone, "Europe/Berlin")
+        self.assertEqual(lookups.usage(self.client).limit, 625_000)
+        self.assertIn("0-410", lookups.types_not_enabled(self.client))
+
+
+class DatedVersionTests(LinkTests, RecordTests, AccountTests):
+    """The same by the paths of a dated version."""
+
+    version = "2026-09"
+
+
+class FailureTests(LookupTestCase):
+    def test_each_has_its_name(self) -> None:
+        for fault, cause in (
+            ({"status": 401}, Cause.TOKEN_REFUSED),
+            ({"status": 403}, Cause.FORBIDDEN),
+            ({"status": 404}, Cause.REFUSED),
+            ({"status": 429}, Cause.RATE_LIMITED),
+            ({"status": 500}, Cause.HUBSPOT_ERROR),
+            ({"status": 503}, Cause.HUBSPOT_DOWN),
+            ({"status": 302, "headers": {"Location": "/"}}, Cause.REDIRECTED),
+            ({"status": 200, "body": "null"}, Cause.UNREADABLE),
+            ({"status": 200, "body": "<p>"}, Cause.UNREADABLE),
+            ({"delay": 3}, Cause.TIMED_OUT),
+            ({"reset": "before", "times": 2}, Cause.CONNECTION_LOST),
+        ):
+            with self.subTest(fault):
+                self.sandbox.reset()
+                self.sandbox.fault(method="POST", **fault)
+                self.assertEqual(self.cause_of(lookups.find_link, *PAIR), cause)
+
+    def test_a_connection_that_was_closed_meanwhile_is_opened_once_more(self) -> None:
+        self.sandbox.fault(method="POST", reset="before")
+        self.assertIsNone(lookups.find_link(self.client, *PAIR))
+
+    def test_a_missing_scope_is_named(self) -> None:
+        self.client = self.client_of("sandbox-no-read")
+        with self.assertRaises(ReadError) as caught:
+            lookups.find_record(self.client, "contacts", "501")
+        self.assertEqual(caught.exception.cause, Cause.SCOPE_MISSING)
+        self.assertIn("crm.objects.contacts.read", str(caught.exception.answer.errors))
+
+    def test_nothing_leaves_that_is_not_allow_listed(self) -> None:
+        for arguments in (
+            ("contacts", "../902", "companies"),
+            ("contacts/..", "501", "companies"),
+            ("contacts", "501", ".."),
+            ("Contact", "501", "companies"),
+            ("contacts", "501\n", "companies"),
+        ):
+            with self.subTest(arguments), self.assertRaises(ValueError):
+                lookups.links_of(self.client, *arguments)
+        with self.assertRaises(ValueError):
+            lookups.find_record(self.client, "contacts", "5 01")
+        self.assertEqual(self.sandbox.requests, [])
+
+
+NAMES = [
+    *("results", "errors", "id", "to", "toObjectId", "associationTypes", "typeId", "label"),
+    *("properties", "labels", "paging", "objectTypeId", "usageLimit", "currentUsage"),
+]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(NAMES),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=15,
+)
+
+
+class Showing:
+    """A client to which HubSpot shows just this."""
+
+    api_version = "v4"
+
+    def __init__(self, shown: dict[str, Any]) -> None:
+        self.shown = shown
+
+    def read(self, path: str, body: Any = None, *, seconds: float) -> dict[str, Any]:
+        return self.shown
+
+
+class AnyAnswerTests(TestCase):
+    @settings(max_examples=300, deadline=None)
+    @given(st.dictionaries(st.sampled_from(["results", "errors", "portalId"]), JSON) | JSON)
+    def test_whatever_comes_is_read_or_told(self, shown: Any) -> None:
+        client = Showing(shown if isinstance(shown, dict) else {"results": shown})
+        for look, *arguments in (
+            (lookups.find_record, "contacts", "501"),
+            (lookups.find_link, *PAIR),
+            (lookups.association_types, "contacts", "companies"),
+            (lookups.custom_types,),
+            (lookups.types_not_enabled,),
+            (lookups.account,),
+            (lookups.usage,),
+        ):
+            with suppress(ReadError):
+                look(client, *arguments)
