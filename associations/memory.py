@@ -1,7 +1,7 @@
 """Remembers in this process, for a while, what HubSpot has shown; and that it would not show it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from time import time
 from typing import Any
@@ -16,8 +16,11 @@ FAILURE_SECONDS = 5  # a HubSpot that is away is not asked with every key that i
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
+    """`shown_at` is when HubSpot showed it, `until` when it is asked again."""
+
     value: Any
     error: ReadError | None
+    shown_at: float
     until: float
 
 
@@ -30,21 +33,22 @@ def remembered(
     else a ReadError is raised.
     """
     key = sha256(repr((look.__name__, arguments)).encode()).hexdigest()
-    shown: _Shown | None = cache.get(key)
-    if shown is None or shown.until <= time():
-        shown = _look_again(look, arguments, shown, seconds)
+    before: _Shown | None = cache.get(key)
+    if before and time() < before.until:
+        shown = before
+    else:
+        shown = _look_again(look, arguments, seconds)
+        if shown.error and before and not before.error and time() < before.shown_at + at_worst:
+            shown = replace(before, until=shown.until)
         cache.set(key, shown, max(seconds, at_worst, FAILURE_SECONDS))
     if shown.error:
         raise shown.error
     return shown.value
 
 
-def _look_again(
-    look: Callable[..., Any], arguments: tuple[Any, ...], before: _Shown | None, seconds: float
-) -> _Shown:
+def _look_again(look: Callable[..., Any], arguments: tuple[Any, ...], seconds: float) -> _Shown:
     try:
-        return _Shown(look(hubspot_client(), *arguments), None, time() + seconds)
-    except ReadError as error:
-        until = time() + FAILURE_SECONDS
-        is_usable = before is not None and before.error is None
-        return _Shown(before.value, None, until) if is_usable else _Shown(None, error, until)
+        value, error = look(hubspot_client(), *arguments), None
+    except ReadError as failure:
+        value, error, seconds = None, failure, FAILURE_SECONDS
+    return _Shown(value, error, shown_at=time(), until=time() + seconds)
