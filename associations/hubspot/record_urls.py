@@ -27,7 +27,12 @@ _ANOTHER_RECORD = re.compile(
 )
 _LIST_PARTS = {"objects", "objectLists", "lists", "list", "board"}
 _LEGACY_NAMES = {"contact": "0-1", "company": "0-2", "deal": "0-3", "ticket": "0-5"}
-_TYPE_AND_ID = re.compile(r"(?P<type>.*[^ :/#])( ?[:/] ?| ?:? ?# ?| )(?P<id>\d+)")
+# Colon, slash and number sign may be wide, as a Japanese keyboard writes them.
+_TYPE_AND_ID = re.compile(
+    r"(?P<type>.*[^ :/#\uff1a\uff0f\uff03])"
+    r"( ?[:/\uff1a\uff0f] ?| ?[:\uff1a]? ?[#\uff03] ?| )"
+    r"(?P<id>\d+)"
+)
 
 Resolve = Callable[[str], ObjectType]
 

@@ -1,8 +1,15 @@
 import ast
+import struct
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from unittest import TestCase
 
-from django.test import SimpleTestCase
+from django.conf import settings
+from django.test import SimpleTestCase, override_settings
+from django.utils import translation
+from django.utils.translation import gettext
 
 from associations.forms import TypeChoice, TypeChoices, standard_choices, type_labels
 from associations.hubspot.object_types import (
@@ -21,6 +28,24 @@ def choices(*added: TypeChoice, **translated: str) -> TypeChoices:
     """HubSpot's types, some of them under another label, and a company's own."""
     standard = [TypeChoice(each, translated.get(each.canonical, each.label)) for each in CATALOGUE]
     return TypeChoices([*standard, *added])
+
+
+@contextmanager
+def catalogue(language: str, words: dict[str, str]) -> Iterator[None]:
+    """A catalogue of these words alone, in gettext's binary form, instead of the project's."""
+    words = dict(sorted(({"": "Content-Type: text/plain; charset=UTF-8\n"} | words).items()))
+    tables, texts = b"", b""
+    start = 28 + 16 * len(words)
+    for text in [*words, *words.values()]:
+        data = text.encode()
+        tables += struct.pack("<2I", len(data), start + len(texts))
+        texts += data + b"\0"
+    header = struct.pack("<7I", 0x950412DE, 0, len(words), 28, 28 + 8 * len(words), 0, 0)
+    with tempfile.TemporaryDirectory() as directory, override_settings(LOCALE_PATHS=[directory]):
+        path = Path(directory, language, "LC_MESSAGES", "django.mo")
+        path.parent.mkdir(parents=True)
+        path.write_bytes(header + tables + texts)
+        yield
 
 
 class TypeChoicesTestCase(SimpleTestCase):
@@ -155,6 +180,32 @@ class LabelTests(TypeChoicesTestCase):
         off = TypeChoice(ObjectType("2-1", "2-1", "Deal", "Deals"), "Deal", is_enabled=False)
         *_, last = choices(off)
         self.assertEqual((last.label, last.is_enabled), ("Deal (2-1)", False))
+
+
+class LanguageTests(TypeChoicesTestCase):
+    def test_in_each_language_every_label_and_plural_means_one_type(self) -> None:
+        for language, _ in settings.LANGUAGES:
+            with translation.override(language):
+                types = standard_choices()
+                for each in CATALOGUE:
+                    label = gettext(each.label)
+                    with self.subTest(label, language=language):
+                        self.assertEqual(types.label_of(each.canonical), label)
+                        self.assert_named(types, {label: each.canonical})
+                        self.assert_named(types, {gettext(each.plural): each.canonical})
+
+    def test_english_is_understood_in_japanese(self) -> None:
+        with translation.override("ja"):
+            types = standard_choices()
+        self.assertNotEqual(types.label_of("contacts"), "Contact")
+        for each in CATALOGUE:
+            self.assert_named(types, dict.fromkeys([each.label, each.plural], each.canonical))
+
+    def test_a_languages_word_for_many_is_understood(self) -> None:
+        """In a language that has one, unlike Japanese."""
+        words = {"Contact": "Kontakt", "Contacts": "Kontakte"}
+        with catalogue("ja", words), translation.override("ja"):
+            self.assert_named(standard_choices(), dict.fromkeys(words.values(), "contacts"))
 
 
 class TranslationTests(TestCase):

@@ -142,6 +142,10 @@ RECORDS: dict[str, tuple[str, str]] = {
     "p_car 5": ("p_car", "5"),
     "p4242_Car/5": ("p4242_Car", "5"),
     "<deal 77>": ("deals", "77"),
+    "deal\u300077": ("deals", "77"),
+    "deal\uff1a77": ("deals", "77"),
+    "deal\uff0f77": ("deals", "77"),
+    "deal\uff1a\uff0377": ("deals", "77"),
 }
 
 REFUSED: dict[str, Reason] = {
