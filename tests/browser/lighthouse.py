@@ -5,6 +5,7 @@ Needs `npm ci --prefix tests/browser`. SEO is left out: the pages of an internal
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -20,7 +21,6 @@ django.setup()
 
 from playwright.sync_api import sync_playwright
 
-from hubadmin.demo.server import free_port
 from tests.browser.base import FLAGS
 from tests.demo import Demo, Person
 from tests.support import chromium_path
@@ -28,6 +28,7 @@ from tests.support import chromium_path
 LIGHTHOUSE = Path(__file__).parent / "node_modules/.bin/lighthouse"
 CATEGORIES = ("performance", "accessibility", "best-practices")
 ENTRIES = 60
+LISTENING = re.compile(r"DevTools listening on ws://[^/]*:(\d+)/")
 POSTED = {
     "from_object_type": "Contact",
     "from_object_id": "501",
@@ -49,17 +50,25 @@ def signed_in(demo: Demo, folder: str) -> Iterator[int]:
 
     A header with the session would not do: once a script sets a cookie, the browser sends its own.
     """
-    port = free_port(0)
-    args = [*FLAGS, f"--remote-debugging-port={port}"]
+    command = [chromium_path(), *FLAGS, "--headless=new", "--remote-debugging-port=0"]
+    command += [f"--user-data-dir={folder}", "about:blank"]
+    browser = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        port = next(filter(None, (LISTENING.search(line) for line in browser.stderr)))[1]
+        sign_in(demo, port)
+        yield int(port)
+    finally:
+        browser.terminate()
+        browser.communicate()
+
+
+def sign_in(demo: Demo, port: str) -> None:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch_persistent_context(
-            folder, executable_path=chromium_path(), args=args
-        )
-        page = browser.new_page()
+        browser = playwright.chromium.connect_over_cdp(f"http://127.0.0.1:{port}")
+        page = browser.contexts[0].pages[0]
         page.goto(f"{demo.address}/demo/sign-in")
         page.click("button[value=admin]")
-        yield port
-        browser.close()
+        page.wait_for_url(f"{demo.address}/")
 
 
 def measure(address: str, port: int, form_factor: str) -> dict:
