@@ -1,0 +1,331 @@
+"""Everything that pages say is there in Japanese, and the compiled catalogue is up to date."""
+
+import gettext
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.test import SimpleTestCase, override_settings
+from django.utils import timezone, translation
+
+from associations import services
+from associations.audit import export_log
+from associations.audit.sealing import seal_log
+from associations.forms import AssociationForm
+from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome
+from associations.models import AuditExport, AuditVerification
+from associations.services import Origin
+from associations.templatetags.associations import as_words
+from associations.words import WORDS, word_for
+from tests.associations.views.base import PageTestCase, entry_of
+from tests.support import SignedInClient, needed
+
+from .catalogue import Message, messages_of, text_of, unmarked_in
+
+FOLDER = settings.BASE_DIR / "associations" / "locale" / "ja" / "LC_MESSAGES"
+PO, MO = FOLDER / "django.po", FOLDER / "django.mo"
+COMMAND = [*("makemessages", "-l", "ja", "--ignore", "tests", "--no-obsolete", "--no-wrap")]
+COMMAND += ["--add-location", "file"]
+JAPANESE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
+TAG = re.compile(r"<[^>]*>")
+PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%%|{\w*}")
+# Names that stay as they are; of settings, commands and abbreviations every one.
+NAMES = re.compile(
+    r"[A-Z][A-Z0-9_]*|\w+_\w+|--\w+|manage\.py|migrate|v4|hubadmin|HubSpot|Lines|Ed25519|Cookie|"
+    r"https|(status|app)\.hubspot\.com|contacts?|record",
+    re.ASCII,
+)
+HAS_GETTEXT = bool(shutil.which("msgfmt") and shutil.which("xgettext"))
+
+
+def words_of(text: str) -> list[str]:
+    """The words in Latin letters that are no names."""
+    plain = PLACEHOLDER.sub(" ", TAG.sub(" ", text)).replace("'s ", " ")
+    words = re.findall(r"[A-Za-z][\w.-]*|--\w+", plain, re.ASCII)
+    return [word for word in words if not NAMES.fullmatch(word)]
+
+
+class CatalogueTests(SimpleTestCase):
+    def messages(self) -> Iterator[tuple[Message, str]]:
+        """Every message with its translation; Japanese has one form for all numbers."""
+        found = messages_of(PO)
+        self.assertGreater(len(found), 400)
+        for message in found:
+            self.assertEqual([*message.texts], [0], message.id)
+            yield message, message.texts[0]
+
+    def test_each_is_translated_and_none_is_a_guess_or_a_remnant(self) -> None:
+        for message, text in self.messages():
+            with self.subTest(message.id):
+                self.assertTrue(text.strip())
+                self.assertNotIn("fuzzy", message.flags)
+        self.assertNotRegex(PO.read_text(encoding="utf-8"), r"(?m)^#~")
+
+    def test_each_is_japanese(self) -> None:
+        for message, text in self.messages():
+            with self.subTest(message.id):
+                if words_of(message.id):
+                    self.assertNotEqual(text, message.id)
+                    self.assertRegex(text, JAPANESE)
+
+    def test_names_and_tags_are_all_taken_over(self) -> None:
+        for message, text in self.messages():
+            with self.subTest(message.id):
+                # The plural has them all; the form for one thing may do without the number.
+                source = message.plural or message.id
+                for part in (PLACEHOLDER, TAG):
+                    self.assertEqual(sorted(part.findall(text)), sorted(part.findall(source)))
+
+    def test_no_english_is_left_in_them(self) -> None:
+        for _, text in self.messages():
+            with self.subTest(text):
+                self.assertEqual(words_of(text), [])
+
+    def test_punctuation_is_that_of_japanese(self) -> None:
+        for _, text in self.messages():
+            with self.subTest(text):
+                plain = TAG.sub("", text)
+                for half_width in (r"{0}\s*[,:;!?()]", r"[,;!?()]\s*{0}", r"\.\.\.|\. |{0}\."):
+                    self.assertNotRegex(plain, half_width.format(JAPANESE.pattern))
+                self.assertNotRegex(plain, "[\uff10-\uff19\uff21-\uff5a]")  # letters, digits
+
+
+@needed(HAS_GETTEXT, "gettext")
+class FreshnessTests(SimpleTestCase):
+    def setUp(self) -> None:
+        self.copy = Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def run_in_copy(self, *command: str | Path) -> None:
+        environment = os.environ | {"DJANGO_SETTINGS_MODULE": "hubadmin.settings"}
+        options = {"cwd": self.copy, "env": environment, "timeout": 300}
+        subprocess.run(command, check=True, capture_output=True, **options)
+
+    def test_the_catalogue_has_what_the_source_says_and_nothing_else(self) -> None:
+        ignore = shutil.ignore_patterns("__pycache__", "static")
+        for name in ("associations", "hubadmin", "templates"):
+            shutil.copytree(settings.BASE_DIR / name, self.copy / name, ignore=ignore)
+        shutil.copy(settings.BASE_DIR / "manage.py", self.copy)
+        self.run_in_copy(sys.executable, "manage.py", *COMMAND)
+        fresh = self.copy / PO.relative_to(settings.BASE_DIR)
+        said, translated = ({each.key for each in messages_of(po)} for po in (fresh, PO))
+        self.assertEqual((said - translated, translated - said), (set(), set()), "makemessages!")
+
+    def test_what_is_compiled_is_the_catalogue(self) -> None:
+        self.run_in_copy("msgfmt", "--check-format", "-o", "fresh.mo", PO)
+        compiled = []
+        for mo in (self.copy / "fresh.mo", MO):
+            with mo.open("rb") as file:
+                compiled.append(gettext.GNUTranslations(file)._catalog)
+        self.assertEqual(*compiled, "compilemessages!")
+
+
+class ReadmeTests(SimpleTestCase):
+    def test_it_gives_the_command(self) -> None:
+        readme = (settings.BASE_DIR / "README.md").read_text(encoding="utf-8")
+        self.assertIn(f".venv/bin/python manage.py {' '.join(COMMAND)}\n", readme)
+
+
+class TemplateTests(SimpleTestCase):
+    # What is no language's, and the product's name.
+    ALLOWED = re.compile(r"hubadmin|HTTP|UTC|[^A-Za-z]")
+    BAD = [
+        "<p>Sent</p>",
+        "<p>{% translate 'Sent' %} now</p>",
+        "<p>{% blocktranslate %}Sent{% endblocktranslate %}</p>now",
+        "<nav aria-label='Main'></nav>",
+        "<img alt='Chart'>",
+        "<span title='{{ day }} noon'></span>",
+        "<input type='submit' value='Send'>",
+        "<input placeholder='Name'>",
+        "<button data-copied='Copied'></button>",
+        "{{ name|default:'none given' }}",
+        "{{ count|pluralize:'y,ies' }}",
+        "{% include 'x.html' with title='Audit log' %}",
+        "{% if a %}Sent{% endif %}",
+    ]
+    GOOD = [
+        "<p>{% translate 'Sent' %} {{ name }} → 7</p>",
+        "{% blocktranslate trimmed %}<b>Sent</b> to {{ name }}{% endblocktranslate %}",
+        "{# Sent #}{% comment %}Sent{% endcomment %}<script src='{% url 'x' %}'></script>",
+        "{% include 'x.html' with name='link' title=_('Audit log') %}",
+        "<button class='quiet' name='person' value='admin' data-copy='bundle'></button>",
+        "<code>manage.py migrate</code><input type='hidden' value='Sent'>",
+    ]
+
+    def unmarked(self, template: str) -> list[str]:
+        return [text for text in unmarked_in(template) if self.ALLOWED.sub("", text)]
+
+    def test_each_asks_for_the_translation_of_all_that_it_says(self) -> None:
+        templates = [*(settings.BASE_DIR / "templates").rglob("*.html")]
+        self.assertGreater(len(templates), 40)
+        for path in templates:
+            with self.subTest(path.relative_to(settings.BASE_DIR)):
+                self.assertEqual(self.unmarked(path.read_text(encoding="utf-8")), [])
+
+    def test_what_is_not_marked_would_be_found(self) -> None:
+        for template in self.BAD:
+            with self.subTest(template):
+                self.assertNotEqual(self.unmarked(template), [])
+        for template in self.GOOD:
+            with self.subTest(template):
+                self.assertEqual(self.unmarked(template), [])
+
+
+class WordTests(SimpleTestCase):
+    def test_each_code_has_a_word_of_its_own_in_each_language(self) -> None:
+        kinds = ([*Outcome], [*Linked], [*Cause], AuditExport.State.values)
+        codes = [code for kind in kinds for code in kind]
+        self.assertEqual((len(codes), set(WORDS)), (len(WORDS), set(codes)))
+        for language in ("en", "ja"):
+            with translation.override(language):
+                for kind in kinds:
+                    self.assertEqual(len({word_for(code) for code in kind}), len(kind))
+        with translation.override("ja"):
+            for code in codes:
+                self.assertRegex(word_for(code), JAPANESE)
+
+    def test_an_outcome_is_called_by_its_code_in_english(self) -> None:
+        for code in (*Outcome, *Linked):
+            self.assertEqual(word_for(code), code)
+
+    def test_what_is_no_code_stays_as_it_is(self) -> None:
+        self.assertEqual((word_for("unheard of"), word_for("")), ("unheard of", ""))
+
+    def test_every_field_that_is_shown_again_has_a_name(self) -> None:
+        with translation.override("ja"):
+            for name in AssociationForm.TYPED_FIELDS:
+                self.assertRegex(as_words(name), JAPANESE)
+
+
+class PageTests(PageTestCase):
+    """Pages as people see them whose browser asks for Japanese."""
+
+    ASKED = {"accept-language": "ja"}
+    # Two words of English after another, or one that stands alone.
+    ENGLISH = re.compile(r"[A-Za-z]{2,}[ ,]+[a-z]{2,}|^[A-Z]?[a-z]{2,}:?$")
+    NOT_OURS = {
+        "hubadmin",
+        "English",
+        "Support",
+        "Admin",
+        "contacts",
+        "companies",
+        "JSON Lines",
+        "csv",
+    }
+
+    def assert_japanese(self, client: SignedInClient, address: str, **fields: str) -> None:
+        ask = client.post if fields else client.get
+        answer = ask(address, *filter(None, [fields]), headers=self.ASKED)
+        with self.subTest(address, status=answer.status_code):
+            texts = text_of(answer.content.decode())
+            self.assertTrue(any(JAPANESE.search(text) for text in texts))
+            english = [text for text in texts if self.ENGLISH.search(text)]
+            self.assertEqual([text for text in english if text not in self.NOT_OURS], [])
+
+    def test_every_way_in_which_a_request_can_end(self) -> None:
+        for cause in Cause:
+            entry = entry_of(self.user, cause=cause, outcome=VERDICTS[cause].outcome)
+            entry.attempts.create(number=1, started_at=entry.sent_at, duration_ms=7, failure=cause)
+            for client in (self.client, self.as_admin):
+                self.assert_japanese(client, entry.get_absolute_url())
+        under_way = entry_of(self.user, cause="", outcome="sending", finished_at=None)
+        self.assert_japanese(self.as_admin, under_way.get_absolute_url())
+        self.assert_japanese(self.client, "/requests/")
+
+    def test_the_form_and_what_it_answers(self) -> None:
+        self.assert_japanese(self.client, "/")
+        for fields in (
+            {"reason": "x" * 501},
+            {"from_object_type": "nothing", "from_object_id": "x"},
+            {"from_object_id": "0" * 21, "to_object_id": "https://example.com/"},
+        ):
+            self.assert_japanese(self.client, "/", **fields)
+
+    def test_the_audit_log(self) -> None:
+        now = timezone.now()
+        for outcome in Outcome:
+            entry_of(self.user, outcome=outcome, error_category="ODD_ONE", created_at=now)
+        for query in (
+            "",
+            "?outcome=linked&range=7d&since=2026-11-24",
+            f"?outcome=odd&range=odd&since=odd&status=x&who={10**9}&tz=odd&record=x&reason=a",
+            "?since=2026-11-24&until=2026-11-01&record_type=Contact&status=7",
+            "?outcome=linked&status=404&range=today&from_type=Contact&correlation=7",
+        ):
+            for address in ("/audit/", "/audit/figures/"):
+                self.assert_japanese(self.as_admin, address + query)
+        self.assert_japanese(self.as_admin, "/audit/records/contacts/501/")
+        self.assert_japanese(self.as_admin, "/audit/records/tickets/7/")
+
+    def test_exports_and_integrity(self) -> None:
+        for address in ("/audit/exports/", "/audit/integrity/"):
+            self.assert_japanese(self.as_admin, address)
+        origin = Origin(client_ip="127.0.0.1", user_agent="", request_id="")
+        for state in AuditExport.State:
+            record = export_log.begin(
+                user=self.admin,
+                file_format="csv",
+                query="outcome=linked&since=2026-11-24&tz=UTC",
+                origin=origin,
+            )
+            if state is not AuditExport.State.RUNNING:
+                export_log.end(record, state=state, rows=1234)
+        entry_of(self.user)
+        self.assert_japanese(self.as_admin, "/audit/integrity/")
+        list(seal_log())
+        now = timezone.now()
+        for is_proven in (True, False):
+            AuditVerification.objects.create(
+                started_at=now, finished_at=now, is_proven=is_proven, seals=1, items=2
+            )
+            self.assert_japanese(self.as_admin, "/audit/integrity/")
+        self.assert_japanese(self.as_admin, "/audit/exports/")
+
+    def test_what_stands_in_for_a_page(self) -> None:
+        for address in ("/sign-in", "/no-access", "/sign-in/start", "/sign-in/callback"):
+            self.assert_japanese(SignedInClient(), address)
+        for mode in ("", "header", "assertion"):
+            with override_settings(SSO_MODE=mode, SSO_ASSERTION_HEADER="X-Assertion"):
+                for address in ("/sign-in", "/no-access"):
+                    self.assert_japanese(SignedInClient(), address)
+        for address in ("/nowhere", "/audit/", "/requests/999/", "/?" + "&" * 1_000):
+            self.assert_japanese(self.client, address)
+
+    def test_what_is_written_down_stays_as_it_was(self) -> None:
+        """Codes, not words: the log means the same whoever reads it."""
+        with translation.override("ja"):
+            entry = services.create_association(
+                user=self.user,
+                from_object_type="contacts",
+                from_object_id="501",
+                to_object_type="companies",
+                to_object_id="902",
+            )
+            entry.refresh_from_db()
+            self.assertEqual((entry.outcome, entry.cause), ("linked", "confirmed"))
+            self.assertEqual(str(entry), "Contact 501 → Company 902: linked")
+            self.assertEqual(entry.from_label, "コンタクト 501")
+        files = []
+        for language in ("en", "ja"):
+            asked = {"accept-language": language}
+            for address in ("/audit/export.csv", f"/requests/{entry.pk}/support-bundle.txt"):
+                files.append(self.as_admin.get(address, headers=asked).getvalue())
+        self.assertEqual(files[:2], files[2:])
+
+
+class FormatTests(PageTestCase):
+    def test_times_and_numbers_are_written_as_the_language_does(self) -> None:
+        moment = datetime(2026, 11, 4, 9, 5, 7, tzinfo=UTC)
+        entry_of(self.user, created_at=moment)
+        for language, shown in (("en", "4 Nov 2026, 09:05:07"), ("ja", "2026年11月4日 09:05:07")):
+            answer = self.as_admin.get("/audit/", headers={"accept-language": language})
+            self.assertContains(answer, f'title="2026-11-04 09:05:07 UTC">{shown} UTC</time>')
+            self.assertContains(answer, 'datetime="2026-11-04T09:05:07+00:00"')
