@@ -22,5 +22,4 @@ def _before_migrate(*, using: str, plan: list | None = None, **kwargs: Any) -> N
 def _after_migrate(*, using: str, **kwargs: Any) -> None:
     from .audit import triggers
 
-    if triggers.can_be_installed(using):
-        triggers.install(using)
+    triggers.install(using)

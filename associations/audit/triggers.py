@@ -46,6 +46,10 @@ class Trigger:
     drop: str
     mark: str
 
+    @property
+    def tables(self) -> set[str]:
+        return {self.table, TEXT_INDEX} if TEXT_INDEX in self.sql else {self.table}
+
 
 @dataclass(frozen=True, slots=True)
 class _Guard:
@@ -94,24 +98,19 @@ def problems(using: str = "default") -> list[str]:
     return [t.name for t in expected(connection.vendor) if found.get(t.name) != t.mark]
 
 
-def can_be_installed(using: str = "default") -> bool:
-    """Whether the database has every table; not so half way, and back at the beginning."""
-    connection = connections[using]
-    tables = {trigger.table for trigger in expected(connection.vendor)}
-    if connection.vendor == "sqlite":
-        tables.add(TEXT_INDEX)
-    return tables <= {*connection.introspection.table_names()}
-
-
 def install(using: str = "default") -> None:
-    """Install what is missing or has changed; a second time nothing is left to do."""
+    """Install what is missing or has changed; a second time nothing is left to do.
+
+    Half way of the migrations, that is what there are tables for: who goes back to an earlier
+    version finds its log guarded, too.
+    """
     connection = connections[using]
-    wrong = set(problems(using))
+    wrong, there = set(problems(using)), {*connection.introspection.table_names()}
     with transaction.atomic(using=using), connection.cursor() as cursor:
         if wrong and connection.vendor == "postgresql":
             cursor.execute(_REFUSE)
         for trigger in expected(connection.vendor):
-            if trigger.name in wrong:
+            if trigger.name in wrong and trigger.tables <= there:
                 cursor.execute(trigger.drop)
                 cursor.execute(trigger.sql)
                 if connection.vendor == "postgresql":

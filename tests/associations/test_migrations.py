@@ -2,14 +2,17 @@
 
 import os
 import time
+from typing import Any
 
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from associations.models import AssociationAttempt, AssociationRequest, AuditSeal
+from associations.audit import triggers
+from associations.models import AssociationCheck, AssociationRequest, AuditSeal
+from tests.support import LINK
 
-from .audit.base import ENTRY, seal, sql
-from .migrating import BEFORE, NEWEST, MigrationTestCase, migrate
+from .audit.base import CHECK, ENTRY, seal, sql
+from .migrating import BEFORE, NEWEST, MigrationTestCase, migrate, model_at
 
 ROWS = int(os.environ.get("MIGRATION_ROWS", "300"))
 REASONS = ("SUP-{}", "Found while cleaning up duplicates", "Größe {} von “heute”", "")
@@ -22,52 +25,58 @@ class LogOfBeforeTests(MigrationTestCase):
         super().setUp()
         migrate(BEFORE)
         self.now = timezone.now()
-        entries = [self.row(number) for number in range(1, ROWS + 1)]
-        AssociationRequest.objects.bulk_create(entries, batch_size=500)
-        attempts = [self.attempt_row(pk) for (pk,) in sql(f"SELECT id FROM {ENTRY}")]
-        AssociationAttempt.objects.bulk_create(attempts, batch_size=500)
-        self.before = self.everything()
+        entry_model, attempt_model = (
+            model_at(BEFORE, name) for name in ("AssociationRequest", "AssociationAttempt")
+        )
+        entries = [entry_model(**self.row(number)) for number in range(1, ROWS + 1)]
+        entry_model.objects.bulk_create(entries, batch_size=500)
+        numbers = [pk for (pk,) in sql(f"SELECT id FROM {ENTRY}")]
+        attempts = [attempt_model(**self.attempt_row(pk)) for pk in numbers]
+        attempt_model.objects.bulk_create(attempts, batch_size=500)
+        self.before = self.everything(BEFORE)
 
-    def row(self, number: int) -> AssociationRequest:
+    def row(self, number: int) -> dict[str, Any]:
         is_open, is_refused = number % 50 == 7, number % 9 == 0
         outcome, cause = ("rejected", "record_not_found") if is_refused else ("linked", "confirmed")
-        return AssociationRequest(
-            user=self.user,
-            user_name=self.user.name,
-            from_object_type="contacts",
-            from_object_id=str(number),
-            to_object_type="companies",
-            to_object_id="902",
-            reason=REASONS[number % len(REASONS)].format(number),
-            api_version="v4",
-            outcome="sending" if is_open else outcome,
-            cause="" if is_open else cause,
-            results=[{"from": {"id": str(number)}, "é": None}],
-            error_text=f"Object {number} is gone" if is_refused and not is_open else "",
-            created_at=self.now,
-            sent_at=self.now,
-            finished_at=None if is_open else self.now,
-            submit_key=f"{number:064}" if number % 2 else None,
-        )
+        return self.asked(REASONS[number % len(REASONS)].format(number)) | {
+            "from_object_id": str(number),
+            "outcome": "sending" if is_open else outcome,
+            "cause": "" if is_open else cause,
+            "results": [{"from": {"id": str(number)}, "é": None}],
+            "error_text": f"Object {number} is gone" if is_refused and not is_open else "",
+            "finished_at": None if is_open else self.now,
+            "submit_key": f"{number:064}" if number % 2 else None,
+        }
 
-    def attempt_row(self, entry: int) -> AssociationAttempt:
-        return AssociationAttempt(
-            request_id=entry,
-            number=1,
-            started_at=self.now,
-            duration_ms=95,
-            http_status=200,
-            headers={"Content-Type": "application/json"},
-            body='{"status": "COMPLETE"}',
-        )
+    def asked(self, reason: str) -> dict[str, Any]:
+        """An entry that is still open."""
+        who = {"user_id": self.user.pk, "user_name": self.user.name, "reason": reason}
+        when = {"created_at": self.now, "sent_at": self.now}
+        return {**who, **LINK, **when, "api_version": "v4", "outcome": "sending"}
+
+    def write_at(self, migration: str, reason: str) -> None:
+        """An open entry, by the program of that time."""
+        model_at(migration, "AssociationRequest").objects.create(**self.asked(reason))
+
+    def attempt_row(self, entry: int) -> dict[str, Any]:
+        return {
+            "request_id": entry,
+            "number": 1,
+            "started_at": self.now,
+            "duration_ms": 95,
+            "http_status": 200,
+            "headers": {"Content-Type": "application/json"},
+            "body": '{"status": "COMPLETE"}',
+        }
 
     def test_nothing_is_lost_and_all_of_it_is_guarded_found_and_sealed(self) -> None:
         began = time.monotonic()
         migrate(NEWEST)
         migrated = time.monotonic()
-        self.assertEqual(self.everything(), self.before)
+        self.assertEqual(self.everything(BEFORE), self.before)
         self.assert_guarded()
         self.assert_found()
+        self.assert_nobody_had_looked()
         sealing = time.monotonic()
         seal()
         verifying = time.monotonic()
@@ -85,12 +94,20 @@ class LogOfBeforeTests(MigrationTestCase):
         self.assertEqual(self.found(error_words=("OBJECT", "gone")), refused)
         self.assertEqual(self.found(error_words=("Object 18 is",)), 1)
 
+    def assert_nobody_had_looked(self) -> None:
+        seen = ("was_linked", "verified", "verified_at", "unverified_cause")
+        found = AssociationRequest.objects.values_list(*seen).distinct()
+        self.assertEqual([*found], [(None, None, None, "")])
+        perhaps = sum(n % 9 != 0 and n % 50 != 7 for n in range(1, ROWS + 1))
+        self.assertEqual(self.found(seen="not_verified"), perhaps)
+
     def test_what_was_open_is_closed_and_found(self) -> None:
         migrate(NEWEST)
         for entry in AssociationRequest.objects.filter(outcome="sending"):
             AssociationRequest.objects.filter(pk=entry.pk).update(
                 outcome="rejected", cause="refused", finished_at=self.now, error_text="too late"
             )
+        self.check(AssociationRequest.objects.first())
         self.assertEqual(
             self.found(error_words=("late",)), sum(n % 50 == 7 for n in range(ROWS + 1))
         )
@@ -100,25 +117,38 @@ class LogOfBeforeTests(MigrationTestCase):
 
     def test_one_can_go_back_and_forward_again(self) -> None:
         migrate(NEWEST)
-        self.entry(reason="SUP-new")
+        self.check(self.entry(reason="SUP-new", verified=True, verified_at=self.now))
         seal()
-        later = self.everything()
+        later = self.everything(BEFORE)
         migrate(BEFORE)
-        self.assertEqual(self.everything(), later)
-        self.open_entry(reason="SUP-old")
+        self.assertEqual(self.everything(BEFORE), later)
+        self.write_at(BEFORE, "SUP-old")
         migrate(NEWEST)
         self.assert_guarded()
         self.assertEqual(len(self.everything()[0]), len(later[0]) + 1)
+        self.assertFalse(AssociationCheck.objects.exists())
+        self.assertFalse(AssociationRequest.objects.exclude(verified=None).exists())
         self.assertEqual(self.found(reason="SUP-new") + self.found(reason="SUP-old"), 2)
         self.assert_text_index_is_whole()
         self.assertFalse(AuditSeal.objects.exists())
         seal()
         self.assert_proven()
 
+    def test_half_way_what_there_is_is_guarded(self) -> None:
+        migrate("0003_text_index")
+        later = [t.name for t in triggers.expected(connection.vendor) if t.table == CHECK]
+        self.assertEqual(triggers.problems(), later)
+        for statement in (f"UPDATE {ENTRY} SET reason = ''", f"DELETE FROM {ENTRY}"):
+            with self.assertRaises(IntegrityError), transaction.atomic():
+                sql(statement)
+
     def test_half_way_a_row_can_be_written_as_well(self) -> None:
-        for name in ("0002_audit_log", BEFORE, "0002_audit_log"):
+        between = ("0002_audit_log", "0003_text_index")
+        self.assertNotIn(NEWEST, between)
+        for name in (*between, BEFORE, *between):
             migrate(name)
-            self.open_entry(reason=f"SUP at {name}")
+            self.write_at(name, f"SUP at {name}")
         migrate(NEWEST)
-        self.assertEqual(self.found(reason="SUP at 000"), 3)
+        self.assertEqual(self.found(reason="SUP at 000"), 5)
+        self.assert_guarded()
         self.assert_text_index_is_whole()
