@@ -85,8 +85,8 @@ class TwoRecordsForm(forms.Form):
     def filled(self) -> dict[str, dict[str, str]]:
         """Return, for each side whose id field says the type as well, what its two fields mean.
 
-        A side looks like `{"typed": "deal #77", "object_type": "Deal", "object_id": "77"}`; one
-        whose type field says something else is left out.
+        A side looks like `{"typed": "deal #77", "object_type": "Deal", "object_id": "77"}`. What was
+        pasted goes before a type that stood there: it shows at once, and sends nothing.
         """
         return {side: filled for side in SIDES if (filled := self._filled(side))}
 
@@ -104,23 +104,18 @@ class TwoRecordsForm(forms.Form):
         del id_field.widget.attrs["maxlength"]  # the browser would cut an address without a word
 
     def _side(self, side: str) -> Side:
-        type_name, id_name = f"{side}_object_type", f"{side}_object_id"
-        reference, chosen = self._understood(id_name), self._understood(type_name)
-        object_id = reference.object_id if reference else ""
+        reference, chosen = (self._understood(f"{side}_object_{part}") for part in ("id", "type"))
         read = reference.object_type if reference else None
-        has_type = str(self[type_name].value() or "").strip()
-        if has_type and read and (not chosen or chosen.canonical != read.canonical):
-            return Side(None, object_id)
-        return Side(chosen or read, object_id)
+        return Side(read or chosen, reference.object_id if reference else "")
 
     def _filled(self, side: str) -> dict[str, str]:
         name = f"{side}_object_id"
-        reference, read = self._understood(name), self._side(side)
-        if not reference or not reference.object_type or not read.object_type:
+        reference = self._understood(name)
+        if not reference or not reference.object_type:
             return {}
-        label = self.types.label_of(read.object_type.canonical)
+        label = self.types.label_of(reference.object_type.canonical)
         typed = self[name].value()
-        return {"typed": typed, "object_type": label, "object_id": read.object_id}
+        return {"typed": typed, "object_type": label, "object_id": reference.object_id}
 
     def _understood(self, name: str) -> Any:
         """What the field alone cleans to; None where it does not."""

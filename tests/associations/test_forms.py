@@ -317,11 +317,11 @@ class SidesTests(FormTestCase):
         same = Side(CONTACT, "501")
         self.assert_sides(form(to_object_type="contact", to_object_id="501"), same, same)
 
-    def test_no_type_where_two_fields_say_two_things(self) -> None:
+    def test_what_was_pasted_goes_before_the_type_that_stood_there(self) -> None:
         for chosen in ("Company", "foo"):
             with self.subTest(chosen):
                 one = form(from_object_type=chosen, from_object_id="contact 501")
-                self.assert_sides(one, Side(None, "501"), Side(COMPANY, "902"))
+                self.assert_sides(one, Side(CONTACT, "501"), Side(COMPANY, "902"))
 
 
 class FilledTests(FormTestCase):
@@ -343,11 +343,14 @@ class FilledTests(FormTestCase):
             {},
             {"from_object_id": ""},
             {"from_object_id": "foo 1"},
-            {"from_object_id": "company 501"},
-            {"from_object_type": "foo", "from_object_id": "contact 501"},
         ):
             with self.subTest(fields):
                 self.assertEqual(form(**fields).filled(), {})
+
+    def test_the_type_that_was_pasted_in_place_of_the_one_that_stood_there(self) -> None:
+        for chosen in ("Company", "foo"):
+            filled = form(from_object_type=chosen, from_object_id="contact 501").filled()
+            self.assertEqual(filled["from"]["object_type"], "Contact")
 
     def test_of_one_that_is_not_sent(self) -> None:
         query = QueryDict("to_object_id=deal+77")
