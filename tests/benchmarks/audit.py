@@ -34,7 +34,7 @@ from associations.audit.time_limit import TooSlowError, time_limit
 from associations.audit.verifying import verify
 from associations.forms.audit import FAILURES
 from associations.models import AssociationRequest, AuditFilter, AuditSeal
-from associations.models.queries import count_of, page_of
+from associations.models.queries import SEEN, count_of, page_of
 from associations.views.listing import LIST_SECONDS, PAGE_SIZE
 from hubadmin.models import User
 from tests import audit_log
@@ -198,6 +198,10 @@ def single_filters() -> dict[str, AuditFilter]:
         "error words, an id": AuditFilter(error_words=(hot, "association")),
         "error words, rare": AuditFilter(error_words=("suspended", audit_log.ODD_WORD)),
         "error words, nowhere": AuditFilter(error_words=("saxophone",)),
+        **{f"seen, {seen}": AuditFilter(seen=seen) for seen in SEEN},
+        "seen, not verified, two years ago": AuditFilter(
+            seen="not_verified", until=end - 104 * week
+        ),
     }
 
 
@@ -264,6 +268,15 @@ def combinations() -> None:
         ),
         "a hot record, and a rare outcome": AuditFilter(
             record_id=audit_log.HOT_COMPANIES[0], outcomes=("canceled",)
+        ),
+        "linked, and not verified": AuditFilter(outcomes=("linked",), seen="not_verified"),
+        "linked, and linked already": AuditFilter(outcomes=("linked",), seen="already"),
+        "rejected, and verified, which never is": AuditFilter(
+            outcomes=("rejected",), seen="verified"
+        ),
+        "who left, and not verified": AuditFilter(users=(gone,), seen="not_verified"),
+        "a common type, and not verified": AuditFilter(
+            from_object_type="contacts", seen="not_verified"
         ),
     }
     for name, wanted in combined.items():

@@ -42,6 +42,7 @@ class RaceTests(CommittedLogTestCase):
             entry = self.entry(attempts=0)  # what comes later were no part of it any more
             if number % 3 == 0:
                 self.late_attempt(entry)
+                self.check(entry)
             if len(opened) > 5:
                 self.close(opened.pop(0))
             time.sleep(0.01)
