@@ -147,6 +147,10 @@ class HubSpotClient:
                 break
         return _shown(attempt)
 
+    def read_token_info(self, path: str, *, seconds: float) -> dict[str, Any]:
+        """Return what HubSpot tells of this client's token, which leaves in that call's body."""
+        return self.read(path, {"tokenKey": self._token}, seconds=seconds)
+
     def _pause_before_next(self, attempt: Attempt, attempts: int) -> float:
         """Seconds to wait: as HubSpot asks, else growing; with jitter, so that a crowd spreads."""
         asked = asked_wait(attempt.http_status, attempt.headers)

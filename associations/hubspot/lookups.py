@@ -97,6 +97,14 @@ class Usage:
     resets_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What the access token is for, and what it may; `scopes` is None if that is not told."""
+
+    portal_id: str
+    scopes: frozenset[str] | None
+
+
 def find_records(
     client: HubSpotClient,
     object_type: str,
@@ -205,6 +213,16 @@ def usage(client: HubSpotClient) -> Usage | None:
         if limit and used is not None:
             return Usage(limit, used, moment_of(each.get("resetsAt")))
     return None
+
+
+def token_scopes(client: HubSpotClient) -> Token:
+    """Return what HubSpot tells of the token; a ReadError where it knows no token of this kind."""
+    path = "/oauth/v2/private-apps/get/access-token-info"
+    shown = client.read_token_info(path, seconds=SECONDS)
+    scopes = shown.get("scopes")
+    is_told = isinstance(scopes, list)
+    names = frozenset(filter(None, (text_of(each, 100) for each in scopes))) if is_told else None
+    return Token(_id_text(shown.get("hubId")), names)
 
 
 # --- what came back -----------------------------------------------------------------------------
