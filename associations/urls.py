@@ -7,6 +7,7 @@ from .views.integrity import integrity, seals
 from .views.link import link
 from .views.preview import link_preview, request_records
 from .views.requests import my_requests, request_bundle, request_check, request_detail
+from .views.status import status, status_times
 
 
 class EntryIdConverter(IntConverter):
@@ -37,4 +38,6 @@ urlpatterns = [
     path("audit/exports/", exports, name="exports"),
     path("audit/integrity/", integrity, name="integrity"),
     path("audit/integrity/seals.jsonl", seals, name="seals"),
+    path("status/", status, name="status"),
+    path("status/times/", status_times, name="status_times"),
 ]

@@ -44,6 +44,8 @@ EXPECTED = {
     "exports": FOR_ADMINS,
     "integrity": FOR_ADMINS,
     "seals": FOR_ADMINS,
+    "status": FOR_ADMINS,
+    "status_times": FOR_ADMINS,
     "sign_in": ((200, 302, 302, 302, 200), WRONG_METHOD),
     # The tests' provider does not answer.
     "start_sign_in": ((503, 503, 503, 503, 503), WRONG_METHOD),

@@ -1,0 +1,84 @@
+"""How long HubSpot's answers took today, read from the newest attempts in the log."""
+
+import math
+import statistics
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, time, tzinfo
+
+from associations.models import AssociationAttempt
+
+COVERED = 2_000  # attempts, the newest; by id, as no index has their times
+MANY_FAILURES = 5  # per cent: HubSpot wants fewer of a day's calls to fail
+ENOUGH = 20  # attempts, for a share of them to mean something
+
+Row = tuple[datetime, int, int | None, str]  # started_at, duration_ms, http_status, failure
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """Of some attempts: how many, how many failed, and the seconds until the answers came.
+
+    Failed is all but a 2xx. What got no answer has no time; without any answer the seconds are
+    None.
+    """
+
+    count: int
+    failed: int
+    unanswered: int
+    median: float | None
+    slow: float | None  # 95 of 100 were not slower
+    slowest: float | None
+
+    @property
+    def failed_percent(self) -> float:
+        return 100 * self.failed / self.count if self.count else 0.0
+
+    @property
+    def has_many_failures(self) -> bool:
+        return self.count >= ENOUGH and self.failed_percent > MANY_FAILURES
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """The viewer's day; `since` is the oldest that was not left out, None if none was."""
+
+    whole: Times
+    by_hour: list[tuple[int, Times]]
+    since: datetime | None
+
+
+def times_today(zone: tzinfo, now: datetime) -> Today:
+    start = datetime.combine(now.astimezone(zone).date(), time(), zone)
+    newest = AssociationAttempt.objects.order_by("-id")
+    rows: list[Row] = list(
+        newest.values_list("started_at", "duration_ms", "http_status", "failure")[: COVERED + 1]
+    )
+    is_more = len(rows) > COVERED and rows[COVERED][0] >= start
+    of_today = [row for row in rows[:COVERED] if row[0] >= start]
+    by_hour: dict[int, list[Row]] = {}
+    for row in sorted(of_today):
+        by_hour.setdefault(row[0].astimezone(zone).hour, []).append(row)
+    return Today(
+        whole=times_of(of_today),
+        by_hour=[(hour, times_of(found)) for hour, found in by_hour.items()],
+        since=min(row[0] for row in of_today) if is_more else None,
+    )
+
+
+def times_of(rows: Iterable[Row]) -> Times:
+    rows = list(rows)
+    answered = [row for row in rows if row[2] is not None and not row[3]]
+    seconds = sorted(row[1] / 1000 for row in answered)
+    return Times(
+        count=len(rows),
+        failed=len(rows) - sum(200 <= row[2] < 300 for row in answered),
+        unanswered=len(rows) - len(answered),
+        median=statistics.median(seconds) if seconds else None,
+        slow=_slow(seconds),
+        slowest=seconds[-1] if seconds else None,
+    )
+
+
+def _slow(seconds: list[float]) -> float | None:
+    return seconds[math.ceil(0.95 * len(seconds)) - 1] if seconds else None
