@@ -73,7 +73,7 @@ PAGES = (
     *("/", "/?new", "/requests/", "/nowhere"),
     *("/audit/", "/audit/?reason=SUP-1&status=404", "/audit/?status=x", "/audit/figures/"),
     *("/audit/export.csv", "/audit/export.jsonl", "/audit/export.csv?status=x", "/audit/exports/"),
-    *("/audit/integrity/", "/audit/integrity/seals.jsonl"),
+    *("/audit/integrity/", "/audit/integrity/seals.jsonl", "/status/", "/status/times/"),
 )
 
 
