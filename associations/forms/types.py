@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
+from django.conf import settings
+from django.utils import translation
 from django.utils.translation import gettext
 
 from associations.hubspot import object_types
@@ -77,11 +79,19 @@ def standard_choices() -> TypeChoices:
 
 
 def _names(choice: TypeChoice) -> Iterator[str]:
-    """What people may write for it, in their language and in English."""
+    """What people may write for it: an address with a name in it may come from anybody."""
     object_type = choice.object_type
     yield from (choice.label, object_type.label, object_type.plural)
     if object_type.canonical in _STANDARD:
-        yield gettext(object_type.plural)
+        yield from _in_every_language(object_type.label, object_type.plural)
+
+
+def _in_every_language(*texts: str) -> list[str]:
+    names = []
+    for language, _ in settings.LANGUAGES:
+        with translation.override(language):
+            names += map(gettext, texts)
+    return names
 
 
 def _folded(text: str) -> str:

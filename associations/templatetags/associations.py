@@ -95,13 +95,18 @@ def swap_url(entry: AssociationRequest) -> str:
 
 def _form_url(entry: AssociationRequest, first: str, second: str) -> str:
     fields = {
-        "from_object_type": label_of(getattr(entry, f"{first}_object_type")),
+        "from_object_type": _name_of(getattr(entry, f"{first}_object_type")),
         "from_object_id": getattr(entry, f"{first}_object_id"),
-        "to_object_type": label_of(getattr(entry, f"{second}_object_type")),
+        "to_object_type": _name_of(getattr(entry, f"{second}_object_type")),
         "to_object_id": getattr(entry, f"{second}_object_id"),
         "reason": entry.reason,
     }
     return f"{reverse('link')}?{urlencode(fields)}"
+
+
+def _name_of(object_type: str) -> str:
+    """A name that the form knows in whatever language; a custom object's label may be another's."""
+    return gettext(label_of(object_type))
 
 
 def _record_url(object_type: str, object_id: str) -> str:

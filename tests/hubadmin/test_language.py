@@ -1,13 +1,18 @@
 """In which language pages come: as the browser asks, or as the person has chosen, which lasts."""
 
+import subprocess
+import sys
 from http.cookies import Morsel
 
+from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.http import HttpResponse
-from django.test import TestCase, override_settings
+from django.test import SimpleTestCase, TestCase, override_settings
 from django.utils import translation
 
+from associations.models import AssociationRequest
 from tests.associations.views.base import PageTestCase, entry_of
-from tests.support import SignedInClient, person
+from tests.support import SignedInClient, missing_table, person
 
 JAPANESE = {"accept-language": "ja-JP,ja;q=0.9,en;q=0.5"}
 ENGLISH = {"accept-language": "en-GB,en;q=0.9"}
@@ -179,3 +184,28 @@ class FailureTests(TestCase):
         client = SignedInClient(person(), raise_request_exception=False)
         answer = client.get("/broken", headers=JAPANESE)
         self.assertEqual((answer.status_code, language_of(answer)), (500, "ja"))
+        self.assertContains(answer, "問題が発生しました", status_code=500)
+
+    def test_also_while_the_database_is_away(self) -> None:
+        client = SignedInClient(person(), raise_request_exception=False)
+        client.post("/language", {"language": "ja"})
+        with missing_table(AssociationRequest):
+            answer = client.get("/requests/")
+            self.assertEqual((answer.status_code, language_of(answer)), (500, "ja"))
+        with missing_table(Session):
+            answer = client.get("/requests/")
+            self.assertEqual((answer.status_code, language_of(answer)), (503, "ja"))
+            answer = client.post("/language", {"language": "en", "next": "/requests/"})
+            self.assertEqual((answer.status_code, answer["Location"]), (302, "/requests/"))
+            self.assertEqual(language_of(client.get("/requests/")), "en")
+
+
+class DemoTests(SimpleTestCase):
+    def test_over_plain_http_the_cookie_is_kept_as_well(self) -> None:
+        """The demo's settings change what they are read into, so another process reads them."""
+        shown = "import hubadmin.demo.settings as s; print(s.LANGUAGE_COOKIE_SECURE)"
+        environment = {"DEMO_PARENT": "1", "DEMO_REAL_HUBSPOT": "false"}
+        options = {"cwd": settings.BASE_DIR, "env": environment, "text": True}
+        found = subprocess.run([sys.executable, "-c", shown], capture_output=True, **options)
+        self.assertEqual(found.stdout, "False\n")
+        self.assertIs(settings.LANGUAGE_COOKIE_SECURE, True)

@@ -22,10 +22,10 @@ from associations.forms import AssociationForm
 from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome
 from associations.models import AuditExport, AuditVerification
 from associations.services import Origin
-from associations.templatetags.associations import as_words
+from associations.templatetags.associations import again_url, as_words
 from associations.words import WORDS, word_for
 from tests.associations.views.base import PageTestCase, entry_of
-from tests.support import SignedInClient, needed
+from tests.support import LINK, SignedInClient, needed
 
 from .catalogue import Message, messages_of, text_of, unmarked_in
 
@@ -302,13 +302,7 @@ class PageTests(PageTestCase):
     def test_what_is_written_down_stays_as_it_was(self) -> None:
         """Codes, not words: the log means the same whoever reads it."""
         with translation.override("ja"):
-            entry = services.create_association(
-                user=self.user,
-                from_object_type="contacts",
-                from_object_id="501",
-                to_object_type="companies",
-                to_object_id="902",
-            )
+            entry = services.create_association(user=self.user, **LINK)
             entry.refresh_from_db()
             self.assertEqual((entry.outcome, entry.cause), ("linked", "confirmed"))
             self.assertEqual(str(entry), "Contact 501 → Company 902: linked")
@@ -319,6 +313,30 @@ class PageTests(PageTestCase):
             for address in ("/audit/export.csv", f"/requests/{entry.pk}/support-bundle.txt"):
                 files.append(self.as_admin.get(address, headers=asked).getvalue())
         self.assertEqual(files[:2], files[2:])
+
+
+class TypeTests(PageTestCase):
+    """What is called so in one language is understood in the other: addresses are passed on."""
+
+    def test_an_address_means_the_same_to_every_reader(self) -> None:
+        entry = entry_of(self.user)
+        for asked in ("en", "ja"):
+            headers = {"accept-language": asked}
+            for name in ("Contact", "Contacts", "コンタクト", "contacts", "0-1"):
+                with self.subTest(name, asked=asked):
+                    query = {"from_type": name}
+                    page = self.as_admin.get("/audit/", query, headers=headers)
+                    self.assertEqual([*page.context["entries"]], [entry])
+
+    def test_once_more_is_filled_in_as_the_reader_calls_it(self) -> None:
+        for name in ("Contact", "コンタクト"):
+            asked = {"accept-language": "en" if name == "Contact" else "ja"}
+            self.client.post("/", LINK, headers=asked)
+            again = self.client.get("/", headers=asked).context["latest"][0]
+            with translation.override(asked["accept-language"]):
+                page = self.client.get(again_url(again), headers=asked)
+            self.assertContains(page, f'value="{name}"')
+            self.assertNotContains(page, 'value="contacts"')
 
 
 class FormatTests(PageTestCase):
