@@ -16,8 +16,9 @@ _FIELDS = (
     *("outcome", "cause", "user_id", "user_name", "user_email"),
     *("from_object_type", "from_object_id", "to_object_type", "to_object_id", "reason"),
     *("http_status", "error_category", "error_text", "correlation_id", "api_version", "client_ip"),
+    *("was_linked", "verified", "unverified_cause"),
 )
-_MOMENTS = ("created_at", "sent_at", "finished_at")
+_MOMENTS = ("created_at", "sent_at", "finished_at", "verified_at")
 
 
 def record_closed(entry: AssociationRequest) -> None:

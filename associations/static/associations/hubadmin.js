@@ -64,3 +64,42 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     button.textContent = button.dataset.copied;
   });
 }
+
+// Single keys for what carries `data-key`: listed at the foot of each page, and off until wanted.
+const shortcuts = document.getElementById("shortcuts");
+const keyed = [...document.querySelectorAll("[data-key]")];
+if (shortcuts && keyed.length) {
+  const choice = shortcuts.querySelector("input");
+  const remembered = "single-keys";
+  const show = () => {
+    for (const element of keyed) {
+      if (choice.checked) element.setAttribute("aria-keyshortcuts", element.dataset.key);
+      else element.removeAttribute("aria-keyshortcuts");
+    }
+  };
+  for (const element of keyed) {
+    const key = document.createElement("kbd");
+    const [row, term, text] = ["div", "dt", "dd"].map((name) => document.createElement(name));
+    key.textContent = element.dataset.key;
+    text.textContent = element.textContent.trim();
+    term.append(key);
+    row.append(term, text);
+    shortcuts.querySelector("dl").append(row);
+  }
+  choice.checked = localStorage.getItem(remembered) === "on";
+  choice.addEventListener("change", () => {
+    localStorage.setItem(remembered, choice.checked ? "on" : "off");
+    show();
+  });
+  document.addEventListener("keydown", (event) => {
+    const isTyping = event.target.closest("input:not([type=checkbox]), textarea, select");
+    const isOurs = choice.checked && !isTyping && !event.isComposing;
+    if (!isOurs || event.ctrlKey || event.metaKey || event.altKey) return;
+    const element = keyed.find((each) => each.dataset.key === event.key);
+    if (!element) return;
+    event.preventDefault();
+    element.click();
+  });
+  shortcuts.hidden = false;
+  show();
+}
