@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.test import SimpleTestCase, override_settings
@@ -211,14 +212,7 @@ class PageTests(PageTestCase):
     # Two words of English after another, or one that stands alone.
     ENGLISH = re.compile(r"[A-Za-z]{2,}[ ,]+[a-z]{2,}|^[A-Z]?[a-z]{2,}:?$")
     NOT_OURS = {
-        "hubadmin",
-        "English",
-        "Support",
-        "Admin",
-        "contacts",
-        "companies",
-        "JSON Lines",
-        "csv",
+        *("hubadmin", "English", "Support", "Admin", "JSON Lines", "csv", "Python", "Django"),
     }
 
     def assert_japanese(self, client: SignedInClient, address: str, **fields: str) -> None:
@@ -248,6 +242,23 @@ class PageTests(PageTestCase):
             {"from_object_id": "0" * 21, "to_object_id": "https://example.com/"},
         ):
             self.assert_japanese(self.client, "/", **fields)
+
+    def test_what_hubspot_has_and_how_things_stand(self) -> None:
+        entry = entry_of(self.user)
+        entry.attempts.create(number=1, started_at=entry.sent_at, duration_ms=7, http_status=200)
+        for pair in (LINK, LINK | {"to_object_id": "999999"}, LINK | {"to_object_type": "0-1"}):
+            self.assert_japanese(self.client, f"/?{urlencode(pair)}")
+            self.assert_japanese(self.client, "/", check="", **pair)
+        self.client.post(f"{entry.get_absolute_url()}check/", headers=self.ASKED)
+        self.assertTrue(entry.checks.exists())
+        self.assert_japanese(self.client, entry.get_absolute_url())
+        for address in ("/status/", "/status/times/"):
+            self.assert_japanese(self.as_admin, address)
+        with override_settings(HUBSPOT_API_BASE_URL="http://127.0.0.1:9", AUDIT_SIGNING_KEY=""):
+            services.hubspot_client.cache_clear()
+            self.assert_japanese(self.as_admin, "/status/")
+            self.assert_japanese(self.client, "/", check="", **LINK)
+        services.hubspot_client.cache_clear()
 
     def test_the_audit_log(self) -> None:
         now = timezone.now()
