@@ -58,37 +58,43 @@ def _portal_line(portal: str, configured: str) -> Line:
         return _unknown_portal(configured)
     if not configured:
         text = gettext(
-            "HUBSPOT_PORTAL_ID is not set, so the pages of the log do not link to the records."
+            "<code>HUBSPOT_PORTAL_ID</code> is not set, so the pages of the log do not link to the "
+            "records."
         )
-        return Line(Level.WARNING, text, _set_portal(portal), (f"HUBSPOT_PORTAL_ID={portal}",))
+        return Line(
+            Level.WARNING, told(text), _set_portal(portal), (f"HUBSPOT_PORTAL_ID={portal}",)
+        )
     if configured != portal:
         text = gettext(
-            "HUBSPOT_PORTAL_ID is {configured}, but the access token is for portal {portal}: links "
-            "to records lead into another account."
+            "<code>HUBSPOT_PORTAL_ID</code> is {configured}, but the access token is for portal "
+            "{portal}: links to records lead into another account."
         )
         text = told(text, configured=configured, portal=portal)
         return Line(Level.WRONG, text, _set_portal(portal), (f"HUBSPOT_PORTAL_ID={portal}",))
-    return Line(Level.WELL, gettext("HUBSPOT_PORTAL_ID is set to that portal."))
+    text = gettext("<code>HUBSPOT_PORTAL_ID</code> is set to that portal.")
+    return Line(Level.WELL, told(text))
 
 
 def _unknown_portal(configured: str) -> Line:
     if configured:
         text = gettext(
-            "HUBSPOT_PORTAL_ID is {configured}. Whether the access token is for that portal is not "
-            "known."
+            "<code>HUBSPOT_PORTAL_ID</code> is {configured}. Whether the access token is for that "
+            "portal is not known."
         )
         return Line(Level.UNKNOWN, told(text, configured=configured))
-    text = gettext("HUBSPOT_PORTAL_ID is not set, and HubSpot does not tell which it should be.")
+    text = gettext(
+        "<code>HUBSPOT_PORTAL_ID</code> is not set, and HubSpot does not tell which it should be."
+    )
     advice = gettext(
         "Set it to the number behind /contacts/ in the address of any record, and restart this "
         "site. The pages then link to the records."
     )
-    return Line(Level.WARNING, text, advice)
+    return Line(Level.WARNING, told(text), advice)
 
 
 def _set_portal(portal: str) -> str:
     text = gettext(
-        "Set HUBSPOT_PORTAL_ID to {portal}, and restart this site. If {portal} is not the portal "
-        "that you mean, change the token instead."
+        "Set <code>HUBSPOT_PORTAL_ID</code> to {portal}, and restart this site. If {portal} is not "
+        "the portal that you mean, change the token instead."
     )
     return told(text, portal=portal)

@@ -30,7 +30,7 @@ _ICONS = {Level.WELL: "✓", Level.WARNING: "⚠", Level.WRONG: "✕", Level.UNK
 _WORDS = {
     Level.WELL: pgettext_lazy("state of a part", "in order"),
     Level.WARNING: pgettext_lazy("state of a part", "attention"),
-    Level.WRONG: pgettext_lazy("state of a part", "wrong"),
+    Level.WRONG: pgettext_lazy("state of a part", "problem"),
     Level.UNKNOWN: pgettext_lazy("state of a part", "not known"),
 }
 
@@ -87,14 +87,17 @@ def look(lookup: Callable[[HubSpotClient], Any]) -> Look:
 
 
 def told(text: str, **values: object) -> SafeString:
-    """A sentence with its values in place; a value may be markup, and is escaped if it is not."""
-    return format_html(str(text), **values)
+    """A sentence of ours, which may hold markup, with its values; these are escaped."""
+    return format_html(str(text), **values) if values else SafeString(text)
 
 
-_HUBSPOTS_STATUS = _("HubSpot tells at https://status.hubspot.com whether it has trouble.")
+_HUBSPOTS_STATUS = _(
+    'HubSpot tells at <a href="https://status.hubspot.com" rel="noreferrer">status.hubspot.com</a> '
+    "whether it has trouble."
+)
 _WAY_OUT = _(
     "Find out whether this server reaches the configured address of HubSpot's API; a firewall or "
-    "HUBSPOT_PROXY_URL may be in the way."
+    "<code>HUBSPOT_PROXY_URL</code> may be in the way."
 )
 _LATER = _("Load this page again in a minute.")
 # What an admin is told instead of "tell the admin".
@@ -105,15 +108,13 @@ _FOR_ADMINS = {
 }
 _ADVICE = {
     Cause.TOKEN_REFUSED: _(
-        "Copy the token of the app or service key from HubSpot into HUBSPOT_ACCESS_TOKEN, and "
-        "restart this site. Until then nobody can link anything."
+        "Copy the token of the app or service key from HubSpot into "
+        "<code>HUBSPOT_ACCESS_TOKEN</code>, and restart this site. Until then nobody can link "
+        "anything."
     ),
-    Cause.REDIRECTED: _("Correct HUBSPOT_API_BASE_URL, and restart this site."),
+    Cause.REDIRECTED: _("Correct <code>HUBSPOT_API_BASE_URL</code>, and restart this site."),
     Cause.NO_CONNECTION: _WAY_OUT,
     Cause.CONNECTION_LOST: _WAY_OUT,
-    Cause.TIMED_OUT: _HUBSPOTS_STATUS,
-    Cause.HUBSPOT_DOWN: _HUBSPOTS_STATUS,
-    Cause.HUBSPOT_ERROR: _HUBSPOTS_STATUS,
     Cause.RATE_LIMITED: _LATER,
     Cause.LOCKED: _LATER,
     Cause.MIGRATING: _LATER,
@@ -130,8 +131,8 @@ def reason_for_admins(error: ReadError) -> str:
 
 def trouble(error: ReadError) -> Line:
     """The line for why HubSpot does not answer as it should, and what to do."""
-    level = Level.WRONG if error.cause in _FOR_ADMINS else Level.UNKNOWN
-    advice = str(_ADVICE.get(error.cause, ""))
+    level = Level.WRONG if error.cause in _FOR_ADMINS else Level.WARNING
+    advice = told(_ADVICE.get(error.cause, _HUBSPOTS_STATUS))
     return Line(level, reason_for_admins(error), advice, codes_of(error))
 
 

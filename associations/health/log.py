@@ -36,10 +36,11 @@ def oldest_open() -> AssociationRequest | None:
 def _seal_line(seal: AuditSeal | None) -> Line:
     if problem := _key_problem():
         advice = gettext(
-            "Make a pair of keys with manage.py make_audit_key, and set AUDIT_SIGNING_KEY where "
-            "the log is sealed and AUDIT_PUBLIC_KEYS here."
+            "Make a pair of keys with <code>manage.py make_audit_key</code>, and set "
+            "<code>AUDIT_SIGNING_KEY</code> where the log is sealed and "
+            "<code>AUDIT_PUBLIC_KEYS</code> here."
         )
-        return Line(Level.WRONG, problem, advice)
+        return Line(Level.WRONG, problem, told(advice))
     if seal is None:
         return Line(Level.UNKNOWN, gettext("Nothing has been sealed yet."))
     text = gettext("The last seal is number {number}, of {moment}. Its head:")
@@ -61,16 +62,16 @@ def _waiting_lines(seal: AuditSeal | None, now: datetime) -> Iterator[Line]:
         coverage = read(seal.manifest).coverage["entry"] if seal else Coverage()
     except ManifestError:
         text = gettext("The last seal cannot be read: it was altered.")
-        advice = gettext("See “Integrity”, above the audit log, for what to do.")
+        advice = gettext("See “Integrity of the log” below for what to do.")
         yield Line(Level.WRONG, text, advice)
         return
     if waiting := _waiting_since(coverage, now - LONGEST_WAIT):
         text = gettext("Closed entries wait for a seal, one of them since {moment}.")
         advice = gettext(
-            "Find out whether manage.py seal_audit_log --every 60 runs, and what it logs. What is "
-            "not sealed could be altered unnoticed."
+            "Find out whether <code>manage.py seal_audit_log --every 60</code> runs, and what it "
+            "logs. What is not sealed could be altered unnoticed."
         )
-        yield Line(Level.WRONG, told(text, moment=time_of(waiting)), advice)
+        yield Line(Level.WRONG, told(text, moment=time_of(waiting)), told(advice))
 
 
 def _waiting_since(coverage: Coverage, before: datetime) -> datetime | None:
@@ -88,10 +89,10 @@ def _trigger_line(problems: list[str]) -> Line:
         return Line(Level.WELL, gettext("The database keeps the log as it was written."))
     text = gettext("The database does not protect the log: triggers are missing or were changed.")
     advice = gettext(
-        "manage.py migrate installs them again. Find out who took them off, and verify the log "
-        "with manage.py verify_audit_log."
+        "<code>manage.py migrate</code> installs them again. Find out who took them off, and "
+        "verify the log with <code>manage.py verify_audit_log</code>."
     )
-    return Line(Level.WRONG, text, advice, tuple(problems))
+    return Line(Level.WRONG, text, told(advice), tuple(problems))
 
 
 def _open_line(entry: AssociationRequest | None, now: datetime) -> Line:
@@ -111,7 +112,7 @@ def _open_line(entry: AssociationRequest | None, now: datetime) -> Line:
         "can last: its process has ended."
     )
     advice = gettext(
-        "manage.py seal_audit_log --every 60 closes such entries by what is known of them, and so "
-        "does whoever opens the audit log. Find out whether it runs."
+        "<code>manage.py seal_audit_log --every 60</code> closes such entries by what is known of "
+        "them, and so does whoever opens the audit log. Find out whether it runs."
     )
-    return Line(Level.WARNING, told(text, **values), advice)
+    return Line(Level.WARNING, told(text, **values), told(advice))

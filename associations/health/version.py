@@ -27,16 +27,16 @@ def _v4(today: date) -> Line:
     days = (V4_SUPPORT_ENDS - today).days
     end = date_format(V4_SUPPORT_ENDS)
     advice = gettext(
-        "Try HUBSPOT_API_VERSION=2026-09 in a test account, then set it here and restart this "
-        "site. Only the addresses of the calls change."
+        "Try <code>HUBSPOT_API_VERSION=2026-09</code> in a test account, then set it here and "
+        "restart this site. Only the addresses of the calls change."
     )
     if days < 0:
         text = gettext("HubSpot's support of API version v4, which is in use, ended on {day}.")
-        return Line(Level.WRONG, told(text, day=end), advice)
+        return Line(Level.WRONG, told(text, day=end), told(advice))
     text = ngettext(
         "API version v4 is in use. HubSpot supports it until {day}: {days} more day.",
         "API version v4 is in use. HubSpot supports it until {day}: {days} more days.",
         days,
     )
     level = Level.WELL if days > DAYS_TO_PREPARE else Level.WARNING
-    return Line(level, told(text, day=end, days=days), advice)
+    return Line(level, told(text, day=end, days=days), told(advice))

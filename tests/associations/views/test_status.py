@@ -163,6 +163,24 @@ class TokenTests(StatusTestCase):
             self.assert_says(page, "HubSpot does not tell which it should be")
             self.assert_says(page, "does not tell its portal")
 
+    def test_what_hubspot_echoes_of_it_is_taken_out(self) -> None:
+        token = "Canary.7f3a91d0/c5e24b68+kq=="
+        for path in (DETAILS, USAGE, TOKEN):
+            body = {"message": f"{token} is no good", "correlationId": token, "category": token}
+            self.fault(path, status=400, body=body)
+        with self.settings(HUBSPOT_ACCESS_TOKEN=token):
+            page = self.page()
+        self.assertContains(page, "[redacted]")
+        self.assertNotContains(page, "Canary")
+
+    def test_what_hubspot_says_is_no_markup(self) -> None:
+        body = {"message": "<img src=x>", "correlationId": "<img>", "category": "<img>"}
+        for path in (DETAILS, USAGE, TOKEN):
+            self.fault(path, status=400, body=body)
+        page = self.page()
+        self.assertNotContains(page, "<img")
+        self.assertContains(page, "&lt;img src=x&gt;", count=2)
+
     def test_only_the_calls_in_the_page_need_the_token(self) -> None:
         self.page()
         asked = [(each["method"], each["path"]) for each in self.sandbox.requests]
@@ -291,7 +309,8 @@ class AwayTests(StatusTestCase):
         self.assertContains(page, "HubSpot could not be reached.", count=3)
         self.assertContains(page, "Find out whether this server reaches", count=1)
         self.assert_says(page, "HUBSPOT_PORTAL_ID is 4242. Whether")
-        self.assertEqual({*self.levels(page, "hubspot")}, {"unknown", "well"})
+        self.assertEqual(self.levels(page, "hubspot"), ["warning", "unknown", "unknown", "well"])
+        self.assertEqual(self.worrying(page), ["hubspot"])
         self.assert_says(page, "This site")
 
     def test_hubspot_is_slow(self) -> None:
@@ -302,6 +321,7 @@ class AwayTests(StatusTestCase):
         self.assertLess(time.monotonic() - start, SLOW / 3)
         self.assertContains(page, "HubSpot did not answer in time.", count=3)
         self.assertContains(page, "https://status.hubspot.com", count=1)
+        self.assertEqual(self.worrying(page), ["hubspot"])
 
     def test_one_part_that_is_slow_takes_nothing_from_the_others(self) -> None:
         self.fault(USAGE, delay=SLOW, times=None)
@@ -406,14 +426,15 @@ class TimesTests(StatusTestCase):
         self.attempt(duration_ms=1200, http_status=404)
         page = self.page(TIMES)
         self.assert_says(page, "Attempts 2", "Median 0.70 s", "95 of 100 within 1.20 s")
-        self.assert_says(page, "Slowest 1.20 s", "Failed 50.0 %", "0 without an answer")
+        self.assert_says(page, "Slowest 1.20 s", "Failed 50.0 %")
         self.assertNotContains(page, "Covers the newest")
+        self.assertNotContains(page, "no answer")
         self.assertNotContains(page, "attempts failed")
 
     def test_what_got_no_answer_has_no_time(self) -> None:
         self.attempt(http_status=None, failure="timed_out", duration_ms=10_000)
         page = self.page(TIMES)
-        self.assert_says(page, "Failed 100.0 %", "1 without an answer")
+        self.assert_says(page, "Failed 100.0 %", "1 attempt got no answer")
         self.assertNotContains(page, "Median")
 
     def test_more_than_are_looked_at(self) -> None:
