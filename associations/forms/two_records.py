@@ -85,8 +85,8 @@ class TwoRecordsForm(forms.Form):
     def filled(self) -> dict[str, dict[str, str]]:
         """Return, for each side whose id field says the type as well, what its two fields mean.
 
-        A side looks like `{"typed": "deal #77", "object_type": "Deal", "object_id": "77"}`. What was
-        pasted goes before a type that stood there: it shows at once, and sends nothing.
+        A side looks like `{"typed": "deal #77", "object_type": "Deal", "object_id": "77"}`.
+        What was pasted goes before a type that stood there: it shows at once, and sends nothing.
         """
         return {side: filled for side in SIDES if (filled := self._filled(side))}
 
