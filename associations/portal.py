@@ -4,11 +4,13 @@ A HubSpot that is slow or away takes nothing but what it would have told.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.utils.translation import get_language
 
 from . import words
 from .forms.types import TypeChoice, TypeChoices, standard_choices
@@ -51,25 +53,33 @@ def display_property(object_type: str) -> str:
     return properties.get(object_type, "")
 
 
-def form_options(user: "User") -> dict[str, Any]:
+def form_options() -> dict[str, Any]:
     """Return what AssociationForm has to know of the account."""
     custom, not_enabled, portal = at_once(custom_types, types_not_enabled, portal_id)
-    choices, used = _choices(custom, not_enabled), _how_often_used(user)
     return {
-        "types": TypeChoices(
-            sorted(choices, key=lambda c: (-used[c.object_type.canonical], not c.is_enabled))
-        ),
+        "types": _choices(tuple(custom), frozenset(not_enabled), get_language()),
         "portal_id": portal,
         "ui_hosts": [urlsplit(settings.HUBSPOT_UI_URL).netloc],
     }
 
 
-def _choices(custom: list[lookups.CustomType], not_enabled: set[str]) -> Iterator[TypeChoice]:
-    for choice in standard_choices():
-        is_enabled = choice.object_type.type_id not in not_enabled
-        yield TypeChoice(choice.object_type, choice.label, is_enabled)
-    for each in custom:
-        yield TypeChoice(each.object_type, each.object_type.label)
+def offered_to(user: "User", types: TypeChoices) -> list[TypeChoice]:
+    """Return the types in the order for a person: most used first, what is switched off last."""
+    used = _how_often_used(user)
+    return sorted(types, key=lambda each: (-used[each.object_type.canonical], not each.is_enabled))
+
+
+@lru_cache(maxsize=8)
+def _choices(
+    custom: tuple[lookups.CustomType, ...], not_enabled: frozenset[str], language: str
+) -> TypeChoices:
+    """The types under their labels in the active language; made once for all who read it."""
+    standard = (
+        TypeChoice(each.object_type, each.label, each.object_type.type_id not in not_enabled)
+        for each in standard_choices()
+    )
+    own = (TypeChoice(each.object_type, each.object_type.label) for each in custom)
+    return TypeChoices([*standard, *own])
 
 
 def _how_often_used(user: "User") -> Counter[str]:

@@ -13,7 +13,7 @@ from associations import services
 from associations.forms import AssociationForm
 from associations.limits import TooManySubmitsError
 from associations.models import AssociationRequest
-from associations.portal import form_options
+from associations.portal import form_options, offered_to
 from hubadmin import drafts
 
 from .origin import origin_of
@@ -40,7 +40,7 @@ def link(request: HttpRequest) -> HttpResponse:
     # An address with fields of its own goes before what was left behind.
     has_fields = any(name in request.GET for name in AssociationForm.TYPED_FIELDS)
     draft = None if has_fields else drafts.find(request)
-    options = form_options(request.user)
+    options = form_options()
     if draft is None:
         return _page(request, AssociationForm.prefilled(request.GET, **options))
     fields, why = draft
@@ -49,7 +49,7 @@ def link(request: HttpRequest) -> HttpResponse:
 
 
 def _submit(request: HttpRequest) -> HttpResponse:
-    options = form_options(request.user)
+    options = form_options()
     form = AssociationForm(request.POST, **options)
     if not form.is_valid():
         checked = preview_context(form) if CHECK in request.POST else {}
@@ -98,6 +98,7 @@ def _page(
         "notice": notice,
         "is_prefilled": any(form[name].value() for name in AssociationForm.TYPED_FIELDS),
         "latest": _latest(request.user),
+        "object_types": offered_to(request.user, form.types),
     }
     return render(request, "associations/link.html", context, status=status)
 

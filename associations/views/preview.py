@@ -27,7 +27,7 @@ def link_preview(request: HttpRequest) -> HttpResponse:
     """
     if "HX-Request" not in request.headers:
         return redirect(f"{reverse('link')}?{request.GET.urlencode()}")
-    form = AssociationForm(request.GET, **form_options(request.user))
+    form = AssociationForm(request.GET, **form_options())
     response = render(request, "associations/preview.html", preview_context(form))
     return trigger_client_event(response, FILLED, form.filled())
 
