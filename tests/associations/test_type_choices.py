@@ -201,6 +201,12 @@ class LanguageTests(TypeChoicesTestCase):
         for each in CATALOGUE:
             self.assert_named(types, dict.fromkeys([each.label, each.plural], each.canonical))
 
+    def test_each_language_is_understood_in_every_other(self) -> None:
+        with translation.override("ja"):
+            japanese = {gettext(each.label): each.canonical for each in CATALOGUE}
+        with translation.override("en"):
+            self.assert_named(standard_choices(), japanese)
+
     def test_a_languages_word_for_many_is_understood(self) -> None:
         """In a language that has one, unlike Japanese."""
         words = {"Contact": "Kontakt", "Contacts": "Kontakte"}
