@@ -12,7 +12,7 @@ from django.http import QueryDict
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.functional import Promise
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from associations.hubspot.outcomes import Outcome
@@ -76,7 +76,7 @@ class AuditFilterForm(forms.Form):
         },
     )
     seen = forms.ChoiceField(
-        label=_("What was seen"),
+        label=pgettext_lazy("filter: by verification", "What was seen"),
         required=False,
         choices=[
             ("", _("Does not matter")),

@@ -9,6 +9,7 @@ from associations.explanations import explain, missing_records
 from associations.hubspot.error_texts import missing_scopes_in
 from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome
 from associations.models import AssociationAttempt, AssociationRequest
+from associations.words import CUSTOM_LABELS
 from tests.generated import ANY_JSON, examples
 from tests.support import LINK, person
 
@@ -82,6 +83,9 @@ class CauseTests(TestCase):
 
 
 class SentenceTests(SimpleTestCase):
+    def setUp(self) -> None:
+        CUSTOM_LABELS.clear()  # what pages of other tests have come to know
+
     def test_an_open_entry_says_what_is_under_way(self) -> None:
         explanation = explain(entry())
         self.assertEqual(explanation.sentence, "Linking Contact 501 to Company 902 …")
@@ -103,6 +107,9 @@ class MissingRecordTests(SimpleTestCase):
     """HubSpot's words about records that are not there."""
 
     CONTACT, COMPANY = "contact 501", "company 902"
+
+    def setUp(self) -> None:
+        CUSTOM_LABELS.clear()
 
     def assert_missing(self, expected: list[str], errors: Any, **fields: str) -> None:
         self.assertEqual(missing_records(entry(errors=errors, **fields)), expected)

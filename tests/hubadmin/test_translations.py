@@ -19,6 +19,7 @@ from django.utils import timezone, translation
 from associations import services
 from associations.audit import export_log
 from associations.audit.sealing import seal_log
+from associations.explanations import explain
 from associations.forms import AssociationForm
 from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome
 from associations.models import AuditExport, AuditVerification
@@ -339,6 +340,13 @@ class TypeTests(PageTestCase):
                     page = self.as_admin.get("/audit/", query, headers=headers)
                     self.assertEqual([*page.context["entries"]], [entry])
 
+    def test_hubspots_english_tells_which_record_is_missing_to_every_reader(self) -> None:
+        errors = [{"context": {"INVALID_OBJECT_IDS": ["CONTACT=7 is not valid"]}}]
+        same = {"from_object_id": "7", "to_object_id": "7"}
+        entry = entry_of(self.user, cause="record_not_found", errors=errors, **same)
+        with translation.override("ja"):
+            self.assertEqual(explain(entry).sentence, "HubSpotにコンタクト 7がありません。")
+
     def test_once_more_is_filled_in_as_the_reader_calls_it(self) -> None:
         for name in ("Contact", "コンタクト"):
             asked = {"accept-language": "en" if name == "Contact" else "ja"}
@@ -358,3 +366,18 @@ class FormatTests(PageTestCase):
             answer = self.as_admin.get("/audit/", headers={"accept-language": language})
             self.assertContains(answer, f'title="2026-11-04 09:05:07 UTC">{shown} UTC</time>')
             self.assertContains(answer, 'datetime="2026-11-04T09:05:07+00:00"')
+
+    def test_large_numbers_are_grouped(self) -> None:
+        origin = Origin(client_ip="127.0.0.1", user_agent="", request_id="")
+        record = export_log.begin(user=self.admin, file_format="csv", query="", origin=origin)
+        export_log.end(record, state=AuditExport.State.COMPLETE, rows=1234567)
+        for language in ("en", "ja"):
+            page = self.as_admin.get("/audit/exports/", headers={"accept-language": language})
+            self.assertContains(page, "<td>1,234,567</td>")
+
+    def test_what_a_field_holds_stays_as_browsers_want_it(self) -> None:
+        for language, shown in (("en", "4 Nov 2026"), ("ja", "2026年11月4日")):
+            headers = {"accept-language": language}
+            page = self.as_admin.get("/audit/?since=2026-11-04", headers=headers)
+            self.assertContains(page, 'type="date" name="since" value="2026-11-04"')
+            self.assertContains(page, shown)  # on the chip
