@@ -44,6 +44,9 @@ def _moments(entry: AssociationRequest) -> Iterator[Moment]:
         (entry.completed_at, gettext("HubSpot: completed")),
     ]
     yield from (Moment(at, what, by_hubspot=True) for at, what in told if at)
+    if entry.verified_at:
+        is_there, is_not = gettext("Looked up: linked"), gettext("Looked up: not linked")
+        yield Moment(entry.verified_at, is_there if entry.verified else is_not)
     if entry.finished_at:
         what = gettext("Closed: {outcome}").format(outcome=word_for(entry.outcome))
         yield Moment(entry.finished_at, what)

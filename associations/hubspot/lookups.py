@@ -25,6 +25,19 @@ _DISPLAY: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "companies": (("name",), ("domain",)),
     "deals": (("dealname",), ("dealstage",)),
     "tickets": (("subject",), ()),
+    "0-7": (("name",), ("hs_sku",)),
+    "0-8": (("name",), ()),
+    "0-14": (("hs_title",), ()),
+    "0-27": (("hs_task_subject",), ()),
+    "0-47": (("hs_meeting_title",), ()),
+    "0-48": (("hs_call_title",), ()),
+    "0-49": (("hs_email_subject",), ()),
+    "0-123": (("hs_order_name",), ()),
+    "0-136": (("hs_lead_name",), ()),
+    "0-162": (("hs_name",), ()),
+    "0-410": (("hs_course_name",), ()),
+    "0-420": (("hs_name",), ()),
+    "0-421": (("hs_appointment_name",), ()),
 }
 
 

@@ -32,6 +32,14 @@ AUDIT_PAGES = {
 }
 
 
+NO_READ_SCOPE = {
+    "status": "error",
+    "message": "This app hasn't been granted all required scopes to make this call.",
+    "category": "MISSING_SCOPES",
+    "context": {"missingScopes": ["crm.objects.contacts.read", "crm.objects.companies.read"]},
+}
+
+
 class Pictures:
     """Takes each picture four times."""
 
@@ -107,10 +115,62 @@ class DemoPictures(Pictures, BrowserTestCase):
         }
         for name, show in pages.items():
             self.take(name, "support", show)
+        self.previews()
         for name, address in AUDIT_PAGES.items():
             self.take(name, "admin", lambda page, address=address: self.whole(page, address))
         self.take("audit-filter", "admin", self.filter_form)
         self.take("audit-entry", "admin", self.newest_failure)
+
+    def previews(self) -> None:
+        """What one sees before linking, and after; from a page on which addresses were pasted."""
+        contact, company = "0-1/501", "0-2/903"
+        self.take("preview", "support", lambda page: self.paste(page, contact, company))
+        self.take("verified", "support", lambda page: self.paste(page, contact, company, send=True))
+        self.take("preview-linked", "support", lambda page: self.paste(page, contact, company))
+        self.take(
+            "was-linked", "support", lambda page: self.paste(page, contact, company, send=True)
+        )
+        self.take("preview-no-type", "support", lambda page: self.paste(page, "0-2/901", "0-7/601"))
+        self.take("preview-missing", "support", lambda page: self.paste(page, "0-1/383", company))
+        for name, fault in {
+            "scope": {"status": 403, "body": NO_READ_SCOPE},
+            "down": {"status": 503},
+            "slow": {"delay": 3},
+        }.items():
+            for method in ("GET", "POST"):
+                self.fault(method=method, times=None, **fault)
+            self.take(
+                f"preview-{name}", "support", lambda page: self.paste(page, "0-1/510", "0-2/905")
+            )
+            self.take(
+                f"unverified-{name}",
+                "support",
+                lambda page: self.paste(page, "0-1/510", "0-2/905", send=True),
+            )
+            self.setUp()
+        self.take("japanese-form", "support", self.in_japanese("/"))
+        self.take("japanese-failure", "support", self.in_japanese("/requests/2/"))
+        self.take("japanese-audit", "admin", self.in_japanese("/audit/"))
+        self.take("japanese-status", "admin", self.in_japanese("/status/"))
+
+    def paste(self, page: Page, from_: str, to: str, *, send: bool = False) -> None:
+        for side, record in (("from", from_), ("to", to)):
+            address = f"{self.demo.hubspot}/contacts/4242/record/{record}?eschref=%2Fcontacts"
+            page.fill(f"#id_{side}_object_id", address)
+        page.wait_for_timeout(600)
+        page.wait_for_load_state("networkidle")
+        if send:
+            page.focus("#id_reason")
+            page.keyboard.press("Enter")
+            page.wait_for_url("**/requests/*/")
+            page.wait_for_load_state("networkidle")
+
+    def in_japanese(self, address: str) -> Callable[[Page], object]:
+        def show(page: Page) -> None:
+            page.click("button[lang=ja]")
+            self.whole(page, address)
+
+        return show
 
     def sign_in(self, page: Page) -> None:
         page.click("text=Sign out")

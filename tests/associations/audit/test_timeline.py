@@ -43,6 +43,11 @@ class TimelineTests(TestCase):
             ],
         )
 
+    def test_what_was_seen_afterwards(self) -> None:
+        for verified, what in ((True, "Looked up: linked"), (False, "Looked up: not linked")):
+            entry = self.entry(0.1, verified=verified, verified_at=at(1))
+            self.assertIn((1.0, what), self.told(entry))
+
     def test_whose_clock_tells(self) -> None:
         entry = self.entry(0.1, requested_at=at(1), started_at=at(1), completed_at=at(1))
         for moment in timeline(entry):
