@@ -144,7 +144,7 @@ class ScopeTests(TestCase):
     def test_only_what_was_refused_for_want_of_a_scope_counts(self) -> None:
         error = {"context": {"missingScopes": ["a.read"]}}
         for fields in (
-            {"cause": "forbidden", "http_status": 403},
+            {"cause": "forbidden", "http_status": 403, "created_at": NOON},
             {"cause": "scope_missing", "http_status": 403, "created_at": NOON - timedelta(days=1)},
         ):
             entry_of(person(), outcome="rejected", errors=[error], **fields)
@@ -179,6 +179,16 @@ class QuotaTests(TestCase):
                 self.assertEqual(self.quota(zone=zone) is not None, is_today)
         midnight = datetime(2026, 11, 25, tzinfo=ZoneInfo("Europe/Berlin"))
         self.assertEqual(self.quota(zone="Europe/Berlin").resets_at, midnight)
+
+    def test_which_begins_while_it_is_another_day_here(self) -> None:
+        attempts(NOON.replace(hour=22), headers=DAILY)  # 23:00 in Berlin
+        late = NOON.replace(hour=23, minute=30)
+        self.assertIsNone(self.quota(late, "Europe/Berlin"))
+        self.assertIsNotNone(self.quota(late, "Europe/London"))
+
+    def test_no_fewer_than_none_are_left(self) -> None:
+        quota = Quota(limit=10, used=12, resets_at=None)
+        self.assertEqual((quota.left, quota.percent), (0, 100))
 
     def test_without_its_zone_an_answer_counts_for_a_day(self) -> None:
         attempts(NOON - timedelta(hours=24), headers=DAILY)
@@ -219,9 +229,10 @@ class TimesTests(TestCase):
         self.assertEqual([hour for hour, _ in today.by_hour], [0, 21])
         self.assertIsNone(today.since)
         self.assertEqual(times_today(UTC, NOON).whole.count, 1)
+        self.assertEqual(times_today(self.TOKYO, NOON.replace(hour=16)).whole.count, 0)
 
     def test_of_many_the_newest(self) -> None:
-        attempts(NOON - timedelta(minutes=1))
+        attempts(NOON - timedelta(days=1), NOON - timedelta(minutes=1))
         entry = entry_of(person())
         AssociationAttempt.objects.bulk_create(
             AssociationAttempt(

@@ -131,6 +131,7 @@ class TokenTests(StatusTestCase):
         with self.settings(HUBSPOT_ACCESS_TOKEN="unheard-of"):
             page = self.page()
         self.assertEqual(self.worrying(page), ["hubspot"])
+        self.assertEqual(self.levels(page, "hubspot")[0], "wrong")
         self.assert_says(page, "HubSpot does not accept this site's access token.")
         self.assert_says(page, "Copy the token")
         self.assert_says(page, "INVALID_AUTHENTICATION")
