@@ -160,6 +160,16 @@ def sealed(case: BrowserTestCase, page: Page) -> None:
         page.reload()
 
 
+def in_trouble(case: BrowserTestCase, page: Page) -> None:
+    """Another portal, a token without scopes, hardly a call left; for one look."""
+    used = {"usageLimit": 1000, "currentUsage": 963, "resetsAt": "2026-11-24T23:00:00Z"}
+    case.fault(method="GET", path="account-info/v3/details", status=403, body=REFUSED)
+    case.fault(method="GET", path="daily/private-apps", status=200, body={"results": [used]})
+    told = {"hubId": 777, "scopes": []}
+    case.fault(method="POST", path="access-token-info", status=200, body=told)
+    page.goto("/status/")
+
+
 def newest(case: BrowserTestCase, page: Page) -> None:
     page.goto("/audit/?outcome=linked")
     page.locator("a.row-link").first.click()
@@ -175,6 +185,7 @@ STATES = [
     State("record page, empty", "admin", at("/audit/records/contacts/7/"), "Nobody has asked"),
     State("exports, empty", "admin", at("/audit/exports/"), "Nobody has taken one yet"),
     State("integrity, unsealed", "admin", at("/audit/integrity/"), "Nothing is proven yet"),
+    State("status, nothing linked", "admin", at("/status/"), "Nobody has linked anything today"),
     State("form, filled in", "support", filled, "Ada Byron"),
     State("form, errors", "support", linking("Contakt", "05a", "Company", ""), "Check 3 fields"),
     State("linked", "support", linking(), "is now linked"),
@@ -212,6 +223,9 @@ STATES = [
     State("entry, for an admin", "admin", newest, "For HubSpot's support"),
     State("exports", "admin", exports, "complete"),
     State("integrity", "admin", sealed, "as it was sealed"),
+    State("status", "admin", at("/status/"), "95 of 100 within"),
+    State("status, in trouble", "admin", in_trouble, "96.3 % are used"),
+    State("answer times", "admin", at("/status/times/"), "Back to the status"),
     State("403", "support", at("/audit/"), "This was not allowed"),
     State("404", "support", at("/nowhere"), "There is nothing here"),
     State("400", "support", by_another_name, "could not be understood"),
