@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from associations.health.account import Shown
 from associations.health.chart import GAP, HEIGHT, MIN_MARK, SLOT, WIDTH, bars_of
 from associations.health.lines import Level, Line, Look, look, told, trouble
-from associations.health.log import log_lines
+from associations.health.log import log_lines, oldest_open
 from associations.health.quota import LOOKED_THROUGH, Quota, quota_of
 from associations.health.scopes import LATELY, refused_scopes, scopes_for, types_used_lately
 from associations.health.times import COVERED, Times, times_of, times_today
@@ -328,6 +328,15 @@ class VersionTests(SimpleTestCase):
 
 
 class LogTests(TestCase):
+    def test_the_entry_that_is_open_for_longest_whether_it_was_sent_or_not(self) -> None:
+        self.assertIsNone(oldest_open())
+        fields = {"cause": "", "finished_at": None}
+        for outcome, hours in (("queued", 1), ("sending", 2), ("queued", 3)):
+            created_at = NOON - timedelta(hours=hours)
+            entry = entry_of(person(), outcome=outcome, created_at=created_at, **fields)
+            entry_of(person(), created_at=created_at - timedelta(hours=9))
+            self.assertEqual(oldest_open(), entry)
+
     def test_no_query_goes_through_the_whole_log(self) -> None:
         for _ in range(50):
             entry_of(person(), finished_at=NOON)
