@@ -21,7 +21,7 @@ from associations.models import AssociationRequestQuerySet
 from .canonical import KINDS, OWNERS, lines_from, text_of
 from .sealing import SEALABLE
 
-ROWS_AT_ONCE = {"csv": 10_000, "jsonl": 1_000}
+ROWS_AT_ONCE = {"csv": 8_000, "jsonl": 1_000}
 _WORDS = {True: "yes", False: "no"}
 # What a spreadsheet would take for the beginning of a formula; the last four as in East Asian text.
 FORMULA_STARTS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"

@@ -3,12 +3,14 @@
 import json
 from datetime import timedelta
 from itertools import pairwise
+from unittest import mock
 
 from django.db.models import Model
 from django.utils import timezone
 
-from associations.audit import archive, pruning
+from associations.audit import archive, pruning, sealing
 from associations.audit.canonical import KINDS
+from associations.audit.manifest import read
 from associations.models import (
     AssociationAttempt,
     AssociationCheck,
@@ -24,6 +26,7 @@ from .base import (
     LONG_AGO,
     SEAL,
     as_owner,
+    clock_at,
     items_of,
     seal,
     settle,
@@ -137,6 +140,14 @@ class LateAttemptTests(HeldBackMixin, PruningTestCase):
 
     def later(self, entry: AssociationRequest, **fields: int) -> AssociationAttempt:
         return self.late_attempt(entry, **fields)
+
+    def test_those_that_came_in_time_hold_nothing_back_however_many_they_are(self) -> None:
+        self.entry(attempts=5)
+        with mock.patch.object(sealing, "ITEMS_PER_SEAL", 2), clock_at(LONG_AGO + DAY * 4):
+            fifth = next(sealing.seal_log())
+        looked_at = read(fifth.manifest).coverage["attempt"].high
+        self.assertLess(looked_at, AssociationAttempt.objects.last().pk)
+        self.assertEqual(pruning.last_seal_before(fifth.sealed_at + DAY), fifth)
 
 
 class CheckTests(HeldBackMixin, PruningTestCase):
