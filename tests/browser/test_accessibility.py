@@ -1,9 +1,12 @@
 """Every page in every state, before the eyes and hands of as many people as can be tried."""
 
+from collections.abc import Callable
+
 from playwright.sync_api import Page, expect
 
 from tests.browser.accessibility import IS_AVAILABLE, problems
 from tests.browser.base import BrowserTestCase
+from tests.browser.screenshots import CompanyPictures
 from tests.browser.states import STATES
 from tests.support import needed
 
@@ -28,7 +31,10 @@ HARMS = {
 }
 
 
-@needed(IS_AVAILABLE, "axe (npm ci --prefix tests/browser)")
+AXE = "axe (npm ci --prefix tests/browser)"
+
+
+@needed(IS_AVAILABLE, AXE)
 class AccessibilityTests(BrowserTestCase):
     """One browser window for each person, for all of their pages."""
 
@@ -63,3 +69,27 @@ class AccessibilityTests(BrowserTestCase):
                 page.goto("/")
                 page.evaluate(harm)
                 self.assertIn(said, "\n".join(problems(page)))
+
+
+@needed(IS_AVAILABLE, AXE)
+class SignInAccessibilityTests(CompanyPictures):
+    """The pages around signing in: those that pictures are taken of."""
+
+    HEADINGS = {
+        "no-access": "You have no access here yet",
+        "sso-sign-in": "Sign in to hubadmin",
+        "sso-stale": "Sign in once more",
+        "sso-refused": "You could not be signed in",
+        "sso-recheck": "Checking your sign-in",
+        "sso-signed-out": "You are signed out of hubadmin",
+    }
+
+    def test_every_page_is_for_everybody(self) -> None:
+        self.everything()
+
+    def take(self, name: str, who: str, show: Callable[[Page], object]) -> None:
+        with self.subTest(name):
+            page = self.signed_in(who)
+            show(page)
+            expect(page.locator("h1")).to_have_text(self.HEADINGS[name])
+            self.assertEqual(problems(page), [])
