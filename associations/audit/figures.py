@@ -73,7 +73,7 @@ def _categories(entries: AssociationRequestQuerySet) -> list[tuple[str, int]]:
 
 
 def _seconds(entries: AssociationRequestQuerySet) -> list[float]:
-    """How long the newest took with HubSpot, all attempts together."""
+    """How long the newest took, all attempts and looks together."""
     timed = entries.filter(sent_at__isnull=False, finished_at__isnull=False).newest_first()
     times = timed.values_list("sent_at", "finished_at")[:TIMED]
     return [(finished - sent).total_seconds() for sent, finished in times]

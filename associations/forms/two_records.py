@@ -98,7 +98,6 @@ class TwoRecordsForm(forms.Form):
         type_field.widget.attrs["list"] = "object-types"
         id_field.widget.attrs |= {
             "autocapitalize": "off",
-            "autocomplete": "off",
             "spellcheck": "false",
         }
         del id_field.widget.attrs["maxlength"]  # the browser would cut an address without a word

@@ -32,6 +32,9 @@ def link_preview(request: HttpRequest) -> HttpResponse:
     return trigger_client_event(response, FILLED, form.filled())
 
 
+link_preview.brings_what_was_typed = True  # for whoever has to sign in first
+
+
 def preview_context(form: AssociationForm) -> dict[str, Any]:
     """What associations/preview.html shows."""
     sides = form.sides()

@@ -84,10 +84,16 @@ def safe_next(request: HttpRequest, address: str) -> str:
 
 
 def _whole_page(request: HttpRequest) -> HttpResponse:
-    """Tell htmx, for pages that use it, to load the whole page anew: only that can be signed in."""
+    """Tell htmx to load the whole page anew: only that can be signed in.
+
+    A part that is asked for with what was typed leads to a page that has it, by its own address.
+    """
     response = HttpResponse(status=401)
     page = urlsplit(request.headers.get("HX-Current-URL", ""))
-    response["HX-Redirect"] = safe_next(request, urlunsplit(("", "", page.path, page.query, "")))
+    address = urlunsplit(("", "", page.path, page.query, ""))
+    if getattr(request.resolver_match.func, "brings_what_was_typed", False):
+        address = request.get_full_path()
+    response["HX-Redirect"] = safe_next(request, address)
     return response
 
 

@@ -382,11 +382,12 @@ class RenderingTests(FormTestCase):
     def test_an_id_field_takes_addresses(self) -> None:
         for name in ("from_object_id", "to_object_id"):
             html = str(form()[name])
-            for attribute in ('autocapitalize="off"', 'autocomplete="off"', 'spellcheck="false"'):
+            for attribute in ('autocapitalize="off"', 'spellcheck="false"'):
                 with self.subTest(name, attribute=attribute):
                     self.assertIn(attribute, html)
             self.assertNotIn("inputmode", html)
             self.assertNotIn("maxlength", html)  # the browser would cut it without a word
+            self.assertNotIn("autocomplete", html)  # Back would bring it back empty
             self.assertIn("paste the record's address", form()[name].help_text)
 
     def test_no_browser_fills_in_an_old_token(self) -> None:

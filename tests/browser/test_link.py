@@ -85,6 +85,7 @@ class LinkTests(BrowserTestCase):
     def test_another_sign_in_in_between_loses_nothing(self) -> None:
         page = self.signed_in()
         self.fill(page, *PAIR)
+        expect(page.locator("#preview")).to_contain_text("Ada Byron")
         other = page.context.new_page()
         other.goto("/")
         other.click("text=Sign out")

@@ -1,0 +1,118 @@
+"""Pasting addresses, seeing what one is about to link, and the verified answer: in Chromium."""
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.base import BrowserTestCase
+
+ADA, HARBOUR = "0-1/501", "0-2/901"
+
+
+class PreviewTests(BrowserTestCase):
+    def address(self, record: str) -> str:
+        return f"{self.demo.hubspot}/contacts/4242/record/{record}?eschref=%2Fcontacts%2F4242%2F0-3"
+
+    def paste(self, page: Page, from_: str = ADA, to: str = HARBOUR) -> None:
+        page.fill("#id_from_object_id", self.address(from_))
+        page.fill("#id_to_object_id", self.address(to))
+
+    def asked(self, page: Page) -> list[str]:
+        """Notes each preview that this page asks for from now on."""
+        asked: list[str] = []
+        page.on("request", lambda r: asked.append(r.url) if "/preview/" in r.url else None)
+        return asked
+
+    def test_paste_see_enter_verified(self) -> None:
+        page = self.signed_in()
+        self.paste(page)
+        panel = page.locator("#preview")
+        expect(panel).to_contain_text("Ada Byron")
+        expect(panel).to_contain_text("Harbour Foods")
+        expect(panel).to_contain_text("They are not linked yet.")
+        for side, kind, pk in (("from", "Contact", "501"), ("to", "Company", "901")):
+            expect(page.locator(f"#id_{side}_object_type")).to_have_value(kind)
+            expect(page.locator(f"#id_{side}_object_id")).to_have_value(pk)
+        page.focus("#id_to_object_id")
+        page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_have_text("Contact 501 is now linked to Company 901.")
+        expect(page.locator("h1")).to_be_focused()
+        expect(page.locator(".result")).to_contain_text("verified")
+        expect(page.locator(".names")).to_contain_text("Ada Byron")
+        page.go_back()
+        expect(page.locator("#id_from_object_id")).to_have_value("501")
+
+    def test_what_is_typed_is_looked_up_once_it_rests(self) -> None:
+        page = self.signed_in()
+        asked = self.asked(page)
+        page.fill("#id_from_object_type", "Contact")
+        page.locator("#id_from_object_id").press_sequentially("501", delay=30)
+        expect(page.locator("#preview")).to_contain_text("Ada Byron")
+        self.assertLessEqual(len(asked), 2)
+
+    def test_what_has_been_changed_since_is_not_overwritten(self) -> None:
+        page = self.signed_in()
+        for method in ("GET", "POST"):
+            self.fault(method=method, delay=0.8, times=None)
+        page.fill("#id_from_object_id", self.address("0-1/518"))
+        page.wait_for_timeout(600)  # the preview is on its way
+        page.fill("#id_from_object_id", "777")
+        page.wait_for_timeout(2500)
+        expect(page.locator("#id_from_object_id")).to_have_value("777")
+
+    def test_swap_shows_the_pair_the_other_way_round(self) -> None:
+        page = self.signed_in()
+        self.paste(page)
+        expect(page.locator("#preview")).to_contain_text("Harbour Foods")
+        page.click("[data-swap]")
+        expect(page.locator("#preview .shown-record >> nth=0")).to_contain_text("Harbour Foods")
+
+    def test_hubspot_that_hangs_keeps_nobody_from_linking(self) -> None:
+        page = self.signed_in()
+        self.fault(method="POST", delay=5, times=None)
+        # Records of their own: that these were not shown is remembered for a moment.
+        self.paste(page, "0-1/519", "0-2/909")
+        page.focus("#id_reason")
+        page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_contain_text("is now linked")
+        expect(page.locator(".result")).to_contain_text("not verified")
+
+    def test_without_script_the_button_shows_the_same(self) -> None:
+        page = self.signed_in(java_script_enabled=False)
+        self.paste(page)
+        page.click("text=Check")
+        expect(page.locator("#preview")).to_contain_text("Ada Byron")
+        expect(page.locator("#id_from_object_id")).to_have_value("501")
+        page.click("text=Link records")
+        expect(page.locator("h1")).to_contain_text("linked to Company 901")
+
+    def test_who_is_signed_out_meanwhile_is_led_to_the_sign_in(self) -> None:
+        page = self.signed_in()
+        page.context.clear_cookies()
+        page.fill("#id_reason", "SUP-1234")
+        page.fill("#id_from_object_id", self.address(ADA))
+        page.wait_for_url("**/demo/sign-in**")
+        page.click("button[value=support]")
+        expect(page.locator("#id_from_object_id")).to_have_value("501")
+        expect(page.locator("#id_reason")).to_have_value("SUP-1234")
+
+    def test_check_again_tells_and_takes_the_focus(self) -> None:
+        page = self.signed_in()
+        self.link(page, "Contact", "502", "Company", "902")
+        page.click("text=Check again")
+        check = page.locator("li[role=status]")
+        expect(check).to_contain_text("The records are linked.")
+        expect(check).to_be_focused()
+
+    def test_single_keys_are_off_until_somebody_wants_them(self) -> None:
+        page = self.signed_in()
+        page.locator("h1").click()
+        page.keyboard.press("m")
+        expect(page).to_have_url(f"{self.demo.address}/")
+        page.click("text=Keyboard shortcuts")
+        page.check("#shortcuts input")
+        page.locator("#id_reason").press_sequentially("mm")
+        expect(page.locator("#id_reason")).to_have_value("mm")
+        page.locator("h1").click()
+        page.keyboard.press("m")
+        page.wait_for_url("**/requests/")
+        page.keyboard.press("n")
+        page.wait_for_url(f"{self.demo.address}/")
