@@ -12,7 +12,7 @@ from django.utils import translation
 
 from associations.models import AssociationRequest
 from tests.associations.views.base import PageTestCase, entry_of
-from tests.support import SignedInClient, missing_table, person
+from tests.support import LogTransactionTestCase, SignedInClient, missing_table, person
 
 JAPANESE = {"accept-language": "ja-JP,ja;q=0.9,en;q=0.5"}
 ENGLISH = {"accept-language": "en-GB,en;q=0.9"}
@@ -186,7 +186,9 @@ class FailureTests(TestCase):
         self.assertEqual((answer.status_code, language_of(answer)), (500, "ja"))
         self.assertContains(answer, "問題が発生しました", status_code=500)
 
-    def test_also_while_the_database_is_away(self) -> None:
+
+class DatabaseAwayTests(LogTransactionTestCase):
+    def test_the_language_needs_no_database(self) -> None:
         client = SignedInClient(person(), raise_request_exception=False)
         client.post("/language", {"language": "ja"})
         with missing_table(AssociationRequest):
