@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.db import Error as DBError
 from django.utils.translation import get_language
 
 from . import words
@@ -85,7 +86,10 @@ def _choices(
 def _how_often_used(user: "User") -> Counter[str]:
     newest = AssociationRequest.objects.of(user).newest_first()
     pairs = newest.values_list("from_object_type", "to_object_type")[:MOST_USED_OF]
-    return Counter(object_type for pair in pairs for object_type in pair)
+    try:
+        return Counter(object_type for pair in pairs for object_type in pair)
+    except DBError:
+        return Counter()  # a log that cannot be read is no reason to show no form
 
 
 def _known(look: Callable[..., Any]) -> Any:
