@@ -78,7 +78,7 @@ HUBSPOT_ACCESS_TOKEN = secret("HUBSPOT_ACCESS_TOKEN")
 HUBSPOT_API_VERSION = env.str("HUBSPOT_API_VERSION", default="v4")
 HUBSPOT_PROXY_URL = env.str("HUBSPOT_PROXY_URL", default="")
 HUBSPOT_CA_BUNDLE = env.str("HUBSPOT_CA_BUNDLE", default="")
-# Look before and after each request whether the records are linked; it takes up to three calls more.
+# Look before and after each request whether the records are linked: up to three calls more.
 HUBSPOT_VERIFY = env.bool("HUBSPOT_VERIFY", default=True)
 # Where people see records; without a portal id the pages leave these links out.
 HUBSPOT_UI_URL = env.str("HUBSPOT_UI_URL", default="https://app.hubspot.com")
