@@ -51,6 +51,33 @@ def filled(case: BrowserTestCase, page: Page) -> None:
     case.fill(page, *PAIR)
 
 
+def previewing(*association: str, **fault: object) -> Show:
+    """Fill in two records and see what HubSpot has of them; with a fault it shows nothing."""
+
+    def show(case: BrowserTestCase, page: Page) -> None:
+        for method in ("GET", "POST") if fault else ():
+            case.fault(method=method, times=None, **fault)
+        page.goto("/")
+        case.fill(page, *association)
+
+    return show
+
+
+def checked(case: BrowserTestCase, page: Page) -> None:
+    case.link(page, *PAIR)
+    page.click("text=Check again")
+    page.wait_for_url("**?checked")
+
+
+def in_japanese(address: str) -> Show:
+    def show(case: BrowserTestCase, page: Page) -> None:
+        page.goto("/")
+        page.click("button[lang=ja]")
+        page.goto(address)
+
+    return show
+
+
 def linking(*association: str, **fault: object) -> Show:
     """Link two records, with a fault of the sandbox's if one is given."""
 
@@ -187,8 +214,19 @@ STATES = [
     State("integrity, unsealed", "admin", at("/audit/integrity/"), "Nothing is proven yet"),
     State("status, nothing linked", "admin", at("/status/"), "Nobody has linked anything today"),
     State("form, filled in", "support", filled, "Ada Byron"),
+    State("preview, one side", "support", previewing("Contact", "501", "", ""), "Ada Byron"),
+    State("preview, no type", "support", previewing(*PAIR[2:], "Product", "601"), "no default way"),
+    State("preview, no record", "support", previewing("Contact", "383", *PAIR[2:]), "no record"),
+    State(
+        "preview, HubSpot down",
+        "support",
+        previewing("Contact", "520", "Company", "910", status=503),
+        "link the records all the same",
+    ),
     State("form, errors", "support", linking("Contakt", "05a", "Company", ""), "Check 3 fields"),
     State("linked", "support", linking(), "is now linked"),
+    State("preview, linked", "support", previewing(*PAIR), "They are linked already"),
+    State("checked again", "support", checked, "The records are linked."),
     State("unconfirmed", "support", linking(status=202, body={"status": "PENDING"}), "unconfirmed"),
     State(
         "unreadable",
@@ -226,6 +264,10 @@ STATES = [
     State("status", "admin", at("/status/"), "95 of 100 within"),
     State("status, in trouble", "admin", in_trouble, "96.3 % are used"),
     State("answer times", "admin", at("/status/times/"), "Back to the status"),
+    State("form in Japanese", "support", in_japanese("/"), "レコード"),
+    State("entry in Japanese", "admin", in_japanese("/requests/1/"), "コンタクト"),
+    State("audit log in Japanese", "admin", in_japanese("/audit/"), "監査ログ"),
+    State("status in Japanese", "admin", in_japanese("/status/"), "ステータス"),
     State("403", "support", at("/audit/"), "This was not allowed"),
     State("404", "support", at("/nowhere"), "There is nothing here"),
     State("400", "support", by_another_name, "could not be understood"),
