@@ -37,7 +37,18 @@ class BrowserTestCase(unittest.TestCase):
         cls.addClassCleanup(cls.browser.close)
 
     def setUp(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Have HubSpot's stand-in forget what was linked and what it was to play."""
         requests.post(f"{self.demo.hubspot}/_sandbox/reset", timeout=5)
+
+    def linked_already(self, *association: str) -> None:
+        """Link two records without hubadmin: `contacts`, `501`, `companies`, `902`."""
+        names = ("from_type", "from_id", "to_type", "to_id")
+        link = dict(zip(names, association, strict=True))
+        address = f"{self.demo.hubspot}/_sandbox/associations"
+        requests.post(address, json=link, timeout=5).raise_for_status()
 
     def fault(self, **fields: Any) -> None:
         answer = requests.post(f"{self.demo.hubspot}/_sandbox/faults", json=fields, timeout=5)

@@ -58,6 +58,9 @@ class CompanyTestCase(unittest.TestCase):
             self.provider.set_account(sub, groups)
         self.provider.clear_log()
 
+    def puts(self) -> list[dict[str, Any]]:
+        return [request for request in self.hubspot.requests if request["method"] == "PUT"]
+
     def window(self, **options: Any) -> Page:
         """A browser of its own; what it reports against a page is a failure of the test."""
         context = self.browser.new_context(

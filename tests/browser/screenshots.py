@@ -78,6 +78,7 @@ class CompanyPictures(Pictures, CompanyTestCase):
 
     def recheck(self, page: Page) -> None:
         BrowserTestCase.fill(page, "Contact", "501", "Company", "902")
+        page.wait_for_selector("#preview .shown-record")  # else that would be what is checked
         self.let_the_recheck_come_due()
         self.stay(page)
         page.click("text=Link records")

@@ -63,6 +63,11 @@ def previewing(*association: str, **fault: object) -> Show:
     return show
 
 
+def linked_already(case: BrowserTestCase, page: Page) -> None:
+    case.linked_already("contacts", "501", "companies", "902")
+    filled(case, page)
+
+
 def checked(case: BrowserTestCase, page: Page) -> None:
     case.link(page, *PAIR)
     page.click("text=Check again")
@@ -225,7 +230,7 @@ STATES = [
     ),
     State("form, errors", "support", linking("Contakt", "05a", "Company", ""), "Check 3 fields"),
     State("linked", "support", linking(), "is now linked"),
-    State("preview, linked", "support", previewing(*PAIR), "They are linked already"),
+    State("preview, linked", "support", linked_already, "They are linked already"),
     State("checked again", "support", checked, "The records are linked."),
     State("unconfirmed", "support", linking(status=202, body={"status": "PENDING"}), "unconfirmed"),
     State(
@@ -264,10 +269,6 @@ STATES = [
     State("status", "admin", at("/status/"), "95 of 100 within"),
     State("status, in trouble", "admin", in_trouble, "96.3 % are used"),
     State("answer times", "admin", at("/status/times/"), "Back to the status"),
-    State("form in Japanese", "support", in_japanese("/"), "レコード"),
-    State("entry in Japanese", "admin", in_japanese("/requests/1/"), "コンタクト"),
-    State("audit log in Japanese", "admin", in_japanese("/audit/"), "監査ログ"),
-    State("status in Japanese", "admin", in_japanese("/status/"), "ステータス"),
     State("403", "support", at("/audit/"), "This was not allowed"),
     State("404", "support", at("/nowhere"), "There is nothing here"),
     State("400", "support", by_another_name, "could not be understood"),
@@ -275,4 +276,9 @@ STATES = [
     State("500", "support", with_a_broken_log(at("/requests/")), "Something went wrong"),
     State("notice: too quick", "support", too_quick, "That was too quick"),
     State("my requests, long", "support", at("/requests/"), "Older"),
+    # These last: the language stays with each of the two windows.
+    State("form in Japanese", "support", in_japanese("/"), "レコード"),
+    State("entry in Japanese", "admin", in_japanese("/requests/1/"), "コンタクト"),
+    State("audit log in Japanese", "admin", in_japanese("/audit/"), "監査ログ"),
+    State("status in Japanese", "admin", in_japanese("/status/"), "ステータス"),
 ]

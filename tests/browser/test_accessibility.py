@@ -55,6 +55,7 @@ class AccessibilityTests(BrowserTestCase):
     def test_every_page_is_for_everybody(self) -> None:
         for state in STATES:
             with self.subTest(state.name):
+                self.reset()
                 page = self.window(state.who)
                 state.show(self, page)
                 expect(page.locator("main")).to_contain_text(state.words)

@@ -98,7 +98,7 @@ class PreviewTests(BrowserTestCase):
         page = self.signed_in()
         self.link(page, "Contact", "502", "Company", "902")
         page.click("text=Check again")
-        check = page.locator("li[role=status]")
+        check = page.locator(".just-checked")
         expect(check).to_contain_text("The records are linked.")
         expect(check).to_be_focused()
 

@@ -9,8 +9,11 @@ REASON = "SUP-1234"
 
 
 def fill(page: Page) -> None:
+    """Fill in the form, and wait until it shows the two records, where it does."""
     BrowserTestCase.fill(page, "Contact", "501", "Company", "902")
     page.fill("#id_reason", REASON)
+    if page.locator("[data-swap]").is_visible():
+        expect(page.locator("#preview")).to_contain_text("Ada Byron")
 
 
 class SignInTests(CompanyTestCase):
@@ -92,7 +95,7 @@ class RecheckTests(CompanyTestCase):
         self.let_the_recheck_come_due()
         page.click("text=Link records")
         page.wait_for_url("**/no-access")
-        self.assertEqual(self.hubspot.requests, [])
+        self.assertEqual(self.puts(), [])
 
     def test_an_overdue_submit_comes_back_filled_in(self) -> None:
         for javascript in (True, False):
@@ -104,7 +107,16 @@ class RecheckTests(CompanyTestCase):
                 expect(page.locator("[role=alert]")).to_contain_text("had to be checked")
                 expect(page.locator("#id_reason")).to_have_value(REASON)
                 page.click("text=Link records")
-                expect(page.locator("h1")).to_contain_text("is now linked")
+                expect(page.locator("h1")).to_contain_text("linked to Company 902")
+
+    def test_a_preview_that_finds_it_overdue_loses_nothing(self) -> None:
+        page = self.signed_in("mina")
+        self.let_the_recheck_come_due()
+        with page.expect_navigation(url="**from_object_id=501**"):
+            fill(page)
+        expect(page.locator("#preview")).to_contain_text("Ada Byron")
+        expect(page.locator("#id_to_object_id")).to_have_value("902")
+        expect(page.locator("#id_reason")).to_have_value(REASON)
 
     def test_signed_out_at_the_provider_is_signed_out_here(self) -> None:
         page = self.signed_in("mina")
@@ -122,7 +134,7 @@ class LeavingTests(CompanyTestCase):
         self.addCleanup(self.server.manage, "people", "--reactivate", "mina@example.com")
         page.click("text=Link records")
         expect(page.locator("h1")).to_have_text("Sign in to hubadmin")
-        self.assertEqual(self.hubspot.requests, [])
+        self.assertEqual(self.puts(), [])
         page.click("text=Sign in with your company account")
         expect(page.locator("main")).to_contain_text("switched off")
 
