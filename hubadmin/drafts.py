@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from django.contrib.auth import SESSION_KEY
 from django.http import HttpRequest, QueryDict, UnreadablePostError
+from django.shortcuts import resolve_url
 
 from hubadmin.session_store import change_now
 
@@ -22,26 +23,39 @@ _MAX_SHOWN = 5000
 _MAX_KEPT = 2100  # more than any field takes, so that the form can still say that it is too much
 
 
-def kept(*fields: str) -> Callable[[Callable], Callable]:
-    """Mark a form's view: what is posted to these fields is worth keeping, and shown again."""
+def kept(*fields: str, for_page: str = "") -> Callable[[Callable], Callable]:
+    """Mark a form's view: what is posted to these fields is worth keeping, and shown again.
+
+    A view that gives a part of that form's page names the page: what was typed so far comes with
+    each request of the page's own script.
+    """
 
     def mark(view: Callable) -> Callable:
-        view.draft_fields = fields
+        view.draft_fields, view.draft_page = fields, for_page
         return view
 
     return mark
 
 
 def posted(request: HttpRequest) -> dict[str, str]:
-    """Return what was posted to a view that keeps drafts; bounded, as anybody may have sent it."""
+    """Return what was sent to a view that keeps drafts; bounded, as anybody may have sent it."""
     view = getattr(request.resolver_match, "func", None)
-    if request.method != "POST" or not hasattr(view, "draft_fields"):
+    if not hasattr(view, "draft_fields"):
+        return {}
+    by_script = bool(view.draft_page) and "HX-Request" in request.headers
+    if request.method != "POST" and not by_script:
         return {}
     try:
-        fields = request.POST
+        fields = request.GET if by_script else request.POST
     except UnreadablePostError:  # the browser went away before it had sent all of it
         return {}
     return {name: fields[name][:_MAX_SHOWN] for name in view.draft_fields if name in fields}
+
+
+def page_of(request: HttpRequest) -> str:
+    """Return the address of the page whose form was sent, or was about to be."""
+    page = getattr(request.resolver_match.func, "draft_page", "")
+    return resolve_url(page) if page else request.path
 
 
 def keep(request: HttpRequest, why: str) -> bool:
@@ -49,7 +63,7 @@ def keep(request: HttpRequest, why: str) -> bool:
     fields = {name: value[:_MAX_KEPT] for name, value in posted(request).items()}
     if fields:
         owner = request.user.pk or request.session.get(_FORMER_USER)
-        draft = {"path": request.path, "why": why, "user": owner, "fields": fields}
+        draft = {"path": page_of(request), "why": why, "user": owner, "fields": fields}
         request.session[_SESSION_KEY] = draft
     return bool(fields)
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.http import MAX_URL_REDIRECT_LENGTH
 from django.utils.timezone import get_current_timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -37,9 +38,11 @@ BARS = 62
 @admin_required
 def audit_log(request: HttpRequest) -> HttpResponse:
     form = filter_form(request)
-    if any(not value.strip() for name in form.fields for value in request.GET.getlist(name)):
+    is_padded = any(not v.strip() for name in form.fields for v in request.GET.getlist(name))
+    address = f"{request.path}?{form.query().urlencode()}"
+    if is_padded and len(address) <= MAX_URL_REDIRECT_LENGTH:
         # A form sends its empty fields as well; the address shall say no more than it means.
-        return redirect(f"{request.path}?{form.query().urlencode()}")
+        return redirect(address)
     services.close_abandoned()
     context = {"form": form, "object_types": CATALOGUE, "failures": FAILURES}
     if not form.is_valid():

@@ -14,10 +14,12 @@ from associations.models import AssociationRequest
 from associations.portal import form_options
 from associations.preview import preview, records_of
 from associations.problems import reasons_of
+from hubadmin import drafts
 
 FILLED = "filled"
 
 
+@drafts.kept(*AssociationForm.TYPED_FIELDS, "submit_token", for_page="link")
 @require_safe
 @never_cache
 def link_preview(request: HttpRequest) -> HttpResponse:
@@ -30,9 +32,6 @@ def link_preview(request: HttpRequest) -> HttpResponse:
     form = AssociationForm(request.GET, **form_options())
     response = render(request, "associations/preview.html", preview_context(form))
     return trigger_client_event(response, FILLED, form.filled())
-
-
-link_preview.brings_what_was_typed = True  # for whoever has to sign in first
 
 
 def preview_context(form: AssociationForm) -> dict[str, Any]:

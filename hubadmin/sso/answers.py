@@ -25,7 +25,7 @@ def recheck(request: HttpRequest) -> HttpResponse:
     """Ask the provider again, unseen by the person, before anything else happens."""
     is_kept = drafts.keep(request, drafts.RECHECK_DUE)
     if "HX-Request" in request.headers:
-        return _whole_page(request)
+        return _whole_page(request, is_kept)
     if request.method in ("GET", "HEAD"):
         hint = sessions.facts(request)["login_hint"]
         parameters = {"login_hint": hint} if hint else {}
@@ -41,7 +41,8 @@ def sign_in_needed(request: HttpRequest) -> HttpResponse | None:
     """What a signed-out person gets instead of a page; None for the redirect to the sign-in."""
     if error := getattr(request, "sso_error", None):
         return refuse(request, error)
-    return _whole_page(request) if "HX-Request" in request.headers else None
+    is_part = "HX-Request" in request.headers
+    return _whole_page(request, bool(drafts.posted(request))) if is_part else None
 
 
 def to_provider(request: HttpRequest, next_page: str, **options: Any) -> HttpResponse:
@@ -83,17 +84,15 @@ def safe_next(request: HttpRequest, address: str) -> str:
     return resolve_url(settings.LOGIN_REDIRECT_URL)
 
 
-def _whole_page(request: HttpRequest) -> HttpResponse:
+def _whole_page(request: HttpRequest, is_kept: bool) -> HttpResponse:
     """Tell htmx to load the whole page anew: only that can be signed in.
 
-    A part that is asked for with what was typed leads to a page that has it, by its own address.
+    Where what was typed is kept, that is the page which shows it, and not as it was filled before.
     """
     response = HttpResponse(status=401)
     page = urlsplit(request.headers.get("HX-Current-URL", ""))
     address = urlunsplit(("", "", page.path, page.query, ""))
-    if getattr(request.resolver_match.func, "brings_what_was_typed", False):
-        address = request.get_full_path()
-    response["HX-Redirect"] = safe_next(request, address)
+    response["HX-Redirect"] = safe_next(request, drafts.page_of(request) if is_kept else address)
     return response
 
 

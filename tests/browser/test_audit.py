@@ -187,7 +187,7 @@ class PageTests(AuditTestCase):
         page.fill("#id_since", "2026-01-02")
         page.click("text=Show these entries")
         self.assertIn("since=2026-01-02&tz=Asia%2FTokyo", page.url)
-        expect(self.chips(page)).to_contain_text("2026-01-02, Asia/Tokyo")
+        expect(self.chips(page)).to_contain_text("2 Jan 2026, Asia/Tokyo")
 
     def test_a_copy_is_a_file_and_is_listed(self) -> None:
         page = self.audit("/audit/?outcome=rejected")
@@ -201,7 +201,7 @@ class PageTests(AuditTestCase):
             self.assertEqual(len(found), lines)
         page.goto("/audit/exports/")
         newest = page.locator("tbody tr").first
-        for text in ("Noah Berg", "outcome: rejected", "jsonl", "complete"):
+        for text in ("Noah Berg", "Outcome: rejected", "jsonl", "complete"):
             expect(newest).to_contain_text(text)
         newest.locator("a").click()
         expect(self.rows(page)).to_have_count(1)

@@ -63,6 +63,10 @@ class AddressTests(AuditTestCase):
         self.assertEqual(answer["Location"], "/audit/?outcome=linked&reason=a%26b&status=404")
         self.get(answer["Location"])
 
+    def test_what_is_too_long_for_an_address_is_told_beside_its_field(self) -> None:
+        answer = self.as_admin.get("/audit/", {"reason": "日本" * 2000, "error": ""})
+        self.assertContains(answer, "at most 100 characters", status_code=422)
+
     def test_days_keep_the_zone_in_which_they_were_meant(self) -> None:
         query = EVERYTHING_EMPTY.replace("since=", "since=2026-11-24").replace("UTC", "Asia/Tokyo")
         answer = self.get(f"/audit/?{query}", 302)

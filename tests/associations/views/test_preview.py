@@ -103,7 +103,24 @@ class PanelTests(PreviewTestCase):
     def test_an_expired_session_leads_to_the_sign_in_as_a_whole_page(self) -> None:
         answer = SignedInClient().get("/preview/", FIELDS, headers=HTMX)
         self.assertEqual(answer.status_code, 401)
-        self.assertTrue(answer["HX-Redirect"].startswith("/preview/?from_object_type=Contact&"))
+        self.assertEqual(answer["HX-Redirect"], "/")
+
+    def test_and_what_was_typed_is_there_again_however_long_it_is(self) -> None:
+        client = SignedInClient()
+        address = "https://app.hubspot.com/contacts/4242/record/0-1/501?eschref=" + "x" * 1900
+        typed = FIELDS | {"from_object_id": address, "reason": "SUP-7", "submit_token": "t"}
+        current = {"HX-Current-URL": "https://testserver/?from_object_id=1"}
+        answer = client.get("/preview/", typed, headers=HTMX | current)
+        self.assertEqual((answer.status_code, answer["HX-Redirect"]), (401, "/"))
+        client.sign_in(self.user)
+        page = client.get("/")
+        for value in (address, "SUP-7", "902", "t"):
+            self.assertContains(page, f'value="{value}"')
+
+    def test_another_sites_link_leaves_nothing_behind(self) -> None:
+        client = SignedInClient()
+        self.assertEqual(client.get("/preview/", FIELDS).status_code, 302)
+        self.assertNotIn("draft", client.session)
 
     def test_in_japanese(self) -> None:
         self.client.cookies["language"] = "ja"
