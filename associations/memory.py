@@ -24,6 +24,12 @@ class _Shown:
     until: float
 
 
+def remembers(look: Callable[..., Any], *arguments: Any) -> bool:
+    """Whether one of the lookups need not be made anew just now."""
+    shown: _Shown | None = cache.get(_key(look, arguments))
+    return shown is not None and time() < shown.until
+
+
 def remembered(
     look: Callable[..., Any], *arguments: Any, seconds: float, at_worst: float = 0
 ) -> Any:
@@ -32,7 +38,7 @@ def remembered(
     Where HubSpot does not show it any more, what it showed up to `at_worst` seconds ago is used on;
     else a ReadError is raised.
     """
-    key = sha256(repr((look.__name__, arguments)).encode()).hexdigest()
+    key = _key(look, arguments)
     before: _Shown | None = cache.get(key)
     if before and time() < before.until:
         shown = before
@@ -46,9 +52,15 @@ def remembered(
     return shown.value
 
 
+def _key(look: Callable[..., Any], arguments: tuple[Any, ...]) -> str:
+    return sha256(repr((look.__name__, arguments)).encode()).hexdigest()
+
+
 def _look_again(look: Callable[..., Any], arguments: tuple[Any, ...], seconds: float) -> _Shown:
     try:
         value, error = look(hubspot_client(), *arguments), None
+        if value is None:
+            seconds = FAILURE_SECONDS  # what is not there may be made any moment
     except ReadError as failure:
         value, error, seconds = None, failure, FAILURE_SECONDS
     return _Shown(value, error, shown_at=time(), until=time() + seconds)

@@ -17,7 +17,7 @@ from . import words
 from .forms.types import TypeChoice, TypeChoices, standard_choices
 from .hubspot import lookups
 from .hubspot.client import ReadError
-from .memory import remembered
+from .memory import remembered, remembers
 from .models import AssociationRequest
 from .parallel import at_once
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SECONDS, AT_WORST_SECONDS = 10 * 60, 24 * 60 * 60
 MOST_USED_OF = 100  # of a person's latest entries
+_LOOKS = (lookups.custom_types, lookups.types_not_enabled)
 
 
 def custom_types() -> list[lookups.CustomType]:
@@ -56,12 +57,18 @@ def display_property(object_type: str) -> str:
 
 def form_options() -> dict[str, Any]:
     """Return what AssociationForm has to know of the account."""
-    custom, not_enabled, portal = at_once(custom_types, types_not_enabled, portal_id)
     return {
-        "types": _choices(tuple(custom), frozenset(not_enabled), get_language()),
-        "portal_id": portal,
+        "types": type_choices(),
+        "portal_id": portal_id(),
         "ui_hosts": [urlsplit(settings.HUBSPOT_UI_URL).netloc],
     }
+
+
+def type_choices() -> TypeChoices:
+    """Return the types there are, under their labels in the active language."""
+    if not all(map(remembers, _LOOKS)):
+        at_once(custom_types, types_not_enabled, portal_id)
+    return _choices(tuple(custom_types()), frozenset(types_not_enabled()), get_language())
 
 
 def offered_to(user: "User", types: TypeChoices) -> list[TypeChoice]:

@@ -64,7 +64,8 @@ def hubspot_client() -> HubSpotClient:
         api_version=settings.HUBSPOT_API_VERSION,
         proxy_url=settings.HUBSPOT_PROXY_URL,
         ca_bundle=settings.HUBSPOT_CA_BUNDLE,
-        pool_size=2 * settings.WEB_THREADS,  # a page looks up several things at once
+        pool_size=3
+        * settings.WEB_THREADS,  # each has one, and there are two more that look things up
         user_agent=f"hubadmin/{__version__}",
     )
 
@@ -209,8 +210,7 @@ def check_again(*, user: "User", entry: AssociationRequest, origin: Origin) -> A
     Raises LogUnavailableError, TooManySubmitsError.
     """
     try:
-        with transaction.atomic():
-            demand_patience_for_checks(user, timezone.now())
+        demand_patience_for_checks(user, timezone.now())
         start = time.monotonic()
         seen = look(hubspot_client(), entry)
         return AssociationCheck.objects.create(

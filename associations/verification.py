@@ -3,6 +3,7 @@
 A look never stands in the way: whatever goes wrong is only noted.
 """
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,10 +12,13 @@ from datetime import datetime
 from django.conf import settings
 from django.utils import timezone
 
+from .hubspot.answers import Answer
 from .hubspot.client import HubSpotClient, ReadError
 from .hubspot.lookups import LinkedRecord, find_link
 from .hubspot.outcomes import Cause, Linked
 from .models import AssociationRequest
+
+logger = logging.getLogger(__name__)
 
 PAUSE = 0.6  # seconds; HubSpot may lag behind its own answer
 
@@ -55,6 +59,9 @@ def look(client: HubSpotClient, entry: AssociationRequest) -> Look:
         )
     except ReadError as error:
         return Look(error=error)
+    except Exception:  # whatever it is: the request itself must not suffer from a look
+        logger.exception("a look failed", extra={"entry": entry.pk})
+        return Look(error=ReadError(Answer(Cause.UNREADABLE)))
     return Look(link)
 
 

@@ -61,11 +61,12 @@ def page_of(request: HttpRequest) -> str:
 def keep(request: HttpRequest, why: str) -> bool:
     """Keep what was posted, for the person who is signed in, or who was until just now."""
     fields = {name: value[:_MAX_KEPT] for name, value in posted(request).items()}
-    if fields:
-        owner = request.user.pk or request.session.get(_FORMER_USER)
-        draft = {"path": page_of(request), "why": why, "user": owner, "fields": fields}
-        request.session[_SESSION_KEY] = draft
-    return bool(fields)
+    if not any(fields.values()):
+        return False
+    owner = request.user.pk or request.session.get(_FORMER_USER)
+    draft = {"path": page_of(request), "why": why, "user": owner, "fields": fields}
+    request.session[_SESSION_KEY] = draft
+    return True
 
 
 def find(request: HttpRequest) -> tuple[QueryDict, str] | None:

@@ -29,7 +29,8 @@ worker_class = "gthread"
 workers = settings.WEB_WORKERS
 threads = settings.WEB_THREADS
 timeout = 60
-graceful_timeout = 30  # longer than the longest call to HubSpot
+graceful_timeout = 45  # longer than a submit: the longest call to HubSpot, and the looks around it
+limit_request_line = 8190  # the form's preview is asked for with two addresses in its own
 umask = 0o007
 control_socket_disable = True
 # Believe no header about who or what the request is; hubadmin reads the proxy's headers itself.

@@ -109,7 +109,7 @@ def _next_seal(
     try:
         seal = AuditSeal(**fields, sealed_at=parse_datetime(record["sealed_at"]))
         manifest = check_seal(seal, trusted)
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, AttributeError, ValueError):
         raise TamperedError("A seal of the archive cannot be read.") from None
     if before and (manifest.number, manifest.previous) != (before.number + 1, before.head):
         raise TamperedError(f"Seal {seal.number} does not follow seal {before.number}.")

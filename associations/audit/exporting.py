@@ -60,8 +60,9 @@ def _linked() -> Case:
         linked: [cause for cause, verdict in VERDICTS.items() if verdict.linked is linked]
         for linked in Linked
     }
+    seen = When(verified=True, then=Value(Linked.YES.value))
     known = [When(cause__in=causes[linked], then=Value(linked.value)) for linked in Linked]
-    return Case(*known, default=Value(""), output_field=TextField())
+    return Case(seen, *known, default=Value(""), output_field=TextField())
 
 
 # README tells what each column holds.

@@ -21,6 +21,7 @@ from associations.models.queries import TRIGRAM
 from associations.words import WORDS, type_label
 
 from .fields import ObjectTypeField, RecordIdField
+from .types import TypeChoices, standard_choices
 
 FAILURES = (Outcome.UNCONFIRMED, Outcome.REJECTED, Outcome.UNREACHABLE, Outcome.CANCELED)
 RANGES = {
@@ -82,7 +83,7 @@ class AuditFilterForm(forms.Form):
             ("", _("Does not matter")),
             ("verified", _("Linked and verified")),
             ("already", _("Was already linked")),
-            ("not_verified", _("Accepted, not verified")),
+            ("not_verified", _("Perhaps linked, not verified")),
         ],
         error_messages={
             "invalid_choice": _("“%(value)s” is nothing that was seen. Choose one of those listed.")
@@ -142,10 +143,17 @@ class AuditFilterForm(forms.Form):
     # In which the days are meant; it travels with the address, so that they stay the same days.
     tz = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
 
-    def __init__(self, query: QueryDict, people: Iterable[tuple[int, str]]) -> None:
+    def __init__(
+        self,
+        query: QueryDict,
+        people: Iterable[tuple[int, str]],
+        types: TypeChoices | None = None,
+    ) -> None:
         super().__init__(query)
+        self.types = standard_choices() if types is None else types
         self.fields["who"].choices = list(people)
         for name in ("from_type", "to_type", "record_type"):
+            self.fields[name].types = self.types
             self.fields[name].widget.attrs["list"] = "object-types"
         self.fields["record"].widget.attrs["inputmode"] = "numeric"
 

@@ -29,7 +29,7 @@ def scope_lines(shown: Shown, now: datetime) -> Iterator[Line]:
         yield from _compared(token.scopes, types_used_lately())
         return
     yield _not_told(shown)
-    yield _refused_line(refused_scopes(now - timedelta(days=REFUSED_DAYS)))
+    yield _refused_line(*refused_scopes(now - timedelta(days=REFUSED_DAYS)))
 
 
 def types_used_lately() -> set[str]:
@@ -39,13 +39,14 @@ def types_used_lately() -> set[str]:
     return {object_type for pair in pairs for object_type in pair}
 
 
-def refused_scopes(since: datetime) -> list[str]:
-    """Return the scopes for want of which HubSpot refused requests."""
+def refused_scopes(since: datetime) -> tuple[bool, list[str]]:
+    """Return whether HubSpot refused requests for want of a scope, and which ones it named."""
     refused = AssociationRequest.objects.filter(
         http_status=403, cause=Cause.SCOPE_MISSING, created_at__gte=since
     )
-    found = refused.newest_first().values_list("errors", flat=True)[:REFUSED_ENTRIES]
-    return sorted({scope for errors in found for scope in missing_scopes_in(errors)})
+    found = list(refused.newest_first().values_list("errors", flat=True)[:REFUSED_ENTRIES])
+    named = {scope for errors in found for scope in missing_scopes_in(errors)}
+    return bool(found), sorted(named)
 
 
 def scopes_for(object_types: set[str]) -> set[str]:
@@ -69,8 +70,12 @@ def _compared(granted: frozenset[str], used: set[str]) -> Iterator[Line]:
     in_use, further = scopes_for(used), scopes_for({*ALWAYS})
     lacking = sorted(scope for scope in in_use if not _has(granted, scope))
     unused = sorted(scope for scope in further - in_use if not _has(granted, scope))
-    if lacking:
-        yield _lacking(Level.WRONG, _for_types_in_use(len(lacking)), lacking)
+    writing = [scope for scope in lacking if scope.endswith(".write")]
+    reading = [scope for scope in lacking if scope not in writing]
+    if writing:
+        yield _lacking(Level.WRONG, _for_types_in_use(len(writing)), writing)
+    if reading:
+        yield _lacking(Level.WARNING, _for_looks(len(reading)), reading)
     if unused:
         yield _lacking(Level.WARNING, _for_further_types(len(unused)), unused)
     if not _has(granted, SCHEMAS):
@@ -88,6 +93,14 @@ def _for_types_in_use(count: int) -> str:
     return ngettext(
         "The token lacks a scope for records that people here link: HubSpot refuses them.",
         "The token lacks scopes for records that people here link: HubSpot refuses them.",
+        count,
+    )
+
+
+def _for_looks(count: int) -> str:
+    return ngettext(
+        "The token lacks a scope for looking at records: they are linked, but not verified.",
+        "The token lacks scopes for looking at records: they are linked, but not verified.",
         count,
     )
 
@@ -122,8 +135,8 @@ def _may_tell_later(error: ReadError) -> bool:
     return is_silent or verdict.retried
 
 
-def _refused_line(scopes: list[str]) -> Line:
-    if not scopes:
+def _refused_line(is_any: bool, scopes: list[str]) -> Line:
+    if not is_any:
         text = gettext("In the last {days} days no request was refused for want of a scope.")
         return Line(Level.WELL, told(text, days=REFUSED_DAYS))
     text = ngettext(
@@ -131,4 +144,7 @@ def _refused_line(scopes: list[str]) -> Line:
         "In the last {days} days HubSpot refused requests for want of scopes.",
         len(scopes),
     )
+    if not scopes:
+        advice = gettext("HubSpot did not name them. Compare the token's scopes with README.")
+        return Line(Level.WRONG, told(text, days=REFUSED_DAYS), advice)
     return _lacking(Level.WRONG, told(text, days=REFUSED_DAYS), scopes)

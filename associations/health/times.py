@@ -57,7 +57,7 @@ def times_today(zone: tzinfo, now: datetime) -> Today:
     is_more = len(rows) > COVERED and rows[COVERED][0] >= start
     of_today = [row for row in rows[:COVERED] if row[0] >= start]
     by_hour: dict[int, list[Row]] = {}
-    for row in sorted(of_today):
+    for row in reversed(of_today):
         by_hour.setdefault(row[0].astimezone(zone).hour, []).append(row)
     return Today(
         whole=times_of(of_today),

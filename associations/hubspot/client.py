@@ -3,7 +3,7 @@
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -171,8 +171,8 @@ class HubSpotClient:
         EXCHANGE.set(exchange)
         try:
             end = self._answer(method, url, max(0.05, deadline - start), body, max_bytes)
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
-            end = self._broken_off(error, exchange.sent)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as e:
+            end = self._broken_off(e, exchange.sent)
         duration_ms = round((time.monotonic() - start) * 1000)
         return Attempt(started_at=started_at, duration_ms=duration_ms, **end)
 
@@ -216,7 +216,8 @@ class HubSpotClient:
 def _shown(attempt: Attempt) -> dict[str, Any]:
     succeeded = attempt.http_status is not None and 200 <= attempt.http_status < 300
     if not succeeded or attempt.failure:
-        raise ReadError(read_answer(attempt, from_object_id="", to_object_id=""))
+        answer = read_answer(attempt, from_object_id="", to_object_id="")
+        raise ReadError(replace(answer, body=""))  # it may be kept for a while
     body = json_object(attempt.body) if attempt.body_complete else None
     if body is None:
         raise ReadError(Answer(Cause.UNREADABLE, http_status=attempt.http_status))
@@ -245,6 +246,8 @@ def _session(
     # The environment is not trusted: ~/.netrc would replace the Authorization header, and
     # REQUESTS_CA_BUNDLE would override `verify`.
     session.trust_env = False
+    # No redirect is followed, so none is worked out either: what an odd one says would be raised.
+    session.get_redirect_target = lambda response: None
     session.verify = ca_bundle or True
     if proxy_url:
         session.proxies = {"http": proxy_url, "https": proxy_url}

@@ -23,7 +23,7 @@ NAME_LENGTH = 200
 _DISPLAY: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "contacts": (("firstname", "lastname"), ("email",)),
     "companies": (("name",), ("domain",)),
-    "deals": (("dealname",), ("dealstage",)),
+    "deals": (("dealname",), ()),
     "tickets": (("subject",), ()),
     "0-7": (("name",), ("hs_sku",)),
     "0-8": (("name",), ()),
@@ -97,7 +97,6 @@ class CustomType:
 @dataclass(frozen=True, slots=True)
 class Account:
     portal_id: str
-    ui_domain: str
     time_zone: str
 
 
@@ -160,7 +159,8 @@ def links_of(
     for result in _results(shown):
         linked += filter(None, map(_linked_record, listed(result.get("to"))))
         is_whole = is_whole and not result.get("paging")
-    if not linked and not _errors_only_say(shown, "NO_ASSOCIATIONS_FOUND"):
+    is_told = all(each.types for each in linked)
+    if not is_told or (not linked and not _errors_only_say(shown, "NO_ASSOCIATIONS_FOUND")):
         raise ReadError(Answer(Cause.UNREADABLE))
     return Links(tuple(linked), is_whole)
 
@@ -214,7 +214,6 @@ def account(client: HubSpotClient) -> Account:
     shown = _read(client, "/account-info/v3/details")
     return Account(
         portal_id=_id_text(shown.get("portalId")),
-        ui_domain=text_of(shown.get("uiDomain"), 100),
         time_zone=text_of(shown.get("timeZone"), 100),
     )
 
@@ -246,7 +245,11 @@ def _read(client: HubSpotClient, path: str, body: Any = None) -> dict[str, Any]:
 
 
 def _results(shown: dict[str, Any]) -> list[dict[str, Any]]:
-    return [each for each in listed(shown.get("results")) if isinstance(each, dict)]
+    """The results of a finished answer; one without any list of them says nothing."""
+    results = shown.get("results")
+    if not isinstance(results, list) or shown.get("status", "COMPLETE") != "COMPLETE":
+        raise ReadError(Answer(Cause.UNREADABLE))
+    return [each for each in results if isinstance(each, dict)]
 
 
 def _record(shown: dict[str, Any], names: Iterable[str], details: Iterable[str]) -> Record | None:

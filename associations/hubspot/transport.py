@@ -64,10 +64,21 @@ class _NotingConnection(HTTPConnection):
     response_class = _ClockedResponse
 
     def connect(self) -> None:
+        self.timeout = min(self.timeout, self._left() / self._addresses())
         try:
             super().connect()
         finally:
             EXCHANGE.get().sent = False  # what a proxy was asked was not HubSpot's request
+
+    def _left(self) -> float:
+        return max(0.05, EXCHANGE.get().deadline - time.monotonic())
+
+    def _addresses(self) -> int:
+        """How many there are to try, each of which gets a timeout of its own."""
+        try:
+            return len(socket.getaddrinfo(self._dns_host, self.port, type=socket.SOCK_STREAM)) or 1
+        except OSError:
+            return 1  # connecting will say so
 
     def send(self, data: Any) -> None:
         if self.sock is None:

@@ -14,7 +14,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import StrIndex, Upper
 from django.db.models.lookups import GreaterThan, GreaterThanOrEqual, LessThan
 
-from associations.hubspot.outcomes import Outcome
+from associations.hubspot.outcomes import Cause, Outcome
 
 if TYPE_CHECKING:
     from hubadmin.models import User
@@ -33,7 +33,8 @@ NOT_VERIFIED = Q(
 SEEN = {
     "verified": Q(verified=True),
     "already": Q(was_linked=True),
-    "not_verified": NOT_VERIFIED,
+    # Where nothing was sent there is nothing to verify.
+    "not_verified": NOT_VERIFIED & ~Q(cause=Cause.NO_CONNECTION),
 }
 COUNTED_AT_MOST = 10_001  # more are "10,000+"
 TEXT_INDEX = "associations_request_text"  # on SQLite: FTS5 over `reason` and `error_text`

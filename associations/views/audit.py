@@ -18,13 +18,13 @@ from associations.audit.time_limit import TooSlowError, time_limit
 from associations.forms import AuditFilterForm
 from associations.forms.audit import FAILURES
 from associations.hubspot.object_types import (
-    CATALOGUE,
     ObjectType,
     UnknownObjectTypeError,
     resolve,
 )
 from associations.hubspot.record_ids import is_record_id
 from associations.models import AssociationRequest, AuditFilter
+from associations.portal import type_choices
 
 from .access import admin_required
 from .listing import count_context, page_context
@@ -44,7 +44,7 @@ def audit_log(request: HttpRequest) -> HttpResponse:
         # A form sends its empty fields as well; the address shall say no more than it means.
         return redirect(address)
     services.close_abandoned()
-    context = {"form": form, "object_types": CATALOGUE, "failures": FAILURES}
+    context = {"form": form, "failures": FAILURES}
     if not form.is_valid():
         return render(request, "audit/log.html", context, status=422)
     branches = AssociationRequest.objects.for_list().branches(form.wanted())
@@ -103,7 +103,7 @@ def filter_form(request: HttpRequest) -> AuditFilterForm:
     names = [
         (pk, f"{name} ({email})" if namesakes[name] > 1 else name) for pk, name, email in people
     ]
-    return AuditFilterForm(request.GET, names)
+    return AuditFilterForm(request.GET, names, type_choices())
 
 
 def _figures(form: AuditFilterForm) -> dict[str, Any]:

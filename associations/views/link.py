@@ -52,10 +52,11 @@ def _submit(request: HttpRequest) -> HttpResponse:
     options = form_options()
     form = AssociationForm(request.POST, **options)
     if not form.is_valid():
-        checked = preview_context(form) if CHECK in request.POST else {}
+        checked = preview_context(form, request.user.pk) if CHECK in request.POST else {}
         return _page(request, form, status=422, **checked)
     if CHECK in request.POST:
-        return _page(request, _as_understood(form, options), **preview_context(form))
+        checked = preview_context(form, request.user.pk)
+        return _page(request, _as_understood(form, options), **checked)
     try:
         entry = services.create_association(
             user=request.user, origin=origin_of(request), **form.association()

@@ -30,7 +30,7 @@ def recheck(request: HttpRequest) -> HttpResponse:
         hint = sessions.facts(request)["login_hint"]
         parameters = {"login_hint": hint} if hint else {}
         return to_provider(request, request.get_full_path(), silent=True, **parameters)
-    here = request.path if is_kept else resolve_url("link")
+    here = request.path  # what takes a form leads somewhere by a GET as well
     context = {"address": here, "is_kept": is_kept}
     response = render(request, "sso/recheck.html", context, status=401)
     response["Refresh"] = f"0; url={here}"

@@ -237,7 +237,7 @@ class ChipTests(FormTestCase):
         for value, words in (
             ("verified", "Linked and verified"),
             ("already", "Was already linked"),
-            ("not_verified", "Accepted, not verified"),
+            ("not_verified", "Perhaps linked, not verified"),
         ):
             self.assertEqual(
                 self.chips(f"seen={value}&status=404"),

@@ -148,13 +148,18 @@ class ScopeTests(TestCase):
             {"cause": "scope_missing", "http_status": 403, "created_at": NOON - timedelta(days=1)},
         ):
             entry_of(person(), outcome="rejected", errors=[error], **fields)
-        self.assertEqual(refused_scopes(NOON), [])
-        self.assertEqual(refused_scopes(NOON - timedelta(days=2)), ["a.read"])
+        self.assertEqual(refused_scopes(NOON), (False, []))
+        self.assertEqual(refused_scopes(NOON - timedelta(days=2)), (True, ["a.read"]))
+
+    def test_a_refusal_that_names_no_scope_is_no_less_of_one(self) -> None:
+        refusal = {"cause": "scope_missing", "http_status": 403, "created_at": NOON}
+        entry_of(person(), outcome="rejected", errors=[], **refusal)
+        self.assertEqual(refused_scopes(NOON - timedelta(days=1)), (True, []))
 
 
 class QuotaTests(TestCase):
     def quota(self, now: datetime = NOON, zone: str = "") -> Quota | None:
-        account = lookups.Account("4242", "", zone) if zone else None
+        account = lookups.Account("4242", zone) if zone else None
         return quota_of(Shown(Look(account), Look(), Look(error=TOLD_NOTHING)), now)
 
     def test_the_newest_answer_that_tells(self) -> None:

@@ -120,6 +120,25 @@ class TroubleTests(VerificationTestCase):
                 self.assertEqual((entry.outcome, self.looks()), ("linked", looks))
                 self.assertIn("not verified", explain(entry).verification)
 
+    def test_without_any_answer_nothing_counts_as_accepted(self) -> None:
+        self.fault(status=503, times=None)
+        self.sandbox.fault(status=503, times=None)
+        entry = self.assert_seen(was_linked=None, verified=None, cause="hubspot_down")
+        self.assertNotIn("accepted", explain(entry).verification)
+        self.assertIn("not possible either", explain(entry).verification)
+
+    def test_a_link_that_was_there_and_then_is_not_is_no_unchanged_one(self) -> None:
+        self.sandbox.link(*PAIR)
+        self.fault()  # the look before sees it
+        nothing = {"status": "COMPLETE", "results": []}
+        self.fault(status=200, body=nothing, times=None)
+        entry = self.assert_seen(was_linked=True, verified=False)
+        self.assertNotIn("Nothing has changed", explain(entry).sentence)
+
+    def test_an_odd_redirect_stops_neither_the_looks_nor_the_put(self) -> None:
+        self.fault(status=302, headers={"Location": "http://[::1/"}, times=None)
+        self.assert_seen(was_linked=None, verified=None, cause="redirected")
+
     def test_only_the_look_before_fails(self) -> None:
         self.fault(status=503)
         self.assert_seen(was_linked=None, verified=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from django.test import tag
 from playwright.sync_api import Page, sync_playwright
 
 from tests.demo import Demo
@@ -23,6 +24,7 @@ FLAGS = [
 ]
 
 
+@tag("own_database")
 @needed(bool(chromium_path()), "Chromium")
 class BrowserTestCase(unittest.TestCase):
     """One demo and one browser for the class, a browser context of its own for each test."""

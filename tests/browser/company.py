@@ -3,6 +3,7 @@
 import unittest
 from typing import Any
 
+from django.test import tag
 from playwright.sync_api import Page, sync_playwright
 
 from associations.hubspot.sandbox import Sandbox
@@ -25,6 +26,7 @@ for session in Session.objects.all():
 PEOPLE = {"mina": ["support"], "noah": ["admin", "others"], "vera": ["others"]}
 
 
+@tag("own_database")
 @needed(bool(chromium_path()), "Chromium")
 @needed(real_provider.AVAILABLE, "the identity provider (npm ci --prefix tests/identity/provider)")
 @needed(apache.AVAILABLE, "Apache with mod_auth_openidc")

@@ -58,6 +58,26 @@ class PreviewTests(BrowserTestCase):
         page.wait_for_timeout(2500)
         expect(page.locator("#id_from_object_id")).to_have_value("777")
 
+    def test_a_preview_that_does_not_come_leaves_no_older_one_behind(self) -> None:
+        page = self.signed_in()
+        self.paste(page)
+        expect(page.locator("#preview")).to_contain_text("Harbour Foods")
+        page.route("**/preview/**", lambda route: route.abort())
+        page.fill("#id_to_object_id", "902")
+        expect(page.locator("#preview")).to_have_text(
+            "The two records could not be looked up. You can link them all the same."
+        )
+
+    def test_the_button_that_was_pressed_says_that_it_is_at_work(self) -> None:
+        page = self.signed_in()
+        self.fill(page, "Contact", "503", "Company", "903")
+        texts = page.evaluate(
+            "[...document.querySelectorAll('.primary, .swap')].map((button) => {"
+            " if (button.matches('.primary')) button.click(); return button.innerHTML.trim() })"
+        )
+        self.assertEqual(texts, ['<span aria-hidden="true">⇄</span> Swap', "Linking …"])
+        expect(page.locator("h1")).to_contain_text("is now linked")
+
     def test_swap_shows_the_pair_the_other_way_round(self) -> None:
         page = self.signed_in()
         self.paste(page)

@@ -5,6 +5,7 @@
 
 import os
 from typing import Any
+from unittest import mock
 
 from django.test import TestCase
 
@@ -92,6 +93,10 @@ CASES: list[tuple[str, dict[str, Any], int, str, str, str]] = [
 
 class AnswerTests(SandboxMixin, TestCase):
     limits = Limits(connect=1, read=0.5, total=8, attempts=3, pause=0.01)
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.enterContext(mock.patch("associations.verification.PAUSE", 0.05))
 
     def test_every_case(self) -> None:
         user, rows = person(), []

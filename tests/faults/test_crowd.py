@@ -9,12 +9,14 @@ from contextlib import closing
 from pathlib import Path
 
 import requests
+from django.test import tag
 
 from tests.demo import Demo, Person
 
 PEOPLE, SUBMITS, DELAY = 32, 200, 0.15
 
 
+@tag("own_database")
 class CrowdTests(unittest.TestCase):
     def test_every_submit_has_one_entry_and_one_put(self) -> None:
         folder = Path(self.enterContext(tempfile.TemporaryDirectory())) / "demo"

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from django.test import tag
 
 from tests.demo import Demo, Person
 
@@ -41,6 +42,7 @@ def wait_for(what: Callable[[], Any], seconds: float = 15) -> Any:
     return found
 
 
+@tag("own_database")
 @unittest.skipUnless(sys.platform == "linux", "finds the workers through Linux's /proc")
 class KillTests(unittest.TestCase):
     def setUp(self) -> None:

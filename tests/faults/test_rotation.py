@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 import requests
+from django.test import tag
 
 from associations.hubspot.sandbox import SANDBOX_TOKEN, Sandbox
 from associations.hubspot.sandbox.demands import NO_SCOPES_TOKEN
@@ -32,6 +33,7 @@ AS_ADA = {
 PEOPLE = 6
 
 
+@tag("own_database")
 class RotationTests(unittest.TestCase):
     """Both tokens are good meanwhile; the old one may write nothing, which tells them apart."""
 

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import requests
 from django.conf import settings
+from django.test import tag
 
 from tests.demo import MANAGE, Demo, Person
 
 
+@tag("own_database")
 class DemoTests(unittest.TestCase):
     def setUp(self) -> None:
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory())) / "demo"
@@ -105,6 +107,7 @@ class DemoTests(unittest.TestCase):
                 self.assertIn("Real HubSpot", Person(demo, "support").get("/").text)
 
 
+@tag("own_database")
 class RefusalTests(unittest.TestCase):
     """What keeps the demo from starting is one clear line."""
 

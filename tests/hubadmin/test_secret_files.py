@@ -10,6 +10,7 @@ from base64 import b64encode
 from pathlib import Path
 
 from django.conf import settings
+from django.test import tag
 
 from tests.hubadmin.test_settings import PRODUCTION, secrets
 
@@ -129,6 +130,7 @@ class RefusedTests(SecretFileTestCase):
         self.assertIn("DATABASE_URL_FILE", ended.stderr)
 
 
+@tag("own_database")
 class ServingTests(SecretFileTestCase):
     def test_gunicorn_does_not_start(self) -> None:
         files = {f"{name}_FILE": f"{self.folder}/nowhere" for name in NAMES}

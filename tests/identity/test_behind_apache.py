@@ -6,6 +6,7 @@ import ssl
 import unittest
 
 import requests
+from django.test import tag
 
 from associations.hubspot.sandbox import Sandbox
 from tests.support import LINK, needed
@@ -72,6 +73,7 @@ def statuses(connection: socket.socket, lines: list[bytes], path: bytes = b"/aud
     return [int(status) for status in re.findall(rb"^HTTP/1\.1 (\d+) ", received, re.M)]
 
 
+@tag("own_database")
 @needed(real_provider.AVAILABLE, "the identity provider (npm ci --prefix tests/identity/provider)")
 @needed(apache.AVAILABLE, "Apache with mod_auth_openidc")
 class HeaderModeTests(unittest.TestCase):

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import jwt
 import requests
+from django.test import tag
 
 from associations.hubspot.sandbox import Sandbox
 from tests.support import needed
@@ -47,6 +48,7 @@ class Echo(BaseHTTPRequestHandler):
         pass
 
 
+@tag("own_database")
 class PartTestCase(unittest.TestCase):
     """With a trivial server behind everything."""
 

@@ -26,12 +26,20 @@ document.body.addEventListener("filled", (event) => {
   }
 });
 
+// What is shown of two records is gone once nobody can tell whether it is of those in the fields.
+for (const failure of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+  document.body.addEventListener(failure, (event) => {
+    const { target } = event.detail;
+    if (target?.dataset.failed) target.textContent = target.dataset.failed;
+  });
+}
+
 // With this file the preview comes by itself.
 for (const button of document.querySelectorAll("[data-without-script]")) button.hidden = true;
 
 // A second click while the first is under way does nothing (the server would see to it as well).
 for (const form of document.querySelectorAll("form[data-once]")) {
-  const submit = form.querySelector("button");
+  const submit = form.querySelector("button:not([type=button])");
   const label = submit.textContent;
   const ready = () => {
     submit.removeAttribute("aria-disabled");

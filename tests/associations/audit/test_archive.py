@@ -127,7 +127,7 @@ class AlteredTests(ArchiveTestCase):
             for value in ("x", "2001-01-01T00:00:00Z"):
                 content = self.changed(number, lambda r, f=field, v=value: r.update({f: v}))
                 self.assert_altered(content, finding)
-            for value in (None, 7, [1], {}):
+            for value in (None, 7, [1], {}, "2001-13-01T00:00:00Z"):
                 content = self.changed(number, lambda r, f=field, v=value: r.update({f: v}))
                 self.assert_altered(content, "Seal .* was|cannot be read")
             content = self.changed(number, lambda r, f=field: r.pop(f))

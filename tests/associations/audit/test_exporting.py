@@ -126,6 +126,10 @@ class CellTests(CSVTestCase):
                 datetime.fromisoformat(row["created_at"]), datetime.fromisoformat(cell)
             )
 
+    def test_linked_is_what_was_seen_whatever_the_cause(self) -> None:
+        entry_of(self.user, outcome="unreachable", cause="timed_out", verified=True)
+        self.assertEqual([row["linked"] for row in self.rows()], ["yes"])
+
     def test_linked_is_what_the_entry_says_for_every_cause(self) -> None:
         for cause in ("", *Cause):
             entry_of(self.user, cause=cause)

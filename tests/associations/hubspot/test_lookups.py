@@ -1,8 +1,11 @@
 """What HubSpot shows, read into types: from the sandbox, and from whatever else may come."""
 
-from contextlib import suppress
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
-from unittest import TestCase
+from unittest import TestCase, mock
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,6 +18,9 @@ from associations.hubspot.sandbox import SANDBOX_TOKEN, Sandbox
 
 PAIR = ("contacts", "501", "companies", "902")
 DEFAULT = AssociationType("HUBSPOT_DEFINED", 279, "")
+
+
+LINKED_SOMEHOW = {"results": [{"from": {"id": "501"}, "to": [{"toObjectId": 902}]}]}
 
 
 class LookupTestCase(TestCase):
@@ -46,7 +52,7 @@ class RecordTests(LookupTestCase):
         for object_type, object_id, display, name, detail in (
             ("contacts", "501", "", "Ada Byron", "ada@example.com"),
             ("companies", "902", "", "Analytical Ltd", "analytical.example"),
-            ("deals", "701", "", "Annual licence", "qualified"),
+            ("deals", "701", "", "Annual licence", ""),
             ("tickets", "801", "", "Invoice shows the wrong address", ""),
             ("2-4001", "41", "name", "Van Alpha", ""),
             ("2-4001", "41", "", "", ""),
@@ -138,6 +144,19 @@ class DatedVersionTests(LinkTests, RecordTests, AccountTests):
     version = "2026-09"
 
 
+@contextmanager
+def silent_listener() -> Iterator[int]:
+    """A port whose queue is full, so that whoever connects waits for an answer."""
+    with socket.socket() as listener, ExitStack() as queue:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(3):
+            waiting = queue.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield listener.getsockname()[1]
+
+
 class FailureTests(LookupTestCase):
     def test_each_has_its_name(self) -> None:
         for fault, cause in (
@@ -148,8 +167,14 @@ class FailureTests(LookupTestCase):
             ({"status": 500}, Cause.HUBSPOT_ERROR),
             ({"status": 503}, Cause.HUBSPOT_DOWN),
             ({"status": 302, "headers": {"Location": "/"}}, Cause.REDIRECTED),
+            ({"status": 302, "headers": {"Location": "http://[::1/"}}, Cause.REDIRECTED),
+            ({"status": 302, "headers": {"Location": "http://x/\xfc"}}, Cause.REDIRECTED),
             ({"status": 200, "body": "null"}, Cause.UNREADABLE),
             ({"status": 200, "body": "<p>"}, Cause.UNREADABLE),
+            ({"status": 200, "body": {}}, Cause.UNREADABLE),
+            ({"status": 200, "body": {"results": None}}, Cause.UNREADABLE),
+            ({"status": 200, "body": {"status": "PENDING", "results": []}}, Cause.UNREADABLE),
+            ({"status": 200, "body": LINKED_SOMEHOW}, Cause.UNREADABLE),
             ({"delay": 3}, Cause.TIMED_OUT),
             ({"reset": "before", "times": 2}, Cause.CONNECTION_LOST),
         ):
@@ -157,6 +182,24 @@ class FailureTests(LookupTestCase):
                 self.sandbox.reset()
                 self.sandbox.fault(method="POST", **fault)
                 self.assertEqual(self.cause_of(lookups.find_link, *PAIR), cause)
+
+    def test_an_answer_without_results_says_nothing_of_records_and_types_either(self) -> None:
+        for method, look, *arguments in (
+            ("POST", lookups.find_record, "contacts", "501"),
+            ("GET", lookups.association_types, "contacts", "companies"),
+            ("GET", lookups.custom_types),
+        ):
+            self.sandbox.fault(method=method, status=200, body={})
+            self.assertEqual(self.cause_of(look, *arguments), Cause.UNREADABLE)
+
+    def test_addresses_that_stay_silent_get_no_more_time_than_one(self) -> None:
+        with silent_listener() as port:
+            self.client._base_url = f"http://localhost:{port}"
+            address = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
+            with mock.patch("socket.getaddrinfo", lambda *a, **k: address * 6):
+                start = time.monotonic()
+                self.assertEqual(self.cause_of(lookups.find_link, *PAIR), Cause.NO_CONNECTION)
+        self.assertLess(time.monotonic() - start, lookups.SECONDS + 1)
 
     def test_a_connection_that_was_closed_meanwhile_is_opened_once_more(self) -> None:
         self.sandbox.fault(method="POST", reset="before")

@@ -147,7 +147,9 @@ SEEN: dict[str, Callable[[Entry], bool]] = {
     "verified": lambda entry: entry.verified is True,
     "already": lambda entry: entry.was_linked is True,
     "not_verified": lambda entry: (
-        entry.outcome in ("linked", "unconfirmed", "unreachable") and entry.verified is not True
+        entry.outcome in ("linked", "unconfirmed", "unreachable")
+        and entry.verified is not True
+        and entry.cause != "no_connection"
     ),
 }
 

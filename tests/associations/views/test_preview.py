@@ -190,6 +190,19 @@ class TroubleTests(PreviewTestCase):
                 self.assertEqual(len(self.puts()), 1)
 
 
+class LimitTests(PreviewTestCase):
+    def test_nobody_has_previews_without_end(self) -> None:
+        self.enterContext(mock.patch("associations.views.preview.PER_MINUTE", 2))
+        self.enterContext(mock.patch("associations.views.preview.time", lambda: 1_000_000.0))
+        for pk in ("501", "502"):
+            self.assertIn(
+                "ada" if pk == "501" else "bruno",
+                self.panel(from_object_id=pk).content.decode().lower(),
+            )
+        self.shows("takes no more requests", "link the records all the same")
+        self.assertIn("Ada", self.as_admin.get("/preview/", FIELDS, headers=HTMX).content.decode())
+
+
 class WithoutScriptTests(PreviewTestCase):
     def check(self, **fields: str) -> HttpResponse:
         return self.client.post("/", FIELDS | {"check": "1", "submit_token": "t"} | fields)

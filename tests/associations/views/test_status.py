@@ -196,20 +196,25 @@ class ScopeTests(StatusTestCase):
         with self.settings(HUBSPOT_ACCESS_TOKEN=NO_SCOPES_TOKEN):
             page = self.page()
         self.assertEqual(self.worrying(page), ["hubspot"])
-        lines = {
-            line.level: line.codes for line in page.context["parts"][0].lines if len(line.codes) > 1
-        }
-        actions = ("read", "write")
+        lines = [
+            (line.level, *line.codes)
+            for line in page.context["parts"][0].lines
+            if len(line.codes) > 1
+        ]
+        used = ("crm.objects.companies", "crm.objects.contacts")
+        others = ("crm.objects.deals", "crm.objects.tickets")
         self.assertEqual(
             lines,
-            {
-                level: tuple(f"crm.objects.{n}.{a}" for n in names for a in actions)
-                for level, names in (
-                    ("wrong", ("companies", "contacts")),
-                    ("warning", ("deals", "tickets")),
-                )
-            },
+            [
+                ("wrong", *(f"{each}.write" for each in used)),
+                ("warning", *(f"{each}.read" for each in used)),
+                (
+                    "warning",
+                    *(f"{each}.{action}" for each in others for action in ("read", "write")),
+                ),
+            ],
         )
+        self.assert_says(page, "linked, but not verified")
         self.assertContains(page, "<code>crm.schemas.custom.read</code>")
         self.assert_says(page, "Custom objects show by their numbers")
 

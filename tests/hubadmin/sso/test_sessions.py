@@ -9,6 +9,7 @@ from associations.models import AssociationRequest
 from hubadmin.models import User
 from hubadmin.session_store import SessionStore
 from hubadmin.sso.openid_provider import provider
+from tests.associations.views.base import entry_of
 from tests.hubadmin.sso.base import ProviderTestCase, later
 from tests.support import LINK, SignedInClient
 
@@ -141,6 +142,12 @@ class RecheckTests(ProviderTestCase):
             page = self.client.get("/")
         self.assertContains(page, "Your sign-in had to be checked")
         self.assertContains(page, "SUP-1234")
+
+    def test_an_overdue_check_leads_back_to_its_entry(self) -> None:
+        entry = entry_of(User.objects.get())
+        with later(16 * MINUTE):
+            answer = self.client.post(f"/requests/{entry.pk}/check/")
+        self.assertEqual(answer["Refresh"], f"0; url=/requests/{entry.pk}/check/")
 
     def test_an_answer_serves_once(self) -> None:
         with later(16 * MINUTE):
