@@ -345,7 +345,7 @@ class TypeTests(PageTestCase):
         same = {"from_object_id": "7", "to_object_id": "7"}
         entry = entry_of(self.user, cause="record_not_found", errors=errors, **same)
         with translation.override("ja"):
-            self.assertEqual(explain(entry).sentence, "HubSpotにコンタクト 7がありません。")
+            self.assertEqual(explain(entry).sentence, "HubSpotでコンタクト 7が見つかりません。")
 
     def test_once_more_is_filled_in_as_the_reader_calls_it(self) -> None:
         for name in ("Contact", "コンタクト"):
