@@ -139,6 +139,12 @@ class TroubleTests(VerificationTestCase):
         self.fault(status=302, headers={"Location": "http://[::1/"}, times=None)
         self.assert_seen(was_linked=None, verified=None, cause="redirected")
 
+    def test_what_nobody_thought_of_does_not_stop_it_either(self) -> None:
+        trouble = mock.patch("associations.verification.find_link", side_effect=RuntimeError)
+        with trouble, self.assertLogs("associations.verification", "ERROR"):
+            entry = self.assert_seen(was_linked=None, verified=None, cause="unreadable")
+        self.assertEqual(entry.outcome, "linked")
+
     def test_only_the_look_before_fails(self) -> None:
         self.fault(status=503)
         self.assert_seen(was_linked=None, verified=True)
