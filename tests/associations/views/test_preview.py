@@ -117,6 +117,12 @@ class PanelTests(PreviewTestCase):
         for value in (address, "SUP-7", "902", "t"):
             self.assertContains(page, f'value="{value}"')
 
+    def test_what_is_empty_is_not_kept(self) -> None:
+        client = SignedInClient()
+        empty = dict.fromkeys([*FIELDS, "reason", "submit_token"], "")
+        self.assertEqual(client.get("/preview/", empty, headers=HTMX).status_code, 401)
+        self.assertNotIn("draft", client.session)
+
     def test_another_sites_link_leaves_nothing_behind(self) -> None:
         client = SignedInClient()
         self.assertEqual(client.get("/preview/", FIELDS).status_code, 302)
