@@ -9,6 +9,7 @@ from django.http import HttpResponse
 from django.test import override_settings
 from django.utils import translation
 
+from associations import services
 from associations.hubspot import lookups
 from associations.models import AssociationCheck, AssociationRequest
 from tests.associations.views.base import PageTestCase, entry_of
@@ -62,6 +63,14 @@ class PanelTests(PreviewTestCase):
             self.sandbox.link("contacts", "501", "companies", str(number))
         self.shows("is linked to:", "Byron &amp; Daughters (903)", "and 3 more", "not linked yet")
         self.assertNotIn("(906)", self.panel().content.decode())
+
+    def test_a_link_beyond_those_that_one_answer_shows(self) -> None:
+        numbers = [str(number) for number in range(1, 602)]
+        for number in numbers:
+            self.sandbox.link("contacts", "501", "companies", number)
+        shown = lookups.links_of(services.hubspot_client(), "contacts", "501", "companies")
+        beyond = min({*numbers} - {each.object_id for each in shown.records})
+        self.shows("They are linked already.", "more than 500 links", to_object_id=beyond)
 
     def test_no_default_type(self) -> None:
         self.shows("no default way to link", from_object_type="Company", from_object_id="901",
