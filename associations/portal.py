@@ -17,6 +17,7 @@ from . import words
 from .forms.types import TypeChoice, TypeChoices, standard_choices
 from .hubspot import lookups
 from .hubspot.client import ReadError
+from .hubspot.shown import CustomType
 from .memory import remembered, remembers
 from .models import AssociationRequest
 from .parallel import at_once
@@ -29,7 +30,7 @@ MOST_USED_OF = 100  # of a person's latest entries
 _LOOKS = (lookups.custom_types, lookups.types_not_enabled)
 
 
-def custom_types() -> list[lookups.CustomType]:
+def custom_types() -> list[CustomType]:
     """Return the account's custom objects; none where HubSpot does not show them."""
     found = _known(lookups.custom_types) or []
     words.CUSTOM_LABELS.update({t.object_type.canonical: t.object_type.label for t in found})
@@ -79,7 +80,7 @@ def offered_to(user: "User", types: TypeChoices) -> list[TypeChoice]:
 
 @lru_cache(maxsize=8)
 def _choices(
-    custom: tuple[lookups.CustomType, ...], not_enabled: frozenset[str], language: str
+    custom: tuple[CustomType, ...], not_enabled: frozenset[str], language: str
 ) -> TypeChoices:
     """The types under their labels in the active language; made once for all who read it."""
     standard = (

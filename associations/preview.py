@@ -14,9 +14,9 @@ from django.conf import settings
 from .forms.two_records import Side
 from .hubspot import lookups
 from .hubspot.client import ReadError
-from .hubspot.lookups import AssociationType, LinkedRecord, Links, Record
 from .hubspot.object_types import ObjectType, resolve
 from .hubspot.record_urls import record_url
+from .hubspot.shown import AssociationType, LinkedRecord, Links, Record
 from .memory import remembered
 from .models import AssociationRequest
 from .parallel import at_once

@@ -14,8 +14,9 @@ from django.utils import timezone
 
 from .hubspot.answers import Answer
 from .hubspot.client import HubSpotClient, ReadError
-from .hubspot.lookups import LinkedRecord, find_link
+from .hubspot.lookups import find_link
 from .hubspot.outcomes import Cause, Linked
+from .hubspot.shown import LinkedRecord
 from .models import AssociationRequest
 
 logger = logging.getLogger(__name__)

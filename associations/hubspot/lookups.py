@@ -4,20 +4,32 @@ Every function takes the client and raises its ReadError. Shapes as HubSpot docu
 else may come is read as "not told".
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
 
 from .answers import Answer
 from .client import ASSOCIATION_PATHS, RECORD_PATHS, HubSpotClient, ReadError
-from .object_types import ObjectType, UnknownObjectTypeError, resolve
+from .object_types import resolve
 from .outcomes import Cause
 from .reading import listed, moment_of, text_of, whole_number
 from .record_ids import is_record_id
+from .shown import (
+    Account,
+    AssociationType,
+    CustomType,
+    LinkedRecord,
+    Links,
+    Record,
+    Token,
+    Usage,
+    association_type_of,
+    custom_type_of,
+    id_of,
+    linked_record_of,
+    record_of,
+)
 
 SECONDS = 1.5  # a look is a courtesy, and shall not keep anybody waiting
-NAME_LENGTH = 200
 
 # What people know a record by: the properties of its name, and of a second line.
 _DISPLAY: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
@@ -41,82 +53,6 @@ _DISPLAY: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """A record as people know it; both texts may be empty."""
-
-    object_id: str
-    name: str = ""
-    detail: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class AssociationType:
-    """One way in which two records are, or may be, linked; without a label it is the default."""
-
-    category: str
-    type_id: int | None
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
-class LinkedRecord:
-    """A record at the other end of a link, and by which types it is linked."""
-
-    object_id: str
-    types: tuple[AssociationType, ...] = ()
-
-    @property
-    def is_default(self) -> bool:
-        return any(not each.label for each in self.types)
-
-    @property
-    def labels(self) -> list[str]:
-        return [each.label for each in self.types if each.label]
-
-
-@dataclass(frozen=True, slots=True)
-class Links:
-    """What one record is linked to, of one type; the first part of it unless `is_whole`."""
-
-    records: tuple[LinkedRecord, ...] = ()
-    is_whole: bool = True
-
-    def to(self, object_id: str) -> LinkedRecord | None:
-        return next((each for each in self.records if each.object_id == object_id), None)
-
-
-@dataclass(frozen=True, slots=True)
-class CustomType:
-    """A custom object of the account, and the property that names its records."""
-
-    object_type: ObjectType
-    display_property: str
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    portal_id: str
-    time_zone: str
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Calls of this app on the account's present day."""
-
-    limit: int
-    used: int
-    resets_at: datetime | None
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """What the access token is for, and what it may; `scopes` is None if that is not told."""
-
-    portal_id: str
-    scopes: frozenset[str] | None
-
-
 def find_records(
     client: HubSpotClient,
     object_type: str,
@@ -131,7 +67,7 @@ def find_records(
     }
     path = f"{RECORD_PATHS[client.api_version]}/{_segment(object_type)}/batch/read"
     shown = _read(client, path, body)
-    found = [record for each in _results(shown) if (record := _record(each, names, details))]
+    found = [record for each in _results(shown) if (record := record_of(each, names, details))]
     if len(found) < len(object_ids) and not _errors_only_say(shown, "OBJECT_NOT_FOUND"):
         raise ReadError(Answer(Cause.UNREADABLE))
     return {record.object_id: record for record in found}
@@ -157,7 +93,7 @@ def links_of(
     linked: list[LinkedRecord] = []
     is_whole = True
     for result in _results(shown):
-        linked += filter(None, map(_linked_record, listed(result.get("to"))))
+        linked += filter(None, map(linked_record_of, listed(result.get("to"))))
         is_whole = is_whole and not result.get("paging")
     is_told = all(each.types for each in linked)
     if not is_told or (not linked and not _errors_only_say(shown, "NO_ASSOCIATIONS_FOUND")):
@@ -193,13 +129,13 @@ def association_types(
 ) -> list[AssociationType]:
     """Return the ways in which records of two types may be linked."""
     path = f"{_association_path(client, from_object_type, to_object_type)}/labels"
-    return [_association_type(each) for each in _results(_read(client, path))]
+    return [association_type_of(each) for each in _results(_read(client, path))]
 
 
 def custom_types(client: HubSpotClient) -> list[CustomType]:
     """Return the account's custom objects, with its own labels."""
     shown = _read(client, "/crm-object-schemas/v3/schemas")
-    return [found for each in _results(shown) if (found := _custom_type(each))]
+    return [found for each in _results(shown) if (found := custom_type_of(each))]
 
 
 def types_not_enabled(client: HubSpotClient) -> set[str]:
@@ -213,7 +149,7 @@ def types_not_enabled(client: HubSpotClient) -> set[str]:
 def account(client: HubSpotClient) -> Account:
     shown = _read(client, "/account-info/v3/details")
     return Account(
-        portal_id=_id_text(shown.get("portalId")),
+        portal_id=id_of(shown.get("portalId")),
         time_zone=text_of(shown.get("timeZone"), 100),
     )
 
@@ -234,7 +170,7 @@ def token_scopes(client: HubSpotClient) -> Token:
     scopes = shown.get("scopes")
     is_told = isinstance(scopes, list)
     names = frozenset(filter(None, (text_of(each, 100) for each in scopes))) if is_told else None
-    return Token(_id_text(shown.get("hubId")), names)
+    return Token(id_of(shown.get("hubId")), names)
 
 
 # --- what came back -----------------------------------------------------------------------------
@@ -252,61 +188,9 @@ def _results(shown: dict[str, Any]) -> list[dict[str, Any]]:
     return [each for each in results if isinstance(each, dict)]
 
 
-def _record(shown: dict[str, Any], names: Iterable[str], details: Iterable[str]) -> Record | None:
-    object_id, properties = _id_text(shown.get("id")), shown.get("properties")
-    if not object_id:
-        return None
-    properties = properties if isinstance(properties, dict) else {}
-    return Record(object_id, _joined(properties, names), _joined(properties, details))
-
-
-def _joined(properties: dict[str, Any], names: Iterable[str]) -> str:
-    texts = (text_of(properties.get(name), NAME_LENGTH).strip() for name in names)
-    return " ".join(" ".join(filter(None, texts)).split())
-
-
-def _linked_record(shown: Any) -> LinkedRecord | None:
-    if not isinstance(shown, dict):
-        return None
-    object_id = _id_text(shown.get("toObjectId"))
-    types = tuple(_association_type(each) for each in listed(shown.get("associationTypes")))
-    return LinkedRecord(object_id, types) if object_id else None
-
-
-def _association_type(shown: Any) -> AssociationType:
-    shown = shown if isinstance(shown, dict) else {}
-    return AssociationType(
-        category=text_of(shown.get("category"), 50),
-        type_id=whole_number(shown.get("typeId")),
-        label=text_of(shown.get("label"), 100),
-    )
-
-
 def _errors_only_say(shown: dict[str, Any], mark: str) -> bool:
     """Whether what is not shown is not there: no error says anything else."""
     return all(mark in str(error) for error in listed(shown.get("errors")))
-
-
-def _custom_type(shown: dict[str, Any]) -> CustomType | None:
-    type_id, labels = text_of(shown.get("objectTypeId"), 30), shown.get("labels")
-    labels = labels if isinstance(labels, dict) else {}
-    name = text_of(shown.get("name"), 100)
-    label = text_of(labels.get("singular"), 100).strip() or name
-    plural = text_of(labels.get("plural"), 100).strip() or label
-    try:
-        known = resolve(type_id)
-    except UnknownObjectTypeError:
-        return None
-    if not label or known.canonical != type_id:
-        return None
-    object_type = ObjectType(type_id, type_id, label, plural)
-    return CustomType(object_type, text_of(shown.get("primaryDisplayProperty"), 100))
-
-
-def _id_text(value: Any) -> str:
-    """An id, which HubSpot writes as a number here and as text there; empty if it is none."""
-    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
-    return text if isinstance(text, str) and is_record_id(text) else ""
 
 
 # --- paths, of nothing that is not allow-listed ---------------------------------------------------

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from associations.hubspot import lookups
 from associations.hubspot.client import HubSpotClient, Limits, ReadError
-from associations.hubspot.lookups import AssociationType, LinkedRecord, Record
 from associations.hubspot.outcomes import Cause
 from associations.hubspot.sandbox import SANDBOX_TOKEN, Sandbox
+from associations.hubspot.shown import AssociationType, LinkedRecord, Record
 
 PAIR = ("contacts", "501", "companies", "902")
 DEFAULT = AssociationType("HUBSPOT_DEFINED", 279, "")
