@@ -98,6 +98,18 @@ class Preview:
     types: ShownTypes | None = None
 
     @property
+    def has_both(self) -> bool:
+        """Whether both records are filled in, and HubSpot does not say that it lacks one."""
+        return all(each and not each.is_missing for each in (self.from_, self.to))
+
+    @property
+    def could_be_linked(self) -> bool:
+        """Whether their links are told, and nothing tells that there cannot be one."""
+        is_told = self.links is not None and self.links.error is None
+        has_type = self.types is None or self.types.error is not None or self.types.default
+        return bool(is_told and self.has_both and has_type)
+
+    @property
     def errors(self) -> list[ReadError]:
         shown = (self.from_, self.to, self.links, self.types)
         return [each.error for each in shown if each and each.error]

@@ -9,10 +9,12 @@ from .models import AssociationRequest
 from .problems import reason_of
 
 WAS_LINKED = _("{from_} was already linked to {to}. Nothing has changed.")
+SAID_TO_BE_LINKED = _("HubSpot answered that {from_} is now linked to {to}.")
 IS_LINKED_AFTER_ALL = _(
     "{from_} is linked to {to}: HubSpot's answer did not prove it, but the link was there when it "
     "was looked up afterwards."
 )
+_WERE_LINKED = _("They were linked already before this request, and it changed nothing.")
 _NOT_THERE = _(
     "The link was not there when it was looked up afterwards. HubSpot may need a moment: check "
     "again."
@@ -20,15 +22,22 @@ _NOT_THERE = _(
 
 
 def better_known(entry: AssociationRequest) -> Promise | None:
-    """Return the sentence for what was seen, where HubSpot's answer alone says less."""
-    if entry.cause == Cause.CONFIRMED and entry.was_linked and entry.verified is not False:
+    """Return the sentence for what was seen, where HubSpot's answer says less, or too much."""
+    if not entry.cause or VERDICTS[Cause(entry.cause)].linked is Linked.NO:
+        return None
+    is_confirmed = entry.cause == Cause.CONFIRMED
+    if entry.was_linked and (entry.verified or (is_confirmed and entry.verified is None)):
         return WAS_LINKED
-    in_doubt = entry.cause and VERDICTS[Cause(entry.cause)].linked is Linked.PERHAPS
-    return IS_LINKED_AFTER_ALL if in_doubt and entry.verified else None
+    if is_confirmed:
+        looked_in_vain = entry.verified is False or entry.unverified_cause
+        return SAID_TO_BE_LINKED if looked_in_vain else None
+    return IS_LINKED_AFTER_ALL if entry.verified else None
 
 
 def verification_of(entry: AssociationRequest) -> str:
     """Return what was seen afterwards, if that is not what one expects; else nothing."""
+    if entry.linked is Linked.NO and entry.was_linked:
+        return str(_WERE_LINKED)
     if entry.verified is False:
         return str(_NOT_THERE)
     if entry.unverified_cause:

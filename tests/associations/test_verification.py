@@ -71,6 +71,7 @@ class SeenTests(VerificationTestCase):
         entry = self.assert_seen(was_linked=False, verified=False)
         self.assertEqual((entry.outcome, self.looks()), ("linked", 3))
         self.assertIn("was not there", explain(entry).verification)
+        self.assertIn("HubSpot answered that", explain(entry).sentence)
 
     def test_a_lie_is_found(self) -> None:
         """HubSpot says COMPLETE, but made no link."""
@@ -95,6 +96,18 @@ class SeenTests(VerificationTestCase):
         entry = services.create_association(user=self.user, **LINK | {"from_object_id": "9"})
         self.assertEqual((entry.outcome, entry.was_linked), ("rejected", False))
         self.assertEqual((entry.verified, self.looks()), (None, 1))
+
+    def test_a_lost_answer_about_what_was_linked_before_has_changed_nothing(self) -> None:
+        self.sandbox.link(*PAIR)
+        self.sandbox.fault(reset="after", times=None)
+        entry = self.assert_seen(was_linked=True, verified=True)
+        self.assertIn("already linked", explain(entry).sentence)
+
+    def test_a_refusal_does_not_hide_that_they_were_linked_before(self) -> None:
+        self.sandbox.link(*PAIR)
+        self.sandbox.fault(status=403)
+        entry = self.assert_seen(was_linked=True, verified=None)
+        self.assertIn("linked already before", explain(entry).verification)
 
     @override_settings(HUBSPOT_VERIFY=False)
     def test_switched_off_it_costs_nothing(self) -> None:

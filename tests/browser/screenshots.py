@@ -133,20 +133,19 @@ class DemoPictures(Pictures, BrowserTestCase):
         )
         self.take("preview-no-type", "support", lambda page: self.paste(page, "0-2/901", "0-7/601"))
         self.take("preview-missing", "support", lambda page: self.paste(page, "0-1/383", company))
-        for name, fault in {
-            "scope": {"status": 403, "body": NO_READ_SCOPE},
-            "down": {"status": 503},
-            "slow": {"delay": 3},
-        }.items():
+        # A pair for each: that it could not be shown is remembered for a moment.
+        for name, fault, *pair in (
+            ("scope", {"status": 403, "body": NO_READ_SCOPE}, "0-1/510", "0-2/905"),
+            ("down", {"status": 503}, "0-1/511", "0-2/906"),
+            ("slow", {"delay": 3}, "0-1/512", "0-2/907"),
+        ):
             for method in ("GET", "POST"):
                 self.fault(method=method, times=None, **fault)
-            self.take(
-                f"preview-{name}", "support", lambda page: self.paste(page, "0-1/510", "0-2/905")
-            )
+            self.take(f"preview-{name}", "support", lambda page, pair=pair: self.paste(page, *pair))
             self.take(
                 f"unverified-{name}",
                 "support",
-                lambda page: self.paste(page, "0-1/510", "0-2/905", send=True),
+                lambda page, pair=pair: self.paste(page, *pair, send=True),
             )
             self.setUp()
         self.take("japanese-form", "support", self.in_japanese("/"))

@@ -248,7 +248,7 @@ class FiguresTests(AuditTestCase):
         self.assertTrue(whole.startswith("<!doctype html>"))
         self.assertNotIn("<html", part)
         for page in (whole, part):
-            for name, number in (("Linked", 5), ("Not linked, or not known", 3), ("Under way", 1)):
+            for name, number in (("Linked", 5), ("Other outcomes", 3), ("Under way", 1)):
                 self.assertInHTML(f"<div><dt>{name}</dt><dd>{number}</dd></div>", page)
             self.assertIn("<dd>2.00 s</dd>", page)
             self.assertIn("Covers all 9 entries.", page)

@@ -78,6 +78,7 @@ class PanelTests(PreviewTestCase):
 
     def test_a_record_that_does_not_exist(self) -> None:
         self.shows("HubSpot has no record “Contact 999999”", from_object_id="999999")
+        self.assertNotIn("linked", self.panel(from_object_id="999999").content.decode())
 
     def test_one_that_was_merged(self) -> None:
         body = {"results": [{"id": "601", "properties": {"firstname": "Ada"}}]}
