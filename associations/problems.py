@@ -35,10 +35,10 @@ def reason_of(cause: str, scopes: Iterable[str] = (), said: str = "") -> str:
     if cause == Cause.SCOPE_MISSING:
         named = ", ".join(scopes)
         if named:
-            return gettext("This site's access token may not read it: it lacks %(scopes)s.") % {
-                "scopes": named
-            }
-        return gettext("This site's access token may not read it.")
+            return gettext(
+                "This site's access token may not read the records: it lacks %(scopes)s."
+            ) % {"scopes": named}
+        return gettext("This site's access token may not read the records.")
     if cause in _REASONS:
         return str(_REASONS[Cause(cause)])
     if said:

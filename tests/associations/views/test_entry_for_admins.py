@@ -92,7 +92,7 @@ class TimelineTests(EntryTestCase):
         rows = re.findall(r"<tr[^>]*>(.*?)</tr>", table[: table.index("</table>")], re.S)[1:]
         found = []
         for row in rows:
-            offset, ours, theirs, what = re.findall(r"<td[^>]*>(.*?)</td>", row, re.S)
+            offset, what, ours, theirs = re.findall(r"<td[^>]*>(.*?)</td>", row, re.S)
             found.append((offset, "<time" in ours, "<time" in theirs, what.split(":")[0].strip()))
         expected = [
             ("+0.000 s", True, False, "Written to the log"),

@@ -295,7 +295,7 @@ class QuotaTests(StatusTestCase):
         self.assertEqual(self.levels(page, "calls"), ["warning", "unknown"])
         self.assert_says(page, "50 of 500 calls are left; 90.0 % are used.")
         self.assert_says(page, "So said HubSpot's answer of")
-        self.assert_says(page, "access token may not read it")
+        self.assert_says(page, "access token may not read the records")
 
     def test_an_answer_of_another_day_tells_nothing(self) -> None:
         headers = {"X-HubSpot-RateLimit-Daily": "500", "X-HubSpot-RateLimit-Daily-Remaining": "50"}
