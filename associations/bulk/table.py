@@ -1,0 +1,174 @@
+"""The records of a file: its delimiter, its columns, and what stands in each row."""
+
+import csv
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+from associations.forms.types import standard_choices
+
+from .columns import FIELDS, MAX_COLUMNS, Layout, Resolve, fitting_columns, found, layout_of
+from .file_kinds import FileError, FileReason
+from .text import Encoding, Parts, encoding_of, lines_in
+
+__all__ = ["EXTRA_CELLS", "FIELDS", "Record", "Table", "read_table"]
+
+EXTRA_CELLS = "extra_cells"
+MAX_RECORD = 64 * 1024  # characters; what goes on longer has a quotation mark that is not closed
+_DELIMITERS = ",;\t"
+_SAMPLE = 20
+
+
+class Record(NamedTuple):
+    """A row: its number among the rows with data, the line where it begins, and its cells."""
+
+    number: int
+    line: int
+    cells: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A file that can be read. Each iteration reads it anew and yields its records.
+
+    An iteration raises FileError where the file goes wrong further down.
+    """
+
+    parts: Parts
+    encoding: Encoding
+    delimiter: str
+    layout: Layout
+
+    @property
+    def columns(self) -> dict[str, int]:
+        """Field → index of its column."""
+        return self.layout.columns
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The names of columns that nobody knows."""
+        return self.layout.unused
+
+    @property
+    def has_header(self) -> bool:
+        """Whether the first row holds names."""
+        return self.layout.has_header
+
+    def __iter__(self) -> Iterator[Record]:
+        rows = _rows(lines_in(self.parts, self.encoding), self.delimiter)
+        for number, (line, cells) in enumerate(islice(rows, self.has_header, None), 1):
+            yield Record(number, line, cells)
+
+    def values(self, record: Record) -> dict[str, str]:
+        """Return field → text of a record, as RowChecker.check() takes it.
+
+        Cells beyond the last column, if anything stands in them, are told by their number as
+        `extra_cells`; a row that ends too early has empty fields.
+        """
+        cells, layout = record.cells, self.layout
+        width = len(cells)
+        values = {name: cells[at] if at < width else "" for name, at in layout.columns.items()}
+        values.update(layout.types)
+        if width > layout.width and any(map(str.strip, cells[layout.width :])):
+            values[EXTRA_CELLS] = str(width - layout.width)
+        return values
+
+
+def read_table(
+    parts: Parts, *, given: Collection[str] = (), resolve: Resolve | None = None
+) -> Table:
+    """Return the file as a table, having read all of it once and its beginning twice.
+
+    `given` names the type fields that the run gives to all rows (`from_object_type`, …); `resolve`
+    reads object types, HubSpot's own if left out. Raises FileError.
+    """
+    resolve = resolve or standard_choices().resolve
+    encoding = encoding_of(parts)
+    delimiter = _delimiter(_first_lines(lines_in(parts, encoding)), resolve)
+    rows = _rows(lines_in(parts, encoding), delimiter)
+    _line, first = next(rows, (0, None))
+    if first is None:
+        raise FileError(FileReason.EMPTY)
+    layout = layout_of(first, resolve)
+    sample = [cells for _line, cells in islice(rows, _SAMPLE)]
+    if layout.has_header and not sample:
+        raise FileError(FileReason.HEADER_ONLY)
+    table = Table(parts, encoding, delimiter, layout)
+    _refuse_without_types(table, first, sample if layout.has_header else [first, *sample], given)
+    return table
+
+
+def _first_lines(lines: Iterable[str]) -> list[str]:
+    return list(islice((line for line in lines if line.strip()), _SAMPLE))
+
+
+def _delimiter(lines: list[str], resolve: Resolve) -> str:
+    """The one that makes the most of the first record; the comma where none does better."""
+    firsts = {each: next(csv.reader(lines, delimiter=each), []) for each in _DELIMITERS}
+    return max(firsts, key=lambda each: fitting_columns(firsts[each], resolve))
+
+
+def _refuse_without_types(
+    table: Table, first: list[str], sample: list[list[str]], given: Collection[str]
+) -> None:
+    """Where no type is said anywhere, all rows would be wrong for the one reason."""
+    for side in ("from", "to"):
+        name, at = f"{side}_object_type", table.columns[f"{side}_object_id"]
+        if name in given or name in table.columns or name in table.layout.types:
+            continue
+        if all(cells[at].strip().isdecimal() for cells in sample if at < len(cells)):
+            raise FileError(FileReason.NO_TYPE, field=name, found=found(first))
+
+
+def _rows(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Each record in which anything stands, with the line where it begins."""
+    source = _Source(lines, delimiter)
+    reader = csv.reader(source, delimiter=delimiter, skipinitialspace=True, strict=True)
+    while True:
+        source.begin(reader.line_num + 1)
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            raise source.open_quote() from None
+        if len(cells) > MAX_COLUMNS:
+            facts = {"line": source.line, "columns": len(cells), "limit": MAX_COLUMNS}
+            raise FileError(FileReason.TOO_MANY_COLUMNS, **facts)
+        if any(map(str.strip, cells)):
+            yield source.line, cells
+
+
+class _Source:
+    """The lines for the reader, which would take any number of them for one record."""
+
+    def __init__(self, lines: Iterable[str], delimiter: str) -> None:
+        self.lines = iter(lines)
+        self.quoted = re.compile(
+            rf'(?:^|{re.escape(delimiter)}) *(")[^"]*(?:""[^"]*)*"?', re.MULTILINE
+        )
+        self.begin(1)
+
+    def begin(self, line: int) -> None:
+        self.line, self.length, self.taken = line, 0, []
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if self.length > MAX_RECORD:
+            raise self.open_quote()
+        line = next(self.lines)
+        self.length += len(line)
+        self.taken.append(line)
+        return line
+
+    def open_quote(self) -> FileError:
+        """The error that tells in which line the quotation mark stands that goes wrong."""
+        text = "".join(self.taken)
+        starts = [match.start(1) for match in self.quoted.finditer(text)]
+        before = text[: starts[-1]] if starts else ""
+        line = self.line + len(re.findall(r"\r\n|\r|\n", before))
+        return FileError(FileReason.OPEN_QUOTE, line=line)

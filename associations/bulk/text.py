@@ -1,0 +1,183 @@
+"""The lines of a file in whatever encoding, never more than a line and a part in memory.
+
+A file comes as a function that gives its bytes in parts, anew each time it is called.
+"""
+
+import codecs
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .file_kinds import FileError, FileReason, refuse_other_kinds
+
+__all__ = ["Encoding", "FileError", "FileReason", "Parts", "decoded_lines", "encoding_of"]
+
+Parts = Callable[[], Iterable[bytes]]
+
+MAX_LINE = 64 * 1024  # bytes, in UTF-8 where the file is in UTF-16
+_PIECE = 64 * 1024
+_HEAD = 4096
+_SAMPLE = 64 * 1024
+_BOM = "\ufeff"
+# Two characters of Japanese side by side; single ones are also what accents in French look like.
+_JAPANESE_RUN = re.compile(r"[\u3001-\u30ff\u4e00-\u9fff\uff01-\uff60]{2,}")
+_JAPANESE = re.compile(r"[\u3001-\u30ff\u4e00-\u9fff\uff01-\uff60]")
+
+
+class Encoding(StrEnum):
+    """The encodings that are read, by Python's names."""
+
+    UTF_8 = "utf-8"
+    UTF_16_LE = "utf-16-le"
+    UTF_16_BE = "utf-16-be"
+    WINDOWS_1252 = "cp1252"
+    SHIFT_JIS = "cp932"  # what Excel writes on a Japanese Windows
+
+
+@dataclass(slots=True)
+class _Survey:
+    """How much of a file is UTF-8, in characters beyond ASCII, and where it is (or is not)."""
+
+    good: int = 0
+    bad: int = 0
+    first_good: int = 0
+    first_bad: int = 0
+    sample: bytes = b""
+
+    def add(self, number: int, line: bytes) -> None:
+        text = line.decode(errors="replace")
+        bad = 0 if _is_utf_8(line) else text.count("\ufffd")
+        good = sum(character > "\x7f" for character in text) - bad
+        self.good, self.bad = self.good + good, self.bad + bad
+        self.first_good = self.first_good or (number if good else 0)
+        self.first_bad = self.first_bad or (number if bad else 0)
+        if bad and len(self.sample) < _SAMPLE:
+            self.sample += line
+
+
+def decoded_lines(parts: Parts) -> Iterator[str]:
+    """Yield the file's lines with their ends (LF, CRLF or CR), without a byte order mark.
+
+    Raises FileError, at once or in between, for what is no text or cannot be read.
+    """
+    yield from lines_in(parts, encoding_of(parts))
+
+
+def encoding_of(parts: Parts) -> Encoding:
+    """Return the file's encoding. Reads all of it. Raises FileError if that is nothing readable."""
+    head = _head(parts)
+    refuse_other_kinds(head)
+    encoding = _wide(head)
+    survey = _surveyed(_byte_lines(parts, encoding or Encoding.UTF_8))
+    if not survey.bad:
+        return encoding or Encoding.UTF_8
+    is_marked = encoding or head.startswith(codecs.BOM_UTF8)
+    if not is_marked and survey.bad > survey.good and _is_japanese(survey.sample):
+        return Encoding.SHIFT_JIS
+    if is_marked or survey.good:
+        # Two encodings in one file: the rarer one is where to look.
+        is_mostly_utf_8 = is_marked or survey.good >= survey.bad
+        line = survey.first_bad if is_mostly_utf_8 else survey.first_good
+        raise FileError(FileReason.BROKEN_TEXT, line=line)
+    return Encoding.WINDOWS_1252
+
+
+def lines_in(parts: Parts, encoding: Encoding) -> Iterator[str]:
+    """Yield the lines as decoded_lines() does, of a file whose encoding is known."""
+    lines = _byte_lines(parts, encoding)
+    codec = Encoding.UTF_8 if _is_wide(encoding) else encoding
+    for number, line in enumerate(lines, 1):
+        try:
+            text = line.decode(codec)
+        except UnicodeDecodeError:
+            raise FileError(FileReason.BROKEN_TEXT, line=number) from None
+        yield text.removeprefix(_BOM) if number == 1 else text
+
+
+def _head(parts: Parts) -> bytes:
+    head = b""
+    for part in parts():
+        head += bytes(part[:_HEAD])
+        if len(head) >= _HEAD:
+            break
+    return head[:_HEAD]
+
+
+def _wide(head: bytes) -> Encoding | None:
+    """Which UTF-16 it is, by its mark or by the zeros of its digits and commas; None if neither."""
+    if head.startswith(codecs.BOM_UTF16_LE):
+        return Encoding.UTF_16_LE
+    if head.startswith(codecs.BOM_UTF16_BE):
+        return Encoding.UTF_16_BE
+    pairs = len(head) // 2
+    zeros = [head[side : pairs * 2 : 2].count(0) for side in (0, 1)]
+    if pairs < 3 or min(zeros) or max(zeros) * 4 < pairs:
+        return None
+    return Encoding.UTF_16_BE if zeros[0] else Encoding.UTF_16_LE
+
+
+def _is_wide(encoding: Encoding) -> bool:
+    return encoding in (Encoding.UTF_16_LE, Encoding.UTF_16_BE)
+
+
+def _byte_lines(parts: Parts, encoding: Encoding) -> Iterator[bytes]:
+    """The lines with their ends, in UTF-8 where they were in UTF-16."""
+    pieces = (
+        bytes(part[at : at + _PIECE]) for part in parts() for at in range(0, len(part), _PIECE)
+    )
+    if _is_wide(encoding):
+        pieces = _in_utf_8(pieces, encoding)
+    number, rest = 0, b""
+    for piece in pieces:
+        lines = (rest + piece).splitlines(keepends=True)
+        # A last line without its end goes on in the next piece, and after CR an LF may come.
+        rest = b"" if not lines or lines[-1].endswith(b"\n") else lines.pop()
+        for line in lines:
+            number += 1
+            yield _checked(number, line)
+        _checked(number + 1, rest)
+    if rest:
+        yield rest
+
+
+def _checked(number: int, line: bytes) -> bytes:
+    if len(line) > MAX_LINE:
+        raise FileError(FileReason.LONG_LINE, line=number, limit=MAX_LINE // 1024)
+    if b"\0" in line:
+        raise FileError(FileReason.NOT_TEXT, line=number)
+    return line
+
+
+def _in_utf_8(pieces: Iterable[bytes], encoding: Encoding) -> Iterator[bytes]:
+    """What UTF-16 cannot hold becomes what UTF-8 cannot, so that it is found with its line."""
+    decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+    for piece in pieces:
+        yield decoder.decode(piece).encode(errors="surrogatepass")
+    if decoder.getstate()[0]:
+        yield b"\xff"
+
+
+def _surveyed(lines: Iterable[bytes]) -> _Survey:
+    survey = _Survey()
+    for number, line in enumerate(lines, 1):
+        if not line.isascii():
+            survey.add(number, line)
+    return survey
+
+
+def _is_utf_8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _is_japanese(sample: bytes) -> bool:
+    try:
+        text = sample.decode(Encoding.SHIFT_JIS)
+    except UnicodeDecodeError:
+        return False
+    in_runs = sum(map(len, _JAPANESE_RUN.findall(text)))
+    return in_runs * 2 > len(_JAPANESE.findall(text))
