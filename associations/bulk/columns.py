@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from associations.forms.two_records import MAX_ADDRESS
 from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError
 from associations.hubspot.record_ids import RecordIdError
 from associations.hubspot.record_urls import read_reference
@@ -13,6 +14,7 @@ from .file_kinds import FileError, FileReason
 
 FIELDS = ("from_object_type", "from_object_id", "to_object_type", "to_object_id", "reason")
 MAX_COLUMNS = 50
+_MAX_NAME = 100
 
 Resolve = Callable[[str], ObjectType]
 
@@ -85,7 +87,7 @@ def found(cells: Sequence[str]) -> str:
 
 
 def _folded(name: str) -> str:
-    return _BESIDE_NAMES.sub("", unicodedata.normalize("NFKC", name).casefold())
+    return _BESIDE_NAMES.sub("", unicodedata.normalize("NFKC", name[:_MAX_NAME]).casefold())
 
 
 def _synonyms() -> dict[str, str]:
@@ -134,11 +136,11 @@ def _standard_order(width: int) -> tuple[str, ...]:
 
 
 def _looks_like_a_record(cell: str, resolve: Resolve) -> bool:
-    text = cell.strip()
+    text = cell.strip()[:MAX_ADDRESS]
     if _ONLY_A_NUMBER.fullmatch(text) or _ADDRESS.search(text):
         return True
     try:
-        return bool(read_reference(text[:200], resolve=resolve))
+        return bool(read_reference(text, resolve=resolve))
     except RecordIdError:
         return False
 
@@ -159,7 +161,11 @@ def _add_typed_ids(
     types = {}
     for name, (index, object_type) in zip(missing, typed, strict=False):
         columns[name] = index
-        types[name.replace("_id", "_type")] = object_type
+        type_name = name.replace("_id", "_type")
+        if type_name in columns:
+            names = [cells[columns[type_name]], cells[index]]
+            raise FileError(FileReason.DOUBLE_COLUMN, field=type_name, found=found(names))
+        types[type_name] = object_type
     return types
 
 
@@ -167,7 +173,7 @@ def _typed_ids(cells: Sequence[str], resolve: Resolve) -> list[tuple[int, str]]:
     """The columns whose names say a type: those that say "id" as well, else two that do not."""
     with_id, without = [], []
     for index, cell in enumerate(cells[:MAX_COLUMNS]):
-        name = " ".join(unicodedata.normalize("NFKC", cell).split())
+        name = " ".join(unicodedata.normalize("NFKC", cell[:_MAX_NAME]).split())
         stem = _ID_WORDS.sub("", name.casefold()).strip(" -_()[]:")
         object_type = _resolved(stem, resolve)
         if object_type:

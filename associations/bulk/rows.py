@@ -14,11 +14,11 @@ from associations.hubspot.record_urls import RecordReference, read_reference
 from .table import EXTRA_CELLS
 
 MAX_REASON = 500
-_KEPT_TYPES = 1000
-# Marks that copying out of documents and spreadsheets leaves around a text, seen by nobody.
-_INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068"
-_INVISIBLE += "\u2069\ufeff\u00ad"
-_NOTHING_VISIBLE = re.compile(rf"^[\s{_INVISIBLE}]+|[\s{_INVISIBLE}]+$")
+_KEPT_TYPES, _MAX_KEPT = 1000, 200
+# Besides spaces, marks that copying out of documents leaves around a text, seen by nobody.
+_AROUND = "".join(filter(str.isspace, map(chr, range(0x3001))))
+_AROUND += "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068"
+_AROUND += "\u2069\ufeff\u00ad"
 _FORMULA = re.compile(r"'[=+\-@\t\r\n]")
 _WHOLE = re.compile(r"([1-9][0-9]{0,14})\.0", re.ASCII)
 _ROUNDED = re.compile(r"[0-9]+([.,][0-9]+)?e\+?[0-9]+", re.ASCII | re.IGNORECASE)
@@ -126,6 +126,10 @@ class RowChecker:
         if is_record_id(text):
             return "", text, ""
         text = _bare(text)
+        if not text:
+            raise _ProblemError(RowReason.REQUIRED)
+        if len(text) > MAX_ADDRESS:
+            raise _ProblemError(RowReason.ADDRESS_TOO_LONG, length=len(text), limit=MAX_ADDRESS)
         whole = _WHOLE.fullmatch(text)
         if whole:
             return "", whole[1], ""
@@ -139,10 +143,6 @@ class RowChecker:
         )
 
     def _reference(self, text: str) -> RecordReference:
-        if not text:
-            raise _ProblemError(RowReason.REQUIRED)
-        if len(text) > MAX_ADDRESS:
-            raise _ProblemError(RowReason.ADDRESS_TOO_LONG, length=len(text), limit=MAX_ADDRESS)
         where = {"portal_id": self.portal_id, "ui_hosts": self.ui_hosts}
         try:
             return read_reference(text, resolve=self.types.resolve, **where)
@@ -156,7 +156,7 @@ class RowChecker:
         canonical = self._canonical.get(text)
         if canonical is None:
             canonical = self._resolved(_bare(text))
-            if len(self._canonical) < _KEPT_TYPES:
+            if len(self._canonical) < _KEPT_TYPES and len(text) <= _MAX_KEPT:
                 self._canonical[text] = canonical
         if chosen and canonical and canonical != chosen:
             raise _ProblemError(RowReason.ANOTHER_TYPE, read=canonical, chosen=chosen)
@@ -181,8 +181,7 @@ class RowChecker:
 
 def _bare(text: str) -> str:
     """The text without what spreadsheets and documents put around it."""
-    text = _NOTHING_VISIBLE.sub("", text)
-    return _NOTHING_VISIBLE.sub("", text[1:]) if text[:1] == "'" else text
+    return text.strip(_AROUND).removeprefix("'").strip(_AROUND)
 
 
 def _refuse_numbers_of_spreadsheets(text: str) -> None:

@@ -106,8 +106,15 @@ def _first_lines(lines: Iterable[str]) -> list[str]:
 
 def _delimiter(lines: list[str], resolve: Resolve) -> str:
     """The one that makes the most of the first record; the comma where none does better."""
-    firsts = {each: next(csv.reader(lines, delimiter=each), []) for each in _DELIMITERS}
-    return max(firsts, key=lambda each: fitting_columns(firsts[each], resolve))
+    return max(_DELIMITERS, key=lambda each: fitting_columns(_first_record(lines, each), resolve))
+
+
+def _first_record(lines: list[str], delimiter: str) -> list[str]:
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+    try:
+        return next(reader, [])
+    except csv.Error:  # a cell as long as all of these lines
+        return []
 
 
 def _refuse_without_types(
@@ -118,7 +125,8 @@ def _refuse_without_types(
         name, at = f"{side}_object_type", table.columns[f"{side}_object_id"]
         if name in given or name in table.columns or name in table.layout.types:
             continue
-        if all(cells[at].strip().isdecimal() for cells in sample if at < len(cells)):
+        ids = [cells[at].strip() for cells in sample if at < len(cells)]
+        if ids and all(map(str.isdecimal, ids)):
             raise FileError(FileReason.NO_TYPE, field=name, found=found(first))
 
 
@@ -146,9 +154,7 @@ class _Source:
 
     def __init__(self, lines: Iterable[str], delimiter: str) -> None:
         self.lines = iter(lines)
-        self.quoted = re.compile(
-            rf'(?:^|{re.escape(delimiter)}) *(")[^"]*(?:""[^"]*)*"?', re.MULTILINE
-        )
+        self.quoted = re.compile(rf'(?:^|{re.escape(delimiter)}) *(")[^"]*(?:""[^"]*)*"?')
         self.begin(1)
 
     def begin(self, line: int) -> None:

@@ -48,7 +48,7 @@ class _Survey:
     def add(self, number: int, line: bytes) -> None:
         text = line.decode(errors="replace")
         bad = 0 if _is_utf_8(line) else text.count("\ufffd")
-        good = sum(character > "\x7f" for character in text) - bad
+        good = len(text) - len(text.encode("ascii", errors="ignore")) - bad
         self.good, self.bad = self.good + good, self.bad + bad
         self.first_good = self.first_good or (number if good else 0)
         self.first_bad = self.first_bad or (number if bad else 0)
