@@ -10,28 +10,16 @@ from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError
 from associations.hubspot.record_ids import RecordIdError
 from associations.hubspot.record_urls import read_reference
 
+from .column_names import FIELDS, MAX_NAME, OURS, fields_named, folded
 from .file_kinds import FileError, FileReason
 
-FIELDS = ("from_object_type", "from_object_id", "to_object_type", "to_object_id", "reason")
 MAX_COLUMNS = 50
-_MAX_NAME = 100
 
 Resolve = Callable[[str], ObjectType]
 
 _IDS = ("from_object_id", "to_object_id")
-_OURS = {"line", "problem"}  # what a download of bad rows has besides
-_FROM = ("from", "source", "first", "関連付け元", "連携元", "リンク元", "元")
-_TO = ("to", "target", "destination", "second", "関連付け先", "連携先", "リンク先", "先")
-_TYPES = ("type", "object type", "objecttypeid", "object", "record type", "タイプ", "種類")
-_TYPES += ("オブジェクト", "オブジェクトタイプ", "レコードタイプ")
-_RECORDS = ("", "id", "object id", "record", "record id", "url", "address", "record url", "link")
-_RECORDS += ("レコード", "レコードid", "オブジェクトid", "番号")
-_REASONS = ("reason", "why", "comment", "comments", "note", "notes", "理由", "備考", "メモ")
-_REASONS += ("コメント",)
-_NUMBERED = ("id", "record", "record id", "object id", "レコード", "レコードid")
 # `contact_id`, `record id (contact)` and the like name a type and a record at once.
 _ID_WORDS = re.compile(r"^record[ _-]*id\b|[ _-]*(record)?[ _-]*(id|url)s?$|(レコード)?の?id$")
-_BESIDE_NAMES = re.compile(r"[\W_]+")
 _ONLY_A_NUMBER = re.compile(r"[-+=']*\d[\d.,'\u2019 ]*(e\+?\d+)?", re.IGNORECASE)
 _ADDRESS = re.compile(r"://|^/?contacts/|\.hubspot\.", re.IGNORECASE)
 
@@ -56,7 +44,7 @@ def layout_of(cells: Sequence[str], resolve: Resolve) -> Layout:
 
     Raises FileError if a column is missing or there twice, naming what was found.
     """
-    named = _named(cells)
+    named = fields_named(cells)
     if len(set(named) & {*FIELDS}) < 2 and (columns := _columns_of_data(cells, resolve)):
         return Layout(columns, len(cells), has_header=False)
     _refuse_doubles(cells, named)
@@ -67,14 +55,14 @@ def layout_of(cells: Sequence[str], resolve: Resolve) -> Layout:
     unused = (
         name.strip()
         for index, name in enumerate(cells)
-        if index not in used and name.strip() and named[index] not in _OURS
+        if index not in used and name.strip() and named[index] not in OURS
     )
     return Layout(columns, len(cells), types=types, unused=tuple(unused))
 
 
 def fitting_columns(cells: Sequence[str], resolve: Resolve) -> int:
     """Return how many columns of a first record are understood, to compare ways to split it."""
-    named = set(_named(cells)) & {*FIELDS}
+    named = set(fields_named(cells)) & {*FIELDS}
     if len(named) >= 2:
         return len(named)
     return len(_columns_of_data(cells, resolve) or named or _typed_ids(cells, resolve))
@@ -84,30 +72,6 @@ def found(cells: Sequence[str]) -> str:
     """Return the first cells in one short line, for a sentence."""
     names = [" ".join(cell.split())[:40] for cell in cells[:8]]
     return ", ".join(filter(None, names)) + (", …" if len(cells) > 8 else "")
-
-
-def _folded(name: str) -> str:
-    return _BESIDE_NAMES.sub("", unicodedata.normalize("NFKC", name[:_MAX_NAME]).casefold())
-
-
-def _synonyms() -> dict[str, str]:
-    names = {"reason": _REASONS}
-    for side, words, number in (("from", _FROM, "1"), ("to", _TO, "2")):
-        joints = ("", "の")
-        names[f"{side}_object_type"] = [f"{w}{j}{n}" for w in words for j in joints for n in _TYPES]
-        names[f"{side}_object_id"] = [f"{w}{j}{n}" for w in words for j in joints for n in _RECORDS]
-        names[f"{side}_object_type"] += [f"{n}{number}" for n in _TYPES]
-        names[f"{side}_object_id"] += [f"{n}{number}" for n in _NUMBERED]
-    names |= {name: [name] for name in _OURS}
-    return {_folded(text): name for name, texts in names.items() for text in texts}
-
-
-_SYNONYMS = _synonyms()
-
-
-def _named(cells: Sequence[str]) -> list[str]:
-    """For each cell the field (or column of ours) that it names; empty where it names none."""
-    return [_SYNONYMS.get(_folded(cell), "") for cell in cells]
 
 
 def _refuse_doubles(cells: Sequence[str], named: Sequence[str]) -> None:
@@ -151,13 +115,11 @@ def _add_typed_ids(
     """Take columns such as `contact_id` for the ids that no other column has, in their order."""
     missing = [name for name in _IDS if name not in columns]
     typed = [(i, t) for i, t in _typed_ids(cells, resolve) if not named[i]] if missing else []
+    names = [cells[index] for index, _type in typed]
     if len(typed) > len(missing):
-        names = [cells[index] for index, _type in typed]
         raise FileError(FileReason.TOO_MANY_RECORDS, found=found(names))
-    if len(typed) == len(missing) == 2 and typed[0][1] == typed[1][1]:
-        names = [cells[index] for index, _type in typed]
-        if _folded(names[0]) == _folded(names[1]):
-            raise FileError(FileReason.DOUBLE_COLUMN, field=_IDS[0], found=found(names))
+    if len({*map(folded, names)}) < len(names):
+        raise FileError(FileReason.DOUBLE_COLUMN, field=missing[0], found=found(names))
     types = {}
     for name, (index, object_type) in zip(missing, typed, strict=False):
         columns[name] = index
@@ -173,7 +135,7 @@ def _typed_ids(cells: Sequence[str], resolve: Resolve) -> list[tuple[int, str]]:
     """The columns whose names say a type: those that say "id" as well, else two that do not."""
     with_id, without = [], []
     for index, cell in enumerate(cells[:MAX_COLUMNS]):
-        name = " ".join(unicodedata.normalize("NFKC", cell[:_MAX_NAME]).split())
+        name = " ".join(unicodedata.normalize("NFKC", cell[:MAX_NAME]).split())
         stem = _ID_WORDS.sub("", name.casefold()).strip(" -_()[]:")
         object_type = _resolved(stem, resolve)
         if object_type:

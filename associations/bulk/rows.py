@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Collection, Mapping
-from enum import StrEnum
 from typing import NamedTuple
 
 from associations.forms.two_records import MAX_ADDRESS
@@ -11,7 +10,10 @@ from associations.hubspot.object_types import UnknownObjectTypeError
 from associations.hubspot.record_ids import Reason, RecordIdError, is_record_id
 from associations.hubspot.record_urls import RecordReference, read_reference
 
+from .row_problems import Problem, ProblemError, RowReason, shortened
 from .table import EXTRA_CELLS
+
+__all__ = ["Problem", "Row", "RowChecker", "RowReason"]
 
 MAX_REASON = 500
 _KEPT_TYPES, _MAX_KEPT = 1000, 200
@@ -26,30 +28,6 @@ _IN_GROUPS = re.compile(r"[0-9]{1,3}([.,'\u2019 \u00a0\u202f][0-9]{3})+", re.ASC
 _DECIMAL = re.compile(r"[0-9]+[.,][0-9]+", re.ASCII)
 
 
-class RowReason(StrEnum):
-    """Why a row cannot be sent, besides `Reason`; the facts that go with it in brackets."""
-
-    EXTRA_CELLS = "extra_cells"  # (cells)
-    REQUIRED = "required"
-    ADDRESS_TOO_LONG = "address_too_long"  # (length, limit)
-    ROUNDED = "rounded"  # (text)
-    IN_GROUPS = "in_groups"  # (text)
-    DECIMAL = "decimal"  # (text)
-    NO_TYPE = "no_type"
-    TWO_TYPES = "two_types"  # (read, chosen), canonical
-    ANOTHER_TYPE = "another_type"  # (read, chosen), canonical
-    ITSELF = "itself"
-    REASON_TOO_LONG = "reason_too_long"  # (length, limit)
-
-
-class Problem(NamedTuple):
-    """Why a row cannot be sent: at which field, a Reason or RowReason, facts for the sentence."""
-
-    field: str
-    code: str
-    facts: dict[str, str | int]
-
-
 class Row(NamedTuple):
     """A row as it will be sent, as far as it could be read; `problem` says what keeps it back."""
 
@@ -59,12 +37,6 @@ class Row(NamedTuple):
     to_object_id: str
     reason: str
     problem: Problem | None
-
-
-class _ProblemError(Exception):
-    def __init__(self, code: str, **facts: str | int) -> None:
-        super().__init__(code)
-        self.code, self.facts = code, facts
 
 
 class RowChecker:
@@ -117,7 +89,7 @@ class RowChecker:
             name = f"{side}_object_type"
             chosen = self._type(values.get(name, ""), self.chosen[side])
             return self._settled(read, chosen), object_id, portal_id
-        except _ProblemError as error:
+        except ProblemError as error:
             problems.append(Problem(name, str(error.code), error.facts))
             return "", object_id, portal_id
 
@@ -127,9 +99,9 @@ class RowChecker:
             return "", text, ""
         text = _bare(text)
         if not text:
-            raise _ProblemError(RowReason.REQUIRED)
+            raise ProblemError(RowReason.REQUIRED)
         if len(text) > MAX_ADDRESS:
-            raise _ProblemError(RowReason.ADDRESS_TOO_LONG, length=len(text), limit=MAX_ADDRESS)
+            raise ProblemError(RowReason.ADDRESS_TOO_LONG, length=len(text), limit=MAX_ADDRESS)
         whole = _WHOLE.fullmatch(text)
         if whole:
             return "", whole[1], ""
@@ -147,7 +119,7 @@ class RowChecker:
         try:
             return read_reference(text, resolve=self.types.resolve, **where)
         except RecordIdError as error:
-            raise _ProblemError(error.reason, **_shortened(error.facts)) from None
+            raise ProblemError(error.reason, **shortened(error.facts)) from None
 
     def _type(self, text: str, chosen: str) -> str:
         """The canonical type of a cell, or else that of the run; empty if neither says one."""
@@ -159,23 +131,23 @@ class RowChecker:
             if len(self._canonical) < _KEPT_TYPES and len(text) <= _MAX_KEPT:
                 self._canonical[text] = canonical
         if chosen and canonical and canonical != chosen:
-            raise _ProblemError(RowReason.ANOTHER_TYPE, read=canonical, chosen=chosen)
+            raise ProblemError(RowReason.ANOTHER_TYPE, read=canonical, chosen=chosen)
         return canonical or chosen
 
     def _resolved(self, text: str) -> str:
         try:
             return self.types.resolve(text).canonical if text else ""
         except UnknownObjectTypeError as error:
-            facts = _shortened({"text": text, "choices": ", ".join(error.candidates)})
+            facts = shortened({"text": text, "choices": ", ".join(error.candidates)})
             if error.candidates:
-                raise _ProblemError(Reason.AMBIGUOUS_TYPE, **facts) from None
-            raise _ProblemError(Reason.UNKNOWN_TYPE, text=facts["text"]) from None
+                raise ProblemError(Reason.AMBIGUOUS_TYPE, **facts) from None
+            raise ProblemError(Reason.UNKNOWN_TYPE, text=facts["text"]) from None
 
     def _settled(self, read: str, chosen: str) -> str:
         if read and chosen and read != chosen:
-            raise _ProblemError(RowReason.TWO_TYPES, read=read, chosen=chosen)
+            raise ProblemError(RowReason.TWO_TYPES, read=read, chosen=chosen)
         if not (read or chosen):
-            raise _ProblemError(RowReason.NO_TYPE)
+            raise ProblemError(RowReason.NO_TYPE)
         return read or chosen
 
 
@@ -192,7 +164,7 @@ def _refuse_numbers_of_spreadsheets(text: str) -> None:
     }
     for reason, pattern in forms.items():
         if pattern.fullmatch(text):
-            raise _ProblemError(reason, **_shortened({"text": text}))
+            raise ProblemError(reason, **shortened({"text": text}))
 
 
 def _reason(text: str, problems: list[Problem]) -> str:
@@ -206,14 +178,3 @@ def _reason(text: str, problems: list[Problem]) -> str:
         problems.append(Problem("reason", RowReason.REASON_TOO_LONG.value, facts))
         return ""
     return " ".join(text.split())
-
-
-def _shortened(facts: Mapping[str, str | int]) -> dict[str, str | int]:
-    """The facts, as short as a database and a sentence want them."""
-    limits = {"text": 40, "choices": 300}
-    return {
-        name: value[: limits[name] - 1] + "…"
-        if isinstance(value, str) and len(value) > limits.get(name, 100)
-        else value
-        for name, value in facts.items()
-    }

@@ -1,7 +1,6 @@
 """The records of a file: its delimiter, its columns, and what stands in each row."""
 
 import csv
-import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -9,14 +8,14 @@ from typing import NamedTuple
 
 from associations.forms.types import standard_choices
 
-from .columns import FIELDS, MAX_COLUMNS, Layout, Resolve, fitting_columns, found, layout_of
+from .columns import FIELDS, Layout, Resolve, fitting_columns, found, layout_of
 from .file_kinds import FileError, FileReason
+from .records import rows_of
 from .text import Encoding, Parts, encoding_of, lines_in
 
 __all__ = ["EXTRA_CELLS", "FIELDS", "Record", "Table", "read_table"]
 
 EXTRA_CELLS = "extra_cells"
-MAX_RECORD = 64 * 1024  # characters; what goes on longer has a quotation mark that is not closed
 _DELIMITERS = ",;\t"
 _SAMPLE = 20
 
@@ -57,7 +56,7 @@ class Table:
         return self.layout.has_header
 
     def __iter__(self) -> Iterator[Record]:
-        rows = _rows(lines_in(self.parts, self.encoding), self.delimiter)
+        rows = rows_of(lines_in(self.parts, self.encoding), self.delimiter)
         for number, (line, cells) in enumerate(islice(rows, self.has_header, None), 1):
             yield Record(number, line, cells)
 
@@ -87,7 +86,7 @@ def read_table(
     resolve = resolve or standard_choices().resolve
     encoding = encoding_of(parts)
     delimiter = _delimiter(_first_lines(lines_in(parts, encoding)), resolve)
-    rows = _rows(lines_in(parts, encoding), delimiter)
+    rows = rows_of(lines_in(parts, encoding), delimiter)
     _line, first = next(rows, (0, None))
     if first is None:
         raise FileError(FileReason.EMPTY)
@@ -128,53 +127,3 @@ def _refuse_without_types(
         ids = [cells[at].strip() for cells in sample if at < len(cells)]
         if ids and all(map(str.isdecimal, ids)):
             raise FileError(FileReason.NO_TYPE, field=name, found=found(first))
-
-
-def _rows(lines: Iterable[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Each record in which anything stands, with the line where it begins."""
-    source = _Source(lines, delimiter)
-    reader = csv.reader(source, delimiter=delimiter, skipinitialspace=True, strict=True)
-    while True:
-        source.begin(reader.line_num + 1)
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            raise source.open_quote() from None
-        if len(cells) > MAX_COLUMNS:
-            facts = {"line": source.line, "columns": len(cells), "limit": MAX_COLUMNS}
-            raise FileError(FileReason.TOO_MANY_COLUMNS, **facts)
-        if any(map(str.strip, cells)):
-            yield source.line, cells
-
-
-class _Source:
-    """The lines for the reader, which would take any number of them for one record."""
-
-    def __init__(self, lines: Iterable[str], delimiter: str) -> None:
-        self.lines = iter(lines)
-        self.quoted = re.compile(rf'(?:^|{re.escape(delimiter)}) *(")[^"]*(?:""[^"]*)*"?')
-        self.begin(1)
-
-    def begin(self, line: int) -> None:
-        self.line, self.length, self.taken = line, 0, []
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        if self.length > MAX_RECORD:
-            raise self.open_quote()
-        line = next(self.lines)
-        self.length += len(line)
-        self.taken.append(line)
-        return line
-
-    def open_quote(self) -> FileError:
-        """The error that tells in which line the quotation mark stands that goes wrong."""
-        text = "".join(self.taken)
-        starts = [match.start(1) for match in self.quoted.finditer(text)]
-        before = text[: starts[-1]] if starts else ""
-        line = self.line + len(re.findall(r"\r\n|\r|\n", before))
-        return FileError(FileReason.OPEN_QUOTE, line=line)

@@ -4,12 +4,10 @@ A file comes as a function that gives its bytes in parts, anew each time it is c
 """
 
 import codecs
-import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from enum import StrEnum
 
 from .file_kinds import FileError, FileReason, refuse_other_kinds
+from .survey import Encoding, surveyed
 
 __all__ = ["Encoding", "FileError", "FileReason", "Parts", "decoded_lines", "encoding_of"]
 
@@ -18,42 +16,7 @@ Parts = Callable[[], Iterable[bytes]]
 MAX_LINE = 64 * 1024  # bytes, in UTF-8 where the file is in UTF-16
 _PIECE = 64 * 1024
 _HEAD = 4096
-_SAMPLE = 64 * 1024
 _BOM = "\ufeff"
-# Two characters of Japanese side by side; single ones are also what accents in French look like.
-_JAPANESE_RUN = re.compile(r"[\u3001-\u30ff\u4e00-\u9fff\uff01-\uff60]{2,}")
-_JAPANESE = re.compile(r"[\u3001-\u30ff\u4e00-\u9fff\uff01-\uff60]")
-
-
-class Encoding(StrEnum):
-    """The encodings that are read, by Python's names."""
-
-    UTF_8 = "utf-8"
-    UTF_16_LE = "utf-16-le"
-    UTF_16_BE = "utf-16-be"
-    WINDOWS_1252 = "cp1252"
-    SHIFT_JIS = "cp932"  # what Excel writes on a Japanese Windows
-
-
-@dataclass(slots=True)
-class _Survey:
-    """How much of a file is UTF-8, in characters beyond ASCII, and where it is (or is not)."""
-
-    good: int = 0
-    bad: int = 0
-    first_good: int = 0
-    first_bad: int = 0
-    sample: bytes = b""
-
-    def add(self, number: int, line: bytes) -> None:
-        text = line.decode(errors="replace")
-        bad = 0 if _is_utf_8(line) else text.count("\ufffd")
-        good = len(text) - len(text.encode("ascii", errors="ignore")) - bad
-        self.good, self.bad = self.good + good, self.bad + bad
-        self.first_good = self.first_good or (number if good else 0)
-        self.first_bad = self.first_bad or (number if bad else 0)
-        if bad and len(self.sample) < _SAMPLE:
-            self.sample += line
 
 
 def decoded_lines(parts: Parts) -> Iterator[str]:
@@ -69,11 +32,11 @@ def encoding_of(parts: Parts) -> Encoding:
     head = _head(parts)
     refuse_other_kinds(head)
     encoding = _wide(head)
-    survey = _surveyed(_byte_lines(parts, encoding or Encoding.UTF_8))
+    survey = surveyed(_byte_lines(parts, encoding or Encoding.UTF_8))
     if not survey.bad:
         return encoding or Encoding.UTF_8
     is_marked = encoding or head.startswith(codecs.BOM_UTF8)
-    if not is_marked and survey.bad > survey.good and _is_japanese(survey.sample):
+    if not is_marked and survey.is_japanese:
         return Encoding.SHIFT_JIS
     if is_marked or survey.good:
         # Two encodings in one file: the rarer one is where to look.
@@ -156,28 +119,3 @@ def _in_utf_8(pieces: Iterable[bytes], encoding: Encoding) -> Iterator[bytes]:
         yield decoder.decode(piece).encode(errors="surrogatepass")
     if decoder.getstate()[0]:
         yield b"\xff"
-
-
-def _surveyed(lines: Iterable[bytes]) -> _Survey:
-    survey = _Survey()
-    for number, line in enumerate(lines, 1):
-        if not line.isascii():
-            survey.add(number, line)
-    return survey
-
-
-def _is_utf_8(line: bytes) -> bool:
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _is_japanese(sample: bytes) -> bool:
-    try:
-        text = sample.decode(Encoding.SHIFT_JIS)
-    except UnicodeDecodeError:
-        return False
-    in_runs = sum(map(len, _JAPANESE_RUN.findall(text)))
-    return in_runs * 2 > len(_JAPANESE.findall(text))
