@@ -33,6 +33,20 @@ def read_inputs(body: dict[str, Any], at_most: int) -> list[dict[str, Any]]:
     return [{**item, "id": str(item["id"])} for item in unique.values()]
 
 
+def read_pairs(body: dict[str, Any], at_most: int) -> list[tuple[str, str]]:
+    """Return the ids of a batch's pairs of records as texts, in their order, or refuse."""
+    inputs = body.get("inputs")
+    if not isinstance(inputs, list) or not all(map(_is_pair, inputs)):
+        raise invalid("“inputs” must be a list of objects with “from” and “to”, each with an “id”.")
+    if not 1 <= len(inputs) <= at_most:
+        raise invalid(f"A batch has from 1 to {at_most} inputs, and this one has {len(inputs)}.")
+    return [(str(item["from"]["id"]), str(item["to"]["id"])) for item in inputs]
+
+
+def _is_pair(item: Any) -> bool:
+    return isinstance(item, dict) and _is_input(item.get("from")) and _is_input(item.get("to"))
+
+
 def _is_input(item: Any) -> bool:
     return isinstance(item, dict) and type(item.get("id")) in (str, int)
 

@@ -93,7 +93,7 @@ class _Connection(BaseHTTPRequestHandler):
         if call.fault.reset:
             self._reset()
         else:
-            entry["status"] = answer.status
+            state.note_status(entry, answer.status)
             self._send(answer, call.fault)
 
     def _token(self) -> str:

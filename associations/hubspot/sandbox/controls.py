@@ -28,8 +28,18 @@ def list_requests(state: State, call: Call) -> Answer:
     return Answer(200, state.requests)
 
 
+def summarize_calls(state: State, call: Call) -> Answer:
+    """Show how many calls arrived for HubSpot since the last reset, and how they were answered."""
+    return Answer(200, state.calls.summary())
+
+
 def list_associations(state: State, call: Call) -> Answer:
-    """Show what was associated, each link in both directions."""
+    """Show what was associated, each link in both directions.
+
+    With `from_type` and `to_type` in the query: only the ids of those linked by the default.
+    """
+    if {"from_type", "to_type"} & call.query.keys():
+        return _default_pairs(state, call)
     return Answer(200, [link._asdict() for link in sorted(state.associations)])
 
 
@@ -42,6 +52,15 @@ def add_associations(state: State, call: Call) -> Answer:
     for link, label in links:
         state.links.add(link, label)
     return list_associations(state, call)
+
+
+def _default_pairs(state: State, call: Call) -> Answer:
+    names = (call.query.get(name, [""])[-1] for name in ("from_type", "to_type"))
+    try:
+        pairs = state.links.default_pairs(*names)
+    except LinkError as error:
+        raise Refused(400, str(error)) from error
+    return Answer(200, {"count": len(pairs), "links": pairs})
 
 
 def reset(state: State, call: Call) -> Answer:

@@ -5,6 +5,7 @@ import re
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from random import Random
 from threading import Lock
 from typing import Any
 
@@ -25,7 +26,9 @@ class Fault:
 
     `reset` wins over everything but `delay`. Without `status` and `body` the ordinary answer is
     sent; `apply=False` then makes it a lie, for the association is not made.
-    With `lag` it is made, but reads show it only so many seconds later.
+    With `lag` it is made, but reads show it only so many seconds later. `partial` lets a batch
+    associate those of its pairs that it can. With a `probability` below 1 the fault leaves the
+    other requests alone; `seed` makes its choice of them repeatable.
     """
 
     method: str = "PUT"
@@ -42,6 +45,9 @@ class Fault:
     drip_headers: float = 0
     apply: bool | None = None
     lag: float = 0
+    partial: bool = False
+    probability: float = 1
+    seed: int | None = None
 
     @property
     def has_answer(self) -> bool:
@@ -93,6 +99,10 @@ def _is_seconds(value: Any) -> bool:
     return (_is_whole(value, 0) or isinstance(value, float)) and 0 <= value <= 3600
 
 
+def _is_probability(value: Any) -> bool:
+    return (_is_whole(value, 1) or isinstance(value, float)) and 0 < value <= 1
+
+
 def _is_pattern(value: Any) -> bool:
     try:
         return isinstance(value, str) and bool(re.compile(value))
@@ -111,6 +121,7 @@ def _are_headers(value: Any) -> bool:
     )
 
 
+_TRUTH = (lambda v: isinstance(v, bool), "true or false")
 _SECONDS = (_is_seconds, "a number of seconds from 0 to 3600")
 _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "method": (lambda v: isinstance(v, str), "the name of an HTTP method"),
@@ -125,8 +136,11 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "truncate": (lambda v: _is_whole(v, 0), "a whole number of bytes from 0"),
     "drip": _SECONDS,
     "drip_headers": _SECONDS,
-    "apply": (lambda v: isinstance(v, bool), "true or false"),
+    "apply": _TRUTH,
     "lag": _SECONDS,
+    "partial": _TRUTH,
+    "probability": (_is_probability, "a number above 0 and at most 1"),
+    "seed": (lambda v: _is_whole(v, 0), "a whole number from 0"),
 }
 
 
@@ -148,6 +162,12 @@ class _Queued:
     fault: Fault
     fields: dict[str, Any]
     left: int | None
+    chance: Random
+
+    def meets(self, method: str, path: str) -> bool:
+        """Whether it is meant for this request, and chance has it so."""
+        meant = self.fault.matches(method, path)
+        return meant and self.chance.random() < self.fault.probability
 
 
 class FaultQueue:
@@ -162,15 +182,15 @@ class FaultQueue:
         faults = [parse_fault(fields) for fields in many]
         with self._lock:
             self._queued += [
-                _Queued(fault, dict(fields), fault.times)
+                _Queued(fault, dict(fields), fault.times, Random(fault.seed))
                 for fault, fields in zip(faults, many, strict=True)
             ]
 
     def take(self, method: str, path: str) -> Fault:
-        """Return the first fault meant for a request and count it; ORDINARY where there is none."""
+        """Return the first fault that meets a request and count it; ORDINARY where none does."""
         with self._lock:
             for queued in self._queued:
-                if queued.fault.matches(method, path):
+                if queued.meets(method, path):
                     self._count(queued)
                     return queued.fault
         return ORDINARY

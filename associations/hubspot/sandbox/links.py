@@ -1,6 +1,8 @@
 """What is linked with what, by which association types, and since when reads show it."""
 
 import re
+from collections.abc import Iterable
+from math import inf
 from threading import Lock
 from time import monotonic
 from typing import Any
@@ -9,7 +11,9 @@ from .portal import ASSOCIATION_TYPES, Association, AssociationType, find_type
 
 _FIELDS = Association._fields
 _ID = re.compile("[1-9][0-9]{0,19}")
-_SeenFrom = dict[AssociationType, float]  # in the seconds of the monotonic clock
+# In the seconds of the monotonic clock. Links may share one, so it is replaced and never changed.
+_SeenFrom = dict[AssociationType, float]
+_Linked = dict[str, dict[str, _SeenFrom]]  # by one record's id and then the other's
 
 
 class LinkError(ValueError):
@@ -27,7 +31,7 @@ def parse_link(fields: Any) -> tuple[Association, str | None]:
     one, other = _canonical(from_type), _canonical(to_type)
     link = Association(one, _checked_id(from_id), other, _checked_id(to_id))
     label = fields.get("label")
-    types_there_and_back(link, label)
+    types_there_and_back(one, other, label)
     return link, label
 
 
@@ -45,16 +49,16 @@ def _checked_id(record_id: Any) -> str:
 
 
 def types_there_and_back(
-    link: Association, label: str | None
+    from_type: str, to_type: str, label: str | None
 ) -> tuple[AssociationType, AssociationType]:
     """Return a link's association types in both directions; raises LinkError."""
-    one, other = find_type(link.from_type).type_id, find_type(link.to_type).type_id
+    one, other = find_type(from_type).type_id, find_type(to_type).type_id
     there, back = (ASSOCIATION_TYPES.get(pair, []) for pair in ((one, other), (other, one)))
     for two in zip(there, back, strict=True):
         if two[0].label == label:
             return two
     wanted = "default" if label is None else f"“{label}”"
-    raise LinkError(f"{link.from_type} and {link.to_type} have no {wanted} association type.")
+    raise LinkError(f"{from_type} and {to_type} have no {wanted} association type.")
 
 
 class Links:
@@ -62,33 +66,71 @@ class Links:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._links: dict[tuple[str, str, str], dict[str, _SeenFrom]] = {}
+        self._links: dict[tuple[str, str], _Linked] = {}  # by the two types
 
     def add(self, link: Association, label: str | None = None, lag: float = 0) -> None:
         """Link by a label or the default, for reads `lag` seconds later; raises LinkError.
 
         A repetition changes nothing, save that it may show the link sooner.
         """
-        there, back = types_there_and_back(link, label)
-        seen_from = monotonic() + lag
-        with self._lock:
-            self._add(link, there, seen_from)
-            self._add(link.reversed(), back, seen_from)
+        self.add_many(link.from_type, link.to_type, [(link.from_id, link.to_id)], label, lag)
 
-    def _add(self, link: Association, meaning: AssociationType, seen_from: float) -> None:
-        linked = self._links.setdefault(link[:3], {}).setdefault(link.to_id, {})
-        linked[meaning] = min(seen_from, linked.get(meaning, seen_from))
+    def add_many(
+        self,
+        from_type: str,
+        to_type: str,
+        pairs: Iterable[tuple[str, str]],
+        label: str | None = None,
+        lag: float = 0,
+    ) -> None:
+        """Link many pairs of records of two types at once, like `add`; raises LinkError."""
+        types, seen_from = types_there_and_back(from_type, to_type, label), monotonic() + lag
+        # All the links of one call share these, which keeps a hundred thousand of them small.
+        there, back = ({t: seen_from} for t in types)
+        with self._lock:
+            onward = self._links.setdefault((from_type, to_type), {})
+            home = self._links.setdefault((to_type, from_type), {})
+            for one, other in pairs:
+                _add(onward.setdefault(one, {}), other, there)
+                _add(home.setdefault(other, {}), one, back)
 
     def all(self) -> set[Association]:
         """Return every link, whether reads show it already or not."""
         with self._lock:
-            return {Association(*ends, i) for ends, linked in self._links.items() for i in linked}
+            return {
+                Association(from_type, one, to_type, other)
+                for (from_type, to_type), linked in self._links.items()
+                for one, others in linked.items()
+                for other in others
+            }
+
+    def default_pairs(self, from_name: str, to_name: str) -> list[tuple[str, str]]:
+        """Return the ids linked by two types' default, in their order as numbers.
+
+        Types go by any of their names; raises LinkError. A lagging link is among them.
+        """
+        from_type, to_type = _canonical(from_name), _canonical(to_name)
+        default, _ = types_there_and_back(from_type, to_type, None)
+        with self._lock:
+            linked = self._links.get((from_type, to_type), {})
+            pairs = [(i, j) for i, others in linked.items() for j in others if default in others[j]]
+        return sorted(pairs, key=lambda pair: (int(pair[0]), int(pair[1])))
+
+    def beside(self, from_type: str, from_id: str) -> list[tuple[str, str]]:
+        """Return the type and id of each record that one is linked to, in order."""
+        with self._lock:
+            return sorted(
+                (to_type, other)
+                for (one_type, to_type), linked in self._links.items()
+                if one_type == from_type
+                for other in linked.get(from_id, ())
+            )
 
     def seen(self, from_type: str, from_id: str, to_type: str) -> dict[str, list[AssociationType]]:
         """Return what reads show: the ids linked to a record, each with its association types."""
         now = monotonic()
         with self._lock:
-            linked = self._links.get((from_type, from_id, to_type), {})
+            linked = self._links.get((from_type, to_type), {}).get(from_id, {})
             seen = {i: [t for t, since in s.items() if since <= now] for i, s in linked.items()}
         return {i: types for i, types in seen.items() if types}
 
@@ -96,3 +138,10 @@ class Links:
         """Forget every link."""
         with self._lock:
             self._links.clear()
+
+
+def _add(others: dict[str, _SeenFrom], other: str, added: _SeenFrom) -> None:
+    known = others.setdefault(other, added)
+    sooner = {t: since for t, since in added.items() if since < known.get(t, inf)}
+    if sooner:
+        others[other] = {**known, **sooner}

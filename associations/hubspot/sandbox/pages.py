@@ -6,25 +6,26 @@ from itertools import groupby
 from operator import itemgetter
 
 from ..object_types import ObjectType
+from .generated import generated_ids
 from .portal import PORTAL_ID, TYPES, find_type
-from .records import RECORDS
+from .records import RECORDS, find_record
 from .replies import Answer, Call, Refused
 from .state import State
 
 
 def show_index(state: State, call: Call) -> Answer:
-    """List every record by type."""
+    """List the records that are written down by type, and tell of the generated ones."""
     lists = (
         f"<h3>{TYPES[type_id].plural}</h3>{_list(records)}"
         for type_id, records in groupby(RECORDS, key=itemgetter(0))
     )
-    return _page("Records", "".join(lists))
+    return _page("Records", "".join(lists) + _generated())
 
 
 def show_record(state: State, call: Call, portal_id: str, type_name: str, record_id: str) -> Answer:
     """Show a record's properties and what it is associated with."""
     object_type = find_type(type_name)
-    record = object_type and RECORDS.get((object_type.type_id, record_id))
+    record = object_type and find_record(object_type.type_id, record_id)
     if portal_id != PORTAL_ID or not object_type or not record:
         raise Refused(404, "The sandbox has no such record.")
     shown = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in record.items())
@@ -36,13 +37,19 @@ def show_record(state: State, call: Call, portal_id: str, type_name: str, record
 
 
 def _associated(state: State, object_type: ObjectType, record_id: str) -> Iterable[tuple[str, str]]:
-    for link in sorted(state.associations):
-        if (link.from_type, link.from_id) == (object_type.canonical, record_id):
-            yield TYPES[link.to_type].type_id, link.to_id
+    for to_type, to_id in state.links.beside(object_type.canonical, record_id):
+        yield TYPES[to_type].type_id, to_id
+
+
+def _generated() -> str:
+    told = (f"{TYPES[i].plural.lower()} {n[0]} to {n[-1]}" for i, n in generated_ids().items())
+    return f"<h3>Not listed</h3><p>Generated ones: {', '.join(told)}.</p>"
 
 
 def _title(type_id: str, record_id: str) -> str:
-    values = list(RECORDS[type_id, record_id].values())
+    record = find_record(type_id, record_id)
+    # A link prepared by the controls may lead to a record that is absent.
+    values = list(record.values()) if record else ["absent", ""]
     name = " ".join(values[:2]) if type_id == "0-1" else values[0]
     return f"{TYPES[type_id].label} {record_id}: {name}"
 

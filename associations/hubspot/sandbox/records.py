@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from .generated import generate, is_generated
+
 Records = dict[tuple[str, str], dict[str, str]]  # (type id, record id) → properties
 
 _CONTACTS = """
@@ -38,7 +40,7 @@ def _company(name: str) -> dict[str, str]:
     return {"name": name, "domain": f"{name.split()[0].lower()}.example"}
 
 
-# A record's name is its first property (for contacts the first two).
+# Those written down here. A record's name is its first property (for contacts the first two).
 RECORDS: Records = (
     _numbered("0-1", 501, map(_contact, _listed(_CONTACTS)))
     | _numbered("0-2", 901, map(_company, _listed(_COMPANIES)))
@@ -51,3 +53,15 @@ RECORDS: Records = (
     )
     | _numbered("2-4002", 71, ({"address": f"{n} Mill Lane"} for n in (3, 8, 12, 27)))
 )
+
+
+def has_record(type_id: str, record_id: str) -> bool:
+    """Whether the portal has a record, written down or generated."""
+    return (type_id, record_id) in RECORDS or is_generated(type_id, record_id)
+
+
+def find_record(type_id: str, record_id: str) -> dict[str, str] | None:
+    """Return a record's properties, its name first; None where the portal has no such record."""
+    if is_generated(type_id, record_id):
+        return generate(type_id, record_id)
+    return RECORDS.get((type_id, record_id))

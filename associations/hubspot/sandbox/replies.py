@@ -14,6 +14,11 @@ from .faults import JSON_TYPE, ORDINARY, Fault
 _API_PATH = re.compile("/(crm|crm-object-schemas|account-info|oauth)/")
 
 
+def is_api_path(target: str) -> bool:
+    """Whether a request is meant for HubSpot, and not for the sandbox itself."""
+    return _API_PATH.match(target) is not None
+
+
 @dataclass(slots=True)
 class Call:
     """What an endpoint needs to know of a request."""
@@ -37,7 +42,7 @@ class Call:
     @property
     def is_api(self) -> bool:
         """Whether it is meant for HubSpot, and not for the sandbox itself."""
-        return _API_PATH.match(self.target) is not None
+        return is_api_path(self.target)
 
     @property
     def needs_token(self) -> bool:

@@ -5,13 +5,14 @@ from collections import deque
 from threading import Lock
 from typing import Any
 
+from .calls import CallTally
 from .faults import FaultQueue
 from .links import Links, parse_link
 from .portal import Association
 from .rate import RateWindow
-from .replies import timestamp
+from .replies import is_api_path, timestamp
 
-_CONTROL_PATH = re.compile("/_sandbox/(faults|requests|associations|reset)")
+_CONTROL_PATH = re.compile(r"/_sandbox/(faults|requests|calls|associations|reset)(\?.*)?")
 
 
 class State:
@@ -21,6 +22,7 @@ class State:
         self.port = port
         self.faults = FaultQueue()
         self.window = RateWindow(rate_limit)
+        self.calls = CallTally()
         self.links = Links()
         self._lock = Lock()
         self._requests: deque[dict[str, Any]] = deque(maxlen=keep_requests)
@@ -51,16 +53,13 @@ class State:
         self.faults.add(fields)
 
     def reset(self) -> None:
-        """Forget faults, requests, associations and what the rate limit counted."""
+        """Forget faults, requests, associations and every count."""
         self.faults.clear()
         self.window.clear()
+        self.calls.clear()
         self.links.clear()
         with self._lock:
             self._requests.clear()
-
-    def associate(self, link: Association, lag: float = 0) -> None:
-        """Link two records by their types' default; reads show it `lag` seconds later."""
-        self.links.add(link, lag=lag)
 
     def link(
         self, from_type: str, from_id: str, to_type: str, to_id: str, label: str | None = None
@@ -81,7 +80,15 @@ class State:
         if not _CONTROL_PATH.fullmatch(target):
             with self._lock:
                 self._requests.append(entry)
+        if is_api_path(target):
+            self.calls.arrived()
         return entry
+
+    def note_status(self, entry: dict[str, Any], status: int) -> None:
+        """Add to a request's note how it is answered."""
+        entry["status"] = status
+        if is_api_path(entry["path"]):
+            self.calls.answered(status)
 
 
 def _redacted(name: str, value: str) -> str:

@@ -17,7 +17,11 @@ Token: {token}
 Associate a contact with a company:
   curl -X PUT -H "Authorization: Bearer {token}" \\
     {url}/crm/v4/objects/contacts/501/associations/default/companies/902
-Read what it is associated with:
+Associate up to 2,000 pairs at once; contacts go up to 1200000, companies to 2020000:
+  curl -H "Authorization: Bearer {token}" \\
+    -d '{{"inputs": [{{"from": {{"id": "1000001"}}, "to": {{"id": "2000001"}}}}]}}' \\
+    {url}/crm/v4/associations/contacts/companies/batch/associate/default
+Read what a contact is associated with:
   curl -H "Authorization: Bearer {token}" -d '{{"inputs": [{{"id": "501"}}]}}' \\
     {url}/crm/v4/associations/contacts/companies/batch/read
 Let two records be linked by a label already:
@@ -25,8 +29,9 @@ Let two records be linked by a label already:
     "to_id": "902", "label": "Primary"}}' {url}/_sandbox/associations
 Let the next association fail:
   curl -X POST -d '{{"status": 503}}' {url}/_sandbox/faults
-See what arrived:
+See what arrived, and how many calls in ten seconds at most:
   curl {url}/_sandbox/requests
+  curl {url}/_sandbox/calls
 
 Ctrl-C ends it."""
 
