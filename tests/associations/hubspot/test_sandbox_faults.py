@@ -31,6 +31,9 @@ WRONG = {
     "drip_headers": [[]],
     "apply": [None, 1],
     "lag": [-1, None],
+    "partial": [None, 1],
+    "probability": [0, 1.1, "0.5", True, None, float("nan")],
+    "seed": [-1, 0.5, None],
 }
 
 

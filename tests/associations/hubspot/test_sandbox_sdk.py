@@ -60,6 +60,29 @@ class SdkReadTests(unittest.TestCase):
             self.assertEqual(answer.results[0].properties["firstname"], "Ada")
             self.assertEqual(getattr(answer, "num_errors", None), errors)
 
+    def associate(self, *pairs):
+        inputs = [{"from": {"id": one}, "to": {"id": other}} for one, other in pairs]
+        body = v4.BatchInputPublicDefaultAssociationMultiPost(inputs=inputs)
+        batch_api = self.opened(self.crm.associations.v4.batch_api)
+        return batch_api.create_default("contacts", "companies", body)
+
+    def test_associating_a_batch(self):
+        pairs = (("501", "902"), ("1000001", "2000001"))
+        answer = self.associate(*pairs)
+        told = [
+            (r._from.id, r.to.id, r.association_spec.association_type_id) for r in answer.results
+        ]
+        there_and_back = [("501", "902", 279), ("902", "501", 280)]
+        self.assertEqual((answer.status, told[:2]), ("COMPLETE", there_and_back))
+        self.assertEqual(len(self.sandbox.associations), 4)
+
+    def test_associating_a_refused_batch(self):
+        with self.assertRaises(v4.ApiException) as caught:
+            self.associate(("501", "902"), ("1", "902"))
+        body = json.loads(caught.exception.body)
+        told = (caught.exception.status, body["context"]["objectId"])
+        self.assertEqual((told, self.sandbox.associations), ((400, ["1"]), set()))
+
     def test_labels(self):
         api = self.opened(self.crm.associations.v4.schema.definitions_api)
         results = api.get_all("contacts", "companies").results
