@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from .hubspot.answers import asked_wait
 from .hubspot.error_texts import missing_scopes_in, strings_in
 from .hubspot.object_types import CATALOGUE, label_of
-from .hubspot.outcomes import Cause
+from .hubspot.outcomes import Cause, Outcome
 from .models import AssociationRequest
 from .verification_words import better_known, verification_of
 from .words import type_label
@@ -23,6 +23,7 @@ from .words import type_label
 Text = Promise | str | Callable[[AssociationRequest], str]
 
 WAITING = _("Linking {from_} to {to} …")
+QUEUED = _("{from_} and {to} wait for their turn in a bulk run. Nothing was sent yet.")
 CHECK_RECORD = _(
     "Look at one of the two records in HubSpot. Linking again is safe: it changes nothing if the "
     "link is there."
@@ -229,6 +230,13 @@ _EXPLANATIONS: dict[Cause, tuple[Text, Text]] = {
             "on, tell the admin of this site."
         ),
     ),
+    Cause.NOT_SENT: (
+        _(
+            "The run was canceled before {from_} and {to} had their turn. Nothing was sent, so "
+            "they were not linked."
+        ),
+        _("If they are to be linked after all, link them by the form or in another run."),
+    ),
 }
 
 
@@ -245,6 +253,8 @@ class Explanation:
             self._texts = (better, "")
         elif entry.cause:
             self._texts = _EXPLANATIONS[Cause(entry.cause)]
+        elif entry.outcome == Outcome.QUEUED and entry.sent_at is None:
+            self._texts = (QUEUED, "")
 
     @property
     def sentence(self) -> str:

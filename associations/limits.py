@@ -33,7 +33,7 @@ def demand_patience(user: "User", now: datetime) -> None:
     if settings.SUBMITS_PER_PERSON_PER_MINUTE:
         people = get_user_model().objects.select_for_update(no_key=True)
         people.filter(pk=user.pk).values_list("pk").first()
-        sent = AssociationRequest.objects.of(user).newest_first()
+        sent = AssociationRequest.objects.by_hand(user).newest_first()
         _demand_patience(sent.values_list("created_at", flat=True), now)
 
 

@@ -92,7 +92,7 @@ def _choices(
 
 
 def _how_often_used(user: "User") -> Counter[str]:
-    newest = AssociationRequest.objects.of(user).newest_first()
+    newest = AssociationRequest.objects.by_hand(user).newest_first()
     pairs = newest.values_list("from_object_type", "to_object_type")[:MOST_USED_OF]
     try:
         return Counter(object_type for pair in pairs for object_type in pair)

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from functools import lru_cache
 from itertools import count
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.conf import settings
 from django.core.signals import setting_changed
@@ -23,6 +23,7 @@ from django.utils import timezone
 
 from hubadmin import __version__
 
+from . import limiter
 from .audit import events
 from .hubspot.answers import Answer, Attempt, conclude, read_answer
 from .hubspot.client import HubSpotClient, default_association_path
@@ -55,19 +56,26 @@ class Origin:
     request_id: str = ""
 
 
-@lru_cache(maxsize=1)
-def hubspot_client() -> HubSpotClient:
-    """Return this process's client: one session, its pool as large as the threads that share it."""
+def new_client(**options: Any) -> HubSpotClient:
+    """Return a client for the configured account; `options` are further ones of HubSpotClient."""
     return HubSpotClient(
         base_url=settings.HUBSPOT_API_BASE_URL,
         token=settings.HUBSPOT_ACCESS_TOKEN,
         api_version=settings.HUBSPOT_API_VERSION,
         proxy_url=settings.HUBSPOT_PROXY_URL,
         ca_bundle=settings.HUBSPOT_CA_BUNDLE,
-        pool_size=3
-        * settings.WEB_THREADS,  # each has one, and there are two more that look things up
         user_agent=f"hubadmin/{__version__}",
+        **options,
     )
+
+
+@lru_cache(maxsize=1)
+def hubspot_client() -> HubSpotClient:
+    """Return what people's requests share in this process; each call has its turn at the limiter.
+
+    Its pool is as large as the threads: each has one, and there are two more that look things up.
+    """
+    return new_client(pool_size=3 * settings.WEB_THREADS, admit=limiter.admit_person)
 
 
 @receiver(setting_changed)
@@ -259,7 +267,7 @@ def _what_is_known(entry: AssociationRequest) -> Answer:
     """The answer that had come, if it was the last word; else that nobody knows."""
     answers = [
         read_answer(
-            _attempt_of(row), from_object_id=entry.from_object_id, to_object_id=entry.to_object_id
+            attempt_of(row), from_object_id=entry.from_object_id, to_object_id=entry.to_object_id
         )
         for row in entry.attempts.all()
     ]
@@ -276,7 +284,7 @@ def _attempt_recorder(entry: AssociationRequest) -> Callable[[Attempt], None]:
     def record(attempt: Attempt) -> None:
         number = next(numbers)
         try:
-            _write_twice(lambda: _log_attempt(entry, number, attempt))
+            _write_twice(lambda: log_attempt(entry, number, attempt))
         except DBError:
             # The answer counts all the same: it still closes the entry, if that can be written.
             known = {"entry": entry.pk, "number": number, "http_status": attempt.http_status}
@@ -285,7 +293,7 @@ def _attempt_recorder(entry: AssociationRequest) -> Callable[[Attempt], None]:
     return record
 
 
-def _log_attempt(entry: AssociationRequest, number: int, attempt: Attempt) -> None:
+def log_attempt(entry: AssociationRequest, number: int, attempt: Attempt) -> None:
     values = asdict(attempt) | {"failure": attempt.failure or ""}
     with transaction.atomic():
         # Locked, so that `late` is exact: the entry cannot be closed between look and insert.
@@ -307,7 +315,7 @@ def _write_twice(write: Callable[[], T]) -> T:
         return write()
 
 
-def _attempt_of(row: AssociationAttempt) -> Attempt:
+def attempt_of(row: AssociationAttempt) -> Attempt:
     return Attempt(
         started_at=row.started_at,
         duration_ms=row.duration_ms,

@@ -47,6 +47,7 @@ WORDS = {
     "connection_lost": pgettext_lazy("cause", "connection lost"),
     "interrupted": pgettext_lazy("cause", "interrupted"),
     "no_connection": pgettext_lazy("cause", "no connection"),
+    "not_sent": pgettext_lazy("cause", "not sent"),
     # exports
     "running": pgettext_lazy("export", "not ended"),
     "complete": pgettext_lazy("export", "complete"),

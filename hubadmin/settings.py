@@ -80,6 +80,10 @@ HUBSPOT_PROXY_URL = env.str("HUBSPOT_PROXY_URL", default="")
 HUBSPOT_CA_BUNDLE = env.str("HUBSPOT_CA_BUNDLE", default="")
 # Look before and after each request whether the records are linked: up to three calls more.
 HUBSPOT_VERIFY = env.bool("HUBSPOT_VERIFY", default=True)
+# What HubSpot takes within ten seconds, of all machines together (0: no limit is kept here); so
+# many of these calls no run may take from people at the form.
+HUBSPOT_CALLS_PER_10_SECONDS = number("HUBSPOT_CALLS_PER_10_SECONDS", 190)
+HUBSPOT_CALLS_FOR_PEOPLE = number("HUBSPOT_CALLS_FOR_PEOPLE", 20)
 # Where people see records; without a portal id the pages leave these links out.
 HUBSPOT_UI_URL = env.str("HUBSPOT_UI_URL", default="https://app.hubspot.com")
 HUBSPOT_PORTAL_ID = env.str("HUBSPOT_PORTAL_ID", default="")
@@ -133,6 +137,37 @@ SSO_GROUPS_SEPARATOR = env.str("SSO_GROUPS_SEPARATOR", default=";")
 AUDIT_SIGNING_KEY = secret("AUDIT_SIGNING_KEY")
 AUDIT_PUBLIC_KEYS = _stripped(env.list("AUDIT_PUBLIC_KEYS", default=[]))
 
+# --- Bulk runs ----------------------------------------------------------------------------------
+
+# How rows go out unless somebody chooses otherwise: `batch` or `single`.
+BULK_WAY = env.str("BULK_WAY", default="batch")
+BULK_MAX_ROWS = number("BULK_MAX_ROWS", 100_000)
+BULK_MAX_BYTES = number("BULK_MAX_BYTES", 20 * 1024 * 1024)
+# After so many days what was uploaded and staged is deleted; what was sent stays in the log.
+BULK_KEEP_DAYS = number("BULK_KEEP_DAYS", 7)
+# For so long a worker that says nothing is believed to be at work: longer than any call.
+BULK_LEASE_SECONDS = number("BULK_LEASE_SECONDS", 60)
+# A row that HubSpot does not answer, while it answers others, is given up after so long.
+BULK_ROW_PATIENCE_SECONDS = number("BULK_ROW_PATIENCE_SECONDS", 300)
+# Processes of each `run_worker`, and where their tasks wait: in the database, or in Redis.
+WORKER_PROCESSES = number("WORKER_PROCESSES", 2)
+WORKER_BROKER_URL = secret("WORKER_BROKER_URL")
+
+Q_CLUSTER = {
+    "name": "hubadmin",
+    "workers": WORKER_PROCESSES,
+    # A task works for some seconds; the rows, not the tasks, hold what is left to do.
+    "timeout": 120,
+    "retry": 600,
+    "queue_limit": 1,
+    "ack_failures": True,
+    "save_limit": -1,
+    "recycle": 200,
+    "poll": 0.5,
+    "scheduler": False,
+    **({"redis": WORKER_BROKER_URL} if WORKER_BROKER_URL else {"orm": "default"}),
+}
+
 # --- Database -----------------------------------------------------------------------------------
 
 SQLITE_OPTIONS = {
@@ -173,6 +208,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.contrib.humanize",
     "django_htmx",
+    "django_q",
 ]
 
 MIDDLEWARE = [

@@ -5,7 +5,7 @@ README documents the fields; they are added to, never renamed.
 
 import logging
 
-from associations.models import AssociationRequest
+from associations.models import AssociationBatch, AssociationRequest, BulkChunk
 
 from .canonical import text_of
 
@@ -29,4 +29,26 @@ def record_closed(entry: AssociationRequest) -> None:
     }
     # The entry's own, not that of the request that may have closed it for another.
     own = {"schema": SCHEMA, "entry": entry.pk, "entry_request_id": entry.request_id}
+    own |= {"run": entry.run_id} if entry.run_id else {}
     logger.info("entry closed", extra=own | fields | times)
+
+
+def record_batch_closed(
+    batch: AssociationBatch, ids: tuple[int, int], outcome: str, entries: int
+) -> None:
+    """Write one line for the entries of a run, within a range of ids, that a batch closed."""
+    told = {"batch": batch.pk, "cause": batch.cause, "http_status": batch.http_status}
+    _record_many(batch.run_id, ids, outcome, entries, told)
+
+
+def record_canceled(run: int, chunk: BulkChunk, entries: int) -> None:
+    """Write one line for the entries of a run that were closed before they had been sent."""
+    _record_many(run, (chunk.first_id, chunk.last_id), "canceled", entries, {})
+
+
+def _record_many(
+    run: int, ids: tuple[int, int], outcome: str, entries: int, told: dict[str, object]
+) -> None:
+    if entries:
+        range_ = {"run": run, "first_entry": ids[0], "last_entry": ids[1], "entries": entries}
+        logger.info("entries closed", extra={"schema": SCHEMA, "outcome": outcome} | range_ | told)

@@ -10,6 +10,7 @@ from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError
 from associations.hubspot.record_ids import RecordIdError
 from associations.hubspot.record_urls import read_reference
 
+from .bare import bare
 from .column_names import FIELDS, MAX_NAME, OURS, fields_named, folded
 from .file_kinds import FileError, FileReason
 
@@ -20,8 +21,8 @@ Resolve = Callable[[str], ObjectType]
 _IDS = ("from_object_id", "to_object_id")
 # `contact_id`, `record id (contact)` and the like name a type and a record at once.
 _ID_WORDS = re.compile(r"^record[ _-]*id\b|[ _-]*(record)?[ _-]*(id|url)s?$|(レコード)?の?id$")
-_ONLY_A_NUMBER = re.compile(r"[-+=']*\d[\d.,'\u2019 ]*(e\+?\d+)?", re.IGNORECASE)
-_ADDRESS = re.compile(r"://|^/?contacts/|\.hubspot\.", re.IGNORECASE)
+_ONLY_A_NUMBER = re.compile(r"[-+=]?\d[\d.,'\u2019 ]*(e\+?\d+)?", re.IGNORECASE)
+_ADDRESS = re.compile(r"(https?:)?//|/?(contacts|record)/|[\w-]+\.hubspot\.", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,8 @@ def _standard_order(width: int) -> tuple[str, ...]:
 
 
 def _looks_like_a_record(cell: str, resolve: Resolve) -> bool:
-    text = cell.strip()[:MAX_ADDRESS]
-    if _ONLY_A_NUMBER.fullmatch(text) or _ADDRESS.search(text):
+    text = bare(cell)[:MAX_ADDRESS]
+    if _ONLY_A_NUMBER.fullmatch(text) or _ADDRESS.match(text):
         return True
     try:
         return bool(read_reference(text, resolve=resolve))

@@ -19,6 +19,7 @@ class FileReason(StrEnum):
     LONG_LINE = "long_line"  # (line, limit), in KiB
     OPEN_QUOTE = "open_quote"  # (line)
     TOO_MANY_COLUMNS = "too_many_columns"  # (line, columns, limit)
+    TOO_MANY_ROWS = "too_many_rows"  # (limit)
 
     HEADER_ONLY = "header_only"
     NO_HEADER = "no_header"  # (found)

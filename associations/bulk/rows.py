@@ -10,6 +10,7 @@ from associations.hubspot.object_types import UnknownObjectTypeError
 from associations.hubspot.record_ids import Reason, RecordIdError, is_record_id
 from associations.hubspot.record_urls import RecordReference, read_reference
 
+from .bare import bare
 from .row_problems import Problem, ProblemError, RowReason, shortened
 from .table import EXTRA_CELLS
 
@@ -17,10 +18,6 @@ __all__ = ["Problem", "Row", "RowChecker", "RowReason"]
 
 MAX_REASON = 500
 _KEPT_TYPES, _MAX_KEPT = 1000, 200
-# Besides spaces, marks that copying out of documents leaves around a text, seen by nobody.
-_AROUND = "".join(filter(str.isspace, map(chr, range(0x3001))))
-_AROUND += "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068"
-_AROUND += "\u2069\ufeff\u00ad"
 _FORMULA = re.compile(r"'[=+\-@\t\r\n]")
 _WHOLE = re.compile(r"([1-9][0-9]{0,14})\.0", re.ASCII)
 _ROUNDED = re.compile(r"[0-9]+([.,][0-9]+)?e\+?[0-9]+", re.ASCII | re.IGNORECASE)
@@ -97,7 +94,7 @@ class RowChecker:
         """Type, id and portal as the id's cell says them."""
         if is_record_id(text):
             return "", text, ""
-        text = _bare(text)
+        text = bare(text)
         if not text:
             raise ProblemError(RowReason.REQUIRED)
         if len(text) > MAX_ADDRESS:
@@ -127,7 +124,7 @@ class RowChecker:
             return chosen
         canonical = self._canonical.get(text)
         if canonical is None:
-            canonical = self._resolved(_bare(text))
+            canonical = self._resolved(bare(text))
             if len(self._canonical) < _KEPT_TYPES and len(text) <= _MAX_KEPT:
                 self._canonical[text] = canonical
         if chosen and canonical and canonical != chosen:
@@ -149,11 +146,6 @@ class RowChecker:
         if not (read or chosen):
             raise ProblemError(RowReason.NO_TYPE)
         return read or chosen
-
-
-def _bare(text: str) -> str:
-    """The text without what spreadsheets and documents put around it."""
-    return text.strip(_AROUND).removeprefix("'").strip(_AROUND)
 
 
 def _refuse_numbers_of_spreadsheets(text: str) -> None:

@@ -51,7 +51,9 @@ _OF_A_ROW: dict[str, str | Promise] = SENTENCES | {
         "“%(text)s” is a number that a spreadsheet has rounded: digits of the id are lost. Format "
         "the column as text, and paste the ids into it anew."
     ),
-    RowReason.IN_GROUPS: _("Write the id without anything between its digits, not “%(text)s”."),
+    RowReason.IN_GROUPS: _(
+        "“%(text)s” has something between its digits. Write one id in each cell, with digits only."
+    ),
     RowReason.DECIMAL: _("“%(text)s” has a decimal part. A record id has digits only."),
     RowReason.TWO_TYPES: _(
         "The record id names the type %(read)s, but the type here is %(chosen)s. Leave one of them."
@@ -102,6 +104,10 @@ _OF_A_FILE: dict[str, str | Promise] = {
     FileReason.TOO_MANY_COLUMNS: _(
         "Line %(line)s has %(columns)s columns; %(limit)s are read at most. Keep the columns that "
         "are needed."
+    ),
+    FileReason.TOO_MANY_ROWS: _(
+        "There are more than %(limit)s rows in this file. Divide it, and upload the parts one "
+        "after the other."
     ),
     FileReason.HEADER_ONLY: _("There are only names of columns in this file. Add rows below them."),
     FileReason.NO_HEADER: _(

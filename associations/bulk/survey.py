@@ -9,6 +9,8 @@ _SAMPLE = 64 * 1024
 # Two characters of Japanese side by side; single ones are also what accents in French look like.
 _JAPANESE_RUN = re.compile(r"[\u3001-\u30ff\u4e00-\u9fff\uff01-\uff60]{2,}")
 _JAPANESE = re.compile(r"[\u3001-\u30ff\u4e00-\u9fff\uff01-\uff60]")
+# Its second byte may be a letter, but not of every character.
+_BOTH_HIGH = re.compile(rb"[\x81-\x9f\xe0-\xef][\x80-\xfc]")
 
 
 class Encoding(StrEnum):
@@ -44,7 +46,7 @@ class Survey:
     @property
     def is_japanese(self) -> bool:
         """Whether it is more likely Shift JIS than anything else, by what is no UTF-8."""
-        if self.bad <= self.good:
+        if self.bad <= self.good or not _BOTH_HIGH.search(self.sample):
             return False
         try:
             text = self.sample.decode(Encoding.SHIFT_JIS)

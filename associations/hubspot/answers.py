@@ -74,6 +74,18 @@ def conclude(answers: Sequence[Answer]) -> Answer:
 
 def read_answer(attempt: Attempt, *, from_object_id: str, to_object_id: str) -> Answer:
     """Return what `attempt` says about the link between the two records. Never raises."""
+    return _read(attempt, [(from_object_id, to_object_id)])
+
+
+def read_batch_answer(attempt: Attempt, pairs: Sequence[tuple[str, str]]) -> Answer:
+    """Return what `attempt` says about all of these pairs of ids together. Never raises.
+
+    It is `confirmed` only if it proves the link of each; else nothing is known of any single one.
+    """
+    return _read(attempt, pairs)
+
+
+def _read(attempt: Attempt, pairs: Sequence[tuple[str, str]]) -> Answer:
     if attempt.http_status is None or (attempt.failure and attempt.http_status < 300):
         failure = attempt.failure or Cause.CONNECTION_LOST
         text = attempt.detail[:ERROR_TEXT_LENGTH]
@@ -101,7 +113,7 @@ def read_answer(attempt: Attempt, *, from_object_id: str, to_object_id: str) -> 
     elif not body:
         cause = Cause.UNREADABLE
     else:
-        cause = _cause_of_success(body, answer, {from_object_id, to_object_id})
+        cause = _cause_of_success(body, answer, pairs)
     return Answer(cause, **answer)
 
 
@@ -124,7 +136,9 @@ def asked_wait(http_status: int | None, headers: dict[str, str]) -> float | None
 # --- a 2xx answer -------------------------------------------------------------------------------
 
 
-def _cause_of_success(body: dict[str, Any], answer: dict[str, Any], pair: set[str]) -> Cause:
+def _cause_of_success(
+    body: dict[str, Any], answer: dict[str, Any], pairs: Sequence[tuple[str, str]]
+) -> Cause:
     status = answer["status"].upper()
     results, errors = answer["results"], answer["errors"]
     # A count that cannot be read is no proof of errors, and none that there were none.
@@ -139,12 +153,10 @@ def _cause_of_success(body: dict[str, Any], answer: dict[str, Any], pair: set[st
         return Cause.CANCELED_BY_HUBSPOT
     if status != "COMPLETE":
         return Cause.UNKNOWN_STATUS
-    return Cause.CONFIRMED if any(_names(r, pair) for r in results) else Cause.NOT_SHOWN
-
-
-def _names(result: Any, pair: set[str]) -> bool:
-    """Whether the result is about both records, in either direction."""
-    return _ids_of(result) in {(a, b) for a in pair for b in pair if {a, b} == pair}
+    # A result counts in either direction.
+    named = set(map(_ids_of, results))
+    is_shown = all((one, other) in named or (other, one) in named for one, other in pairs)
+    return Cause.CONFIRMED if is_shown else Cause.NOT_SHOWN
 
 
 def _ids_of(result: Any) -> tuple[str, str] | None:

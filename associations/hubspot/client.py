@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http.cookiejar import DefaultCookiePolicy
@@ -54,6 +54,10 @@ class Limits:
     pause: float = 1.0
 
 
+# Asked before each call, with the seconds that are left for it: whether it may be made now.
+Admit = Callable[[float], bool]
+
+
 class ReadError(Exception):
     """HubSpot did not show what was asked for; `answer` says why."""
 
@@ -91,9 +95,11 @@ class HubSpotClient:
         pool_size: int = 32,
         user_agent: str = "hubadmin",
         limits: Limits | None = None,
+        admit: Admit = lambda seconds: True,
     ) -> None:
         self.api_version = api_version
         self.limits = limits or Limits()
+        self._admit = admit
         self._base_url = base_url.rstrip("/")
         self._token = token
         self._session = _session(token, user_agent, proxy_url, ca_bundle, pool_size)
@@ -127,10 +133,28 @@ class HubSpotClient:
             )
             if not answers[-1].verdict.retried or len(answers) >= self.limits.attempts:
                 return conclude(answers)
+            if attempt.failure is Cause.RATE_LIMITED:  # it has waited for its turn already
+                return conclude(answers)
             pause = self._pause_before_next(attempt, len(answers))
             if time.monotonic() + pause >= deadline:
                 return conclude(answers)
             time.sleep(pause)
+
+    def create_default_associations(
+        self, *, from_object_type: str, to_object_type: str, pairs: Sequence[tuple[str, str]]
+    ) -> Attempt:
+        """Link up to 2,000 pairs of records of two types in one call, which is made once.
+
+        `pairs` are ids of 1 to 20 digits, types in canonical form; anything else raises ValueError.
+        What came back is for read_batch_answer().
+        """
+        path = default_associations_path(from_object_type, to_object_type)
+        if not all(is_record_id(each) for pair in pairs for each in pair):
+            raise ValueError("not record ids")
+        body = {"inputs": [{"from": {"id": one}, "to": {"id": other}} for one, other in pairs]}
+        url = self._base_url + ASSOCIATION_PATHS[self.api_version] + path
+        deadline = time.monotonic() + self.limits.total
+        return self._attempt("POST", url, deadline, body, MAX_READ_BYTES)
 
     def read(self, path: str, body: Any = None, *, seconds: float) -> dict[str, Any]:
         """Return the JSON object that HubSpot shows at `path`; with a `body`, by a POST of it.
@@ -166,6 +190,8 @@ class HubSpotClient:
         body: Any = None,
         max_bytes: int = MAX_BODY_BYTES,
     ) -> Attempt:
+        if not self._admit(deadline - time.monotonic()):
+            return _not_made()
         started_at, start = datetime.now(UTC), time.monotonic()
         exchange = Exchange(deadline, self.limits.read)
         EXCHANGE.set(exchange)
@@ -213,6 +239,12 @@ class HubSpotClient:
         return storable_text(redact(text, self._token))
 
 
+def _not_made() -> Attempt:
+    """What stands for a call that hubadmin's own limit did not let through."""
+    detail = "not sent: all calls that HubSpot allows are in use"
+    return Attempt(datetime.now(UTC), 0, failure=Cause.RATE_LIMITED, detail=detail)
+
+
 def _shown(attempt: Attempt) -> dict[str, Any]:
     succeeded = attempt.http_status is not None and 200 <= attempt.http_status < 300
     if not succeeded or attempt.failure:
@@ -228,15 +260,25 @@ def default_association_path(
     from_object_type: str, from_object_id: str, to_object_type: str, to_object_id: str
 ) -> str:
     """Return the path below `…/objects`. Raises ValueError for what is not allow-listed."""
-    for object_type in (from_object_type, to_object_type):
-        if resolve(object_type).canonical != object_type:
-            raise ValueError(f"not a canonical object type: {object_type!r}")
+    _demand_canonical(from_object_type, to_object_type)
     for object_id in (from_object_id, to_object_id):
         if not is_record_id(object_id):
             raise ValueError(f"not a record id: {object_id!r}")
     return (
         f"/{from_object_type}/{from_object_id}/associations/default/{to_object_type}/{to_object_id}"
     )
+
+
+def default_associations_path(from_object_type: str, to_object_type: str) -> str:
+    """Return the path below `…/associations`. Raises ValueError for what is not allow-listed."""
+    _demand_canonical(from_object_type, to_object_type)
+    return f"/{from_object_type}/{to_object_type}/batch/associate/default"
+
+
+def _demand_canonical(*object_types: str) -> None:
+    for object_type in object_types:
+        if resolve(object_type).canonical != object_type:
+            raise ValueError(f"not a canonical object type: {object_type!r}")
 
 
 def _session(

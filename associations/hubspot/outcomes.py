@@ -56,6 +56,7 @@ class Cause(StrEnum):
     CONNECTION_LOST = "connection_lost"
     INTERRUPTED = "interrupted"
     NO_CONNECTION = "no_connection"
+    NOT_SENT = "not_sent"  # canceled here, before anything left
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,4 +114,5 @@ VERDICTS: dict[Cause, Verdict] = {
     Cause.CONNECTION_LOST: _unreachable(),
     Cause.INTERRUPTED: _unreachable(retried=False),
     Cause.NO_CONNECTION: _unreachable(Linked.NO),
+    Cause.NOT_SENT: Verdict(Outcome.CANCELED, Linked.NO),
 }

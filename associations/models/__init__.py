@@ -1,6 +1,20 @@
 """What the database keeps: the log of requests, and what watches over that log."""
 
 from .audit import AuditExport, AuditPruning, AuditSeal, AuditVerification
+from .bulk import (
+    AssociationBatch,
+    BulkChunk,
+    BulkEvent,
+    BulkRow,
+    BulkRun,
+    BulkUpload,
+    CallPause,
+    CallSlot,
+    RowState,
+    RunState,
+    Way,
+    Worker,
+)
 from .log import (
     OPEN_OUTCOMES,
     AssociationAttempt,
@@ -12,6 +26,7 @@ from .queries import AssociationRequestQuerySet, AuditFilter
 __all__ = [
     "OPEN_OUTCOMES",
     "AssociationAttempt",
+    "AssociationBatch",
     "AssociationCheck",
     "AssociationRequest",
     "AssociationRequestQuerySet",
@@ -20,4 +35,15 @@ __all__ = [
     "AuditPruning",
     "AuditSeal",
     "AuditVerification",
+    "BulkChunk",
+    "BulkEvent",
+    "BulkRow",
+    "BulkRun",
+    "BulkUpload",
+    "CallPause",
+    "CallSlot",
+    "RowState",
+    "RunState",
+    "Way",
+    "Worker",
 ]

@@ -67,19 +67,45 @@ class AssociationRequest(models.Model):
     request_id = models.CharField(max_length=64, blank=True)
     # Says "this very submit": digest of the form's one-time token and what was asked for
     submit_key = models.CharField(max_length=64, null=True)  # noqa: DJ001 - NULL is never a double
+    # Of which run, if of one, and which row of it; the last batch it went out with, if with one
+    run = models.ForeignKey(
+        "BulkRun", models.PROTECT, null=True, related_name="entries", db_index=False
+    )
+    row_number = models.PositiveIntegerField(null=True)
+    batch = models.ForeignKey(
+        "AssociationBatch", models.PROTECT, null=True, related_name="entries", db_index=False
+    )
 
     objects = AssociationRequestQuerySet.as_manager()
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["user", "submit_key"], name="one_entry_per_submit")
+            models.UniqueConstraint(fields=["user", "submit_key"], name="one_entry_per_submit"),
+            # also the order of a run's results
+            models.UniqueConstraint(
+                fields=["run", "row_number"],
+                name="one_entry_per_row",
+                condition=models.Q(run__isnull=False),
+            ),
         ]
         # All but the last end in what the list is ordered by (see queries.py).
         indexes = [
             # the audit log as it is, and any range of dates
             models.Index(fields=["created_at", "id"], name="request_newest"),
-            # a person's own list, their latest beside the form, and how many a minute they send
+            # a person's own list
             models.Index(fields=["user", "created_at", "id"], name="request_by_user"),
+            # the same without runs: their latest beside the form, and how many a minute they send
+            models.Index(
+                fields=["user", "created_at", "id"],
+                name="request_by_hand",
+                condition=models.Q(run=None),
+            ),
+            # the entries of a run, in the audit log
+            models.Index(
+                fields=["run", "created_at", "id"],
+                name="request_by_run",
+                condition=models.Q(run__isnull=False),
+            ),
             # filter by outcome; "failures today"
             models.Index(fields=["outcome", "created_at", "id"], name="request_by_outcome"),
             # filters by the type of a side

@@ -69,6 +69,7 @@ class AuditFilter:
     reason: str = ""
     error_words: tuple[str, ...] = ()
     seen: str = ""  # one of SEEN
+    run: int | None = None
 
 
 class _Row(Func):
@@ -126,8 +127,15 @@ class AssociationRequestQuerySet(models.QuerySet):
         return created_at, found if found == pk else found + 1
 
     def abandoned(self, sent_before: datetime) -> Self:
-        """Entries whose call must have ended by now, one way or the other: its process has died."""
-        return self.filter(outcome=Outcome.SENDING, sent_at__lt=sent_before)
+        """Entries whose call must have ended by now, one way or the other: its process has died.
+
+        Not those of a run, which its workers take up again.
+        """
+        return self.filter(outcome=Outcome.SENDING, sent_at__lt=sent_before, run=None)
+
+    def by_hand(self, user: "User") -> Self:
+        """What a person has sent by the form."""
+        return self.of(user).filter(run=None)
 
     # --- filters --------------------------------------------------------------------------------
 
@@ -202,6 +210,7 @@ def _equal(wanted: AuditFilter) -> dict[str, object]:
         "from_object_type": wanted.from_object_type or None,
         "to_object_type": wanted.to_object_type or None,
         "http_status": wanted.http_status,
+        "run": wanted.run,
         "created_at__gte": wanted.since,
         "created_at__lt": wanted.until,
     }

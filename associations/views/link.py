@@ -107,6 +107,6 @@ def _page(
 def _latest(user: "User") -> list[AssociationRequest]:
     """The person's latest entries; none rather than no page if the log cannot be read."""
     try:
-        return list(AssociationRequest.objects.of(user).for_list()[:LATEST])
+        return list(AssociationRequest.objects.by_hand(user).for_list()[:LATEST])
     except DBError:
         return []

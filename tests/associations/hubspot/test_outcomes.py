@@ -33,6 +33,7 @@ TABLE = {
     Cause.TIMED_OUT: UNREACHABLE,
     Cause.CONNECTION_LOST: UNREACHABLE,
     Cause.INTERRUPTED: UNREACHABLE,
+    Cause.NOT_SENT: (Outcome.CANCELED, Linked.NO),
     Cause.NO_CONNECTION: (Outcome.UNREACHABLE, Linked.NO),
 }
 

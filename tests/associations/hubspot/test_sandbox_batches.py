@@ -1,12 +1,8 @@
 """The sandbox's endpoint that associates many pairs of records at once."""
 
-import time
-
 import requests
 
 from associations.hubspot.sandbox import Sandbox
-from associations.hubspot.sandbox.replies import Call
-from associations.hubspot.sandbox.routes import answer_call
 
 from .test_sandbox_base import LINK, TIMESTAMP, SandboxCase
 
@@ -192,26 +188,3 @@ class FaultTests(BatchCase):
     def test_a_fault_for_a_put_leaves_batches_alone(self):
         self.sandbox.fault(status=503)
         self.assertEqual(self.associate(GOOD).status_code, 200)
-
-
-class SpeedTests(BatchCase):
-    def cpu(self, path, inputs):
-        """Return the fewest milliseconds of three calls, so that a busy machine is no matter."""
-        times = []
-        for _ in range(3):
-            start = time.thread_time()
-            answer = answer_call(self.sandbox, Call("POST", path, "sandbox", inputs))
-            answer.encoded()
-            times.append(time.thread_time() - start)
-            self.assertEqual(answer.status, 200)
-        return min(times) * 1000
-
-    def test_largest_batches_are_quick(self):
-        pairs = [(str(1_000_001 + i), str(2_000_001 + i)) for i in range(2000)]
-        body = requests.Request("POST", self.sandbox.url, json=batch_body(pairs)).prepare().body
-        # Four times what they take: that much only a different order of work would.
-        self.assertLess(self.cpu(batch_path(), body), 80)
-        ids = {"inputs": [{"id": one} for one, _ in pairs[:1000]]}
-        body = requests.Request("POST", self.sandbox.url, json=ids).prepare().body
-        self.assertLess(self.cpu(f"{ROOTS[0]}/contacts/companies/batch/read", body), 40)
-        self.assertEqual(len(self.linked()), 2000)

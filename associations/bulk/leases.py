@@ -1,0 +1,67 @@
+"""Who works on what: a run as a whole, or a chunk of its entries, for a while at a time.
+
+Whoever dies keeps nothing: when the lease has run out, anybody may claim the same. Every write
+about something claimed begins with `hold()`, in the same transaction, so that one who is late can
+change nothing any more.
+"""
+
+from datetime import datetime, timedelta
+from typing import TypeVar
+from uuid import uuid4
+
+from django.conf import settings
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from associations.models import BulkChunk, BulkRun
+
+Claimed = TypeVar("Claimed", BulkRun, BulkChunk)
+TRIED_AT_ONCE = 20  # others may be quicker at some of these
+
+
+class LeaseLostError(Exception):
+    """Somebody else has claimed it meanwhile."""
+
+
+def free(rows: QuerySet[Claimed]) -> QuerySet[Claimed]:
+    """Those that nobody works on."""
+    now = timezone.now()
+    # One that ends so late was given before the clock was set back.
+    is_odd = Q(lease_until__gt=now + 2 * _length())
+    return rows.filter(Q(lease_until=None) | Q(lease_until__lt=now) | is_odd)
+
+
+def claim(rows: QuerySet[Claimed]) -> Claimed | None:
+    """Claim the first of these that is free, or return None."""
+    for pk in free(rows).order_by("pk").values_list("pk", flat=True)[:TRIED_AT_ONCE]:
+        owner = uuid4().hex
+        if free(rows.filter(pk=pk)).update(owner=owner, lease_until=_end()):
+            return rows.model.objects.get(pk=pk)
+    return None
+
+
+def hold(claimed: BulkRun | BulkChunk, **values: object) -> None:
+    """Renew the lease and write `values`; the row stays locked until the transaction ends.
+
+    Raises LeaseLostError.
+    """
+    mine = type(claimed).objects.filter(pk=claimed.pk, owner=claimed.owner)
+    if not mine.update(**({"lease_until": _end()} | values)):
+        raise LeaseLostError(str(claimed))
+    for name, value in values.items():
+        setattr(claimed, name, value)
+
+
+def release(claimed: BulkRun | BulkChunk, *, seconds: float = 0, **values: object) -> None:
+    """Let others have it, but not before so many seconds have passed."""
+    until = timezone.now() + timedelta(seconds=seconds) if seconds else None
+    mine = type(claimed).objects.filter(pk=claimed.pk, owner=claimed.owner)
+    mine.update(**({"owner": "", "lease_until": until} | values))
+
+
+def _length() -> timedelta:
+    return timedelta(seconds=settings.BULK_LEASE_SECONDS)
+
+
+def _end() -> datetime:
+    return timezone.now() + _length()

@@ -1,0 +1,53 @@
+"""When no run may call HubSpot, whatever the limiter says: its limits, and its silence.
+
+One pause for all runs on all machines, for they speak to one account.
+"""
+
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from associations.hubspot.outcomes import Cause
+from associations.models import CallPause
+
+_ONLY = 1  # the number of the one row
+LONGEST_SILENCE = timedelta(seconds=30)  # between two tries while HubSpot answers nothing
+
+
+def current() -> CallPause | None:
+    """Return the pause that is on now, if there is one."""
+    pause = CallPause.objects.filter(pk=_ONLY).first()
+    return pause if pause and pause.until > timezone.now() else None
+
+
+def pause(cause: str, until: datetime) -> None:
+    """Let no run call HubSpot before `until`."""
+    _write(cause, until, silent_since=None)
+
+
+def pause_for_silence(cause: str) -> None:
+    """HubSpot does not answer: wait a second, and then twice as long each time."""
+    now = timezone.now()
+    row = CallPause.objects.filter(pk=_ONLY).first()
+    since = (row and row.silent_since) or now
+    wait = min(max(now - since, timedelta(seconds=1)), LONGEST_SILENCE)
+    _write(cause, now + wait, silent_since=since)
+
+
+def end_of_silence() -> None:
+    """HubSpot has answered."""
+    CallPause.objects.filter(pk=_ONLY, silent_since__isnull=False).update(
+        silent_since=None, until=timezone.now()
+    )
+
+
+def is_silence(cause: str) -> bool:
+    return cause in _SILENCE
+
+
+_SILENCE = {Cause.HUBSPOT_DOWN, Cause.TIMED_OUT, Cause.CONNECTION_LOST, Cause.NO_CONNECTION}
+
+
+def _write(cause: str, until: datetime, *, silent_since: datetime | None) -> None:
+    values = {"cause": cause, "until": until, "silent_since": silent_since}
+    CallPause.objects.update_or_create(pk=_ONLY, defaults=values)

@@ -1,0 +1,115 @@
+"""What workers run: for some seconds at a time, on what they can claim.
+
+A task holds nothing that is not in the database. One that is started twice finds the work claimed;
+of one that dies, the work is claimed anew when the lease has run out.
+"""
+
+import logging
+import time
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from associations.models import BulkChunk, BulkEvent, BulkRun, RunState
+
+from . import closing, pauses
+from .leases import LeaseLostError, claim, hold, release
+from .persistence import persist
+from .queueing import queue_rows
+from .sending import StoppedError, send_chunk
+from .staging import read_run
+
+logger = logging.getLogger(__name__)
+
+WORK_SECONDS = 30.0
+SHORT_PAUSE = 5.0  # seconds that are waited for in a task rather than after it
+
+
+def work(run_id: int) -> None:
+    """Do what there is to do for a run, for a while; then let another task go on with it."""
+    until = time.monotonic() + WORK_SECONDS
+    while time.monotonic() < until:
+        run = BulkRun.objects.filter(pk=run_id).first()
+        step = _STEPS.get(run.state) if run else None
+        try:
+            if step is None or not step(run, until):
+                return
+        except (LeaseLostError, StoppedError) as reason:
+            logger.info("work on a run was broken off", extra={"run": run_id, "why": repr(reason)})
+    async_task("associations.bulk.tasks.work", run_id)
+
+
+def _read(run: BulkRun, until: float) -> bool:
+    if claimed := claim(BulkRun.objects.filter(pk=run.pk, state=RunState.READING)):
+        read_run(claimed, until)
+    return claimed is not None
+
+
+def _queue(run: BulkRun, until: float) -> bool:
+    claimed = claim(BulkRun.objects.filter(pk=run.pk, state=RunState.QUEUEING))
+    while claimed and queue_rows(claimed):
+        if time.monotonic() >= until or not _is_still(claimed, RunState.QUEUEING):
+            release(claimed)
+            return True
+    if claimed:
+        # Only from this state: it may have been canceled meanwhile.
+        BulkRun.objects.filter(pk=run.pk, state=RunState.QUEUEING).update(state=RunState.RUNNING)
+        release(claimed)
+    return claimed is not None
+
+
+def _is_still(run: BulkRun, state: str) -> bool:
+    return BulkRun.objects.filter(pk=run.pk, state=state).exists()
+
+
+def _send(run: BulkRun, until: float) -> bool:
+    if pause := pauses.current():
+        seconds = (pause.until - timezone.now()).total_seconds()
+        if seconds > SHORT_PAUSE:
+            return False
+        time.sleep(max(0.0, seconds))
+        return True
+    if chunk := claim(_chunks_to_do(run)):
+        send_chunk(run, chunk, until)
+        return True
+    return _end(run, RunState.RUNNING, RunState.DONE)
+
+
+def _cancel(run: BulkRun, until: float) -> bool:
+    """Close what was not sent. Chunks that somebody is at work on come to an end there first."""
+    if chunk := claim(_chunks_to_do(run)):
+        persist(lambda: _close_chunk(chunk))
+        return True
+    return _end(run, RunState.CANCELING, RunState.CANCELED)
+
+
+def _close_chunk(chunk: BulkChunk) -> None:
+    hold(chunk)
+    closing.close_unsent(chunk)
+    sent = closing.open_entries_of(chunk).select_related("batch").prefetch_related("attempts")
+    closing.close(chunk.run_id, [(entry, closing.what_is_known(entry)) for entry in sent])
+    release(chunk, is_done=True)
+
+
+def _chunks_to_do(run: BulkRun) -> QuerySet[BulkChunk]:
+    return run.chunks.filter(is_done=False)
+
+
+def _end(run: BulkRun, state: str, end: str) -> bool:
+    """End the run if nothing is left to do; false in any case: others may still be at it."""
+    with transaction.atomic():
+        found = BulkRun.objects.filter(pk=run.pk, state=state)
+        is_over = not _chunks_to_do(run).exists()
+        if is_over and found.update(state=end, finished_at=timezone.now()):
+            BulkEvent.objects.create(run=run, what=end, at=timezone.now())
+    return False
+
+
+_STEPS = {
+    RunState.READING: _read,
+    RunState.QUEUEING: _queue,
+    RunState.RUNNING: _send,
+    RunState.CANCELING: _cancel,
+}

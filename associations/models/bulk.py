@@ -1,0 +1,312 @@
+"""Runs of many requests: what was uploaded, what became of it, and how workers share the work.
+
+Of all this only AssociationBatch is part of the audit log. The entries of a run are entries like
+any other.
+"""
+
+from typing import TYPE_CHECKING, Self
+
+from django.conf import settings
+from django.db import models
+from django.urls import reverse
+
+from associations.hubspot.outcomes import Cause
+
+if TYPE_CHECKING:
+    from hubadmin.models import User
+
+
+class Way(models.TextChoices):
+    """How the rows of a run go out."""
+
+    BATCH = "batch"  # many in one call, and single ones where its answer does not prove each
+    SINGLE = "single"  # one PUT each
+
+
+class RunState(models.TextChoices):
+    READING = "reading"  # the dry run is under way
+    UNREADABLE = "unreadable"  # the file could not be read; nothing more happens
+    READY = "ready"  # the dry run is done, and somebody has to start it
+    QUEUEING = "queueing"  # its rows are being written to the log
+    RUNNING = "running"
+    PAUSED = "paused"
+    CANCELING = "canceling"  # what was not sent is being closed
+    CANCELED = "canceled"
+    DONE = "done"
+
+
+NOT_STARTED = (RunState.READING, RunState.UNREADABLE, RunState.READY)
+ENDED = (RunState.CANCELED, RunState.DONE)
+
+
+class BulkRunQuerySet(models.QuerySet):
+    def visible_to(self, user: "User") -> Self:
+        """Admins see every run, everybody else their own."""
+        return self if user.is_admin else self.filter(user=user)
+
+    def untold(self, user: "User") -> Self:
+        """Runs of this person that have ended, and of which they have not been told yet."""
+        return self.filter(user=user, state__in=ENDED, told_at=None)
+
+
+class BulkRun(models.Model):
+    """Many pairs that one person has linked together, from the file to the last outcome."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    user_name = models.CharField(max_length=200)
+    user_email = models.CharField(max_length=254, blank=True)
+    client_ip = models.GenericIPAddressField(null=True)
+    user_agent = models.CharField(max_length=300, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    # What it is to do
+    name = models.CharField(max_length=200)  # of the file, or what stands for one
+    reason = models.CharField(max_length=500, blank=True)  # for rows without one of their own
+    way = models.CharField(max_length=10, choices=Way, default=Way.BATCH)
+    from_object_type = models.CharField(max_length=128, blank=True)  # chosen for all rows
+    to_object_type = models.CharField(max_length=128, blank=True)
+    skip_linked = models.BooleanField(default=False)  # leave out what the dry run saw linked
+    retry_of = models.ForeignKey("self", models.SET_NULL, null=True, related_name="retries")
+    state = models.CharField(max_length=10, choices=RunState, default=RunState.READING)
+    # The dry run
+    problem = models.CharField(max_length=40, blank=True)  # why the file could not be read
+    problem_facts = models.JSONField(default=dict)
+    size = models.PositiveBigIntegerField(default=0)  # bytes
+    unused_columns = models.JSONField(default=list)
+    rows_read = models.PositiveIntegerField(default=0)
+    rows_invalid = models.PositiveIntegerField(default=0)
+    rows_double = models.PositiveIntegerField(default=0)
+    rows_looked_up = models.PositiveIntegerField(default=0)
+    rows_linked = models.PositiveIntegerField(default=0)  # already, when they were looked up
+    is_read = models.BooleanField(default=False)  # all rows are staged; links may be looked up yet
+    looked_up_to = models.JSONField(default=list)  # types and number of the last such row
+    lookup_cause = models.CharField(max_length=30, blank=True)  # why links could not be looked up
+    # The run: rows in the log, and how many of them ended how
+    queued = models.PositiveIntegerField(default=0)
+    linked = models.PositiveIntegerField(default=0)
+    unconfirmed = models.PositiveIntegerField(default=0)
+    rejected = models.PositiveIntegerField(default=0)
+    unreachable = models.PositiveIntegerField(default=0)
+    canceled = models.PositiveIntegerField(default=0)
+    answered_at = models.DateTimeField(null=True)  # when HubSpot last answered a call of it
+    stop_cause = models.CharField(max_length=30, blank=True)  # why it has paused by itself
+    samples = models.JSONField(default=list)  # [seconds since the epoch, rows closed], lately
+    # When
+    created_at = models.DateTimeField()
+    read_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    told_at = models.DateTimeField(null=True)  # when its person has seen that it has ended
+    # Who works on the run as a whole (reading, queueing, cancelling), and until when
+    owner = models.CharField(max_length=32, blank=True)
+    lease_until = models.DateTimeField(null=True)
+
+    objects = BulkRunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [
+            # the few that workers have something to do for
+            models.Index(
+                fields=["id"],
+                name="run_at_work",
+                condition=models.Q(state__in=["reading", "queueing", "running", "canceling"]),
+            ),
+            # the notice on every page
+            models.Index(
+                fields=["user"],
+                name="run_untold",
+                condition=models.Q(told_at=None, state__in=["canceled", "done"]),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"run {self.pk}: {self.state}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("bulk_run", args=[self.pk])
+
+    @property
+    def rows_ready(self) -> int:
+        return self.rows_read - self.rows_invalid - self.rows_double
+
+    @property
+    def closed(self) -> int:
+        return self.linked + self.unconfirmed + self.rejected + self.unreachable + self.canceled
+
+    @property
+    def left(self) -> int:
+        return self.queued - self.closed
+
+    @property
+    def failed(self) -> int:
+        return self.unconfirmed + self.rejected + self.unreachable
+
+
+class BulkUpload(models.Model):
+    """A part of an uploaded file; deleted once the dry run is done."""
+
+    run = models.ForeignKey(BulkRun, models.CASCADE, related_name="uploads", db_index=False)
+    number = models.PositiveIntegerField()
+    content = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "number"], name="one_upload_per_number")
+        ]
+
+    def __str__(self) -> str:
+        return f"part {self.number} of run {self.run_id}"
+
+
+class RowState(models.TextChoices):
+    READY = "ready"
+    INVALID = "invalid"
+    DOUBLE = "double"
+
+
+class BulkRow(models.Model):
+    """A row of a file as the dry run understood it; nothing of it is in the log."""
+
+    run = models.ForeignKey(BulkRun, models.CASCADE, related_name="rows", db_index=False)
+    number = models.PositiveIntegerField()  # 1 is the first record
+    line = models.PositiveIntegerField()  # of the file
+    from_object_type = models.CharField(max_length=128, blank=True)
+    from_object_id = models.CharField(max_length=20, blank=True)
+    to_object_type = models.CharField(max_length=128, blank=True)
+    to_object_id = models.CharField(max_length=20, blank=True)
+    reason = models.CharField(max_length=500, blank=True)
+    state = models.CharField(max_length=10, choices=RowState)
+    problem = models.CharField(max_length=40, blank=True)  # a code; sentences.py has the words
+    problem_field = models.CharField(max_length=20, blank=True)
+    facts = models.JSONField(default=dict)
+    cells = models.JSONField(default=dict)  # what stood in the file, of rows that are not ready
+    was_linked = models.BooleanField(null=True)  # NULL where nobody looked or could
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [models.UniqueConstraint(fields=["run", "number"], name="one_row_per_number")]
+        indexes = [
+            # the order in which rows are looked up and queued: one pair of types after the other
+            models.Index(
+                fields=["run", "from_object_type", "to_object_type", "number"],
+                name="row_ready",
+                condition=models.Q(state="ready"),
+            ),
+            # the rows with a problem, in the file's order
+            models.Index(
+                fields=["run", "number"],
+                name="row_not_ready",
+                condition=~models.Q(state="ready"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"row {self.number} of run {self.run_id}: {self.state}"
+
+
+class AssociationBatch(models.Model):
+    """One exchange with HubSpot's batch endpoint, written as it ended. Rows never change.
+
+    The entries that it closed name it; it holds HubSpot's answer about them all.
+    """
+
+    run = models.ForeignKey(BulkRun, models.PROTECT, related_name="batches")
+    from_object_type = models.CharField(max_length=128)
+    to_object_type = models.CharField(max_length=128)
+    inputs = models.PositiveIntegerField()
+    started_at = models.DateTimeField()
+    duration_ms = models.PositiveIntegerField()
+    http_status = models.PositiveSmallIntegerField(null=True)
+    headers = models.JSONField(default=dict)
+    body = models.TextField(blank=True)
+    body_complete = models.BooleanField(default=True)
+    failure = models.CharField(
+        max_length=30, choices=[(c.value, c.value) for c in Cause], blank=True
+    )
+    detail = models.CharField(max_length=500, blank=True)
+    cause = models.CharField(max_length=30, choices=[(c.value, c.value) for c in Cause])
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"batch {self.pk} of run {self.run_id}: {self.cause}"
+
+
+class BulkChunk(models.Model):
+    """Entries of a run that go out together: those of the run with ids in this range.
+
+    Whoever has claimed it works on it until `lease_until`; then anybody may claim it.
+    """
+
+    run = models.ForeignKey(BulkRun, models.CASCADE, related_name="chunks", db_index=False)
+    first_id = models.PositiveBigIntegerField()
+    last_id = models.PositiveBigIntegerField()
+    rows = models.PositiveIntegerField()
+    way = models.CharField(max_length=10, choices=Way)
+    tries = models.PositiveSmallIntegerField(default=0)  # in a row that HubSpot did not answer
+    owner = models.CharField(max_length=32, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    is_done = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "first_id"], name="one_chunk_per_start")
+        ]
+        indexes = [
+            models.Index(
+                fields=["run", "id"], name="chunk_to_do", condition=models.Q(is_done=False)
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"chunk {self.first_id} to {self.last_id} of run {self.run_id}"
+
+
+class BulkEvent(models.Model):
+    """Who did what with a run, and when; `user` is empty where it was the run itself."""
+
+    run = models.ForeignKey(BulkRun, models.CASCADE, related_name="events")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    user_name = models.CharField(max_length=200, blank=True)
+    what = models.CharField(max_length=20)
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["id"]
+
+    def __str__(self) -> str:
+        return f"run {self.run_id} {self.what}"
+
+
+class CallSlot(models.Model):
+    """One of as many calls as HubSpot takes within ten seconds; see limiter.py."""
+
+    number = models.PositiveIntegerField(primary_key=True)
+    used_at = models.FloatField()  # seconds since the epoch, by the database's clock
+
+    def __str__(self) -> str:
+        return f"slot {self.number}"
+
+
+class CallPause(models.Model):
+    """Until when no run calls HubSpot, and why: one row."""
+
+    until = models.DateTimeField()
+    cause = models.CharField(max_length=30)
+    silent_since = models.DateTimeField(null=True)  # while HubSpot answers no run at all
+
+    def __str__(self) -> str:
+        return f"paused until {self.until}: {self.cause}"
+
+
+class Worker(models.Model):
+    """A worker process that is alive, or was when it was last seen."""
+
+    name = models.CharField(max_length=200, unique=True)  # machine and process
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name}, seen {self.seen_at}"
