@@ -17,6 +17,7 @@ class FileReason(StrEnum):
     NOT_TEXT = "not_text"  # (line)
     BROKEN_TEXT = "broken_text"  # (line)
     LONG_LINE = "long_line"  # (line, limit), in KiB
+    TOO_MANY_LINES = "too_many_lines"  # (limit)
     OPEN_QUOTE = "open_quote"  # (line)
     TOO_MANY_COLUMNS = "too_many_columns"  # (line, columns, limit)
     TOO_MANY_ROWS = "too_many_rows"  # (limit)

@@ -97,6 +97,10 @@ _OF_A_FILE: dict[str, str | Promise] = {
         "Line %(line)s is longer than %(limit)s KiB. Check that each row stands in a line of its "
         "own."
     ),
+    FileReason.TOO_MANY_LINES: _(
+        "There are more than %(limit)s lines in this file. Remove the empty ones, or divide the "
+        "file, and upload the parts one after the other."
+    ),
     FileReason.OPEN_QUOTE: _(
         "In line %(line)s a quotation mark opens a cell that is not closed properly. Close it, or "
         "write it twice if it belongs to the text."

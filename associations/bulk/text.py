@@ -14,6 +14,7 @@ __all__ = ["Encoding", "FileError", "FileReason", "Parts", "decoded_lines", "enc
 Parts = Callable[[], Iterable[bytes]]
 
 MAX_LINE = 64 * 1024  # bytes, in UTF-8 where the file is in UTF-16
+MAX_LINES = 2_000_000
 _PIECE = 64 * 1024
 _HEAD = 4096
 _BOM = "\ufeff"
@@ -107,6 +108,8 @@ def _byte_lines(parts: Parts, encoding: Encoding) -> Iterator[bytes]:
 def _checked(number: int, line: bytes) -> bytes:
     if len(line) > MAX_LINE:
         raise FileError(FileReason.LONG_LINE, line=number, limit=MAX_LINE // 1024)
+    if number > MAX_LINES:
+        raise FileError(FileReason.TOO_MANY_LINES, limit=MAX_LINES)
     if b"\0" in line:
         raise FileError(FileReason.NOT_TEXT, line=number)
     return line
