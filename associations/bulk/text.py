@@ -100,7 +100,8 @@ def _byte_lines(parts: Parts, encoding: Encoding) -> Iterator[bytes]:
         for line in lines:
             number += 1
             yield _checked(number, line)
-        _checked(number + 1, rest)
+        if rest:
+            _checked(number + 1, rest)
     if rest:
         yield rest
 

@@ -1,6 +1,5 @@
 import gzip
-from itertools import repeat
-from unittest import TestCase
+from unittest import TestCase, mock
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -120,10 +119,10 @@ class RefusedTests(TestCase):
         self.assertLess(len(taken), 100)
 
     def test_more_lines_than_any_rows_need(self) -> None:
-        lines = b"\n" * 100_000
-        with self.assertRaises(FileError) as raised:
-            encoding_of(lambda: repeat(lines))
-        self.assertEqual(raised.exception.reason, FileReason.TOO_MANY_LINES)
+        with mock.patch("associations.bulk.text.MAX_LINES", 1000):
+            self.assertIsNone(refusal(b"\n" * 1000))
+            too_many = (FileReason.TOO_MANY_LINES, {"limit": 1000})
+            self.assertEqual(refusal(b"\n" * 1001), too_many)
 
     def test_files_of_another_kind(self) -> None:
         for reason, files in {
