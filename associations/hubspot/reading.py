@@ -39,6 +39,8 @@ def _storable(value: Any, depth: int = 0) -> Any:
 
 def storable_text(text: str) -> str:
     """Return `text` without NUL and lone surrogates, which PostgreSQL and UTF-8 refuse."""
+    if text.isascii() and (text.isalnum() or text.isidentifier()):
+        return text  # an id or a name, as a batch's answer has by the thousand: no token is either
     return redact(text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8"))
 
 
