@@ -70,7 +70,7 @@ class RowChecker:
         if from_portal and to_portal and from_portal != to_portal:
             facts = {"portal": to_portal, "expected": from_portal}
             problems.append(Problem("to_object_id", Reason.ANOTHER_PORTAL.value, facts))
-        if from_id and from_id == to_id and from_type and from_type == to_type:
+        if from_id and (from_type, from_id) == (to_type, to_id):
             problems.append(Problem("to_object_id", RowReason.ITSELF.value, {}))
         reason = _reason(values.get("reason", ""), problems)
         return Row(from_type, from_id, to_type, to_id, reason, problems[0] if problems else None)

@@ -76,7 +76,7 @@ def _wide(head: bytes) -> Encoding | None:
         return Encoding.UTF_16_BE
     pairs = len(head) // 2
     zeros = [head[side : pairs * 2 : 2].count(0) for side in (0, 1)]
-    if pairs < 3 or max(zeros) * 2 < pairs or min(zeros) * 4 > max(zeros):
+    if pairs < 3 or max(zeros) * 2 < pairs:
         return None
     return Encoding.UTF_16_BE if zeros[0] > zeros[1] else Encoding.UTF_16_LE
 

@@ -77,6 +77,11 @@ HOSTILE: dict[str, tuple[str | bytes, Expected]] = {
     "overlong UTF-8": (b"501,902,\xc0\xaf\xc3\xa9\xc3\xa9\xc3\xa9\n", ("broken_text", {"line": 1})),
     "the old encoding": ("501;902;Müller \u2013 Köln\n".encode("cp1252"), GOOD),
     "Shift JIS": ("501,902,テスト依頼\n".encode("cp932"), GOOD),
+    "what another program could not read": (
+        "501,902,caf\ufffd\n503,904,\ufffd\n",
+        ["501-902", "503-904"],
+    ),
+    "UTF-32": (ROW.encode("utf-32-be"), ("not_text", {"line": 1})),
     "a byte order mark in the middle": ("501,902\n\ufeff503,904\n", ["501-902", "503-904"]),
     "two byte order marks": (f"\ufeff\ufeff{HEADER}{ROW}", GOOD),
     "a byte order mark within an id": ("501,902\n5\ufeff03,904\n", ["501-902", "not_digits"]),

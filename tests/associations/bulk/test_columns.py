@@ -94,6 +94,7 @@ class TypedTests(SimpleTestCase):
     def test_it_is_only_a_column_where_both_sides_are_named(self) -> None:
         found = layout("from_id,to_id,ticket_id,Company")
         self.assertEqual((found.types, found.unused), ({}, ("ticket_id", "Company")))
+        self.assertEqual(layout("contact_id,company_id,Deal,Ticket").unused, ("Deal", "Ticket"))
 
 
 class WithoutHeaderTests(SimpleTestCase):
@@ -131,6 +132,8 @@ class RefusedTests(SimpleTestCase):
             "From type,From ID,To type,Reason": "to_object_id",
             "to id,from type": "from_object_id",
             "contact_id,name": "to_object_id",
+            "note,contact_id": "to_object_id",
+            "note id,note": "to_object_id",
         }.items():
             with self.subTest(row):
                 expected = {"field": field, "found": ", ".join(row.split(","))}

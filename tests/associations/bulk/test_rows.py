@@ -48,6 +48,7 @@ class GoodRowTests(RowTestCase):
             (LINK, {}),
             (ids, CHOSEN),
             (LINK, CHOSEN),
+            (LINK | {"from_object_type": " \u200b"}, CHOSEN),
             ({"from_object_id": "contact 501", "to_object_id": "0-2/902"}, {}),
             (LINK | {"from_object_id": CONTACT}, CHOSEN),
             ({"from_object_id": CONTACT, "to_object_id": "902"}, {"to_object_type": "companies"}),
@@ -59,7 +60,16 @@ class GoodRowTests(RowTestCase):
     def test_what_stands_around_an_id(self) -> None:
         for typed in (
             *(" 501\t", "\u200e501\u200e", "\ufeff501", "\u202a501\u202c", "\u00a0501\u3000"),
-            *("'501", " '501", "501\x85", "501\u2028", "\u200b 501 \u200d", "501.0", "'501.0"),
+            *(
+                "'501",
+                " '501",
+                "501\x85",
+                "501\u2028",
+                "' 501",
+                "\u200b 501 \u200d",
+                "501.0",
+                "'501.0",
+            ),
         ):
             with self.subTest(typed):
                 self.assert_id(typed, "501")
@@ -181,6 +191,7 @@ class BadRowTests(RowTestCase):
 
     def test_reasons(self) -> None:
         self.assertEqual(check(reason="x" * 500).reason, "x" * 500)
+        self.assertEqual(check(reason=" " * 9 + "x" * 500 + "\n").reason, "x" * 500)
         row = check(reason="x" * 501)
         self.assertEqual(
             row.problem, Problem("reason", "reason_too_long", {"length": 501, "limit": 500})
@@ -272,6 +283,13 @@ class SpeedTests(SimpleTestCase):
         for _ in range(3000):
             own.check(values)
         self.assertLess(time.process_time() - started, 0.1)
+
+    def test_only_some_names_of_types_are_kept(self) -> None:
+        own = checker()
+        for spaces in range(2000):
+            own.check(LINK | {"from_object_type": "contact" + " " * spaces})
+            own.check(LINK | {"from_object_type": f"2-{spaces + 1}"})
+        self.assertLess(sum(map(len, own._canonical)), 100_000)
 
     def test_hostile_cells_take_little(self) -> None:
         own = checker()

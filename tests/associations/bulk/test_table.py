@@ -150,6 +150,7 @@ class TypeTests(SimpleTestCase):
         self.assertIsNone(self.refusal("from_id,to_id\n1,2\ncontact 3,company 4\n"))
         self.assertIsNone(self.refusal("contact 1,company 2\n"))
         self.assertIsNone(self.refusal("from_id,to_id\nx,\n"))
+        self.assertIsNone(self.refusal("reason,from_id,to_id\nalone\n"))
 
 
 class LazyTests(TestCase):
