@@ -20,12 +20,10 @@ PROBLEMS = []
 TIME_ZONE = "UTC"
 
 # TEST_DATABASE_URL, and not DATABASE_URL: that one may be somebody's real database.
-# A file even for SQLite: threads and other processes take part.
-DATABASES = {
-    "default": database_from(
-        env.str("TEST_DATABASE_URL", default=f"sqlite:///{BASE_DIR / '.test.sqlite3'}")
-    )
-}
+# A file even for SQLite: threads and other processes take part. Each run has one of its own, which
+# the processes that it starts know by the environment.
+TEST_FILE = os.environ.setdefault("TEST_FILE", str(BASE_DIR / f".test.sqlite3-{os.getpid()}"))
+DATABASES = {"default": database_from(env.str("TEST_DATABASE_URL", f"sqlite:///{TEST_FILE}"))}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["TEST"] = {"NAME": DATABASES["default"]["NAME"]}
 
