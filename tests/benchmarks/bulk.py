@@ -9,15 +9,16 @@ import argparse
 import json
 import os
 import re
+import secrets
 import signal
 import statistics
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import datetime
 from pathlib import Path
 
 import django
@@ -33,8 +34,9 @@ from django.test.runner import DiscoverRunner
 from django.test.utils import override_settings
 from django.utils import timezone
 
+from associations import limiter
 from associations.audit import triggers
-from associations.bulk import doors, runs, tasks
+from associations.bulk import runs, tasks
 from associations.models import AssociationRequest, BulkRun, RunState, Way
 from associations.services import Origin
 from hubadmin.models import User
@@ -42,7 +44,7 @@ from tests.demo import MANAGE
 from tests.support import person
 
 GOALS = {"sqlite": 2.0, "postgresql": 1.6, "ceiling": 0.97, "memory": 30}
-BATCH = 2_000
+BATCH, LIMIT = 2_000, 190
 HEADERS = {"Authorization": "Bearer sandbox"}
 ASSOCIATE = "/crm/v4/associations/contacts/companies/batch/associate/default"
 
@@ -81,10 +83,19 @@ def file_of(rows: int) -> Iterator[bytes]:
 
 def staged_run(user: User, rows: int, way: str) -> BulkRun:
     """A run whose dry run is done, worked on in this process."""
-    run = runs.create(user=user, origin=Origin(), name="rows.csv", parts=file_of(rows), way=Way(way))
+    file = {"name": "rows.csv", "parts": file_of(rows)}
+    run = runs.create(user=user, origin=Origin(), way=Way(way), **file)
     work_until(run, RunState.READY)
     assert run.rows_ready == rows, (run.state, run.problem)
     return run
+
+
+def own_memory() -> int:
+    """KiB of this process alone: what SQLite maps of its file is the system's cache."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("RssAnon"):
+            return int(line.split()[1])
+    return 0
 
 
 def work_until(run: BulkRun, state: str) -> None:
@@ -148,8 +159,11 @@ def by_hand(user: User, hubspot: str, rows: int) -> None:
     template = AssociationRequest(
         user=user, user_name=user.name, outcome="queued", created_at=timezone.now()
     )
-    fields = [f for f in AssociationRequest._meta.concrete_fields if not f.primary_key]
-    columns = {f.column: f.get_db_prep_save(getattr(template, f.attname), connection) for f in fields}
+    columns = {
+        field.column: field.get_db_prep_save(getattr(template, field.attname), connection)
+        for field in AssociationRequest._meta.concrete_fields
+        if not field.primary_key
+    }
     table = AssociationRequest._meta.db_table
     marks = ", ".join(["%s"] * len(columns))
     insert = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks})"
@@ -178,17 +192,167 @@ def values_of(columns: dict[str, object], pair: tuple[str, str]) -> list[object]
     return [*(columns | own).values()]
 
 
+# --- memory ---------------------------------------------------------------------------------------
+
+
+def memory(large: int) -> None:
+    """What a worker needs above its idle process, from upload to last row; in one of its own."""
+    found = []
+    with sandbox(limit=0) as hubspot:
+        for rows in (1_000, large):
+            command = [sys.executable, "-m", "tests.benchmarks.bulk", "--memory-of-run"]
+            command += [str(connection.settings_dict["NAME"]), hubspot, str(rows)]
+            used = float(subprocess.check_output(command, text=True))
+            print(f"memory of a run, {rows:,} rows: {used:.1f} MiB above idle")
+            found.append(used)
+            forget()
+    tell("memory of a run / its goal", max(found) / GOALS["memory"], 1, f"{max(found):.1f} MiB")
+
+
+def print_memory_of_run(name: str, hubspot: str, rows: int) -> None:
+    connection.settings_dict["NAME"] = name
+    settings.HUBSPOT_API_BASE_URL = hubspot
+    user = User.objects.first() or person()
+    peak = idle = own_memory()
+    is_over = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not is_over.wait(0.01):
+            peak = max(peak, own_memory())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    start_and_finish(user, staged_run(user, rows, "batch"))
+    is_over.set()
+    watcher.join()
+    print((peak - idle) / 1024)
+
+
+# --- the limiter's ceiling ------------------------------------------------------------------------
+
+
+def ceiling(windows: int) -> None:
+    """How near single PUTs come to as many as the limit lets a run send, by several workers.
+
+    One row more than fits into so many windows can leave no sooner than these are over.
+    """
+    limit = LIMIT
+    share = limit - settings.HUBSPOT_CALLS_FOR_PEOPLE
+    user = person()
+    for workers in (1, 2, 4):
+        with sandbox(limit) as hubspot:
+            requests.post(
+                f"{hubspot}/_sandbox/faults", json={"delay": 0.15, "times": None}, timeout=5
+            )
+            run = staged_run(user, windows * share + 1, "single")
+            with worker_processes(hubspot, workers):
+                runs.start(user=user, run=run, way=Way.SINGLE, skip_linked=False)
+                wait_for(run, RunState.DONE, seconds=30 + 20 * windows)
+            took = seconds_between_puts(hubspot)
+            calls = requests.get(f"{hubspot}/_sandbox/calls", timeout=5).json()
+        ratio = windows * 10 / took
+        detail = f"{windows * share + 1} rows, {windows * 10} s / {took:.1f} s"
+        name = f"ceiling / single PUTs, {workers} workers, {connection.vendor}"
+        tell(name, ratio, GOALS["ceiling"], detail, at_least=True)
+        print(f"  most calls in 10 s: {calls['most_in_10_seconds']}, refused: {calls['refused']}")
+        forget()
+
+
+def seconds_between_puts(hubspot: str) -> float:
+    puts = requests.get(f"{hubspot}/_sandbox/requests", timeout=30).json()
+    times = [datetime.fromisoformat(p["received_at"]) for p in puts if p["method"] == "PUT"]
+    return (max(times) - min(times)).total_seconds()
+
+
+@contextmanager
+def worker_processes(hubspot: str, number: int) -> Iterator[None]:
+    """Real workers, under the settings of production."""
+    process = subprocess.Popen(
+        [sys.executable, MANAGE, "run_worker"],
+        env=os.environ | environment(hubspot) | {"WORKER_PROCESSES": str(number)},
+        cwd=settings.BASE_DIR,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        process.terminate()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(60)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def environment(hubspot: str) -> dict[str, str]:
+    """A production of this benchmark's database and HubSpot."""
+    return {
+        "DJANGO_SETTINGS_MODULE": "hubadmin.settings",
+        "ENV_FILE": "",
+        "DATABASE_URL": database_url(),
+        "SECRET_KEY": secrets.token_urlsafe(50),
+        "ALLOWED_HOSTS": "localhost",
+        "HUBSPOT_API_BASE_URL": hubspot,
+        "HUBSPOT_ACCESS_TOKEN": "sandbox",
+        "HUBSPOT_CALLS_PER_10_SECONDS": str(LIMIT),
+        "AUDIT_SIGNING_KEY": settings.AUDIT_SIGNING_KEY,
+        "SSO_MODE": "header",
+        "SSO_ISSUER": "https://proxy.example.com",
+        "SSO_HEADER_SECRET": secrets.token_urlsafe(32),
+        "SSO_SUPPORT_GROUPS": "support",
+        "SSO_ADMIN_GROUPS": "admin",
+        "LOG_LEVEL": "WARNING",
+    }
+
+
+def database_url() -> str:
+    known = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{known['NAME']}"
+    password = f":{known['PASSWORD']}" if known["PASSWORD"] else ""
+    return f"postgres://{known['USER']}{password}@{known['HOST']}:{known['PORT']}/{known['NAME']}"
+
+
+def wait_for(run: BulkRun, state: str, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while run.state != state:
+        assert time.monotonic() < deadline, (run.state, run.closed, run.queued)
+        time.sleep(0.2)
+        run.refresh_from_db()
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.bulk")
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--windows", type=int, default=6, help="of ten seconds, for the ceiling")
+    parser.add_argument("--only", choices=["batches", "memory", "ceiling"])
+    parser.add_argument("--memory-of-run", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    if options.memory_of_run:
+        name, hubspot, rows = options.memory_of_run
+        print_memory_of_run(name, hubspot, int(rows))
+        return
     runner = DiscoverRunner(verbosity=0, interactive=False)
     databases = runner.setup_databases()
     try:
-        batches(options.rows, options.rounds)
+        measure(options)
     finally:
+        limiter.close()
         runner.teardown_databases(databases)
+
+
+def measure(options: argparse.Namespace) -> None:
+    parts = {
+        "batches": lambda: batches(options.rows, options.rounds),
+        "memory": lambda: memory(options.rows),
+        "ceiling": lambda: ceiling(options.windows),
+    }
+    for name, part in parts.items():
+        if options.only in (None, name):
+            part()
 
 
 if __name__ == "__main__":
