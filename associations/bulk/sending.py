@@ -4,7 +4,6 @@ No transaction stays open around a call. A row is marked as under way once its c
 the limiter, and closed only by an answer about that row.
 """
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
@@ -27,6 +26,7 @@ from associations.models import (
 from . import closing, doors, reactions
 from .leases import LeaseLostError, hold, release
 from .persistence import persist
+from .stopping import is_over
 
 ROWS_AT_ONCE = 500  # written in one transaction, so that others who write hardly wait
 FEW = 8  # rows that go out as single PUTs rather than in yet smaller batches
@@ -188,7 +188,7 @@ def _parts(rows: _Rows) -> list[tuple[int, int]]:
 
 def _send_singly(run: BulkRun, chunk: BulkChunk, until: float) -> None:
     with ThreadPoolExecutor(doors.PUTS_AT_ONCE) as pool:
-        while time.monotonic() < until:
+        while not is_over(until):
             rows = _next_rows(chunk)
             if not rows:
                 return _rest(chunk)

@@ -4,7 +4,6 @@ Nothing of it is in the log, and nothing is sent but questions whether records a
 Each step writes a few hundred rows in one transaction, and goes on where the last one ended.
 """
 
-import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 
@@ -22,6 +21,7 @@ from .leases import hold, release
 from .linked_already import look_up_next
 from .persistence import persist
 from .rows import RowChecker
+from .stopping import is_over
 from .table import Record, Table, read_table
 
 ROWS_AT_ONCE = 500
@@ -41,7 +41,7 @@ def read_run(run: BulkRun, until: float) -> None:
         facts = {"problem": error.reason, "problem_facts": error.facts}
         return persist(lambda: _end(run, RunState.UNREADABLE, **facts))
     while look_up_next(run):
-        if time.monotonic() >= until:
+        if is_over(until):
             return release(run)
     return persist(lambda: _end(run, RunState.READY))
 
@@ -57,7 +57,7 @@ def _stage(run: BulkRun, until: float) -> bool:
     rows = _rows_to_retry(run) if run.retry_of_id else _rows_of_file(run)
     while part := list(islice(rows, ROWS_AT_ONCE)):
         persist(lambda part=part: _write(run, part))
-        if time.monotonic() >= until:
+        if is_over(until):
             return False
     _mark_doubles(run)
     persist(lambda: hold(run, is_read=True))

@@ -20,6 +20,7 @@ from .persistence import persist
 from .queueing import queue_rows
 from .sending import StoppedError, send_chunk
 from .staging import read_run
+from .stopping import is_over
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ SHORT_PAUSE = 5.0  # seconds that are waited for in a task rather than after it
 def work(run_id: int) -> None:
     """Do what there is to do for a run, for a while; then let another task go on with it."""
     until = time.monotonic() + WORK_SECONDS
-    while time.monotonic() < until:
+    while not is_over(until):
         run = BulkRun.objects.filter(pk=run_id).first()
         step = _STEPS.get(run.state) if run else None
         try:
@@ -50,7 +51,7 @@ def _read(run: BulkRun, until: float) -> bool:
 def _queue(run: BulkRun, until: float) -> bool:
     claimed = claim(BulkRun.objects.filter(pk=run.pk, state=RunState.QUEUEING))
     while claimed and queue_rows(claimed):
-        if time.monotonic() >= until or not _is_still(claimed, RunState.QUEUEING):
+        if is_over(until) or not _is_still(claimed, RunState.QUEUEING):
             release(claimed)
             return True
     if claimed:

@@ -1,0 +1,22 @@
+"""Whether this worker was asked to end. Tasks under way then come to an end soon, and in order."""
+
+import mmap
+import time
+from typing import Any
+
+# One byte that all processes of a worker share: they are forked from the one that is asked.
+_asked = mmap.mmap(-1, 1)
+
+
+def ask(*args: Any) -> None:
+    """Ask all processes of this worker to end; also a handler of signals."""
+    _asked[0] = 1
+
+
+def is_asked() -> bool:
+    return _asked[0] == 1
+
+
+def is_over(until: float) -> bool:
+    """Whether a task has to leave the rest to another: its time is up, or its worker ends."""
+    return is_asked() or time.monotonic() >= until
