@@ -32,6 +32,7 @@ class EncodingTests(TestCase):
 
     def test_unicode_with_and_without_a_mark(self) -> None:
         self.assert_read(TEXT.encode(), Encoding.UTF_8, LINES)
+        self.assert_read("\ufffd\n".encode(), Encoding.UTF_8, ["\ufffd\n"])
         self.assert_read(TEXT.encode("utf-8-sig"), Encoding.UTF_8, LINES)
         for encoding in (Encoding.UTF_16_LE, Encoding.UTF_16_BE):
             self.assert_read(f"\ufeff{TEXT}".encode(encoding), encoding, LINES)
