@@ -11,11 +11,12 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hubadmin.settings")
 django.setup()
 
 from django.conf import settings
-from django.core.checks import CheckMessage, run_checks
+from django.core.checks import run_checks
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 
+from hubadmin import serving
 from hubadmin.settings import PROBLEMS, secret
 
 STATEMENT_SECONDS = 30
@@ -59,12 +60,8 @@ def limit_statements(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
 
 def on_starting(server: Any) -> None:
     """Refuse to serve without what serving needs; log what else the checks have to say."""
-    found = run_checks(include_deployment_checks=True)
-    messages = [message for message in found if not message.is_silenced()]
-    if errors := serious(messages):
-        sys.exit("hubadmin does not start:\n" + "\n".join(f"- {error}" for error in errors))
-    for message in messages:
-        logger.log(message.level, message.msg, extra={"check": message.id})
+    if found := serving.problems():
+        sys.exit(serving.refusal("hubadmin", found))
 
 
 def on_reload(server: Any) -> None:
@@ -73,13 +70,9 @@ def on_reload(server: Any) -> None:
     PROBLEMS.clear()
     for name in ROTATED:
         setattr(settings, name, secret(name))
-    if errors := serious(run_checks(include_deployment_checks=True)):
+    if errors := serving.serious(run_checks(include_deployment_checks=True)):
         for name, value in before.items():
             setattr(settings, name, value)
         logger.error("secrets were not changed", extra={"why": errors})
     else:
         logger.info("secrets were read again")
-
-
-def serious(messages: list[CheckMessage]) -> list[str]:
-    return [str(m.msg) for m in messages if m.is_serious() and not m.is_silenced()]

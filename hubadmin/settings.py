@@ -165,7 +165,10 @@ Q_CLUSTER = {
     "recycle": 200,
     "poll": 0.5,
     "scheduler": False,
-    **({"redis": WORKER_BROKER_URL} if WORKER_BROKER_URL else {"orm": "default"}),
+    "orm": "default",
+    "redis": WORKER_BROKER_URL,
+    "broker_class": "associations.bulk.brokers."
+    + ("RedisBroker" if WORKER_BROKER_URL else "DatabaseBroker"),
 }
 
 # --- Database -----------------------------------------------------------------------------------
@@ -324,6 +327,8 @@ LOGGING = {
         "django": {"handlers": [], "propagate": True},
         "django.server": {"handlers": [], "propagate": True},
         "django.request": {"level": "ERROR"},
+        # It tells of each task; what runs do is told by ours.
+        "django-q": {"level": "WARNING"},
     },
 }
 

@@ -1,4 +1,4 @@
-"""Runs the demo: the sandbox in this process, the real web server as a child, and their end."""
+"""Runs the demo: the sandbox in this process, the real web server and a worker as children."""
 
 import http.client
 import os
@@ -23,7 +23,9 @@ from associations.hubspot.sandbox import Sandbox
 START_SECONDS = 30
 REAL_HUBSPOT_URL = os.environ.get("HUBSPOT_API_BASE_URL", "https://api.hubapi.com")
 SEAL_SECONDS = 5
-STOP_SECONDS = 35  # gunicorn lets a request under way end first
+STOP_SECONDS = 50  # requests and tasks under way end first
+SERVER = ["gunicorn", "-c", "python:hubadmin.demo.gunicorn_conf"]
+WORKER = ["hubadmin.demo.worker"]
 
 
 class DemoError(Exception):
@@ -84,21 +86,22 @@ def run(port: int, real_hubspot: bool, announce: Callable[[str, str], None]) -> 
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, _interrupt)
     sandbox = None if real_hubspot else Sandbox(rate_limit=190)
-    server = None
+    children: list[subprocess.Popen] = []
     try:
         if sandbox:
             sandbox.start()
         hubspot_url = sandbox.url if sandbox else REAL_HUBSPOT_URL
-        server = _start_server(port, hubspot_url, real_hubspot)
-        _wait_until_ready(server, port)
+        environment = _environment(port, hubspot_url, real_hubspot)
+        children.append(_start(SERVER, environment))
+        children.append(_start(WORKER, environment))
+        _wait_until_ready(children[0], port)
         announce(f"http://127.0.0.1:{port}/", hubspot_url)
-        code = server.wait()
-        raise DemoError(f"The web server ended by itself (exit code {code}).")
+        _wait_for_end_of_any(*children)
     except KeyboardInterrupt:
         pass
     finally:
         with suppress(KeyboardInterrupt):
-            _stop_server(server)
+            _stop(children)
         if sandbox:
             sandbox.stop()
 
@@ -107,7 +110,7 @@ def _interrupt(*args: Any) -> None:
     raise KeyboardInterrupt
 
 
-def _start_server(port: int, hubspot_url: str, real_hubspot: bool) -> subprocess.Popen:
+def _environment(port: int, hubspot_url: str, real_hubspot: bool) -> dict[str, str]:
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "hubadmin.demo.settings",
         "DEMO_DIR": str(settings.DEMO_DIR),
@@ -122,10 +125,16 @@ def _start_server(port: int, hubspot_url: str, real_hubspot: bool) -> subprocess
         "LOG_LEVEL": "WARNING",
     }
     environment.pop("GUNICORN_CMD_ARGS", None)  # it would override the address
-    command = [sys.executable, "-m", "gunicorn", "-c", "python:hubadmin.demo.gunicorn_conf"]
+    return environment
+
+
+def _start(module: list[str], environment: dict[str, str]) -> subprocess.Popen:
     # In a session of its own, so that Ctrl-C reaches only this process, which ends it in order.
     return subprocess.Popen(  # noqa: S603 - nothing in it comes from outside
-        command, cwd=settings.BASE_DIR, env=environment, start_new_session=True
+        [sys.executable, "-m", *module],
+        cwd=settings.BASE_DIR,
+        env=environment,
+        start_new_session=True,
     )
 
 
@@ -143,13 +152,29 @@ def _wait_until_ready(server: subprocess.Popen, port: int) -> None:
     raise DemoError(f"The web server was not ready after {START_SECONDS} seconds.")
 
 
-def _stop_server(server: subprocess.Popen | None) -> None:
-    if server is None or server.poll() is not None:
-        return
-    server.terminate()
+def _wait_for_end_of_any(server: subprocess.Popen, worker: subprocess.Popen) -> None:
+    while True:
+        for name, child in (("web server", server), ("worker", worker)):
+            if (code := child.poll()) is not None:
+                raise DemoError(f"The {name} ended by itself (exit code {code}).")
+        time.sleep(0.2)
+
+
+def _stop(children: list[subprocess.Popen]) -> None:
+    """End all of them at the same time, in order; after a second Ctrl-C without more patience."""
+    deadline = time.monotonic() + STOP_SECONDS
+    for child in children:
+        child.terminate()
     try:
-        server.wait(STOP_SECONDS)
+        for child in children:
+            child.wait(max(0, deadline - time.monotonic()))
     except (subprocess.TimeoutExpired, KeyboardInterrupt):
-        # A second Ctrl-C: no more patience. The whole session goes, workers included.
-        os.killpg(server.pid, signal.SIGKILL)
-        server.wait()
+        for child in children:
+            _kill_session(child)
+
+
+def _kill_session(child: subprocess.Popen) -> None:
+    """Kill the process and all that it has started."""
+    if child.poll() is None:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()

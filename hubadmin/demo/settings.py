@@ -5,12 +5,14 @@ that the demo's sign-in can never stand open by mistake.
 """
 
 import os
+import re
 import sys
 from pathlib import Path
 
 os.environ["ENV_FILE"] = ""  # a stray .env must not lead the demo to another HubSpot
-for name in ("DATABASE_URL", "WEB_WORKERS", "WEB_THREADS", "TRUSTED_PROXY_COUNT", "DEBUG"):
-    os.environ.pop(name, None)  # the demo has its own, whatever is exported
+_OWN = re.compile(r"DATABASE_URL|WEB_(WORKERS|THREADS)|TRUSTED_PROXY_COUNT|DEBUG|(WORKER|BULK)_\w+")
+for name in filter(_OWN.fullmatch, [*os.environ]):
+    del os.environ[name]  # the demo has its own, whatever is exported
 
 from hubadmin.settings import *  # noqa: F403 - settings are layered whole
 from hubadmin.settings import BASE_DIR, LOGGING, database_from, env
@@ -58,3 +60,4 @@ if not REAL_HUBSPOT_IN_DEMO:
     HUBSPOT_API_VERSION = "v4"
     HUBSPOT_PROXY_URL = HUBSPOT_CA_BUNDLE = ""
     HUBSPOT_PORTAL_ID = "4242"
+    HUBSPOT_CALLS_PER_10_SECONDS, HUBSPOT_CALLS_FOR_PEOPLE = 190, 20  # the sandbox takes as many

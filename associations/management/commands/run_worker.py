@@ -1,24 +1,48 @@
+import logging
+import signal
 import time
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django_q.brokers import get_broker
-from django_q.cluster import Cluster
+from django_q.brokers import Broker, get_broker
+from redis import RedisError
 
+from associations.bulk import stopping
+from associations.bulk.pool import Pool
 from associations.bulk.tending import Tender
+from hubadmin import serving
+
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
     help = "Work on bulk runs until SIGINT or SIGTERM. As many as you like may run, anywhere."
+    requires_system_checks = []  # it runs all of them, as gunicorn does
 
     def handle(self, *args: Any, **options: Any) -> None:
-        cluster = Cluster()  # it takes the signals, and lets tasks under way end
-        cluster.start()
-        sentinel = cluster.sentinel
-        tender = Tender(get_broker())
-        while sentinel.is_alive():
-            tender.tend()
-            time.sleep(1)
-        if sentinel.exitcode:
-            raise CommandError(f"The worker ended by itself (exit code {sentinel.exitcode}).")
-        self.stdout.write("The worker has ended.")
+        if found := serving.problems():
+            raise CommandError(serving.refusal("The worker", found))
+        broker = _reached_broker()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, stopping.ask)
+        pool = Pool()
+        logger.info("worker started", extra={"processes": settings.WORKER_PROCESSES})
+        try:
+            tender = Tender(broker)
+            while not stopping.is_asked():
+                pool.keep_alive()
+                tender.tend()
+                time.sleep(1)
+        finally:
+            pool.stop()
+        logger.info("worker ended")
+
+
+def _reached_broker() -> Broker:
+    broker = get_broker()
+    try:
+        broker.ping()
+    except RedisError as error:
+        raise CommandError(f"Redis (WORKER_BROKER_URL) cannot be reached: {error}.") from error
+    return broker

@@ -1,0 +1,49 @@
+"""Where tasks wait for a worker: django-q2's brokers, patient with what is away for a moment."""
+
+import logging
+import time
+from typing import Any
+
+from django.db import Error as DBError
+from django.db import connections
+from django_q.brokers import Broker
+from django_q.brokers.orm import ORM
+from django_q.brokers.redis_broker import Redis
+from redis import RedisError
+
+logger = logging.getLogger(__name__)
+
+AWAY = (DBError, RedisError)
+PAUSE = 1.0  # seconds between two tries
+
+
+class _Patient(Broker):
+    def dequeue(self) -> Any:
+        try:
+            return super().dequeue()
+        except AWAY:
+            _wait("tasks cannot be fetched")
+
+    def acknowledge(self, task_id: Any) -> None:
+        """Forget a task that is done. One that is not forgotten comes again, and does no harm."""
+        try:
+            super().acknowledge(task_id)
+        except AWAY:
+            _wait("a task that is done could not be forgotten")
+
+    def set_stat(self, *args: Any) -> None:
+        """Nobody asks for django-q2's own numbers, which come twice a second."""
+
+
+class DatabaseBroker(_Patient, ORM):
+    """Tasks wait in the database."""
+
+
+class RedisBroker(_Patient, Redis):
+    """Tasks wait in Redis."""
+
+
+def _wait(what: str) -> None:
+    logger.warning(what, exc_info=True)
+    connections.close_all()
+    time.sleep(PAUSE)
