@@ -17,7 +17,7 @@ from . import doors
 from .leases import hold
 from .persistence import persist
 
-ROWS_AT_ONCE = 500
+ROWS_AT_ONCE = 1_000  # as many as HubSpot takes in one call
 _ORDER = ("from_object_type", "to_object_type", "number")
 
 

@@ -16,8 +16,10 @@ LONGEST_SILENCE = timedelta(seconds=30)  # between two tries while HubSpot answe
 
 def current() -> CallPause | None:
     """Return the pause that is on now, if there is one."""
-    pause = CallPause.objects.filter(pk=_ONLY).first()
-    return pause if pause and pause.until > timezone.now() else None
+    # One that was made later than now was made before the clock was set back.
+    return CallPause.objects.filter(
+        pk=_ONLY, made_at__lte=timezone.now() + timedelta(seconds=1), until__gt=timezone.now()
+    ).first()
 
 
 def pause(cause: str, until: datetime) -> None:
@@ -29,7 +31,7 @@ def pause_for_silence(cause: str) -> None:
     """HubSpot does not answer: wait a second, and then twice as long each time."""
     now = timezone.now()
     row = CallPause.objects.filter(pk=_ONLY).first()
-    since = (row and row.silent_since) or now
+    since = min((row and row.silent_since) or now, now)
     wait = min(max(now - since, timedelta(seconds=1)), LONGEST_SILENCE)
     _write(cause, now + wait, silent_since=since)
 
@@ -50,4 +52,5 @@ _SILENCE = {Cause.HUBSPOT_DOWN, Cause.TIMED_OUT, Cause.CONNECTION_LOST, Cause.NO
 
 def _write(cause: str, until: datetime, *, silent_since: datetime | None) -> None:
     values = {"cause": cause, "until": until, "silent_since": silent_since}
+    values |= {"made_at": timezone.now()}
     CallPause.objects.update_or_create(pk=_ONLY, defaults=values)

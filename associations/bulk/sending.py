@@ -237,6 +237,8 @@ def _send_wave(
     """Send these rows at once; return the seconds to wait before the next."""
     entries = AssociationRequest.objects.filter(pk__in=[entry.pk for entry in rows])
     persist(lambda: _mark_rows(run, chunk, entries))
+    for entry in rows:
+        entry.sent_at = timezone.now()
     ended = list(pool.map(_put, rows))
     reaction = reactions.reaction_to([(attempt, answer) for _, attempt, answer in ended])
     try:

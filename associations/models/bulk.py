@@ -294,6 +294,7 @@ class CallSlot(models.Model):
 class CallPause(models.Model):
     """Until when no run calls HubSpot, and why: one row."""
 
+    made_at = models.DateTimeField()
     until = models.DateTimeField()
     cause = models.CharField(max_length=30)
     silent_since = models.DateTimeField(null=True)  # while HubSpot answers no run at all

@@ -37,7 +37,16 @@ from django.utils import timezone
 from associations import limiter
 from associations.audit import triggers
 from associations.bulk import runs, tasks
-from associations.models import AssociationRequest, BulkRun, RunState, Way
+from associations.models import (
+    AssociationAttempt,
+    AssociationBatch,
+    AssociationRequest,
+    BulkChunk,
+    BulkRow,
+    BulkRun,
+    RunState,
+    Way,
+)
 from associations.services import Origin
 from hubadmin.models import User
 from tests.demo import MANAGE
@@ -110,15 +119,19 @@ def tell(name: str, ratio: float, goal: float, detail: str, *, at_least: bool = 
     print(f"{name}: {detail} = {ratio:.2f}{f' ! goal {goal}' if missed else ''}", flush=True)
 
 
+FILLED = (AssociationAttempt, AssociationRequest, AssociationBatch, BulkRow, BulkChunk)
+
+
 def forget() -> None:
     """Empty the tables that a round has filled."""
+    tables = [model._meta.db_table for model in FILLED]
     with triggers.lifted(), connection.cursor() as cursor:
-        for table in ("associationrequest", "associationbatch", "bulkrow", "bulkchunk"):
-            cursor.execute(f"DELETE FROM associations_{table}")
+        for table in tables:
+            cursor.execute(f"DELETE FROM {table}")
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            for table in ("associationrequest", "associationbatch", "bulkrow", "bulkchunk"):
-                cursor.execute(f"VACUUM ANALYZE associations_{table}")
+            for table in tables:
+                cursor.execute(f"VACUUM ANALYZE {table}")
 
 
 # --- batches ÷ the least there is to do -----------------------------------------------------------
@@ -294,6 +307,7 @@ def environment(hubspot: str) -> dict[str, str]:
         "DATABASE_URL": database_url(),
         "SECRET_KEY": secrets.token_urlsafe(50),
         "ALLOWED_HOSTS": "localhost",
+        "TRUSTED_PROXY_COUNT": "1",
         "HUBSPOT_API_BASE_URL": hubspot,
         "HUBSPOT_ACCESS_TOKEN": "sandbox",
         "HUBSPOT_CALLS_PER_10_SECONDS": str(LIMIT),
