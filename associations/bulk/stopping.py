@@ -20,3 +20,10 @@ def is_asked() -> bool:
 def is_over(until: float) -> bool:
     """Whether a task has to leave the rest to another: its time is up, or its worker ends."""
     return is_asked() or time.monotonic() >= until
+
+
+def wait(seconds: float) -> None:
+    """Sleep, but not on when this worker is asked to end."""
+    until = time.monotonic() + seconds
+    while not is_over(until):
+        time.sleep(0.1)

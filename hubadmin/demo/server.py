@@ -93,8 +93,8 @@ def run(port: int, real_hubspot: bool, announce: Callable[[str, str], None]) -> 
         hubspot_url = sandbox.url if sandbox else REAL_HUBSPOT_URL
         environment = _environment(port, hubspot_url, real_hubspot)
         children.append(_start(SERVER, environment))
-        children.append(_start(WORKER, environment))
         _wait_until_ready(children[0], port)
+        children.append(_start(WORKER, environment))
         announce(f"http://127.0.0.1:{port}/", hubspot_url)
         _wait_for_end_of_any(*children)
     except KeyboardInterrupt:

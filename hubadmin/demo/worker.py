@@ -1,11 +1,11 @@
 """The demo's worker, as in production: `python -m hubadmin.demo.worker`."""
 
-import django
-from django.core.management import call_command
+import sys
+
+from django.core.management import execute_from_command_line
 
 from .child import end_with_the_demo
 
 if __name__ == "__main__":
     end_with_the_demo()
-    django.setup()
-    call_command("run_worker")
+    execute_from_command_line([sys.argv[0], "run_worker"])

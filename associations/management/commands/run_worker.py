@@ -1,6 +1,5 @@
 import logging
 import signal
-import time
 from typing import Any
 
 from django.conf import settings
@@ -33,7 +32,7 @@ class Command(BaseCommand):
             while not stopping.is_asked():
                 pool.keep_alive()
                 tender.tend()
-                time.sleep(1)
+                stopping.wait(1)
         finally:
             pool.stop()
         logger.info("worker ended")
