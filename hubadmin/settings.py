@@ -83,7 +83,7 @@ HUBSPOT_VERIFY = env.bool("HUBSPOT_VERIFY", default=True)
 # What HubSpot takes within ten seconds, of all machines together (0: no limit is kept here); so
 # many of these calls no run may take from people at the form.
 HUBSPOT_CALLS_PER_10_SECONDS = number("HUBSPOT_CALLS_PER_10_SECONDS", 190)
-HUBSPOT_CALLS_FOR_PEOPLE = number("HUBSPOT_CALLS_FOR_PEOPLE", 20)
+HUBSPOT_CALLS_FOR_PEOPLE = number("HUBSPOT_CALLS_FOR_PEOPLE", 40)
 # Where people see records; without a portal id the pages leave these links out.
 HUBSPOT_UI_URL = env.str("HUBSPOT_UI_URL", default="https://app.hubspot.com")
 HUBSPOT_PORTAL_ID = env.str("HUBSPOT_PORTAL_ID", default="")

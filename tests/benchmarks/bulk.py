@@ -8,9 +8,11 @@ process of its own.
 import argparse
 import json
 import os
+import random
 import re
 import secrets
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -50,10 +52,11 @@ from associations.models import (
 from associations.services import Origin
 from hubadmin.models import User
 from tests.demo import MANAGE
-from tests.support import person
+from tests.support import LINK, person
 
 GOALS = {"sqlite": 2.0, "postgresql": 1.6, "ceiling": 0.97, "memory": 30}
 BATCH, LIMIT = 2_000, 190
+KEY = secrets.token_urlsafe(50)  # web and workers share it
 HEADERS = {"Authorization": "Bearer sandbox"}
 ASSOCIATE = "/crm/v4/associations/contacts/companies/batch/associate/default"
 
@@ -279,11 +282,13 @@ def seconds_between_puts(hubspot: str) -> float:
 
 
 @contextmanager
-def worker_processes(hubspot: str, number: int) -> Iterator[None]:
+def worker_processes(
+    hubspot: str, number: int, more: dict[str, str] | None = None
+) -> Iterator[None]:
     """Real workers, under the settings of production."""
     process = subprocess.Popen(
         [sys.executable, MANAGE, "run_worker"],
-        env=os.environ | environment(hubspot) | {"WORKER_PROCESSES": str(number)},
+        env=os.environ | environment(hubspot) | {"WORKER_PROCESSES": str(number)} | (more or {}),
         cwd=settings.BASE_DIR,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -305,7 +310,7 @@ def environment(hubspot: str) -> dict[str, str]:
         "DJANGO_SETTINGS_MODULE": "hubadmin.settings",
         "ENV_FILE": "",
         "DATABASE_URL": database_url(),
-        "SECRET_KEY": secrets.token_urlsafe(50),
+        "SECRET_KEY": KEY,
         "ALLOWED_HOSTS": "localhost",
         "TRUSTED_PROXY_COUNT": "1",
         "HUBSPOT_API_BASE_URL": hubspot,
@@ -329,6 +334,148 @@ def database_url() -> str:
     return f"postgres://{known['USER']}{password}@{known['HOST']}:{known['PORT']}/{known['NAME']}"
 
 
+# --- the form meanwhile ---------------------------------------------------------------------------
+
+PEOPLE, DELAY = 8, 0.15  # who submit again and again; seconds that each call to HubSpot takes
+
+
+def form_meanwhile(rows: int, rounds: int) -> None:
+    """From a submit to the page with its answer, with a run under way ÷ without; its p95 and p50.
+
+    Neither hubadmin nor the stand-in keeps a limit here: it is about who waits for the database.
+    """
+    user = person()
+    p50s, p95s = [], []
+    with sandbox(limit=0) as hubspot, server(hubspot) as address:
+        for method in ("PUT", "POST", "GET"):
+            slow = {"method": method, "delay": DELAY, "times": None}
+            requests.post(f"{hubspot}/_sandbox/faults", json=slow, timeout=5)
+        with worker_processes(hubspot, 2, {"HUBSPOT_CALLS_PER_10_SECONDS": "0"}):
+            for _ in range(rounds):
+                run = runs.create(
+                    user=user, origin=Origin(), name="rows.csv", parts=file_of(rows), way=Way.BATCH
+                )
+                wait_for(run, RunState.READY, seconds=600)
+                without = submit_times(address, lambda passed: passed < 20)
+                runs.start(user=user, run=run, way=Way.BATCH, skip_linked=False)
+                begun = time.monotonic()
+                during = submit_times(address, lambda passed, run=run: is_under_way(run))
+                took = time.monotonic() - begun
+                p50, p95 = ([percentile(each, n) for each in (during, without)] for n in (50, 95))
+                print(
+                    f"  run of {rows:,}: {took:.0f} s, {len(during)} submits meanwhile; p50 "
+                    f"{p50[0]:.0f} / {p50[1]:.0f} ms, p95 {p95[0]:.0f} / {p95[1]:.0f} ms"
+                )
+                p50s.append(p50[0] / p50[1])
+                p95s.append(p95[0] / p95[1])
+    name = f"submit to answer page with a run under way / without, {connection.vendor}"
+    print(f"{name}: p50 {statistics.median(p50s):.2f}, p95 {statistics.median(p95s):.2f}")
+
+
+def is_under_way(run: BulkRun) -> bool:
+    return not BulkRun.objects.filter(pk=run.pk, state=RunState.DONE).exists()
+
+
+def percentile(times: list[float], number: int) -> float:
+    return statistics.quantiles(times, n=100)[number - 1] * 1000
+
+
+@contextmanager
+def server(hubspot: str) -> Iterator[str]:
+    """gunicorn under the settings of production; its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        bind = f"127.0.0.1:{probe.getsockname()[1]}"
+    more = {"WEB_BIND": bind, "HUBSPOT_CALLS_PER_10_SECONDS": "0"}
+    more |= {"SUBMITS_PER_PERSON_PER_MINUTE": "100000", "SSO_HEADER_SECRET": SECRET}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gunicorn", "-c", "python:hubadmin.gunicorn_conf"],
+        env=os.environ | environment(hubspot) | more,
+        cwd=settings.BASE_DIR,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_until_answered(f"http://{bind}/healthz")
+        yield f"http://{bind}"
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def wait_until_answered(address: str) -> None:
+    for _ in range(100):
+        with suppress(requests.RequestException):
+            if requests.get(address, headers={"Host": "localhost"}, timeout=1).ok:
+                return
+        time.sleep(0.2)
+    raise AssertionError(f"{address} does not answer")
+
+
+SECRET = secrets.token_urlsafe(32)
+
+
+class Submitter:
+    """Somebody who comes by the proxy, as far as HTTP goes."""
+
+    def __init__(self, address: str, number: int) -> None:
+        self.address, self.session = address, requests.Session()
+        headers = {
+            "Host": "localhost",
+            "Referer": "https://localhost/",
+            "X-Forwarded-Proto": "https",
+            "X-SSO-Secret": SECRET,
+            "X-SSO-Subject": f"person-{number}",
+            "X-SSO-Email": f"person-{number}@example.com",
+            "X-SSO-Name": f"Person {number}",
+            "X-SSO-Groups": "support",
+        }
+        self.session.headers.update(headers)
+        page = self.get("/")
+        self.token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)[1]
+        # They are for https; to this proxy it is.
+        cookies = "; ".join(f"{each.name}={each.value}" for each in page.cookies)
+        self.session.cookies.clear()
+        self.session.headers["Cookie"] = cookies
+
+    def get(self, path: str) -> requests.Response:
+        return self.session.get(self.address + path, timeout=60)
+
+    def submit(self) -> None:
+        fields = LINK | {"csrfmiddlewaretoken": self.token}
+        answer = self.session.post(
+            self.address + "/", data=fields, timeout=60, allow_redirects=False
+        )
+        assert answer.status_code == 302, answer.status_code
+        page = self.get(answer.headers["Location"])
+        assert "linked" in page.text, page.status_code
+
+
+def submit_times(address: str, goes_on: Callable[[float], bool]) -> list[float]:
+    """Seconds of each submit that several people have made meanwhile."""
+    times: list[float] = []
+    is_over = threading.Event()
+
+    def go_on(number: int) -> None:
+        somebody = Submitter(address, number)
+        while not is_over.wait(random.uniform(0, 1)):
+            times.append(seconds(somebody.submit))
+
+    threads = [threading.Thread(target=go_on, args=(number,)) for number in range(PEOPLE)]
+    for thread in threads:
+        thread.start()
+    begun = time.monotonic()
+    while goes_on(time.monotonic() - begun):
+        time.sleep(0.2)
+    is_over.set()
+    for thread in threads:
+        thread.join()
+    return times
+
+
+# --- parts of the two above -----------------------------------------------------------------------
+
+
 def wait_for(run: BulkRun, state: str, seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while run.state != state:
@@ -342,7 +489,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--windows", type=int, default=6, help="of ten seconds, for the ceiling")
-    parser.add_argument("--only", choices=["batches", "memory", "ceiling"])
+    parser.add_argument("--only", choices=["batches", "memory", "ceiling", "form"])
     parser.add_argument("--memory-of-run", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.memory_of_run:
@@ -363,6 +510,7 @@ def measure(options: argparse.Namespace) -> None:
         "batches": lambda: batches(options.rows, options.rounds),
         "memory": lambda: memory(options.rows),
         "ceiling": lambda: ceiling(options.windows),
+        "form": lambda: form_meanwhile(options.rows, options.rounds),
     }
     for name, part in parts.items():
         if options.only in (None, name):
