@@ -2,6 +2,17 @@ from django.urls import path, register_converter
 from django.urls.converters import IntConverter, StringConverter
 
 from .views.audit import audit_figures, audit_log, record_log
+from .views.bulk import bulk_runs, bulk_template
+from .views.bulk_actions import (
+    bulk_cancel,
+    bulk_discard,
+    bulk_go_on,
+    bulk_pause,
+    bulk_retry,
+    bulk_start,
+)
+from .views.bulk_files import bulk_bad_rows, bulk_results
+from .views.bulk_run import bulk_progress, bulk_run
 from .views.exports import CONTENT_TYPES, export, exports
 from .views.integrity import integrity, seals
 from .views.link import link
@@ -16,11 +27,16 @@ class EntryIdConverter(IntConverter):
     regex = "[0-9]{1,18}"
 
 
+class RunIdConverter(EntryIdConverter):
+    """The same for a bulk run."""
+
+
 class FileFormatConverter(StringConverter):
     regex = "|".join(CONTENT_TYPES)
 
 
 register_converter(EntryIdConverter, "entry_id")
+register_converter(RunIdConverter, "run_id")
 register_converter(FileFormatConverter, "file_format")
 
 urlpatterns = [
@@ -31,6 +47,18 @@ urlpatterns = [
     path("requests/<entry_id:pk>/check/", request_check, name="request_check"),
     path("requests/<entry_id:pk>/records/", request_records, name="request_records"),
     path("requests/<entry_id:pk>/support-bundle.txt", request_bundle, name="request_bundle"),
+    path("bulk/", bulk_runs, name="bulk_runs"),
+    path("bulk/template.csv", bulk_template, name="bulk_template"),
+    path("bulk/<run_id:pk>/", bulk_run, name="bulk_run"),
+    path("bulk/<run_id:pk>/progress/", bulk_progress, name="bulk_progress"),
+    path("bulk/<run_id:pk>/start/", bulk_start, name="bulk_start"),
+    path("bulk/<run_id:pk>/pause/", bulk_pause, name="bulk_pause"),
+    path("bulk/<run_id:pk>/go-on/", bulk_go_on, name="bulk_go_on"),
+    path("bulk/<run_id:pk>/cancel/", bulk_cancel, name="bulk_cancel"),
+    path("bulk/<run_id:pk>/discard/", bulk_discard, name="bulk_discard"),
+    path("bulk/<run_id:pk>/retry/", bulk_retry, name="bulk_retry"),
+    path("bulk/<run_id:pk>/bad-rows.csv", bulk_bad_rows, name="bulk_bad_rows"),
+    path("bulk/<run_id:pk>/results.csv", bulk_results, name="bulk_results"),
     path("audit/", audit_log, name="audit_log"),
     path("audit/figures/", audit_figures, name="audit_figures"),
     path("audit/records/<str:object_type>/<str:object_id>/", record_log, name="record_log"),

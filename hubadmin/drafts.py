@@ -20,7 +20,7 @@ PAGE_TOO_OLD = "page_too_old"
 _SESSION_KEY = "draft"
 _FORMER_USER = "former_user"
 _MAX_SHOWN = 5000
-_MAX_KEPT = 2100  # more than any field takes, so that the form can still say that it is too much
+MAX_KEPT = 2100  # more than any field takes, so that the form can still say that it is too much
 
 
 def kept(*fields: str, for_page: str = "") -> Callable[[Callable], Callable]:
@@ -60,7 +60,7 @@ def page_of(request: HttpRequest) -> str:
 
 def keep(request: HttpRequest, why: str) -> bool:
     """Keep what was posted, for the person who is signed in, or who was until just now."""
-    fields = {name: value[:_MAX_KEPT] for name, value in posted(request).items()}
+    fields = {name: value[:MAX_KEPT] for name, value in posted(request).items()}
     if not any(fields.values()):
         return False
     owner = request.user.pk or request.session.get(_FORMER_USER)

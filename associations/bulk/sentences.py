@@ -139,6 +139,11 @@ _OF_A_FILE: dict[str, str | Promise] = {
 }
 
 
+def column_label(name: str) -> str:
+    """Return what people call a column, in the active language."""
+    return str(_FIELDS.get(name, name))
+
+
 def sentence(problem_field: str, code: str, facts: Mapping[str, str | int]) -> str:
     """Return what keeps a row back and what to do, in the active language."""
     side = problem_field.partition("_")[0]

@@ -141,6 +141,21 @@ class BulkRun(models.Model):
     def failed(self) -> int:
         return self.unconfirmed + self.rejected + self.unreachable
 
+    @property
+    def in_doubt(self) -> int:
+        return self.unconfirmed + self.unreachable
+
+    @property
+    def not_linked(self) -> int:
+        return self.rejected + self.canceled
+
+    @property
+    def seconds(self) -> int | None:
+        """How long it took from its start to its end."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return round((self.finished_at - self.started_at).total_seconds())
+
 
 class BulkUpload(models.Model):
     """A part of an uploaded file; deleted once the dry run is done."""

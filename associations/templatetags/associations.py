@@ -43,6 +43,7 @@ _FIELDS = {
     "to_object_type": _("To object type"),
     "to_object_id": _("To object id"),
     "reason": _("Reason"),
+    "rows": _("Rows"),
 }
 
 

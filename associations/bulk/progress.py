@@ -1,0 +1,141 @@
+"""How far a run is, how fast it goes, and what it waits for.
+
+All of it from the counters that stand with the run: no row is looked at.
+"""
+
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+
+from associations import limiter
+from associations.hubspot.outcomes import Outcome
+from associations.models import BulkRun, RunState
+
+from . import pauses
+from .tending import living_workers
+
+UNDER_WAY = (RunState.READING, RunState.QUEUEING, RunState.RUNNING, RunState.CANCELING)
+RATE_SECONDS = 60.0  # a rate is that of the last minute
+MIN_RATE_SECONDS = 3.0
+SHORT_WAIT = 1.0  # seconds, which nobody need be told of
+NO_WORKER, SLOTS = "no_worker", "slots"
+ENDS = (
+    Outcome.LINKED,
+    Outcome.UNCONFIRMED,
+    Outcome.REJECTED,
+    Outcome.UNREACHABLE,
+    Outcome.CANCELED,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What keeps a run: a Cause, or NO_WORKER, or SLOTS for the limiter of calls."""
+
+    cause: str
+    until: datetime | None = None
+
+    @property
+    def seconds(self) -> int:
+        """How long it still is, rounded up; 0 where nobody knows."""
+        left = (self.until - timezone.now()).total_seconds() if self.until else 0.0
+        return max(0, -int(-left // 1))
+
+    @property
+    def is_silence(self) -> bool:
+        return pauses.is_silence(self.cause)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows that ended alike; `start` and `width` in per cent of the bar."""
+
+    outcome: str
+    count: int
+    start: float
+    width: float
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`total` and `done` are rows, `rate` is rows a second (None if it cannot be told yet)."""
+
+    total: int
+    done: int
+    parts: list[Part]
+    rate: float | None = None
+    waits_for: Wait | None = None
+
+    @property
+    def share(self) -> float:
+        return self.done / self.total if self.total else 0.0
+
+    @property
+    def percent(self) -> int:
+        """Never 100 before all is done."""
+        return int(100 * self.share)
+
+    @property
+    def seconds_left(self) -> int | None:
+        return round((self.total - self.done) / self.rate) if self.rate else None
+
+
+def progress_of(run: BulkRun) -> Progress:
+    """Return how far the run is with what it does now."""
+    total, done = _total_and_done(run)
+    parts = _parts({each: getattr(run, each) for each in ENDS}, total) if run.queued else []
+    rate = _rate(run, time.time()) if run.state == RunState.RUNNING else None
+    return Progress(total, done, parts, rate, waits_for(run))
+
+
+def rows_to_send(run: BulkRun) -> int:
+    """How many rows become entries of the log."""
+    return run.rows_ready - (run.rows_linked if run.skip_linked else 0)
+
+
+def waits_for(run: BulkRun) -> Wait | None:
+    """Return what the run waits for, if it is to do something and cannot."""
+    if run.state not in UNDER_WAY:
+        return None
+    if not living_workers():
+        return Wait(NO_WORKER)
+    if run.state != RunState.RUNNING:
+        return None
+    if pause := pauses.current():
+        return Wait(pause.cause, pause.until)
+    seconds = limiter.wait_of_runs()
+    if seconds <= SHORT_WAIT:
+        return None
+    return Wait(SLOTS, timezone.now() + timedelta(seconds=seconds))
+
+
+def _total_and_done(run: BulkRun) -> tuple[int, int]:
+    match run.state:
+        case RunState.READING:
+            return run.rows_ready, run.rows_looked_up
+        case RunState.QUEUEING:
+            return rows_to_send(run), run.queued
+        case _:
+            return run.queued, run.closed
+
+
+def _parts(counts: dict[Outcome, int], total: int) -> list[Part]:
+    parts, start = [], 0.0
+    for outcome, count in counts.items():
+        width = 100 * count / max(total, 1)
+        parts.append(Part(outcome, count, round(start, 2), round(width, 2)))
+        start += width
+    return parts
+
+
+def _rate(run: BulkRun, now: float) -> float | None:
+    recent = [tuple(each) for each in run.samples if each[0] >= now - RATE_SECONDS]
+    # While its rows were being queued none could be closed.
+    while len(recent) > 1 and recent[1][1] == 0:
+        recent.pop(0)
+    if not recent:
+        return None
+    at, closed = recent[0]
+    return (run.closed - closed) / (now - at) if now - at >= MIN_RATE_SECONDS else None
