@@ -16,9 +16,10 @@ from associations.models import BulkChunk, BulkEvent, BulkRun, RunState
 
 from . import closing, pauses
 from .leases import LeaseLostError, claim, hold, release
+from .marking import StoppedError
 from .persistence import persist
 from .queueing import queue_rows
-from .sending import StoppedError, send_chunk
+from .sending import send_chunk
 from .staging import read_run
 from .stopping import is_over
 
@@ -73,7 +74,11 @@ def _send(run: BulkRun, until: float) -> bool:
         time.sleep(max(0.0, seconds))
         return True
     if chunk := claim(_chunks_to_do(run)):
-        send_chunk(run, chunk, until)
+        try:
+            send_chunk(run, chunk, until)
+        except StoppedError:
+            release(chunk)
+            raise
         return True
     return _end(run, RunState.RUNNING, RunState.DONE)
 
