@@ -14,14 +14,13 @@ from django_q.tasks import async_task
 
 from associations.models import BulkChunk, BulkEvent, BulkRun, RunState
 
-from . import closing, pauses
+from . import closing, pauses, stopping
 from .leases import LeaseLostError, claim, hold, release
 from .marking import StoppedError
 from .persistence import persist
 from .queueing import queue_rows
 from .sending import send_chunk
 from .staging import read_run
-from .stopping import is_over
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +31,7 @@ SHORT_PAUSE = 5.0  # seconds that are waited for in a task rather than after it
 def work(run_id: int) -> None:
     """Do what there is to do for a run, for a while; then let another task go on with it."""
     until = time.monotonic() + WORK_SECONDS
-    while not is_over(until):
+    while not stopping.is_over(until):
         run = BulkRun.objects.filter(pk=run_id).first()
         step = _STEPS.get(run.state) if run else None
         try:
@@ -52,7 +51,7 @@ def _read(run: BulkRun, until: float) -> bool:
 def _queue(run: BulkRun, until: float) -> bool:
     claimed = claim(BulkRun.objects.filter(pk=run.pk, state=RunState.QUEUEING))
     while claimed and queue_rows(claimed):
-        if is_over(until) or not _is_still(claimed, RunState.QUEUEING):
+        if stopping.is_over(until) or not _is_still(claimed, RunState.QUEUEING):
             release(claimed)
             return True
     if claimed:
@@ -71,7 +70,7 @@ def _send(run: BulkRun, until: float) -> bool:
         seconds = (pause.until - timezone.now()).total_seconds()
         if seconds > SHORT_PAUSE:
             return False
-        time.sleep(max(0.0, seconds))
+        stopping.wait(seconds)
         return True
     if chunk := claim(_chunks_to_do(run)):
         try:
