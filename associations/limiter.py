@@ -3,6 +3,9 @@
 A ring of slots in the database, as many as HubSpot takes calls within ten seconds. Whoever wants to
 call takes a slot that was not used for that long. Some slots only people may use, so that a run
 never keeps the form waiting.
+
+SQLite lets one write at a time, and who waits for a run's rows may wait for seconds. There the ring
+has a file of its own beside the database, which may be lost at any time.
 """
 
 import logging
@@ -10,6 +13,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from django.conf import settings
@@ -30,12 +34,12 @@ _AHEAD = 1.0  # seconds; a use that lies further in the future was written befor
 _TABLE = CallSlot._meta.db_table
 _TAKE = f"""
 UPDATE {_TABLE} SET used_at = {{now}} WHERE number IN (
-    SELECT number FROM {_TABLE} WHERE number BETWEEN %s AND %s AND used_at <= {{now}} - {WINDOW}
+    SELECT number FROM {_TABLE} WHERE number BETWEEN %s AND %s AND used_at <= {{now}} - {{window}}
     ORDER BY number LIMIT %s {{lock}}
 )
 """
 _WAIT = f"""
-SELECT MIN(used_at) + {WINDOW} - {{now}} FROM {_TABLE} WHERE number BETWEEN %s AND %s
+SELECT MIN(used_at) + {{window}} - {{now}} FROM {_TABLE} WHERE number BETWEEN %s AND %s
 """
 _SET_BACK = f"UPDATE {_TABLE} SET used_at = {{now}} WHERE used_at > {{now}} + {_AHEAD}"
 _DIALECTS = {
@@ -45,6 +49,15 @@ _DIALECTS = {
     },
     # Its own clock knows no more than milliseconds.
     "sqlite": {"now": "((julianday('now') - 2440587.5) * 86400.0)", "lock": ""},
+}
+_SETTLE = {
+    "postgresql": ["SET synchronous_commit = off", "SET statement_timeout = '2s'"],
+    "sqlite": [
+        "PRAGMA synchronous = OFF",
+        "PRAGMA busy_timeout = 2000",
+        f"CREATE TABLE IF NOT EXISTS {_TABLE} "
+        "(number integer NOT NULL PRIMARY KEY, used_at real NOT NULL)",
+    ],
 }
 
 
@@ -74,20 +87,26 @@ class _Connection:
 
     def _opened(self) -> BaseDatabaseWrapper:
         if self._wrapper is None or self._pid != os.getpid():
-            wrapper = connections.create_connection("default")
-            wrapper.inc_thread_sharing()
-            with wrapper.cursor() as cursor:
-                is_sqlite = wrapper.vendor == "sqlite"
-                cursor.execute(
-                    "PRAGMA synchronous=NORMAL" if is_sqlite else "SET synchronous_commit = off"
-                )
-            self._wrapper, self._pid = wrapper, os.getpid()
+            self._wrapper, self._pid = _open(), os.getpid()
         return self._wrapper
 
     def _close(self) -> None:
         wrapper, self._wrapper = self._wrapper, None
         if wrapper is not None and self._pid == os.getpid():
             wrapper.close()
+
+
+def _open() -> BaseDatabaseWrapper:
+    wrapper = connections.create_connection("default")
+    wrapper.inc_thread_sharing()
+    if wrapper.vendor == "sqlite":
+        file = Path(wrapper.settings_dict["NAME"])
+        name = str(file.with_name(f"{file.stem}-calls{file.suffix}"))
+        wrapper.settings_dict = wrapper.settings_dict | {"NAME": name}
+    with wrapper.cursor() as cursor:
+        for statement in _SETTLE[wrapper.vendor]:
+            cursor.execute(statement)
+    return wrapper
 
 
 _connection = _Connection()
@@ -167,4 +186,4 @@ def _make_slots(wrapper: BaseDatabaseWrapper, last: int) -> None:
 
 
 def _sql(text: str, wrapper: BaseDatabaseWrapper) -> str:
-    return text.format(**_DIALECTS[wrapper.vendor])
+    return text.format(**_DIALECTS[wrapper.vendor], window=WINDOW)
