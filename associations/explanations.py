@@ -80,6 +80,15 @@ def _wait(entry: AssociationRequest) -> str:
     return text.format(count=seconds)
 
 
+def _too_many_calls(entry: AssociationRequest) -> str:
+    if entry.http_status is None:
+        return gettext(
+            "All requests that HubSpot takes at once are in use, so this one was not sent. Nothing "
+            "was linked."
+        )
+    return gettext("HubSpot takes no more requests for the moment. Nothing was linked.")
+
+
 _EXPLANATIONS: dict[Cause, tuple[Text, Text]] = {
     Cause.CONFIRMED: (_("{from_} is now linked to {to}."), ""),
     Cause.IN_PROGRESS: (
@@ -177,7 +186,7 @@ _EXPLANATIONS: dict[Cause, tuple[Text, Text]] = {
         _("Link them again in a few seconds."),
     ),
     Cause.RATE_LIMITED: (
-        _("HubSpot takes no more requests for the moment. Nothing was linked."),
+        _too_many_calls,
         _wait,
     ),
     Cause.DAILY_LIMIT: (

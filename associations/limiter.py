@@ -41,6 +41,7 @@ UPDATE {_TABLE} SET used_at = {{now}} WHERE number IN (
 _WAIT = f"""
 SELECT MIN(used_at) + {{window}} - {{now}} FROM {_TABLE} WHERE number BETWEEN %s AND %s
 """
+_COUNT = f"SELECT COUNT(*) FROM {_TABLE} WHERE number <= %s AND used_at > {{now}} - {{window}}"
 _SET_BACK = f"UPDATE {_TABLE} SET used_at = {{now}} WHERE used_at > {{now}} + {_AHEAD}"
 _DIALECTS = {
     "postgresql": {
@@ -144,6 +145,18 @@ def wait_of_runs() -> float:
     if not settings.HUBSPOT_CALLS_PER_10_SECONDS:
         return 0.0
     return _wait(first=_first_of_runs())
+
+
+def calls_lately() -> int:
+    """Return how many slots are in use, by people and by runs."""
+    last = settings.HUBSPOT_CALLS_PER_10_SECONDS
+
+    def count(wrapper: BaseDatabaseWrapper) -> int:
+        with wrapper.cursor() as cursor:
+            cursor.execute(_sql(_COUNT, wrapper), [last])
+            return cursor.fetchone()[0]
+
+    return _connection.run(count)
 
 
 def _first_of_runs() -> int:

@@ -7,16 +7,23 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import redis
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Info, register
+from django.core.checks import CheckMessage, Error, Info, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 
 from associations.audit import signing
+from associations.bulk.doors import SENDING_BATCHES
 from associations.hubspot.client import OBJECT_PATHS
+from associations.models.bulk import Way
 
 from .context import V4_SUPPORT_ENDS
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+AT_LEAST_ONE = (
+    *("BULK_MAX_ROWS", "BULK_MAX_BYTES", "BULK_KEEP_DAYS"),
+    *("BULK_ROW_PATIENCE_SECONDS", "WORKER_PROCESSES"),
+)
 VISIBLE_ASCII = set(string.ascii_letters + string.digits + string.punctuation)
 
 
@@ -102,6 +109,52 @@ def limits(**kwargs: Any) -> Iterable[CheckMessage]:
     if settings.SUBMITS_PER_PERSON_PER_MINUTE < 0:
         yield Error(
             "SUBMITS_PER_PERSON_PER_MINUTE is below 0; 0 means no limit.", id="hubadmin.E009"
+        )
+
+
+@register(deploy=True)
+def bulk_runs(**kwargs: Any) -> Iterable[CheckMessage]:
+    if settings.BULK_WAY not in Way.values:
+        ways = " or ".join(Way.values)
+        yield Error(f"BULK_WAY is {settings.BULK_WAY!r}; it must be {ways}.", id="hubadmin.E013")
+    for name in AT_LEAST_ONE:
+        if (value := getattr(settings, name)) < 1:
+            yield Error(f"{name} is {value}; it must be at least 1.", id="hubadmin.E014")
+    lease, longest = settings.BULK_LEASE_SECONDS, round(SENDING_BATCHES.total)
+    if lease <= longest:
+        yield Warning(
+            f"BULK_LEASE_SECONDS is {lease}; a call to HubSpot may last {longest} seconds, and "
+            "meanwhile another worker would send the same rows.",
+            id="hubadmin.W001",
+        )
+
+
+@register(deploy=True)
+def shared_limit(**kwargs: Any) -> Iterable[CheckMessage]:
+    calls, people = settings.HUBSPOT_CALLS_PER_10_SECONDS, settings.HUBSPOT_CALLS_FOR_PEOPLE
+    if calls < 0 or people < 0:
+        yield Error(
+            "HUBSPOT_CALLS_PER_10_SECONDS and HUBSPOT_CALLS_FOR_PEOPLE must not be below 0.",
+            id="hubadmin.E015",
+        )
+    elif calls and people >= calls:
+        yield Error(
+            f"HUBSPOT_CALLS_FOR_PEOPLE is {people}; it must be less than "
+            f"HUBSPOT_CALLS_PER_10_SECONDS ({calls}), or no call is left for bulk runs.",
+            id="hubadmin.E016",
+        )
+
+
+@register(deploy=True)
+def broker(**kwargs: Any) -> Iterable[CheckMessage]:
+    """The address may hold a password, so it is not shown."""
+    try:
+        if settings.WORKER_BROKER_URL:
+            redis.from_url(settings.WORKER_BROKER_URL)
+    except ValueError:
+        yield Error(
+            "WORKER_BROKER_URL is no address of Redis; one is like redis://redis.example.com:6379/0.",
+            id="hubadmin.E017",
         )
 
 

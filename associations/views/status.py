@@ -13,6 +13,7 @@ from associations.health.chart import bars_of
 from associations.health.lines import Part
 from associations.health.log import log_lines
 from associations.health.quota import quota_lines, quota_of
+from associations.health.runs import run_lines
 from associations.health.scopes import scope_lines
 from associations.health.site import site_facts
 from associations.health.times import times_today
@@ -33,6 +34,7 @@ def status(request: HttpRequest) -> HttpResponse:
     parts = [
         Part("hubspot", "HubSpot", [*account_lines(shown), *scope_lines(shown, now)]),
         Part("calls", _("Calls left today"), [*quota_lines(shown, quota)]),
+        Part("runs", _("Bulk runs"), [*run_lines()]),
         Part("version", _("API version"), [*version_lines(timezone.localdate(now))]),
         Part("log", _("The audit log"), [*log_lines(now)]),
     ]
