@@ -10,7 +10,6 @@ import time
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import Error as DBError
 from django.db import connection
 from django.utils import timezone
 from django_q.brokers import Broker
@@ -21,6 +20,7 @@ from associations.models import BulkRun, RunState, Worker
 from associations.models.bulk import ENDED, NOT_STARTED
 
 from . import pauses
+from .brokers import AWAY
 from .leases import free
 
 logger = logging.getLogger(__name__)
@@ -39,14 +39,24 @@ class Tender:
         self._broker = broker
         self._name = f"{socket.gethostname()} {os.getpid()}"
         self._done_at: dict[str, float] = {}
+        self._is_away = False
 
     def tend(self) -> None:
         """Hand out what there is to do. A database or broker that is away is tried again."""
         try:
             self._tend()
-        except DBError:
-            logger.exception("runs could not be looked after")
+            self._note(is_away=False)
+        except AWAY:
+            self._note(is_away=True)
             connection.close()
+
+    def _note(self, *, is_away: bool) -> None:
+        """Log that the database or the broker is away, or is back; not each second again."""
+        if is_away and not self._is_away:
+            logger.exception("runs cannot be looked after")
+        elif self._is_away and not is_away:
+            logger.info("runs are looked after again")
+        self._is_away = is_away
 
     def _tend(self) -> None:
         if self._is_due("beat", BEAT_SECONDS):
