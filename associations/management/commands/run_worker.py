@@ -43,5 +43,5 @@ def _reached_broker() -> Broker:
     try:
         broker.ping()
     except RedisError as error:
-        raise CommandError(f"Redis (WORKER_BROKER_URL) cannot be reached: {error}.") from error
+        raise CommandError(f"Redis (WORKER_BROKER_URL) cannot be reached: {error}") from error
     return broker
