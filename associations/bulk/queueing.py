@@ -7,7 +7,7 @@ wait; where it was interrupted, it goes on.
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from associations.hubspot.outcomes import Outcome
@@ -22,7 +22,7 @@ from associations.models import (
 )
 
 from .leases import hold
-from .persistence import persist
+from .persistence import persist_in_turn
 
 ROWS_AT_ONCE = 500
 CHUNK_ROWS = {Way.BATCH: 2_000, Way.SINGLE: 100}
@@ -49,7 +49,7 @@ def queue_rows(run: BulkRun) -> bool:
 
     Raises LeaseLostError.
     """
-    return persist(lambda: _queue_rows(run))
+    return persist_in_turn(lambda: _queue_rows(run))
 
 
 def _queue_rows(run: BulkRun) -> bool:
@@ -64,7 +64,7 @@ def _queue_rows(run: BulkRun) -> bool:
     new = run.entries.filter(pk__gt=last.last_id if last else 0).order_by("pk")
     ids = list(new.values_list("pk", flat=True))
     _put_into_chunks(run, last if last and _is_of_pair(last, first) else None, ids)
-    hold(run, queued=run.queued + len(ids))
+    hold(run, queued=F("queued") + len(ids))
     return True
 
 

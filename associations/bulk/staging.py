@@ -19,7 +19,7 @@ from associations.portal import form_options
 from .file_kinds import FileError, FileReason
 from .leases import hold, release
 from .linked_already import look_up_next
-from .persistence import persist
+from .persistence import persist, persist_in_turn
 from .rows import RowChecker
 from .stopping import is_over
 from .table import Record, Table, read_table
@@ -56,7 +56,7 @@ def _stage(run: BulkRun, until: float) -> bool:
     """Stage rows; return whether all are."""
     rows = _rows_to_retry(run) if run.retry_of_id else _rows_of_file(run)
     while part := list(islice(rows, ROWS_AT_ONCE)):
-        persist(lambda part=part: _write(run, part))
+        persist_in_turn(lambda part=part: _write(run, part))
         if is_over(until):
             return False
     _mark_doubles(run)
@@ -68,8 +68,8 @@ def _write(run: BulkRun, rows: list[BulkRow]) -> None:
     invalid = sum(row.state == RowState.INVALID for row in rows)
     hold(
         run,
-        rows_read=run.rows_read + len(rows),
-        rows_invalid=run.rows_invalid + invalid,
+        rows_read=F("rows_read") + len(rows),
+        rows_invalid=F("rows_invalid") + invalid,
     )
     BulkRow.objects.bulk_create(rows)
 
@@ -156,10 +156,10 @@ def _mark_doubles(run: BulkRun) -> None:
     pks = list(doubles)
     for start in range(0, len(pks), ROWS_AT_ONCE):
         part = pks[start : start + ROWS_AT_ONCE]
-        persist(lambda part=part: _mark_part(run, part))
+        persist_in_turn(lambda part=part: _mark_part(run, part))
 
 
 def _mark_part(run: BulkRun, pks: list[int]) -> None:
     hold(run)
     marked = run.rows.filter(pk__in=pks, state=RowState.READY).update(state=RowState.DOUBLE)
-    hold(run, rows_double=run.rows_double + marked)
+    hold(run, rows_double=F("rows_double") + marked)
