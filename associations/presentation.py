@@ -31,7 +31,22 @@ class ToldError:
 
 
 def directions(entry: AssociationRequest) -> list[Direction]:
-    return [_direction(entry, result) for result in entry.results]
+    results = entry.results or (_results_in_batch(entry) if entry.batch else [])
+    return [_direction(entry, result) for result in results]
+
+
+def _results_in_batch(entry: AssociationRequest) -> list[Any]:
+    """What the answer to the batch that an entry went out with says of this pair."""
+    try:
+        results = _get(json.loads(entry.batch.body), "results")
+    except ValueError:  # no answer, or only its beginning
+        return []
+    pair = [entry.from_object_id, entry.to_object_id]
+    return [each for each in results or [] if _ids(each) in (pair, pair[::-1])]
+
+
+def _ids(result: Any) -> list[str]:
+    return [_text(_get(_get(result, side), "id")) for side in ("from", "to")]
 
 
 def told_errors(entry: AssociationRequest) -> list[ToldError]:
@@ -44,7 +59,7 @@ def _direction(entry: AssociationRequest, result: Any) -> Direction:
     labels = {entry.to_object_id: entry.to_label, entry.from_object_id: entry.from_label}
     if len(labels) == 1:
         labels = {}  # both sides have this id; HubSpot does not say which is which
-    ends = [_text(_get(_get(result, side), "id")) for side in ("from", "to")]
+    ends = _ids(result)
     spec = _get(result, "associationSpec")
     return Direction(
         *(labels.get(end, end) or gettext("not named") for end in ends),

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from associations.hubspot.client import OBJECT_PATHS, default_association_path
-from associations.models import AssociationAttempt, AssociationRequest
+from associations.models import AssociationAttempt, AssociationBatch, AssociationRequest
 from hubadmin import __version__
 
 from .canonical import text_of
@@ -39,8 +39,24 @@ def _lines(entry: AssociationRequest, base_url: str) -> Iterator[str]:
     for name, value in told.items():
         if value not in (None, ""):
             yield f"  {name}: {value if isinstance(value, (str, int)) else text_of(value)}"
+    if entry.batch:
+        yield from _batch(entry.batch)
     for attempt in entry.attempts.all():
         yield from _attempt(attempt)
+
+
+def _batch(batch: AssociationBatch) -> Iterator[str]:
+    """The call that it went out with; its body tells of other pairs as well, and stays here."""
+    yield ""
+    types = f"{batch.from_object_type}/{batch.to_object_type}"
+    yield f"Batch of {batch.inputs}: POST .../{types}/batch/associate/default"
+    yield f"  started {text_of(batch.started_at)}, took {batch.duration_ms} ms"
+    if batch.failure:
+        yield f"  {batch.failure}: {batch.detail or 'no detail'}"
+    if batch.http_status:
+        yield f"  HTTP {batch.http_status}"
+    for name, value in batch.headers.items():
+        yield f"  {name}: {value}"
 
 
 def _attempt(attempt: AssociationAttempt) -> Iterator[str]:

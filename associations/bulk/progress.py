@@ -18,7 +18,7 @@ from .tending import living_workers
 
 UNDER_WAY = (RunState.READING, RunState.QUEUEING, RunState.RUNNING, RunState.CANCELING)
 RATE_SECONDS = 60.0  # a rate is that of the last minute
-MIN_RATE_SECONDS = 3.0
+MIN_RATE_SECONDS = 5.0
 SHORT_WAIT = 1.0  # seconds, which nobody need be told of
 NO_WORKER, SLOTS = "no_worker", "slots"
 ENDS = (
@@ -131,11 +131,11 @@ def _parts(counts: dict[Outcome, int], total: int) -> list[Part]:
 
 
 def _rate(run: BulkRun, now: float) -> float | None:
-    recent = [tuple(each) for each in run.samples if each[0] >= now - RATE_SECONDS]
-    # While its rows were being queued none could be closed.
-    while len(recent) > 1 and recent[1][1] == 0:
-        recent.pop(0)
-    if not recent:
+    """The rows closed since the first of the last minute's samples, or since its start."""
+    samples = [(at, closed) for at, closed in run.samples if at >= now - RATE_SECONDS]
+    if run.started_at and run.started_at.timestamp() >= now - RATE_SECONDS:
+        samples.insert(0, (run.started_at.timestamp(), 0))
+    if not samples:
         return None
-    at, closed = recent[0]
+    at, closed = samples[0]
     return (run.closed - closed) / (now - at) if now - at >= MIN_RATE_SECONDS else None

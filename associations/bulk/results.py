@@ -113,7 +113,7 @@ def _of_entry(entry: AssociationRequest) -> tuple[str, str, str]:
 
 def _bad_row(run: BulkRun, row: BulkRow) -> list[object]:
     # What was chosen for all rows goes with them, for the next upload.
-    typed = [row.cells.get(name) or getattr(run, name) for name in FIELDS]
+    typed = [row.cells.get(name) or getattr(run, name, "") for name in FIELDS]
     return [row.line, *typed, sentence(row.problem_field, row.problem, row.facts)]
 
 

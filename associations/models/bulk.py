@@ -247,6 +247,11 @@ class AssociationBatch(models.Model):
     def __str__(self) -> str:
         return f"batch {self.pk} of run {self.run_id}: {self.cause}"
 
+    @property
+    def others(self) -> int:
+        """How many pairs went out beside each."""
+        return self.inputs - 1
+
 
 class BulkChunk(models.Model):
     """Entries of a run that go out together: those of the run with ids in this range.

@@ -1,6 +1,7 @@
 """What the templates of bulk runs need."""
 
 from django import template
+from django.utils.formats import number_format
 from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -106,6 +107,12 @@ def problem_sentence(row: BulkRow) -> str:
 def problem_cell(row: BulkRow) -> str:
     """What stood in the cell that has the problem."""
     return str(row.cells.get(row.problem_field, ""))
+
+
+@register.filter
+def rate(rows_a_second: float) -> str:
+    digits = 0 if rows_a_second >= 10 else 1
+    return number_format(round(rows_a_second, digits), digits, force_grouping=True)
 
 
 @register.filter

@@ -1,6 +1,7 @@
 """Bulk runs: upload one, and the list of them."""
 
 import csv
+import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -71,7 +72,7 @@ def _create(request: HttpRequest, form: UploadForm) -> BulkRun:
         user=request.user,
         origin=origin_of(request),
         name=file.name if file else "",
-        parts=_parts(file) if file else _cut(form.cleaned_data["rows"].encode()),
+        parts=_parts(file or io.BytesIO(form.cleaned_data["rows"].encode())),
         way=Way(settings.BULK_WAY),
         **form.for_all_rows(),
     )
@@ -79,13 +80,9 @@ def _create(request: HttpRequest, form: UploadForm) -> BulkRun:
     return run
 
 
-def _parts(file: UploadedFile) -> Iterator[bytes]:
-    return file.chunks(PART_BYTES)
-
-
-def _cut(content: bytes) -> Iterator[bytes]:
-    for start in range(0, len(content), PART_BYTES):
-        yield content[start : start + PART_BYTES]
+def _parts(file: UploadedFile | io.BytesIO) -> Iterator[bytes]:
+    # Not file.chunks(): what is in memory comes in one piece from there.
+    return iter(lambda: file.read(PART_BYTES), b"")
 
 
 def _page(request: HttpRequest, form: UploadForm, *, status: int = 200, **facts: Any) -> Any:

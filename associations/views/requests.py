@@ -57,7 +57,8 @@ def request_check(request: HttpRequest, pk: int) -> HttpResponse:
 @admin_required
 def request_bundle(request: HttpRequest, pk: int) -> HttpResponse:
     """What HubSpot's support needs of one entry, as a file."""
-    entry = get_object_or_404(AssociationRequest.objects.prefetch_related("attempts"), pk=pk)
+    entries = AssociationRequest.objects.select_related("batch").prefetch_related("attempts")
+    entry = get_object_or_404(entries, pk=pk)
     text = support_bundle(entry, settings.HUBSPOT_API_BASE_URL)
     response = HttpResponse(text, content_type="text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="hubadmin-entry-{pk}.txt"'
@@ -74,7 +75,8 @@ def my_requests(request: HttpRequest) -> HttpResponse:
 
 def _entry(request: HttpRequest, pk: int) -> AssociationRequest:
     entries = AssociationRequest.objects.visible_to(request.user)
-    return get_object_or_404(entries.prefetch_related("attempts"), pk=pk)
+    whole = entries.select_related("batch").prefetch_related("attempts")
+    return get_object_or_404(whole, pk=pk)
 
 
 def _page(

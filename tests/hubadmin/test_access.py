@@ -9,7 +9,7 @@ from django.urls import get_resolver, reverse
 from associations.forms import AssociationForm
 from associations.models import AssociationRequest
 from hubadmin.models import User
-from tests.associations.views.base import entry_of
+from tests.associations.views.base import entry_of, run_of
 from tests.hubadmin.test_requests import address_of, routes
 from tests.support import LINK, SandboxMixin, SignedInClient, person
 
@@ -19,6 +19,29 @@ WRONG_METHOD = (405, 405, 405, 405, 405)
 CLOSED = (302, 403, 405, 405, 302)  # to a method that it does not take
 LED_BACK = (302, 403, 302, 302, 302)
 FOR_ADMINS = ((302, 403, 403, 200, 302), CLOSED)
+
+
+def of_a_run(name: str, *, own: int, foreign: int, posted: int = 0) -> dict[str, tuple]:
+    """What a route of a bulk run answers to its own person, to an admin, and where there is none.
+
+    `posted` is what an admin gets by a POST for another's run; 0 for a route that takes none.
+    """
+    return {
+        f"{name}, own": (
+            (302, 403, own, own, 302),
+            (302, 403, 302, 302, 302) if posted else CLOSED,
+        ),
+        f"{name}, another's": (
+            (302, 403, 404, foreign, 302),
+            (302, 403, 404, posted, 302) if posted else CLOSED,
+        ),
+        f"{name}, nobody's": (
+            (302, 403, 404, 404, 302),
+            (302, 403, 404, 404, 302) if posted else CLOSED,
+        ),
+    }
+
+
 # The answer to a GET and to an empty POST, for each of the roles.
 EXPECTED = {
     "link": ((302, 403, 200, 200, 302), (302, 403, 422, 422, 302)),
@@ -37,6 +60,25 @@ EXPECTED = {
     "request_bundle, own": FOR_ADMINS,
     "request_bundle, another's": FOR_ADMINS,
     "request_bundle, nobody's": ((302, 403, 403, 404, 302), CLOSED),
+    "bulk_runs": ((302, 403, 200, 200, 302), (302, 403, 422, 422, 302)),
+    "bulk_template": ((302, 403, 200, 200, 302), CLOSED),
+    **of_a_run("bulk_run", own=200, foreign=200),
+    # Not asked by a script of ours, it leads to the run.
+    **of_a_run("bulk_progress", own=302, foreign=302),
+    **of_a_run("bulk_bad_rows", own=200, foreign=200),
+    **of_a_run("bulk_results", own=200, foreign=200),
+    # The runs here are done: nothing of this is possible any more.
+    **{
+        name: answers
+        for action in ("pause", "go_on", "cancel")
+        for name, answers in of_a_run(f"bulk_{action}", own=302, foreign=302, posted=302).items()
+    },
+    # In nobody else's name.
+    **{
+        name: answers
+        for action in ("start", "discard", "retry")
+        for name, answers in of_a_run(f"bulk_{action}", own=302, foreign=302, posted=403).items()
+    },
     "audit_log": FOR_ADMINS,
     "audit_figures": FOR_ADMINS,
     "record_log": FOR_ADMINS,
@@ -72,6 +114,11 @@ class RoleTestCase(SandboxMixin, TestCase):
         self.own = {
             role: entry_of(user).pk if user else self.foreign for role, user in self.people.items()
         }
+        self.foreign_run = run_of(person("colleague", "support")).pk
+        self.own_run = {
+            role: run_of(user).pk if user else self.foreign_run
+            for role, user in self.people.items()
+        }
 
     def browser(self, role: str) -> SignedInClient:
         """Somebody of this role, signed in a moment ago; the deactivated one was then active."""
@@ -85,12 +132,20 @@ class RoleTestCase(SandboxMixin, TestCase):
 
     def addresses(self, role: str) -> Iterator[tuple[str, str]]:
         """The URLconf's routes, with ids of each kind where they take one."""
-        ids = {"own": self.own[role], "another's": self.foreign, "nobody's": 10**17}
+        ids = {
+            "<entry_id": {"own": self.own[role], "another's": self.foreign, "nobody's": 10**17},
+            "<run_id": {
+                "own": self.own_run[role],
+                "another's": self.foreign_run,
+                "nobody's": 10**17,
+            },
+        }
         for route in routes(get_resolver().url_patterns):
-            if "<entry_id" not in str(route.pattern):
+            kind = next((kind for kind in ids if kind in str(route.pattern)), None)
+            if kind is None:
                 yield route.name, address_of(route)
                 continue
-            for whose, pk in ids.items():
+            for whose, pk in ids[kind].items():
                 yield f"{route.name}, {whose}", reverse(route.name, args=[pk])
 
 
@@ -176,6 +231,7 @@ FORGED: dict[str, Any] = {
     "user_agent": "Forged/1",
     "request_id": "forged",
     "submit_key": "forged",
+    "row_number": 99,
     "last_login": "2001-01-01T00:00:00Z",
     "issuer": "https://evil.test",
     "subject": "mallory",

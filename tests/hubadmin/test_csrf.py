@@ -9,11 +9,14 @@ from django.http import HttpResponse
 from django.test import Client, TestCase
 from django.urls import URLPattern, get_resolver
 
-from associations.models import AssociationCheck
-from tests.associations.views.base import entry_of
+from associations.models import AssociationCheck, BulkRun
+from tests.associations.views.base import entry_of, run_of
 from tests.hubadmin.test_requests import address_of, routes
 from tests.support import LINK, SandboxMixin, SignedInClient, person
 
+# In which state a bulk run has to be for each of its routes to change something.
+STATES = {"bulk_start": "ready", "bulk_discard": "ready", "bulk_go_on": "paused"}
+STATES |= {"bulk_pause": "running", "bulk_cancel": "running", "bulk_retry": "done"}
 OURS, EVIL = "https://testserver", "https://evil.test"
 
 
@@ -46,7 +49,7 @@ class FormTestCase(SandboxMixin, TestCase):
                 yield route
 
     def post(self, path: str, token: str | None, headers: dict[str, str]) -> HttpResponse:
-        fields = LINK | {"language": "ja"}
+        fields = LINK | {"language": "ja", "rows": "501,902", "way": "batch"}
         fields |= {} if token is None else {"csrfmiddlewaretoken": token}
         return self.client.post(path, fields, headers=headers)
 
@@ -109,14 +112,22 @@ class FormTests(FormTestCase):
                 with self.subTest(route=route.name, headers=headers):
                     self.sandbox.reset()
                     self.sign_in()
+                    run = run_of(self.user, state=STATES.get(route.name, "done"), rejected=1)
+                    address, before = address_of(route), self.runs()
+                    if route.name in STATES:
+                        address = address.replace("/1/", f"/{run.pk}/")
                     with self.assertNoLogs("hubadmin.views", "WARNING"):
-                        answer = self.post(address_of(route), self.token, headers)
+                        answer = self.post(address, self.token, headers)
                     self.assertIn(answer.status_code, (200, 302))
                     signed_out = self.client.get("/requests/").status_code == 302
                     is_checked = bool(AssociationCheck.objects.all())
+                    is_changed = is_checked or self.runs() != before
                     self.assertTrue(
-                        signed_out or is_checked or self.puts() or "language" in answer.cookies
+                        signed_out or is_changed or self.puts() or "language" in answer.cookies
                     )
+
+    def runs(self) -> list[tuple[int, str]]:
+        return list(BulkRun.objects.order_by("pk").values_list("pk", "state"))
 
 
 class HostTests(TestCase):

@@ -12,7 +12,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.test import TestCase, override_settings
 from django.test.client import MULTIPART_CONTENT
-from django.urls import get_resolver
+from django.urls import get_resolver, reverse
 from django.utils import timezone
 
 from associations.models import AssociationRequest
@@ -188,9 +188,18 @@ class SizeTests(SandboxMixin, TestCase):
         for path in [*paths, "/nowhere"]:
             for kind in ("application/x-www-form-urlencoded", MULTIPART_CONTENT, "text/plain"):
                 for length in (too_many, 10**18):
+                    if path == reverse("bulk_runs") and length == too_many:
+                        continue  # it takes files
                     with self.subTest(path, kind=kind, length=length):
                         answer = self.announce(path, length, kind)
                         self.assertContains(answer, "Too much was sent", status_code=413)
+
+    def test_an_upload_may_have_a_file_besides(self) -> None:
+        most = settings.BULK_MAX_BYTES + settings.MAX_REQUEST_BYTES
+        with self.assertRaisesMessage(AssertionError, "the body was read"):
+            self.announce("/bulk/", most, MULTIPART_CONTENT)
+        answer = self.announce("/bulk/", most + 1, MULTIPART_CONTENT)
+        self.assertContains(answer, "Nothing was uploaded", status_code=413)
 
     def test_it_would_be_seen_if_the_body_were_read(self) -> None:
         with self.assertRaisesMessage(AssertionError, "the body was read"):

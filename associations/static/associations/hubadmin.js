@@ -37,13 +37,23 @@ for (const failure of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) 
 // With this file the preview comes by itself.
 for (const button of document.querySelectorAll("[data-without-script]")) button.hidden = true;
 
+// A file that is too large is not even sent: the server would refuse it, and what was typed with it.
+for (const input of document.querySelectorAll("input[data-max-bytes]")) {
+  input.addEventListener("change", () => {
+    const size = input.files[0]?.size ?? 0;
+    const text = input.dataset.tooLarge.replace("{size}", `${(size / 1048576).toFixed(1)} MB`);
+    input.setCustomValidity(size > Number(input.dataset.maxBytes) ? text : "");
+    input.reportValidity();
+  });
+}
+
 // A second click while the first is under way does nothing (the server would see to it as well).
-for (const form of document.querySelectorAll("form[data-once]")) {
+const sendOnce = (form) => {
   const submit = form.querySelector("button:not([type=button])");
-  const label = submit.textContent;
+  const label = [...submit.childNodes];
   const ready = () => {
     submit.removeAttribute("aria-disabled");
-    submit.textContent = label;
+    submit.replaceChildren(...label);
   };
   form.addEventListener("submit", (event) => {
     if (submit.getAttribute("aria-disabled") === "true") {
@@ -56,7 +66,11 @@ for (const form of document.querySelectorAll("form[data-once]")) {
   });
   // The browser may bring the page back as it was when one goes Back.
   window.addEventListener("pageshow", ready);
-}
+};
+document.querySelectorAll("form[data-once]").forEach(sendOnce);
+document.body.addEventListener("htmx:afterSettle", (event) => {
+  event.detail.elt.querySelectorAll("form[data-once]").forEach(sendOnce);
+});
 
 // Tell the server in which time zone this browser is; it shows times and counts days in it.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;

@@ -3,7 +3,7 @@
 from django.test import TestCase
 from django.utils import timezone
 
-from associations.models import AssociationRequest
+from associations.models import AssociationRequest, BulkRun
 from tests.support import (
     LINK,
     SandboxMixin,
@@ -18,6 +18,12 @@ def entry_of(user: object, **fields: object) -> AssociationRequest:
     values = {"outcome": "linked", "cause": "confirmed", "api_version": "v4"} | LINK
     values |= {"created_at": now, "sent_at": now, "finished_at": now, "user_name": user.name}
     return AssociationRequest.objects.create(user=user, **(values | fields))
+
+
+def run_of(user: object, **fields: object) -> BulkRun:
+    """A bulk run, straight into the database; done unless `state` says otherwise."""
+    values = {"name": "customers.csv", "state": "done", "user_name": user.name}
+    return BulkRun.objects.create(user=user, **(values | {"created_at": timezone.now()} | fields))
 
 
 class PageTestCase(SandboxMixin, TestCase):
