@@ -4,6 +4,8 @@ If it does not, the chunk is split in two, in the database, down to a few rows: 
 one, so that one bad row costs no good one.
 """
 
+from dataclasses import replace
+
 from associations.hubspot.answers import Answer, Attempt, read_batch_answer
 from associations.hubspot.outcomes import Cause
 from associations.models import AssociationBatch, BulkChunk, BulkRun, Way
@@ -34,12 +36,24 @@ def send_batch(run: BulkRun, chunk: BulkChunk) -> None:
         attempt = doors.for_batches().create_default_associations(
             from_object_type=types[0], to_object_type=types[1], pairs=[row[1:] for row in rows]
         )
-        answer = read_batch_answer(attempt, [row[1:] for row in rows])
+        answer = _read(attempt, types, [row[1:] for row in rows])
         # Even if the lease is lost: the call was made, and the log shall show it.
         batch = persist(lambda: closing.log_batch(chunk, attempt, answer, types, len(rows)))
         _conclude_batch(run, chunk, rows, batch, attempt, answer)
     else:
         release(chunk)
+
+
+def _read(attempt: Attempt, types: tuple[str, str], pairs: list[tuple[str, str]]) -> Answer:
+    answer = read_batch_answer(attempt, pairs)
+    # Results name no types: contact 1 to company 2 looks like contact 2 to company 1, seen back.
+    known = set(pairs)
+    is_ambiguous = types[0] != types[1] and any(
+        pair[::-1] in known and pair[0] != pair[1] for pair in pairs
+    )
+    if is_ambiguous and answer.cause is Cause.CONFIRMED:
+        return replace(answer, cause=Cause.NOT_SHOWN)
+    return answer
 
 
 def _settle(chunk: BulkChunk, rows: _Rows) -> None:
@@ -109,12 +123,11 @@ def _react_to_batch(
     """Have it sent again later, or its halves, so that one bad row costs no good one."""
     reaction = reactions.reaction_to([(attempt, answer)])
     persist(lambda: reactions.react(run, reaction))
-    if reactions.is_about_rows(answer.cause) or (
-        answer.cause in reactions.SILENCE and chunk.tries + 1 >= SILENT_TRIES
-    ):
+    # One row may be why none of them is answered.
+    tries = chunk.tries + 1 if reactions.may_give_up(answer.cause) else 0
+    if reactions.is_about_rows(answer.cause) or tries >= SILENT_TRIES:
         persist(lambda: _split(chunk, [row[0] for row in rows]))
     else:
-        tries = chunk.tries + 1 if answer.cause in reactions.SILENCE else 0
         release(chunk, seconds=reaction.wait, tries=tries)
 
 

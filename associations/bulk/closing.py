@@ -7,6 +7,7 @@ Each function is part of a transaction that began with a hold() of what it is ab
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import asdict
+from datetime import datetime
 
 from django.db import transaction
 from django.db.models import F, QuerySet
@@ -22,6 +23,7 @@ from associations.models import (
     AssociationRequest,
     BulkChunk,
     BulkRun,
+    Way,
 )
 from associations.services import ENTRY_BODY_LENGTH, attempt_of
 
@@ -65,18 +67,45 @@ def put_back(entries: QuerySet[AssociationRequest], batch: AssociationBatch | No
     entries.filter(outcome=Outcome.SENDING).update(outcome=Outcome.QUEUED, **went_with)
 
 
+def note_interrupted(chunk: BulkChunk) -> None:
+    """Put back what somebody had under way who came to no end: HubSpot may have linked it.
+
+    An exchange that was interrupted stands in the log for each, so that no later "no" of HubSpot's
+    hides that an earlier call may have made the link.
+    """
+    left = list(entries_of(chunk).filter(outcome=Outcome.SENDING).order_by("pk"))
+    if not left:
+        return
+    attempt = _interrupted(min(entry.sent_at for entry in left))
+    if chunk.way == Way.BATCH:
+        types = (left[0].from_object_type, left[0].to_object_type)
+        batch = log_batch(chunk, attempt, Answer(Cause.INTERRUPTED), types, len(left))
+        put_back(entries_of(chunk), batch)
+    else:
+        log_attempts((entry, _interrupted(entry.sent_at)) for entry in left)
+        put_back(entries_of(chunk))
+
+
+def _interrupted(sent_at: datetime) -> Attempt:
+    duration = max(0.0, (timezone.now() - sent_at).total_seconds())
+    return Attempt(sent_at, round(duration * 1000), failure=Cause.INTERRUPTED)
+
+
 def log_batch(
     chunk: BulkChunk, attempt: Attempt, answer: Answer, types: tuple[str, str], inputs: int
 ) -> AssociationBatch:
+    """Keep an exchange; the same one a second time is what it was."""
     values = asdict(attempt) | {"failure": attempt.failure or ""}
-    return AssociationBatch.objects.create(
+    batch, _ = AssociationBatch.objects.get_or_create(
         run_id=chunk.run_id,
         from_object_type=types[0],
         to_object_type=types[1],
         inputs=inputs,
-        cause=answer.cause,
-        **values,
+        started_at=values.pop("started_at"),
+        duration_ms=values.pop("duration_ms"),
+        defaults=values | {"cause": answer.cause},
     )
+    return batch
 
 
 def close_by_batch(
@@ -93,25 +122,29 @@ def close_by_batch(
 
 
 def log_attempts(rows: Iterable[tuple[AssociationRequest, Attempt]]) -> None:
-    """Add the attempt that each entry has just had; `late` if it was closed without it."""
+    """Add the attempt that each entry has just had; `late` if it was closed without it.
+
+    One that is there already is not added again: its transaction may have been committed although
+    the database could not say so.
+    """
     rows = list(rows)
     pks = [entry.pk for entry, _ in rows]
-    # Locked, so that `late` is exact: none of them can be closed between look and insert.
-    still_open = AssociationRequest.objects.select_for_update().filter(
-        pk__in=pks, outcome__in=OPEN_OUTCOMES
+    # Locked, so that `late` and the numbers are exact: nobody closes between look and insert.
+    locked = AssociationRequest.objects.select_for_update().filter(pk__in=pks).order_by("pk")
+    outcomes = dict(locked.values_list("pk", "outcome"))
+    had = set(
+        AssociationAttempt.objects.filter(request__in=pks).values_list("request", "started_at")
     )
-    is_open = set(still_open.values_list("pk", flat=True))
-    had = Counter(
-        AssociationAttempt.objects.filter(request__in=pks).values_list("request", flat=True)
-    )
+    numbers = Counter(pk for pk, _ in had)
     AssociationAttempt.objects.bulk_create(
         AssociationAttempt(
             request=entry,
-            number=had[entry.pk] + 1,
-            late=entry.pk not in is_open,
+            number=numbers[entry.pk] + 1,
+            late=outcomes[entry.pk] not in OPEN_OUTCOMES,
             **asdict(attempt) | {"failure": attempt.failure or ""},
         )
         for entry, attempt in rows
+        if (entry.pk, attempt.started_at) not in had
     )
 
 

@@ -10,7 +10,9 @@ from typing import TypeVar
 from uuid import uuid4
 
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.db.models.expressions import Combinable
 from django.utils import timezone
 
 from associations.models import BulkChunk, BulkRun
@@ -43,13 +45,14 @@ def claim(rows: QuerySet[Claimed]) -> Claimed | None:
 def hold(claimed: BulkRun | BulkChunk, **values: object) -> None:
     """Renew the lease and write `values`; the row stays locked until the transaction ends.
 
-    Raises LeaseLostError.
+    `claimed` itself takes them on once they are committed, for a transaction may be tried again;
+    expressions it does not. Raises LeaseLostError.
     """
     mine = type(claimed).objects.filter(pk=claimed.pk, owner=claimed.owner)
     if not mine.update(**({"lease_until": _end()} | values)):
         raise LeaseLostError(str(claimed))
-    for name, value in values.items():
-        setattr(claimed, name, value)
+    plain = {name: value for name, value in values.items() if not isinstance(value, Combinable)}
+    transaction.on_commit(lambda: vars(claimed).update(plain))
 
 
 def release(claimed: BulkRun | BulkChunk, *, seconds: float = 0, **values: object) -> None:

@@ -6,7 +6,7 @@ A courtesy: where it cannot be read, the run goes on without.
 from collections.abc import Sequence
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import F, Q
 
 from associations.hubspot.client import ReadError
 from associations.hubspot.lookups import links_of_many
@@ -69,8 +69,8 @@ def _note(run: BulkRun, rows: Sequence[BulkRow], found: dict[str, Links]) -> Non
     hold(
         run,
         looked_up_to=[getattr(rows[-1], name) for name in _ORDER],
-        rows_looked_up=run.rows_looked_up + sum(is_seen is not None for is_seen in seen.values()),
-        rows_linked=run.rows_linked + sum(map(bool, seen.values())),
+        rows_looked_up=F("rows_looked_up") + sum(is_seen is not None for is_seen in seen.values()),
+        rows_linked=F("rows_linked") + sum(map(bool, seen.values())),
     )
     for answer in (True, False):
         pks = [pk for pk, is_seen in seen.items() if is_seen is answer]

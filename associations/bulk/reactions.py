@@ -38,6 +38,15 @@ def may_give_up(cause: Cause) -> bool:
     return cause in SILENCE or cause in (Cause.HUBSPOT_ERROR, Cause.LOCKED)
 
 
+def is_hubspot_there() -> bool:
+    """Whether it answers at least a question about the account."""
+    try:
+        account(doors.for_reads())
+    except ReadError as error:
+        return not may_give_up(error.cause)
+    return True
+
+
 @dataclass(frozen=True, slots=True)
 class Reaction:
     """What to do about answers that came at once; `wait` in seconds."""

@@ -6,7 +6,10 @@ the limiter, and closed only by an answer about that row.
 
 from associations.models import BulkChunk, BulkRun, Way
 
+from . import closing
 from .batches import send_batch
+from .leases import hold
+from .persistence import persist
 from .singles import send_singly
 
 
@@ -15,7 +18,13 @@ def send_chunk(run: BulkRun, chunk: BulkChunk, until: float) -> None:
 
     `until` is on time.monotonic()'s clock. Raises LeaseLostError, StoppedError.
     """
+    persist(lambda: _begin(chunk))
     if chunk.way == Way.BATCH:
         send_batch(run, chunk)
     else:
         send_singly(run, chunk, until)
+
+
+def _begin(chunk: BulkChunk) -> None:
+    hold(chunk)
+    closing.note_interrupted(chunk)

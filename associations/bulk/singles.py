@@ -4,7 +4,7 @@ A row that HubSpot does not answer has its turn again, after the others.
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
@@ -20,7 +20,10 @@ from .marking import SLOT_SECONDS, mark_rows
 from .persistence import persist
 from .stopping import is_over
 
-TRIES_OF_PATIENCE = 10  # how often a row is tried before it may be given up
+TRIES_OF_PATIENCE = 10  # how often a row is tried, about, before it is given up
+LEAST_TRIES = 3  # even if all that time went by without any
+# Answers that say nothing of a row: a page instead of an answer, or one that comes too early.
+_AGAIN = {Cause.HUBSPOT_ERROR, Cause.UNREADABLE, Cause.IN_PROGRESS}
 
 
 def send_singly(run: BulkRun, chunk: BulkChunk, until: float) -> None:
@@ -78,6 +81,8 @@ def _send_wave(
         entry.sent_at = timezone.now()
     ended = list(pool.map(_put, rows))
     reaction = reactions.reaction_to([(attempt, answer) for _, attempt, answer in ended])
+    if not reaction.is_answered and _is_silent_on_these(ended):
+        reaction = reactions.Reaction()
     try:
         persist(lambda: _conclude_wave(run, chunk, ended, reaction))
     except LeaseLostError:
@@ -124,17 +129,33 @@ def _conclude_wave(
 
 def _is_over(run: BulkRun, entry: AssociationRequest, answer: Answer) -> bool:
     """Whether there is no point in sending this row again."""
-    if reactions.is_about_rows(answer.cause) and answer.cause is not Cause.HUBSPOT_ERROR:
+    if reactions.is_about_rows(answer.cause) and answer.cause not in _AGAIN:
         return True
-    if answer.cause in reactions.STOPS or not reactions.may_give_up(answer.cause):
+    if answer.cause not in _AGAIN and not reactions.may_give_up(answer.cause):
         return False
     return _is_given_up(run, entry)
 
 
 def _is_given_up(run: BulkRun, entry: AssociationRequest) -> bool:
-    """HubSpot has not answered this row for long, though it has answered others meanwhile."""
-    first = entry.attempts.first()
-    if first is None or timezone.now() - first.started_at < _patience():
+    """HubSpot has not answered this row for long, though it answers others."""
+    tries = _tries(entry)
+    if len(tries) < LEAST_TRIES or not _is_long_ago(tries[0]):
         return False
     answered_at = BulkRun.objects.values_list("answered_at", flat=True).get(pk=run.pk)
-    return answered_at is not None and answered_at > first.started_at
+    # Between its last two tries: not at some time before HubSpot fell silent.
+    return answered_at is not None and answered_at > tries[-2]
+
+
+def _is_silent_on_these(ended: list["_Ended"]) -> bool:
+    """Whether it is these rows that HubSpot does not answer, and nothing else is left to tell."""
+    tries = [_tries(entry) for entry, _, _ in ended]
+    is_long = any(len(each) + 1 >= LEAST_TRIES and _is_long_ago(each[0]) for each in tries)
+    return is_long and reactions.is_hubspot_there()
+
+
+def _tries(entry: AssociationRequest) -> list[datetime]:
+    return list(entry.attempts.order_by("number").values_list("started_at", flat=True))
+
+
+def _is_long_ago(moment: datetime) -> bool:
+    return timezone.now() - moment >= _patience()

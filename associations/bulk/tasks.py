@@ -84,6 +84,8 @@ def _send(run: BulkRun, until: float) -> bool:
 
 def _cancel(run: BulkRun, until: float) -> bool:
     """Close what was not sent. Chunks that somebody is at work on come to an end there first."""
+    # Those that nobody works on need not wait for their next try.
+    _chunks_to_do(run).filter(owner="").update(lease_until=None)
     if chunk := claim(_chunks_to_do(run)):
         persist(lambda: _close_chunk(chunk))
         return True

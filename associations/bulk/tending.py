@@ -87,6 +87,8 @@ def has_work(run: BulkRun) -> bool:
     if run.state == RunState.RUNNING and pauses.current():
         return False
     left = run.chunks.filter(is_done=False)
+    if run.state == RunState.CANCELING and left.filter(owner="").exists():
+        return True
     return free(left).exists() or not left.exists()
 
 
