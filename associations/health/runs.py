@@ -64,7 +64,7 @@ def _limit_line() -> Line:
         text = gettext(
             "No limit of calls is kept here (<code>HUBSPOT_CALLS_PER_10_SECONDS</code>)."
         )
-        return Line(Level.UNKNOWN, told(text))
+        return Line(Level.WELL, told(text))
     try:
         used = limiter.calls_lately()
     except DBError:

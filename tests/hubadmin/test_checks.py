@@ -1,5 +1,7 @@
-from django.core.checks import CheckMessage, Info, run_checks
+from django.core.checks import CheckMessage, Info, Warning, run_checks
 from django.test import SimpleTestCase, override_settings
+
+from hubadmin.checks import AT_LEAST_ONE
 
 RIGHT = {
     "SECRET_KEY": "k" * 60,
@@ -65,6 +67,42 @@ class ServingTests(CheckTestCase):
         for proxy in ("proxy:3128", "socks5://proxy", "http://"):
             self.assert_says("hubadmin.E008", HUBSPOT_PROXY_URL=proxy)
         self.assert_says(HUBSPOT_PROXY_URL="http://user:pass@proxy.example.com:3128")
+
+    def test_how_bulk_runs_are_sent(self) -> None:
+        self.assert_says("hubadmin.E013", BULK_WAY="pigeon")
+        self.assert_says(BULK_WAY="single")
+
+    def test_numbers_without_which_no_run_could_go_on(self) -> None:
+        for name in AT_LEAST_ONE:
+            with self.subTest(name):
+                self.assert_says("hubadmin.E014", **{name: 0})
+                self.assert_says(**{name: 1})
+
+    def test_a_lease_shorter_than_a_call_is_a_warning(self) -> None:
+        (message,) = self.messages(BULK_LEASE_SECONDS=33)
+        self.assertEqual((type(message), message.id), (Warning, "hubadmin.W001"))
+        self.assert_says(BULK_LEASE_SECONDS=34)
+
+    def test_the_limit_of_calls(self) -> None:
+        def says(*ids: str, calls: int, people: int) -> None:
+            named = {"HUBSPOT_CALLS_PER_10_SECONDS": calls, "HUBSPOT_CALLS_FOR_PEOPLE": people}
+            self.assert_says(*ids, **named)
+
+        says("hubadmin.E015", calls=-1, people=20)
+        says("hubadmin.E015", calls=190, people=-1)
+        says("hubadmin.E016", calls=20, people=20)
+        says(calls=20, people=19)
+        says(calls=0, people=20)
+
+    def test_the_address_of_redis(self) -> None:
+        for address in ("nonsense", "http://redis.example.com", "redis://:hidden@host:port/0"):
+            with self.subTest(address):
+                (message,) = self.messages(WORKER_BROKER_URL=address)
+                self.assertEqual(message.id, "hubadmin.E017")
+                self.assertNotIn("hidden", message.msg)
+        for address in ("", "redis://host", "rediss://u:p@host:6380/2", "unix:///run/redis.sock"):
+            with self.subTest(address):
+                self.assert_says(WORKER_BROKER_URL=address)
 
     def test_some_group_must_let_people_in(self) -> None:
         self.assert_says("hubadmin.E029", SSO_SUPPORT_GROUPS=[], SSO_ADMIN_GROUPS=[])

@@ -18,6 +18,7 @@ NAMES = sorted(secrets())
 # Each as good as the checks demand, with a word by which it would be found again.
 VALUES = {name: f"canary-{name.lower()}-0123456789abcdefghijklmnopqrstuvwxyz" for name in NAMES}
 VALUES["AUDIT_SIGNING_KEY"] = b64encode(b"canary-audit-signing-key-0123456").decode()
+VALUES["WORKER_BROKER_URL"] = "redis://:canary-password@127.0.0.1:9/0"
 VALUES["DATABASE_URL"] = "sqlite:////tmp/canary-database.sqlite3"
 
 

@@ -22,7 +22,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if found := serving.problems():
             raise CommandError(serving.refusal("The worker", found))
-        broker = _reached_broker()
+        broker = reached_broker()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, stopping.ask)
         pool = Pool()
@@ -38,7 +38,8 @@ class Command(BaseCommand):
         logger.info("worker ended")
 
 
-def _reached_broker() -> Broker:
+def reached_broker() -> Broker:
+    """Return where tasks wait. Raises CommandError if it cannot be reached."""
     broker = get_broker()
     try:
         broker.ping()

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from associations.hubspot.sandbox import SANDBOX_TOKEN
 from associations.hubspot.sandbox.demands import GRANTED, NO_READ_TOKEN, NO_SCOPES_TOKEN
-from associations.models import AssociationAttempt, AssociationRequest
+from associations.models import AssociationAttempt, AssociationRequest, Worker
 from tests.associations.audit.base import as_owner, seal, settle, sql
 from tests.associations.views.base import PageTestCase, entry_of
 from tests.support import LINK, missing_table
@@ -74,6 +74,7 @@ class WholeTests(StatusTestCase):
     def test_all_is_well(self) -> None:
         entry_of(self.user)
         seal()
+        Worker.objects.create(name="this machine 1", seen_at=timezone.now())
         page = self.page()
         self.assertContains(page, WELL)
         self.assertNotContains(page, "This needs your attention")
