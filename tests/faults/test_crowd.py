@@ -13,14 +13,15 @@ from django.test import tag
 
 from tests.demo import Demo, Person
 
-PEOPLE, SUBMITS, DELAY = 32, 200, 0.15
+PEOPLE, SUBMITS, DELAY = 32, 160, 0.15  # fewer calls than HubSpot takes in ten seconds
 
 
 @tag("own_database")
 class CrowdTests(unittest.TestCase):
     def test_every_submit_has_one_entry_and_one_put(self) -> None:
         folder = Path(self.enterContext(tempfile.TemporaryDirectory())) / "demo"
-        demo = self.enterContext(Demo(folder, SUBMITS_PER_PERSON_PER_MINUTE="0"))
+        options = {"SUBMITS_PER_PERSON_PER_MINUTE": "0", "HUBSPOT_VERIFY": "False"}
+        demo = self.enterContext(Demo(folder, **options))
         people = [Person(demo, "support") for _ in range(PEOPLE)]
         slow = {"delay": DELAY, "times": None}
         requests.post(f"{demo.hubspot}/_sandbox/faults", json=slow, timeout=5)
