@@ -77,9 +77,10 @@ class Person:
     def get(self, path: str) -> requests.Response:
         return self.session.get(self.demo.address + path, timeout=30)
 
-    def post(self, path: str, **fields: str) -> requests.Response:
-        page = self.get(path).text
-        hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page))
+    def post(self, path: str, *, page: str = "", **fields: str) -> requests.Response:
+        """Send the form that stands on `page`, or at its own address."""
+        text = self.get(page or path).text
+        hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', text))
         headers = {"Referer": self.demo.address + path}
         address = self.demo.address + path
         return self.session.post(address, data=hidden | fields, headers=headers, timeout=60)

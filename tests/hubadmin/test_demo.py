@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 from pathlib import Path
 
@@ -21,7 +22,7 @@ class DemoTests(unittest.TestCase):
     def setUp(self) -> None:
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory())) / "demo"
 
-    def test_a_support_person_links_two_records_and_an_admin_finds_it(self) -> None:
+    def test_a_support_person_links_records_singly_and_in_bulk_and_an_admin_finds_it(self) -> None:
         with Demo(self.folder) as demo:
             page = Person(demo, "support").post(
                 "/",
@@ -43,6 +44,22 @@ class DemoTests(unittest.TestCase):
             path = "/crm/v4/objects/contacts/501/associations/default/companies/902"
             self.assertEqual([r["path"] for r in puts], [path])
             self.assertNotIn("sandbox", puts[0]["headers"]["Authorization"])
+            self.assert_its_worker_links_many(demo)
+
+    def assert_its_worker_links_many(self, demo: Demo) -> None:
+        support = Person(demo, "support")
+        rows = "from,to\ncontact 501,company 903\ncontact 502,deal 701"
+        made = support.post("/bulk/", rows=rows)
+        run = made.url.removeprefix(demo.address)
+        self.wait_for(support, run, "Start")
+        support.post(f"{run}start/", page=run, way="batch")
+        self.wait_for(support, run, "2 of 2 pairs are linked")
+
+    def wait_for(self, support: Person, address: str, words: str, seconds: float = 20) -> None:
+        deadline = time.monotonic() + seconds
+        while words not in (page := support.get(address).text):
+            self.assertLess(time.monotonic(), deadline, page)
+            time.sleep(0.2)
 
     def test_it_serves_its_static_files_and_its_cookies_suit_plain_http(self) -> None:
         with Demo(self.folder) as demo:
