@@ -260,6 +260,13 @@ class DebugTests(CanaryTestCase):
             self.assertContains(answer, word, status_code=500)
         self.assert_nowhere()
 
+    def test_the_password_of_redis(self) -> None:
+        address = f"redis://:{CANARY}@redis.example.com"
+        with self.settings(WORKER_BROKER_URL=address, Q_CLUSTER={"redis": address}):
+            answer = self.seen("crash", self.client.get("/crash-unawares"))
+        self.assertContains(answer, "WORKER_BROKER_URL", status_code=500)
+        self.assert_nowhere()
+
     def test_what_else_has_such_a_page(self) -> None:
         strict = SignedInClient(person(), enforce_csrf_checks=True)
         self.seen("404", self.client.get("/nowhere"))
