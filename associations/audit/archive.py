@@ -16,7 +16,7 @@ from django.utils.dateparse import parse_datetime
 from associations.models import AuditSeal
 
 from . import signing
-from .canonical import KINDS, lines_of, text_of
+from .canonical import KINDS, rows_with_lines, text_of
 from .manifest import read
 from .verifying import TamperedError, check_seal
 
@@ -38,7 +38,7 @@ def lines_to_archive(seals: Iterable[AuditSeal]) -> Iterator[str]:
         yield seal_line(seal)
         manifest = read(seal.manifest)
         for kind in KINDS:
-            yield from lines_of(kind, manifest.ids(kind)).values()
+            yield from (line for _, line in rows_with_lines(kind, manifest.ids(kind)))
 
 
 def write(path: Path, seals: Iterable[AuditSeal]) -> str:

@@ -1,10 +1,10 @@
 """The canonical form of what is sealed: one line of JSON an item, whose SHA-256 is its digest.
 
 A line holds `kind` and every column that is not empty, an entry's also its `attempts` in order but
-for those that came late (they are items of their own, as checks are). Keys are sorted, nothing
-stands between tokens, text is UTF-8; times are UTC like 2026-11-24T09:30:00.000000Z. What is empty
-(null, "", [] or {}, but not false) is left out, so that a column added later changes no line that
-was sealed before it.
+for those that came late (they are items of their own, as checks and batches are). Keys are sorted,
+nothing stands between tokens, text is UTF-8; times are UTC like 2026-11-24T09:30:00.000000Z. What
+is empty (null, "", [] or {}, but not false) is left out, so that a column added later changes no
+line that was sealed before it.
 """
 
 import hashlib
@@ -18,6 +18,7 @@ from django.db import DatabaseError, models
 
 from associations.models import (
     AssociationAttempt,
+    AssociationBatch,
     AssociationCheck,
     AssociationRequest,
     AuditExport,
@@ -28,9 +29,12 @@ KINDS: dict[str, type[models.Model]] = {
     "entry": AssociationRequest,
     "attempt": AssociationAttempt,
     "check": AssociationCheck,
+    "batch": AssociationBatch,
     "export": AuditExport,
     "pruning": AuditPruning,
 }
+# How many are read at once: an answer about thousands of pairs may be of megabytes.
+ROWS_AT_ONCE = {kind: 10 if kind == "batch" else 2_000 for kind in KINDS}
 # Items that came after their entry, and the column that names it.
 OWNERS = {"attempt": "request_id", "check": "entry_id"}
 # What may come of a value that none of us wrote: SQLite keeps anything in any column.
@@ -40,25 +44,36 @@ _EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 def lines_of(kind: str, ids: Collection[int]) -> dict[int, str]:
     """Return the line of each of these rows, as they are in the database now; by id, in order."""
-    rows = KINDS[kind].objects.filter(pk__in=ids).order_by("pk")
-    return {row["id"]: line for row, line in lines_from(kind, rows)}
+    return {row["id"]: line for row, line in rows_with_lines(kind, ids)}
 
 
-def readable_lines_of(kind: str, ids: Collection[int]) -> tuple[dict[int, str], list[int]]:
-    """Return the lines of these rows, and the ids of those that hold what nobody can read."""
+def readable_digests_of(kind: str, ids: Collection[int]) -> tuple[dict[int, str], list[int]]:
+    """Return the digests of these rows, and the ids of those that hold what nobody can read."""
     try:
-        return lines_of(kind, ids), []
+        return _digests_of(kind, ids), []
     except UNREADABLE:
-        lines: dict[int, str] = {}
+        digests: dict[int, str] = {}
         unreadable = []
         for pk in sorted(ids):
             try:
-                lines |= lines_of(kind, [pk])
+                digests |= _digests_of(kind, [pk])
             except UNREADABLE:
                 unreadable.append(pk)
         if not unreadable:
             raise  # it was not a value, but the database
-        return lines, unreadable
+        return digests, unreadable
+
+
+def _digests_of(kind: str, ids: Collection[int]) -> dict[int, str]:
+    return {row["id"]: digest(line) for row, line in rows_with_lines(kind, ids)}
+
+
+def rows_with_lines(kind: str, ids: Collection[int]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Give each of these rows with its line, by id; no more in memory than is read at once."""
+    wanted, size = sorted(ids), ROWS_AT_ONCE[kind]
+    for start in range(0, len(wanted), size):
+        part = wanted[start : start + size]
+        yield from lines_from(kind, KINDS[kind].objects.filter(pk__in=part).order_by("pk"))
 
 
 def lines_from(kind: str, rows: models.QuerySet) -> Iterator[tuple[dict[str, Any], str]]:

@@ -18,8 +18,8 @@ from django.db.models import Case, F, Func, TextField, Value, When
 from associations.hubspot.outcomes import VERDICTS, Linked
 from associations.models import AssociationRequestQuerySet
 
-from .canonical import KINDS, OWNERS, lines_from, text_of
-from .sealing import SEALABLE
+from .canonical import KINDS, OWNERS, lines_from, lines_of, text_of
+from .looking import SEALABLE
 
 ROWS_AT_ONCE = {"csv": 8_000, "jsonl": 1_000}
 _WORDS = {True: "yes", False: "no"}
@@ -99,6 +99,9 @@ CSV_COLUMNS: dict[str, models.expressions.Combinable] = {
     "client_ip": F("client_ip"),
     "user_agent": _Text("user_agent"),
     "request_id": _Text("request_id"),
+    "run": F("run_id"),
+    "row_number": F("row_number"),
+    "batch": F("batch_id"),
 }
 
 
@@ -128,15 +131,16 @@ def json_lines(
 ) -> Iterator[bytes]:
     """Give each entry as its canonical line, after it what came later, and an end.
 
-    What came later are attempts that nobody waited for any more, and checks.
+    What came later are attempts that nobody waited for any more, and checks. The batch that an
+    entry went out with follows the first one that names it.
 
     The last line is `{"kind":"end","complete":true,...}`; without it the file is not whole.
     """
-    lines = 0
+    lines, told = 0, set[int]()
     for stretch in _stretches(entries, ROWS_AT_ONCE["jsonl"]):
-        found = _with_what_came_later(stretch, progress)
-        lines += len(found)
-        yield "".join(f"{line}\n" for line in found).encode()
+        for part in _with_batches(_with_what_came_later(stretch, progress), told):
+            lines += len(part)
+            yield "".join(f"{line}\n" for line in part).encode()
     end = {
         "kind": "end",
         "complete": True,
@@ -161,14 +165,32 @@ def _stretches(
         rest = entries.newest_first().older_than(*end)
 
 
-def _with_what_came_later(stretch: AssociationRequestQuerySet, progress: Progress) -> list[str]:
-    found = {row["id"]: [line] for row, line in lines_from("entry", stretch)}
+_Lines = tuple[int | None, list[str]]  # the entry's batch; its line, and what came later
+
+
+def _with_what_came_later(stretch: AssociationRequestQuerySet, progress: Progress) -> list[_Lines]:
+    found: dict[int, _Lines] = {
+        row["id"]: (row["batch_id"], [line]) for row, line in lines_from("entry", stretch)
+    }
     progress.rows += len(found)
     for kind, owner in OWNERS.items():
         later = KINDS[kind].objects.filter(SEALABLE[kind], **{f"{owner}__in": [*found]})
         for row, line in lines_from(kind, later.order_by("id")):
-            found[row[owner]].append(line)
-    return [line for lines in found.values() for line in lines]
+            found[row[owner]][1].append(line)
+    return [*found.values()]
+
+
+def _with_batches(found: list[_Lines], told: set[int]) -> Iterator[list[str]]:
+    """Give the lines, those of a batch by themselves: one may be of megabytes."""
+    part: list[str] = []
+    for batch, lines in found:
+        part += lines
+        if batch and batch not in told:
+            told.add(batch)
+            yield part
+            yield [*lines_of("batch", [batch]).values()]
+            part = []
+    yield part
 
 
 def _written(rows: AssociationRequestQuerySet) -> tuple[int, bytes]:

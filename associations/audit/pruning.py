@@ -3,24 +3,25 @@
 The newest seal of that part stays as the new start of the chain. What was taken out is a row of
 its own, sealed at once. Only the owner of the tables can do this, as it lifts the triggers.
 
-An entry goes with all that came after it, late attempts and checks; until the last of these is old
-enough, it stays, and with it what was sealed from then on. So no seal that stays holds a row that
-went, and no row that stays is of an entry that went.
+An entry goes with all that came after it, late attempts and checks, and a batch with all entries
+that it closed; until the last of these is old enough, it stays, and with it what was sealed from
+then on. So no seal that stays holds a row that went, and no row that stays names one that went.
 """
 
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
-from django.db.models import Min, Q, QuerySet
+from django.db.models import Min, QuerySet
 from django.utils import timezone
 
-from associations.models import AssociationAttempt, AuditPruning, AuditSeal
+from associations.models import AssociationAttempt, AssociationRequest, AuditPruning, AuditSeal
 
 from . import archive, ranges, signing, triggers
 from .canonical import KINDS, OWNERS
-from .manifest import read
-from .sealing import SEALABLE, seal_log
+from .looking import SEALABLE
+from .manifest import Coverage, read
+from .sealing import seal_log
 
 
 class NothingToPruneError(Exception):
@@ -30,7 +31,7 @@ class NothingToPruneError(Exception):
 def last_seal_before(cutoff: datetime) -> AuditSeal:
     """Return the newest seal that may go. Raises NothingToPruneError."""
     last = AuditSeal.objects.filter(sealed_at__lt=cutoff).last()
-    while last and (still_needed := _entries_of_later_items(last)):
+    while last and (still_needed := _needed_by_what_stays(last)):
         last = _last_without(still_needed, last)
     if last is None or not _seals_to_prune(last):
         raise NothingToPruneError
@@ -93,21 +94,40 @@ def _read_one_by_one(numbers: list[int]) -> Iterator[AuditSeal]:
         yield AuditSeal.objects.get(number=number)
 
 
-def _entries_of_later_items(last: AuditSeal) -> set[int]:
-    """Entries up to this seal of which something is in a later seal, or in none yet."""
+_Items = set[tuple[str, int]]  # kinds and ids
+
+
+def _needed_by_what_stays(last: AuditSeal) -> _Items:
+    """Items up to this seal that something names which is in a later seal, or in none yet."""
     coverage = read(last.manifest).coverage
-    entries = coverage["entry"]
-    found = set[int]()
+    found: _Items = set()
     for kind, owner in OWNERS.items():
-        later = Q(pk__gt=coverage[kind].high) | ranges.condition(coverage[kind].waiting)
-        rows = KINDS[kind].objects.filter(SEALABLE[kind], later)
-        found |= set(rows.filter(**{f"{owner}__lte": entries.high}).values_list(owner, flat=True))
-    return {pk for pk in found if not ranges.contains(entries.waiting, pk)}
+        later = _later(KINDS[kind].objects.filter(SEALABLE[kind]), coverage[kind])
+        found |= {("entry", pk) for pk in _named(later, owner, coverage["entry"])}
+    # Open ones as well, which may have been sent and wait to be sent again.
+    later = _later(AssociationRequest.objects.all(), coverage["entry"])
+    return found | {("batch", pk) for pk in _named(later, "batch_id", coverage["batch"])}
 
 
-def _last_without(entries: set[int], last: AuditSeal) -> AuditSeal | None:
-    """Return the seal before the first one that holds one of these entries."""
+def _later(rows: QuerySet, coverage: Coverage) -> Iterator[QuerySet]:
+    """Those that are in no seal so far, in parts."""
+    yield rows.filter(pk__gt=coverage.high)
+    for part in ranges.batches(coverage.waiting):
+        yield rows.filter(ranges.condition(part))
+
+
+def _named(parts: Iterator[QuerySet], column: str, coverage: Coverage) -> set[int]:
+    """The ids that this column of the rows names, as far as they are sealed."""
+    found = set[int]()
+    for rows in parts:
+        sealed = rows.filter(**{f"{column}__lte": coverage.high})
+        found |= set(sealed.values_list(column, flat=True).distinct())
+    return {pk for pk in found if not ranges.contains(coverage.waiting, pk)}
+
+
+def _last_without(items: _Items, last: AuditSeal) -> AuditSeal | None:
+    """Return the seal before the first one that holds one of these items."""
     for seal in _read_one_by_one(_seals_to_prune(last)):
-        if entries & read(seal.manifest).ids("entry").keys():
+        if any((kind, pk) in items for kind, pk, _ in read(seal.manifest).items):
             return AuditSeal.objects.filter(number__lt=seal.number).last()
     return None

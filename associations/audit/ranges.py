@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from django.db.models import Q
 
 Ranges = list[tuple[int, int]]  # first and last, both part of it; ascending, never touching
+_NONE = (2**64, 2**64)  # beyond every id
 
 
 def merged(*parts: Ranges) -> Ranges:
@@ -22,21 +23,27 @@ def of_ids(ids: Iterable[int]) -> Ranges:
     return merged([(number, number) for number in ids])
 
 
-def without(ranges: Ranges, ids: Iterable[int]) -> Ranges:
-    """Return the ranges less these ids."""
+def less(ranges: Ranges, others: Ranges) -> Ranges:
+    """Return the ranges less the others."""
     left: Ranges = []
-    taken = iter(sorted(ids))
-    next_id = next(taken, None)
+    taken = iter(others)
+    next_first, next_last = next(taken, _NONE)
     for first, last in ranges:
-        while next_id is not None and next_id <= last:
-            if next_id >= first:
-                if next_id > first:
-                    left.append((first, next_id - 1))
-                first = next_id + 1
-            next_id = next(taken, None)
+        while next_first <= last:
+            if next_first > first:
+                left.append((first, next_first - 1))
+            first = max(first, next_last + 1)
+            if next_last > last:
+                break
+            next_first, next_last = next(taken, _NONE)
         if first <= last:
             left.append((first, last))
     return left
+
+
+def size(ranges: Ranges) -> int:
+    """Return how many ids they hold."""
+    return sum(last - first + 1 for first, last in ranges)
 
 
 def above(ranges: Ranges, limit: int) -> Ranges:

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import Error as DBError
-from django.db import IntegrityError, connection, models, transaction
-from django.db.models import ExpressionWrapper, Q
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from associations.models import OPEN_OUTCOMES, AuditSeal
+from associations.models import AuditSeal
 
 from . import ranges, signing
-from .canonical import KINDS, digest, readable_lines_of
+from .canonical import readable_digests_of
+from .looking import Look, look
 from .manifest import NOTHING_BEFORE, Coverage, Manifest, before_the_first, head_of, read
 
 logger = logging.getLogger("hubadmin.audit")
@@ -24,25 +24,13 @@ ITEMS_PER_SEAL = 2_000  # of a kind
 LONGEST_TRANSACTION = timedelta(hours=1)
 LARGEST_GAP = 1_000_000
 
-# Of each kind: what can be sealed now, and what never will be by itself. The rest will be later.
-SEALABLE = {
-    "entry": ~Q(outcome__in=OPEN_OUTCOMES),
-    "attempt": Q(late=True),
-    "check": Q(pk__gt=0),
-    "export": Q(finished_at__isnull=False),
-    "pruning": Q(pk__gt=0),
-}
-# Other attempts are part of their entries.
-NEVER_SEALED = {kind: Q(late=False) if kind == "attempt" else Q(pk__lt=0) for kind in KINDS}
-
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """What one seal has to say of one kind: the lines of its items by id, and how far it comes."""
+    """What one seal has to say of one kind: the digests of its items by id, how far it comes."""
 
-    lines: dict[int, str]
+    digests: dict[int, str]
     coverage: Coverage
-    is_last: bool
 
 
 def seal_log() -> Iterator[AuditSeal]:
@@ -55,13 +43,16 @@ def seal_log() -> Iterator[AuditSeal]:
     is_done = False
     while not is_done:
         last = AuditSeal.objects.last()
-        steps = {kind: _next_step(kind, _coverage(last)[kind]) for kind in KINDS}
-        is_done = all(step.is_last for step in steps.values())
-        is_empty = not any(step.lines for step in steps.values())
-        if is_empty and (
-            is_done or all(steps[k].coverage == c for k, c in _coverage(last).items())
-        ):
+        looks = {
+            kind: look(kind, before, ITEMS_PER_SEAL) for kind, before in _coverage(last).items()
+        }
+        if not any(found.ready for found in looks.values()):
             return
+        settled = _settled()
+        steps = {kind: _step(kind, found, settled[kind].high) for kind, found in looks.items()}
+        if not any(step.digests for step in steps.values()):
+            return  # there are some, but nobody can read them
+        is_done = all(found.is_all for found in looks.values())
         try:
             seal = _write(last, key_id, steps)
         except IntegrityError:
@@ -85,52 +76,33 @@ def seal_for_ever(seconds: float, before_each: Callable[[], object] = lambda: No
         time.sleep(seconds)
 
 
-def rows_there(kind: str, ids: ranges.Ranges) -> dict[int, bool]:
-    """Return which of these ids are rows that belong into a seal, and whether they can go now."""
-    found = {}
-    for part in ranges.batches(ids):
-        rows = KINDS[kind].objects.filter(ranges.condition(part)).exclude(NEVER_SEALED[kind])
-        is_ready = ExpressionWrapper(SEALABLE[kind], models.BooleanField())
-        found |= dict(rows.annotate(is_ready=is_ready).values_list("pk", "is_ready"))
-    return found
-
-
 def waiting_for_a_seal(at_most: int) -> int:
     """Return how many closed entries no seal holds yet, counted no further than asked."""
     coverage = _coverage(AuditSeal.objects.last())["entry"]
-    later = KINDS["entry"].objects.filter(SEALABLE["entry"], pk__gt=coverage.high)
-    earlier = sum(rows_there("entry", coverage.waiting).values())
-    return min(at_most, earlier + later[:at_most].count())
+    return min(at_most, len(look("entry", coverage, at_most).ready))
 
 
 def _coverage(seal: AuditSeal | None) -> dict[str, Coverage]:
     return read(seal.manifest).coverage if seal else before_the_first()
 
 
-def _next_step(kind: str, before: Coverage) -> _Step:
-    rows = KINDS[kind].objects.order_by("pk")
-    new = list(rows.filter(pk__gt=before.high).values_list("pk", flat=True)[:ITEMS_PER_SEAL])
-    top = new[-1] if new else before.high
-    candidates = before.candidates(top)
-    there = rows_there(kind, candidates)
-    ready = sorted(pk for pk, is_ready in there.items() if is_ready)
-    lines, unreadable = readable_lines_of(kind, ready[:ITEMS_PER_SEAL])
+def _settled() -> dict[str, Coverage]:
+    """Up to where every transaction has ended, so that a missing row is none."""
+    long_ago = timezone.now() - LONGEST_TRANSACTION
+    return _coverage(AuditSeal.objects.filter(sealed_at__lt=long_ago).last())
+
+
+def _step(kind: str, found: Look, settled: int) -> _Step:
+    digests, unreadable = readable_digests_of(kind, sorted(found.ready)[:ITEMS_PER_SEAL])
     for pk in unreadable:
         logger.error("an item cannot be read, and so not be sealed", extra={kind: pk})
-    gaps = ranges.without(candidates, {*there, *new})
+    later = ranges.of_ids(pk for pk in found.ready if pk not in digests)
+    free = ranges.merged(found.gaps, found.unseen)
     # No transaction leaves so large a gap: somebody chose that number, and all below is still free.
-    large = [(first, last) for first, last in gaps if last - first >= LARGEST_GAP]
-    later = ranges.of_ids(there.keys() - lines.keys())
-    waiting = ranges.merged(later, ranges.above(gaps, _settled(kind)), large)
-    is_last = len(new) < ITEMS_PER_SEAL and len(ready) <= ITEMS_PER_SEAL
-    return _Step(lines, Coverage(top, waiting), is_last)
-
-
-def _settled(kind: str) -> int:
-    """The id up to which every transaction has ended, so that a missing row is none."""
-    long_ago = timezone.now() - LONGEST_TRANSACTION
-    seal = AuditSeal.objects.filter(sealed_at__lt=long_ago).last()
-    return _coverage(seal)[kind].high
+    large = [(first, last) for first, last in free if last - first >= LARGEST_GAP]
+    gaps = ranges.above(found.gaps, settled)
+    waiting = ranges.merged(found.waiting, later, found.unseen, gaps, large)
+    return _Step(digests, Coverage(found.top, waiting))
 
 
 def _write(last: AuditSeal | None, key_id: str, steps: dict[str, _Step]) -> AuditSeal:
@@ -141,9 +113,9 @@ def _write(last: AuditSeal | None, key_id: str, steps: dict[str, _Step]) -> Audi
         key_id=key_id,
         coverage={kind: step.coverage for kind, step in steps.items()},
         items=[
-            (kind, number, digest(line))
+            (kind, number, sha256)
             for kind, step in steps.items()
-            for number, line in step.lines.items()
+            for number, sha256 in step.digests.items()
         ],
     )
     head = head_of(manifest.text)

@@ -15,6 +15,7 @@ from django.db import connections, transaction
 from associations.models import (
     OPEN_OUTCOMES,
     AssociationAttempt,
+    AssociationBatch,
     AssociationCheck,
     AssociationRequest,
     AuditExport,
@@ -24,11 +25,11 @@ from associations.models import (
 from associations.models.queries import TEXT_INDEX
 
 # Of these no row ever changes.
-_FIXED = (AssociationAttempt, AssociationCheck, AuditSeal, AuditPruning)
+_FIXED = (AssociationAttempt, AssociationBatch, AssociationCheck, AuditSeal, AuditPruning)
 # What an entry says from its first moment on; only the answer to it may be filled in.
 ASKED = (
     "id user_id user_name user_email from_object_type from_object_id to_object_type to_object_id "
-    "reason api_version created_at client_ip user_agent request_id submit_key"
+    "reason api_version created_at client_ip user_agent request_id submit_key run_id row_number"
 )
 # And an export; only how it ended.
 TAKEN = "id user_id user_name format query started_at client_ip request_id"
@@ -62,9 +63,9 @@ class _Guard:
     condition: str = ""
 
 
-def _guards() -> Iterator[_Guard]:
+def _guards(missing: Collection[str] = ()) -> Iterator[_Guard]:
     entry, export = (model._meta.db_table for model in (AssociationRequest, AuditExport))
-    columns = ", ".join(ASKED.split())
+    columns = ", ".join(name for name in ASKED.split() if name not in missing)
     closed = f"OLD.outcome NOT IN ({OPEN})"
     yield _Guard(entry, "closed", "UPDATE", "a closed entry of the audit log never changes", closed)
     yield _Guard(entry, "asked", f"UPDATE OF {columns}", "what an entry asked for never changes")
@@ -79,13 +80,16 @@ def _guards() -> Iterator[_Guard]:
         yield _Guard(model._meta.db_table, "kept", "DELETE", "nothing is deleted from the log")
 
 
-def expected(vendor: str) -> list[Trigger]:
-    """Every trigger that a database of this kind has to have."""
+def expected(vendor: str, missing: Collection[str] = ()) -> list[Trigger]:
+    """Every trigger that a database of this kind has to have.
+
+    `missing` are columns of the entries that are not there, half way of the migrations.
+    """
     if vendor == "postgresql":
-        return [*map(_on_postgresql, _guards()), *map(_against_truncate, _tables())]
+        return [*map(_on_postgresql, _guards(missing)), *map(_against_truncate, _tables())]
     return [
-        *map(_on_sqlite, _guards()),
-        *map(_against_replace, _unique_keys()),
+        *map(_on_sqlite, _guards(missing)),
+        *map(_against_replace, _unique_keys(missing)),
         *map(_against_renumbering, _tables()),
         *_text_upkeep(),
     ]
@@ -109,12 +113,21 @@ def install(using: str = "default") -> None:
     with transaction.atomic(using=using), connection.cursor() as cursor:
         if wrong and connection.vendor == "postgresql":
             cursor.execute(_REFUSE)
-        for trigger in expected(connection.vendor):
+        for trigger in expected(connection.vendor, _missing_columns(connection, there)):
             if trigger.name in wrong and trigger.tables <= there:
                 cursor.execute(trigger.drop)
                 cursor.execute(trigger.sql)
                 if connection.vendor == "postgresql":
                     _note_definition(cursor, trigger)
+
+
+def _missing_columns(connection: Any, tables: set[str]) -> set[str]:
+    meta = AssociationRequest._meta
+    if meta.db_table not in tables:
+        return set()
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_table_description(cursor, meta.db_table)
+    return {field.column for field in meta.concrete_fields} - {column.name for column in found}
 
 
 def remove(using: str = "default", *, keep: Collection[str] = ()) -> None:
@@ -159,18 +172,18 @@ def _on_sqlite(guard: _Guard) -> Trigger:
     return _sqlite(guard.table, guard.name, f"BEFORE {guard.event}", guard.condition, body)
 
 
-def _unique_keys() -> Iterator[tuple[str, str]]:
+def _unique_keys(missing: Collection[str]) -> Iterator[tuple[str, str]]:
     """By what a row could replace another: the table, and the condition that finds that one."""
-    yield (
-        AssociationRequest._meta.db_table,
-        "id = NEW.id OR (user_id = NEW.user_id AND submit_key = NEW.submit_key)",
-    )
+    same = "id = NEW.id OR (user_id = NEW.user_id AND submit_key = NEW.submit_key)"
+    if "run_id" not in missing:
+        same += " OR (run_id = NEW.run_id AND row_number = NEW.row_number)"
+    yield AssociationRequest._meta.db_table, same
     yield (
         AssociationAttempt._meta.db_table,
         "id = NEW.id OR (request_id = NEW.request_id AND number = NEW.number)",
     )
     yield AuditSeal._meta.db_table, "number = NEW.number OR head = NEW.head"
-    for model in (AssociationCheck, AuditExport, AuditPruning):
+    for model in (AssociationBatch, AssociationCheck, AuditExport, AuditPruning):
         yield model._meta.db_table, "id = NEW.id"
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from associations.models import AuditPruning, AuditSeal
 
 from . import ranges, signing
-from .canonical import KINDS, attempts_of, digest, line, lines_from, readable_lines_of
+from .canonical import KINDS, attempts_of, digest, line, readable_digests_of, rows_with_lines
+from .looking import rows_there
 from .manifest import (
     NOTHING_BEFORE,
     Coverage,
@@ -16,12 +17,12 @@ from .manifest import (
     head_of,
     read,
 )
-from .sealing import rows_there
 
 NAMES = {
     "entry": "Entry",
     "attempt": "Late attempt",
     "check": "Check",
+    "batch": "Batch",
     "export": "Export",
     "pruning": "Pruning",
 }
@@ -142,26 +143,27 @@ def _check_contents(manifest: Manifest, coverage: dict[str, Coverage]) -> None:
     for kind in KINDS:
         before, now = coverage[kind], manifest.coverage[kind]
         sealed = manifest.ids(kind)
-        there = rows_there(kind, before.candidates(now.high))
-        lines, unreadable = readable_lines_of(kind, sealed)
-        for pk in sorted(sealed.keys() | there.keys()):
+        # What waited and waits on may be there or not.
+        decided = ranges.less(before.candidates(now.high), now.waiting)
+        there = rows_there(kind, decided)
+        digests, unreadable = readable_digests_of(kind, sealed)
+        for pk in sorted(sealed.keys() | there):
             if pk not in sealed:
-                if not ranges.contains(now.waiting, pk):
-                    raise TamperedError(
-                        f"{NAMES[kind]} {pk} was inserted: seal {manifest.number} covers its "
-                        "number, and it was not there then."
-                    )
-            elif pk in unreadable:
+                raise TamperedError(
+                    f"{NAMES[kind]} {pk} was inserted: seal {manifest.number} covers its "
+                    "number, and it was not there then."
+                )
+            if pk in unreadable:
                 raise TamperedError(
                     f"{NAMES[kind]} {pk} was altered: it cannot be read any more, and seal "
                     f"{manifest.number} holds it."
                 )
-            elif pk not in lines:
+            if pk not in digests:
                 raise TamperedError(
                     f"{NAMES[kind]} {pk} was removed: seal {manifest.number} holds it, and the log "
                     "does not have it any more."
                 )
-            elif digest(lines[pk]) != sealed[pk]:
+            if digests[pk] != sealed[pk]:
                 raise TamperedError(_altered(kind, pk, manifest, sealed))
 
 
@@ -178,7 +180,7 @@ def _altered(kind: str, pk: int, manifest: Manifest, sealed: dict[int, str]) -> 
 def _with_the_contents_of(kind: str, pk: int, sealed: dict[int, str]) -> Iterator[int]:
     """Rows of the same seal that, under the number `pk`, would be what was sealed."""
     attempts = attempts_of(sealed) if kind == "entry" else {}
-    for row, _ in lines_from(kind, KINDS[kind].objects.filter(pk__in=sealed)):
+    for row, _ in rows_with_lines(kind, sealed):
         for whose in {pk, row["id"]}:
             more = {"attempts": attempts.get(whose)}
             if digest(line(kind, row | {"id": pk}, more)) == sealed[pk]:

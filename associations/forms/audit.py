@@ -139,6 +139,17 @@ class AuditFilterForm(forms.Form):
             "max_value": _("An HTTP status has three digits, such as 404."),
         },
     )
+    run = forms.IntegerField(
+        label=_("Run"),
+        required=False,
+        min_value=1,
+        max_value=2**63 - 1,
+        widget=forms.TextInput(attrs={"inputmode": "numeric"}),
+        help_text=_("The number of a bulk run."),
+        error_messages=dict.fromkeys(
+            ("invalid", "min_value", "max_value"), _("A run has a number, such as 12.")
+        ),
+    )
     correlation = forms.CharField(label=_("Correlation id"), required=False, max_length=100)
     # In which the days are meant; it travels with the address, so that they stay the same days.
     tz = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
@@ -229,6 +240,7 @@ class AuditFilterForm(forms.Form):
             reason=data["reason"],
             error_words=tuple(data["error"].split()),
             seen=data["seen"],
+            run=data["run"],
         )
 
     def query(self) -> QueryDict:

@@ -106,6 +106,12 @@ class AssociationRequest(models.Model):
                 name="request_by_run",
                 condition=models.Q(run__isnull=False),
             ),
+            # what a batch closed: to prune it, as the database checks that no entry names it
+            models.Index(
+                fields=["batch"],
+                name="request_by_batch",
+                condition=models.Q(batch__isnull=False),
+            ),
             # filter by outcome; "failures today"
             models.Index(fields=["outcome", "created_at", "id"], name="request_by_outcome"),
             # filters by the type of a side

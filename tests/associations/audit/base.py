@@ -17,23 +17,26 @@ from django.utils import timezone
 
 from associations.audit import triggers
 from associations.audit.canonical import KINDS
+from associations.audit.looking import SEALABLE
 from associations.audit.manifest import read
-from associations.audit.sealing import SEALABLE, seal_log
+from associations.audit.sealing import seal_log
 from associations.models import (
     AssociationAttempt,
+    AssociationBatch,
     AssociationCheck,
     AssociationRequest,
     AuditExport,
     AuditPruning,
     AuditSeal,
+    BulkRun,
 )
 from tests.associations.views.base import entry_of
 from tests.support import LogTransactionTestCase, person
 
-ENTRY, ATTEMPT, CHECK, SEAL, EXPORT, PRUNING = (
+ENTRY, ATTEMPT, CHECK, BATCH, SEAL, EXPORT, PRUNING = (
     model._meta.db_table
     for model in (
-        *(AssociationRequest, AssociationAttempt, AssociationCheck),
+        *(AssociationRequest, AssociationAttempt, AssociationCheck, AssociationBatch),
         *(AuditSeal, AuditExport, AuditPruning),
     )
 )
@@ -91,10 +94,10 @@ def seal(at: datetime | None = None) -> list[AuditSeal]:
 
 
 @contextmanager
-def before_there_were_checks() -> Iterator[None]:
-    """Seal as the version did that knew no checks."""
+def before_there_were(kind: str) -> Iterator[None]:
+    """Seal as the version did that knew no items of this kind."""
     with mock.patch.dict(KINDS):
-        del KINDS["check"]
+        del KINDS[kind]
         yield
 
 
@@ -155,6 +158,31 @@ class LogMixin:
         values |= {"duration_ms": 80, "is_linked": True, "request_id": "r-1"}
         values |= {"types": [{"category": "HUBSPOT_DEFINED", "typeId": 279, "label": None}]}
         return AssociationCheck.objects.create(entry=entry, **(values | fields))
+
+    def bulk_run(self, **fields: Any) -> BulkRun:
+        values = {"user": self.user, "user_name": self.user.name, "name": "pairs.csv"}
+        values |= {"state": "running", "created_at": timezone.now()}
+        return BulkRun.objects.create(**(values | fields))
+
+    def batch(self, run: BulkRun, **fields: Any) -> AssociationBatch:
+        values = {"from_object_type": "contacts", "to_object_type": "companies", "inputs": 2}
+        values |= {"started_at": timezone.now(), "duration_ms": 210, "http_status": 200}
+        values |= {"headers": {"Content-Type": "application/json"}, "body": '{"results": []}'}
+        return AssociationBatch.objects.create(
+            run=run, **({"cause": "confirmed"} | values | fields)
+        )
+
+    def entries_of(self, run: BulkRun, count: int, **fields: Any) -> list[AssociationRequest]:
+        """Entries of a run that wait, but for these fields."""
+        first = run.entries.count() + 1
+        values = {"outcome": "queued", "cause": "", "sent_at": None, "finished_at": None}
+        values |= {"run": run, "attempts": 0} | fields
+        return [self.entry(**values, row_number=first + n) for n in range(count)]
+
+    def closed_by(self, batch: AssociationBatch, count: int) -> list[AssociationRequest]:
+        """Entries of a run, and the batch that closed them."""
+        told = {"outcome": "linked", "cause": "confirmed", "finished_at": timezone.now()}
+        return self.entries_of(batch.run, count, **told, batch=batch, sent_at=timezone.now())
 
     def export(self, **fields: Any) -> AuditExport:
         """A finished export."""

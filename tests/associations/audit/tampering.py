@@ -21,6 +21,7 @@ from associations.models import (
 
 from .base import (
     ATTEMPT,
+    BATCH,
     CHECK,
     ENTRY,
     LONG_AGO,
@@ -69,6 +70,10 @@ class TamperTestCase(LogTestCase):
         self.check_gap = skip_a_number(CHECK)
         self.third = before, self.entry()
         self.check(self.third[0])
+        self.batches = [self.batch(self.bulk_run(), body=text) for text in ('{"a": 1}', '{"b": 2}')]
+        self.batch_gap = skip_a_number(BATCH)
+        self.batches.append(self.batch(self.batches[0].run))
+        self.of_batch = self.closed_by(self.batches[0], 2)
         self.seal_all()
         for _ in range(2):
             self.entry(), self.entry()

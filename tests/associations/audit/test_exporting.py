@@ -15,7 +15,7 @@ from associations.audit.exporting import CSV_COLUMNS, ROWS_AT_ONCE, Progress, cs
 from associations.hubspot.client import OBJECT_PATHS
 from associations.hubspot.object_types import CATALOGUE
 from associations.hubspot.outcomes import VERDICTS, Cause, Outcome
-from associations.models import AssociationRequest
+from associations.models import AssociationBatch, AssociationRequest, BulkRun
 from tests.associations.views.base import entry_of
 from tests.support import person
 
@@ -23,7 +23,8 @@ COLUMNS = (
     "id,created_at,sent_at,finished_at,user_id,user_name,user_email,from_object_type,"
     "from_object_id,to_object_type,to_object_id,reason,outcome,cause,linked,was_linked,"
     "verified,verified_at,unverified_cause,http_status,status,num_errors,error_category,"
-    "error_text,correlation_id,requested_at,started_at,completed_at,api_version,client_ip,user_agent,request_id"
+    "error_text,correlation_id,requested_at,started_at,completed_at,api_version,client_ip,user_agent,request_id,"
+    "run,row_number,batch"
 )
 MOMENTS = (
     *("created_at", "sent_at", "finished_at", "requested_at", "started_at", "completed_at"),
@@ -100,10 +101,14 @@ class CellTests(CSVTestCase):
         }
         moment = DAY + timedelta(hours=9, microseconds=120_001)
         moments = {name: moment + timedelta(days=n) for n, name in enumerate(MOMENTS)}
-        entry = entry_of(self.user, **words, **moments, was_linked=True, verified=False)
+        run = BulkRun.objects.create(user=self.user, created_at=DAY)
+        told = {"run": run, "inputs": 9, "started_at": DAY, "duration_ms": 1}
+        of_run = {"run": run, "row_number": 7, "batch": AssociationBatch.objects.create(**told)}
+        entry = entry_of(self.user, **words, **moments, **of_run, was_linked=True, verified=False)
         days = {name: f"2026-11-{24 + n} 09:00:00.120001" for n, name in enumerate(MOMENTS)}
         own = {"id": str(entry.pk), "user_id": str(self.user.pk), "linked": "no"}
-        own |= {"was_linked": "yes", "verified": "no"}
+        own |= {"was_linked": "yes", "verified": "no", "run": str(run.pk), "row_number": "7"}
+        own |= {"batch": str(of_run["batch"].pk)}
         self.assertEqual(self.rows(), [words | days | own])
 
     def test_what_is_not_known_is_empty(self) -> None:

@@ -10,7 +10,13 @@ from django.test import TestCase
 from associations.audit.canonical import digest, lines_of
 from associations.audit.exporting import ROWS_AT_ONCE, Progress, json_lines
 from associations.audit.sealing import seal_log
-from associations.models import AssociationAttempt, AssociationCheck, AssociationRequest
+from associations.models import (
+    AssociationAttempt,
+    AssociationBatch,
+    AssociationCheck,
+    AssociationRequest,
+    BulkRun,
+)
 from tests.associations.views.base import entry_of
 from tests.support import person
 
@@ -27,7 +33,7 @@ EXPECTED = (
 )
 
 
-class JSONLinesTests(TestCase):
+class LinesTestCase(TestCase):
     def setUp(self) -> None:
         self.user = person()
 
@@ -54,6 +60,8 @@ class JSONLinesTests(TestCase):
         told = {"user": self.user, "user_name": self.user.name, "duration_ms": 9}
         return entry.checks.create(checked_at=NOON, is_linked=False, **told)
 
+
+class JSONLinesTests(LinesTestCase):
     def test_an_entry_is_its_canonical_line(self) -> None:
         entry = self.entry(
             outcome="unreachable",
@@ -166,3 +174,51 @@ class JSONLinesTests(TestCase):
             with self.subTest(size=size), mock.patch.dict(ROWS_AT_ONCE, jsonl=size):
                 self.assertEqual(b"".join(self.stream()), whole)
                 self.assertEqual(self.progress.rows, 7)
+
+
+class BatchTests(LinesTestCase):
+    """Entries of a run, and the batches that closed them."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.run_of_all = BulkRun.objects.create(user=self.user, created_at=NOON)
+
+    def batch(self) -> AssociationBatch:
+        told = {"started_at": NOON, "duration_ms": 9, "inputs": 2, "body": '{"results": []}'}
+        return AssociationBatch.objects.create(run=self.run_of_all, **told)
+
+    def of_batches(self, *batches: AssociationBatch | None) -> list[AssociationRequest]:
+        return [self.entry(batch=batch, run=self.run_of_all) for batch in batches]
+
+    def told(self, lines: list[bytes]) -> list[tuple[str, int]]:
+        return [(each["kind"], each["id"]) for each in map(json.loads, lines[:-1])]
+
+    def test_a_batch_follows_the_first_entry_that_names_it_and_stands_there_once(self) -> None:
+        one, other, unnamed = self.batch(), self.batch(), self.batch()
+        named = (one, None, other, one, other)
+        entries = self.of_batches(*named)[::-1]
+        self.attempt(entries[0], 1, late=True)
+        expected, first = [], {other: 0, one: 1}
+        for n, entry in enumerate(entries):
+            expected.append(("entry", entry.pk))
+            expected += [("attempt", each.pk) for each in entry.attempts.all()]
+            expected += [("batch", batch.pk) for batch, at in first.items() if at == n]
+        for size in (1, 2, 3, 100):
+            with self.subTest(size), mock.patch.dict(ROWS_AT_ONCE, jsonl=size):
+                lines = self.lines()
+                self.assertEqual(self.told(lines), expected)
+                self.assertEqual(json.loads(lines[-1])["lines"], len(expected))
+                self.assertEqual(self.progress.rows, 5)
+        self.assertNotIn(("batch", unnamed.pk), expected)
+
+    def test_it_is_its_canonical_line_in_a_part_of_its_own(self) -> None:
+        batch = self.batch()
+        self.of_batches(batch, batch)
+        parts = [part for part in self.stream() if b'"kind":"batch"' in part]
+        self.assertEqual(parts, [f"{lines_of('batch', [batch.pk])[batch.pk]}\n".encode()])
+
+    def test_a_filter_that_no_entry_of_it_passes_leaves_it_out(self) -> None:
+        wanted, _ = self.of_batches(None, self.batch())
+        only = AssociationRequest.objects.filter(pk=wanted.pk)
+        data, _ = json_lines(only, Progress(), NOON, "")
+        self.assertNotIn(b'"kind":"batch"', data)

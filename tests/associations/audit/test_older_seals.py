@@ -1,16 +1,16 @@
-"""Seals of the version that knew no checks: they hold, and checks are sealed from then on."""
+"""Seals of versions that knew no checks, or no batches: they hold, and both are sealed since."""
 
 from associations.audit.manifest import read
 from associations.models import AuditSeal
 
-from .base import CHECK, LONG_AGO, as_owner, before_there_were_checks, items_of, seal, settle, sql
+from .base import BATCH, CHECK, LONG_AGO, as_owner, before_there_were, items_of, seal, settle, sql
 from .pruned import PruningTestCase
 from .test_independent import AuditorMixin
 
 
 class OlderSealTests(AuditorMixin, PruningTestCase):
     def setUp(self) -> None:
-        with before_there_were_checks():
+        with before_there_were("check"):
             super().setUp()
         self.older = [*AuditSeal.objects.all()]
 
@@ -49,3 +49,34 @@ class OlderSealTests(AuditorMixin, PruningTestCase):
         self.assertEqual(sql(f"SELECT count(*) FROM {CHECK}"), [(0,)])
         self.assert_proven()
         self.assert_proves(self.file, "--complete")
+
+
+class BeforeBatchesTests(AuditorMixin, PruningTestCase):
+    def setUp(self) -> None:
+        with before_there_were("batch"):
+            super().setUp()
+        self.older = [*AuditSeal.objects.all()]
+
+    def test_they_knew_none(self) -> None:
+        for each in self.older:
+            self.assertNotIn("batch", each.manifest)
+            self.assertEqual(read(each.manifest).coverage["batch"].high, 0)
+
+    def test_they_are_proven_with_newer_ones_that_hold_batches(self) -> None:
+        self.assert_proven()
+        batch = self.batch(self.bulk_run())
+        (next_seal,) = seal()
+        self.assertEqual(items_of(next_seal), [("batch", batch.pk)])
+        entries = self.closed_by(batch, 2)
+        seal(), settle()
+        self.assert_proven()
+        said = self.assert_proves(self.exported(), self.seals_file())
+        names = [f"batch {batch.pk}", *(f"entry {entry.pk}" for entry in entries)]
+        self.assertLessEqual({f"{name}: proven" for name in names}, {*said})
+        with as_owner():
+            sql(f"UPDATE {BATCH} SET body = ''")
+        self.assert_not_proven(f"Batch {batch.pk} was altered")
+
+    def test_they_are_pruned_as_before(self) -> None:
+        self.assert_pruned()
+        self.assert_proven()

@@ -3,7 +3,6 @@
 import json
 from datetime import timedelta
 from itertools import pairwise
-from unittest import mock
 
 from django.db.models import Model
 from django.utils import timezone
@@ -142,9 +141,11 @@ class LateAttemptTests(HeldBackMixin, PruningTestCase):
         return self.late_attempt(entry, **fields)
 
     def test_those_that_came_in_time_hold_nothing_back_however_many_they_are(self) -> None:
-        self.entry(attempts=5)
-        with mock.patch.object(sealing, "ITEMS_PER_SEAL", 2), clock_at(LONG_AGO + DAY * 4):
+        entry = self.entry(attempts=0)
+        with clock_at(LONG_AGO + DAY * 4):
             fifth = next(sealing.seal_log())
+        for number in range(1, 6):
+            self.attempt(entry, number=number)
         looked_at = read(fifth.manifest).coverage["attempt"].high
         self.assertLess(looked_at, AssociationAttempt.objects.last().pk)
         self.assertEqual(pruning.last_seal_before(fifth.sealed_at + DAY), fifth)

@@ -36,7 +36,13 @@ class RangesTests(unittest.TestCase):
     @examples(200)
     @given(IDS, IDS)
     def test_ids_are_taken_out(self, some: set[int], others: set[int]) -> None:
-        self.assertEqual(ranges.without(ranges.of_ids(some), others), ranges.of_ids(some - others))
+        left = ranges.less(ranges.of_ids(some), ranges.of_ids(others))
+        self.assertEqual(left, ranges.of_ids(some - others))
+
+    @examples(100)
+    @given(IDS)
+    def test_how_many_they_are(self, ids: set[int]) -> None:
+        self.assertEqual(ranges.size(ranges.of_ids(ids)), len(ids))
 
     @examples(100)
     @given(IDS, LIMITS)

@@ -9,6 +9,7 @@ from django.db.models import Model
 
 from associations.models import (
     AssociationAttempt,
+    AssociationBatch,
     AssociationCheck,
     AssociationRequest,
     AuditExport,
@@ -26,6 +27,8 @@ INSERTS: list[tuple[type[Model], set[str]]] = [
     *((model, set()) for model in (AssociationCheck, AuditExport, AuditPruning)),
     (AssociationRequest, {"id"}),
     (AssociationRequest, {"submit_key"}),
+    (AssociationRequest, {"id", "submit_key"}),
+    (AssociationBatch, set()),
     (AssociationAttempt, {"id"}),
     (AssociationAttempt, {"number"}),
     (AssociationCheck, {"entry_id"}),
@@ -46,6 +49,8 @@ class ReplaceTests(CommittedLogTestCase):
         self.finished = self.export()
         self.running = self.export(state="running", finished_at=None, rows=None)
         self.pruning()
+        self.waiting = self.entries_of(self.bulk_run(), 2)
+        self.batch(self.waiting[0].run)
         seal()
         self.entry()
         seal()
@@ -57,7 +62,9 @@ class ReplaceTests(CommittedLogTestCase):
             values = ", ".join("1000" if column in new else column for column in columns)
             names = ", ".join(columns)
             for verb in ("REPLACE", "INSERT OR REPLACE"):
-                found.append(f"{verb} INTO {table} ({names}) SELECT {values} FROM {table} LIMIT 1")
+                which = "WHERE run_id IS NOT NULL " if new == {"id", "submit_key"} else ""
+                rows = f"SELECT {values} FROM {table} {which}LIMIT 1"
+                found.append(f"{verb} INTO {table} ({names}) {rows}")
         names = ", ".join(field.column for field in AuditSeal._meta.concrete_fields)
         found += [
             # The only table whose row number is not its key.
@@ -75,6 +82,7 @@ class ReplaceTests(CommittedLogTestCase):
         return [
             *found,
             f"UPDATE OR REPLACE {ENTRY} SET submit_key = 'a' WHERE id = {self.open.pk}",
+            f"UPDATE OR REPLACE {ENTRY} SET row_number = 1 WHERE id = {self.waiting[1].pk}",
             f"UPDATE OR REPLACE {ATTEMPT} SET request_id = {self.closed.pk}, number = 1",
             f"UPDATE OR REPLACE {CHECK} SET id = {first.pk} WHERE id = {second.pk}",
             f"UPDATE OR REPLACE {SEAL} SET number = 1 WHERE number = 2",

@@ -43,11 +43,12 @@ class ColumnTests(TamperTestCase):
 
     def test_of_each_kind(self) -> None:
         person("somebody else", "admin")
+        self.bulk_run()
         # Of a seal that there is not: the first one would count as the new start of the chain.
         pruning = self.pruning(last_seal=10**6)
         self.seal_all()
         rows = {"entry": self.second[0].pk, "attempt": self.late.pk, "check": self.checks[0].pk}
-        rows |= {"export": self.taken.pk, "pruning": pruning.pk}
+        rows |= {"batch": self.batches[1].pk, "export": self.taken.pk, "pruning": pruning.pk}
         self.assertEqual(rows.keys(), KINDS.keys())
         for kind, pk in rows.items():
             finding = f"{NAMES[kind]} {pk} was altered"

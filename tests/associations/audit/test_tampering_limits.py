@@ -36,7 +36,7 @@ class EndTests(SealTestCase):
     def test_the_newest_ones_cut_off_altered_and_sealed_anew(self) -> None:
         with as_owner():
             sql(f"DELETE FROM {SEAL} WHERE number >= 4")
-            sql(f"UPDATE {ENTRY} SET reason = 'another' WHERE id > {self.third[1].pk}")
+            sql(f"UPDATE {ENTRY} SET reason = 'another' WHERE id > {self.of_batch[1].pk}")
         seal()
         self.assert_not_found("cut off, alter, have it sealed anew", 4)
         finding = "No seal has the head"

@@ -8,6 +8,7 @@ from django.test import skipUnlessDBFeature
 
 from associations.models import (
     AssociationAttempt,
+    AssociationBatch,
     AssociationCheck,
     AssociationRequest,
     AuditExport,
@@ -17,6 +18,7 @@ from associations.models import (
 
 from .base import (
     ATTEMPT,
+    BATCH,
     CHECK,
     ENTRY,
     EXPORT,
@@ -29,7 +31,7 @@ from .base import (
     sql,
 )
 
-FIXED = (AssociationAttempt, AssociationCheck, AuditSeal, AuditPruning)
+FIXED = (AssociationAttempt, AssociationBatch, AssociationCheck, AuditSeal, AuditPruning)
 MODELS = (AssociationRequest, AuditExport, *FIXED)
 REFUSED = "never change|nothing is deleted|gets another number|log is replaced|is not emptied"
 # What the flow fills in later: the answer to an entry, and how an export ended.
@@ -37,7 +39,7 @@ ANSWER = {
     *("outcome", "cause", "http_status", "status", "results", "num_errors", "errors", "links"),
     *("requested_at", "started_at", "completed_at", "error_category", "error_text", "body"),
     *("correlation_id", "sent_at", "finished_at"),
-    *("was_linked", "verified", "verified_at", "unverified_cause"),
+    *("was_linked", "verified", "verified_at", "unverified_cause", "batch_id"),
 }
 ENDING = {"state", "rows", "finished_at"}
 HIDDEN_IDS = () if on_postgresql() else ("rowid", "oid", "_rowid_")
@@ -55,6 +57,7 @@ class TriggerTestCase(LogTestCase):
         self.check(self.closed)
         self.finished = self.export()
         self.running = self.export(state="running", finished_at=None, rows=None)
+        self.closed_by(self.batch(self.bulk_run()), 1)
         seal()
         self.pruning()
         settle()
@@ -127,7 +130,15 @@ class RemovalTests(TriggerTestCase):
 
     @skipUnlessDBFeature("has_select_for_update")  # SQLite has no TRUNCATE
     def test_no_table_is_emptied_as_a_whole(self) -> None:
-        for table in (ATTEMPT, CHECK, SEAL, EXPORT, PRUNING, f"{ENTRY}, {ATTEMPT}, {CHECK}"):
+        for table in (
+            ATTEMPT,
+            CHECK,
+            SEAL,
+            EXPORT,
+            PRUNING,
+            f"{ENTRY}, {ATTEMPT}, {CHECK}",
+            f"{BATCH}, {ENTRY}, {ATTEMPT}, {CHECK}",
+        ):
             self.assert_refused(f"TRUNCATE {table}")
         for table in (ENTRY, "hubadmin_user"):
             self.assert_refused(f"TRUNCATE {table} CASCADE")

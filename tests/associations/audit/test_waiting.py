@@ -3,10 +3,12 @@
 from datetime import timedelta
 from unittest import mock
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import skipUnlessDBFeature
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
-from associations.audit import ranges, sealing
+from associations.audit import looking, ranges, sealing
 from associations.audit.manifest import Manifest, read
 from associations.audit.sealing import LONGEST_TRANSACTION, waiting_for_a_seal
 from associations.models import AssociationRequest, AuditSeal
@@ -169,6 +171,75 @@ class AmountTests(LogTestCase):
             self.assertEqual(waiting_for_a_seal(10), 1)
             self.assertEqual(len(items_of(*seal())), 1)
             self.assert_proven()
+
+
+class RunTests(LogTestCase):
+    """Entries of a run wait by the hundred thousand."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.enterContext(mock.patch.object(looking, "IDS_AT_ONCE", 50))
+        self.enterContext(mock.patch.object(sealing, "ITEMS_PER_SEAL", 20))
+        (template,) = self.entries_of(self.bulk_run(), 1)
+        values = {f.attname: getattr(template, f.attname) for f in template._meta.fields[1:]}
+        AssociationRequest.objects.bulk_create(
+            AssociationRequest(**values | {"row_number": number}) for number in range(2, 401)
+        )
+        self.first, self.last = template.pk, AssociationRequest.objects.last().pk
+        self.entry(attempts=0)
+        seal(at=LONG_AGO)
+
+    def waiting(self) -> list[tuple[int, int]]:
+        return manifest_of_last().coverage["entry"].waiting
+
+    def close_some(self, *numbers: int) -> list[int]:
+        entries = AssociationRequest.objects.filter(pk__in=numbers)
+        entries.update(outcome="linked", cause="confirmed", finished_at=timezone.now())
+        return [*numbers]
+
+    def test_they_wait_as_one_range(self) -> None:
+        self.assertIn((self.first, self.last), self.waiting())
+
+    def test_they_are_counted_and_not_read(self) -> None:
+        with CaptureQueriesContext(connection) as queries:
+            self.assertEqual(seal(), [])
+        read = [q["sql"] for q in queries if "is_ready" in q["sql"] and ENTRY in q["sql"]]
+        self.assertLessEqual(len(read), 1)  # of what is new
+
+    def test_those_that_are_closed_are_found_among_them_wherever_they_stand(self) -> None:
+        for numbers in (
+            *([self.first], [self.last], [self.first + 49, self.first + 50]),
+            [*range(self.first + 100, self.first + 230, 2)],
+            [self.first + 99, self.last - 1, self.first + 101],
+        ):
+            closed = self.close_some(*numbers)
+            self.assertEqual(waiting_for_a_seal(1_000), len(closed))
+            made = seal(at=LONG_AGO)
+            self.assertEqual(sorted(items_of(*made)), [("entry", pk) for pk in sorted(closed)])
+            self.assertEqual(waiting_for_a_seal(1_000), 0)
+        rest = AssociationRequest.objects.filter(outcome="queued").values_list("pk", flat=True)
+        self.assertEqual(self.waiting(), ranges.of_ids(rest))
+        self.assert_proven()
+
+    def test_a_number_that_was_given_up_among_them_is_let_go_of(self) -> None:
+        with as_owner():
+            sql(f"DELETE FROM {ENTRY} WHERE id = {self.first + 120}")
+        self.close_some(self.first)
+        seal(at=LONG_AGO + SOON)
+        self.assertIn((self.first + 1, self.last), self.waiting())
+        self.close_some(self.last)
+        seal(at=LONG_AGO + LATER)
+        parts = [(self.first + 1, self.first + 119), (self.first + 121, self.last - 1)]
+        self.assertEqual(self.waiting(), parts)
+
+    def test_what_is_not_looked_at_yet_waits_even_if_it_is_of_long_ago(self) -> None:
+        self.close_some(*range(self.first, self.first + 30))
+        seals = seal(at=LONG_AGO + LATER)
+        self.assertEqual([len(items_of(each)) for each in seals], [20, 10])
+        self.close_some(*range(self.first + 30, self.last + 1))
+        seals = seal(at=LONG_AGO + LATER * 2)
+        self.assertEqual(len(items_of(*seals)), 370)
+        self.assert_proven()
 
 
 class WaitingTests(LogTestCase):

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from associations.hubspot.outcomes import VERDICTS, Outcome
-from associations.models import AssociationRequest
+from associations.models import AssociationRequest, BulkRun
 from hubadmin.models import User
 from tests.generated import ANY_TEXT, examples
 from tests.support import SignedInClient, person
@@ -47,6 +47,7 @@ ZONES = {  # most change their clocks between the two
     )
 }
 PEOPLE = {1001: "Ada", 1002: "Ada", 1003: 'Bruno "B" O\'Brien', 1004: "<i>Chiara</i>", 1005: "戴维"}
+RUNS = [12, 2**40]
 IDS = ["501", "902", "7", "70", "18446744073709551615"]
 SPELLINGS = {
     "contacts": ["contacts", "contact", "CONTACT", "0-1", "Person"],
@@ -115,7 +116,13 @@ def _entry(pk: int, created_at: datetime) -> Entry:
         was_linked=RANDOM.choice([None, False, False, True]),
         verified=RANDOM.choice([None, False, True, True]),
         created_at=created_at,
+        **_of_a_run(pk),
     )
+
+
+def _of_a_run(pk: int) -> dict[str, int]:
+    """Every fourth is of one of two runs; a row has the number of its entry."""
+    return {"run_id": RUNS[pk // 4 % 2], "row_number": pk} if pk % 4 == 0 else {}
 
 
 def _log() -> list[Entry]:
@@ -131,13 +138,14 @@ LOG = _log()
 
 FIELDS = [
     *("who", "outcome", "seen", "range", "since", "until", "record_type", "record"),
-    *("from_type", "to_type", "reason", "error", "category", "status", "correlation", "tz"),
+    *("from_type", "to_type", "reason", "error", "category", "status", "run", "correlation", "tz"),
 ]
 TYPES = {spelling: name for name, spellings in SPELLINGS.items() for spelling in spellings}
 STATUSES = {str(n): n for n in (100, 200, 400, 404, 429, 502, 999)} | {
     "404.0": 404,
     "\u0664\u0660\u0664": 404,
 }
+RUN_NUMBERS = {str(n): n for n in (*RUNS, 1, 2**63 - 1)} | {"12.0": 12, "012": 12}
 DAYS = {str(day): day for day in map(date.fromordinal, range(FIRST - 11, LAST + 11))}
 DAYS |= {"2026-11-1": date(2026, 11, 1)}
 DAYS |= {text: date.fromisoformat(text) for text in ("2000-01-01", "2099-12-31")}
@@ -193,6 +201,8 @@ def _tests(pairs: list[Pair], viewer: str) -> Iterator[Callable[[Entry], bool]]:
             yield partial(_has, f"{side}_object_type", _known(TYPES, one[f"{side}_type"]))
     if one["status"]:
         yield partial(_has, "http_status", _known(STATUSES, one["status"]))
+    if one["run"]:
+        yield partial(_has, "run_id", _known(RUN_NUMBERS, one["run"]))
     if category := _text(one["category"]):
         yield partial(_has, "error_category", category.upper() if category.islower() else category)
     if correlation := _text(one["correlation"]):
@@ -296,6 +306,7 @@ ODD = {  # what a field takes in spite of its looks, and what it does not in spi
     "from_type": [*TYPES, "contacts/501", "p_", "2-01"],
     "to_type": [*TYPES, "contacts\0", "p" * 129],
     "status": [*STATUSES, " 404 ", "99", "1000", "-404", "4e2", "0x194", "NaN", "9" * 5_000],
+    "run": [*RUN_NUMBERS, " 12 ", "0", "-12", str(2**63), "1e1", "NaN", "9" * 5_000],
     "tz": [*ZONES, "Mars/Phobos", "europe/berlin", "../etc/passwd", "/etc/localtime"],
     "category": [*CATEGORIES, "validation_error", "validation", "VALIDATION%"],
     "correlation": [*CORRELATIONS, "ABC", "%%", "a%"],
@@ -399,6 +410,7 @@ ASKING = [
 ]
 ASKING += [
     partial(_answer, "status", "http_status"),
+    partial(_answer, "run", "run_id"),
     partial(_answer, "category", "error_category"),
     partial(_answer, "correlation", "correlation_id"),
 ]
@@ -454,6 +466,9 @@ class GeneratedFilterTests(TestCase):
         cls.admin = person("admin")
         User.objects.bulk_create(
             User(pk=pk, issuer="log", subject=str(pk), name=name) for pk, name in PEOPLE.items()
+        )
+        BulkRun.objects.bulk_create(
+            BulkRun(pk=pk, user_id=min(PEOPLE), created_at=NOW) for pk in RUNS
         )
         Entry.objects.bulk_create(sorted(LOG, key=lambda entry: entry.pk))
 
