@@ -6,6 +6,7 @@ Light and dark, 1280 and 390 px wide; for the eye, before a page counts as done.
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import django
@@ -16,6 +17,7 @@ django.setup()
 from playwright.sync_api import Page, Route
 
 from tests.browser.base import BrowserTestCase
+from tests.browser.bulk import freeze, upload, uploaded_rows
 from tests.browser.company import CompanyTestCase
 
 FOLDER = Path(sys.argv[1] if len(sys.argv) > 1 else ".screenshots")
@@ -121,6 +123,34 @@ class DemoPictures(Pictures, BrowserTestCase):
             self.take(name, "admin", lambda page, address=address: self.whole(page, address))
         self.take("audit-filter", "admin", self.filter_form)
         self.take("audit-entry", "admin", self.newest_failure)
+        self.bulk_runs()
+
+    def bulk_runs(self) -> None:
+        self.take("bulk-empty", "support", lambda page: page.goto("/bulk/"))
+        self.take("bulk-unreadable", "support", self.unreadable)
+        self.take("bulk-ready", "support", self.ready)
+        self.take("bulk-done", "support", self.done)
+        for state, fields in (
+            ("paused", {"linked": 9, "stop_cause": "token_refused"}),
+            ("running", {"linked": 9, "stop_cause": ""}),
+            ("reading", {"is_read": 1}),
+        ):
+            show = partial(freeze, self, state=state, **fields)
+            self.take(f"bulk-{state}", "support", show)
+        self.take("bulk", "admin", lambda page: page.goto("/bulk/"))
+
+    def unreadable(self, page: Page) -> None:
+        upload(page, b"%PDF-1.7")
+        page.wait_for_selector("text=Choose another file")
+
+    def ready(self, page: Page) -> None:
+        upload(page, uploaded_rows(20, bad=2, missing=2))
+        page.wait_for_selector(".start .primary")
+
+    def done(self, page: Page) -> None:
+        self.ready(page)
+        page.click(".start .primary")
+        page.wait_for_selector("text=Download the results")
 
     def previews(self) -> None:
         """What one sees before linking, and after; from a page on which addresses were pasted."""

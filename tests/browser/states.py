@@ -14,6 +14,7 @@ from typing import NamedTuple
 from playwright.sync_api import Page, Route
 
 from tests.browser.base import BrowserTestCase
+from tests.browser.bulk import freeze, set_state, upload, uploaded_rows
 from tests.demo import Person
 
 Show = Callable[[BrowserTestCase, Page], object]
@@ -167,6 +168,43 @@ def too_quick(case: BrowserTestCase, page: Page) -> None:
         linking()(case, page)
 
 
+def upload_of_nothing(case: BrowserTestCase, page: Page) -> None:
+    page.goto("/bulk/")
+    page.fill("#id_from_object_type", "Contakt")
+    page.click("text=Upload and check")
+
+
+def unreadable(case: BrowserTestCase, page: Page) -> None:
+    upload(page, b"%PDF-1.7")
+    page.wait_for_selector("text=Choose another file")
+
+
+def ready(case: BrowserTestCase, page: Page) -> None:
+    case.linked_already("contacts", "1000001", "companies", "2000001")
+    upload(page, uploaded_rows(good=20, bad=2, missing=2))
+    page.wait_for_selector(".start .primary")
+
+
+def done(case: BrowserTestCase, page: Page) -> None:
+    ready(case, page)
+    page.click(".start .primary")
+    page.wait_for_selector("text=Download the results")
+
+
+def frozen(state: str, **fields: object) -> Show:
+    return lambda case, page: freeze(case, page, state, **fields)
+
+
+def ended_meanwhile(case: BrowserTestCase, page: Page) -> None:
+    set_state(case, "done", told_at=None)
+    page.goto("/requests/")
+
+
+def entry_of_a_run(case: BrowserTestCase, page: Page) -> None:
+    page.goto("/audit/?outcome=linked")
+    page.locator("a.row-link").first.click()
+
+
 def by_another_name(case: BrowserTestCase, page: Page) -> None:
     """What the server says to a browser that asks for a host it does not know."""
     headers = {"Host": "elsewhere.example"}
@@ -269,6 +307,18 @@ STATES = [
     State("status", "admin", at("/status/"), "95 of 100 within"),
     State("status, in trouble", "admin", in_trouble, "96.3 % are used"),
     State("answer times", "admin", at("/status/times/"), "Back to the status"),
+    State("bulk runs, empty", "support", at("/bulk/"), "What you upload is listed here"),
+    State("bulk runs, errors", "support", upload_of_nothing, "Check 2 fields"),
+    State("run, unreadable", "support", unreadable, "This is a PDF"),
+    State("run, ready", "support", ready, "Rows with a problem"),
+    State("run, done", "support", done, "Pairs that failed"),
+    State("entry of a run", "admin", entry_of_a_run, "row "),
+    State("run, paused", "support", frozen("paused", linked=9), "somebody lets it go on"),
+    State("run, stopped", "admin", frozen("paused", stop_cause="token_refused"), "by itself"),
+    State("run, running", "support", frozen("running", stop_cause=""), "You may close this page"),
+    State("run, reading", "support", frozen("reading", is_read=1), "Nothing is sent yet"),
+    State("notice: run ended", "support", ended_meanwhile, "is done"),
+    State("bulk runs", "admin", at("/bulk/"), "All runs"),
     State("403", "support", at("/audit/"), "This was not allowed"),
     State("404", "support", at("/nowhere"), "There is nothing here"),
     State("400", "support", by_another_name, "could not be understood"),

@@ -1,0 +1,83 @@
+"""Bulk runs in a real browser: from the file to the results, with and without JavaScript."""
+
+import csv
+import time
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.base import BrowserTestCase
+from tests.browser.bulk import freeze, upload, uploaded_rows
+
+SECONDS = 20_000  # milliseconds for what a worker does
+
+
+class BulkTests(BrowserTestCase):
+    def start(self, page: Page, content: bytes) -> None:
+        upload(page, content)
+        page.click(".start .primary", timeout=SECONDS)
+
+    def test_from_the_file_to_the_results(self) -> None:
+        page = self.signed_in()
+        upload(page, uploaded_rows(30, bad=2, missing=1))
+        said = page.locator("#announcement")
+        expect(said).to_have_text("The rows are read. The run can be started.", timeout=SECONDS)
+        expect(page.locator("#run")).to_contain_text("31 of 33 rows can be sent.")
+        page.click("text=Start: link 31 pairs")
+        expect(page.locator("#run")).to_contain_text("30 of 31 pairs are linked.", timeout=SECONDS)
+        with page.expect_download() as download:
+            page.click("text=Download the results")
+        rows = list(csv.DictReader(download.value.path().open(encoding="utf-8-sig")))
+        states = [row["state"] for row in rows]
+        self.assertEqual(states, ["linked"] * 30 + ["invalid"] * 2 + ["rejected"])
+        page.locator("table a.row-link").click()
+        expect(page.locator("h1")).to_contain_text("HubSpot has no contact 7000001.")
+
+    def test_without_javascript(self) -> None:
+        page = self.signed_in(java_script_enabled=False)
+        upload(page, uploaded_rows(3, first=1_001_001))
+        self.look_until(page, "text=Start: link 3 pairs")
+        page.click("text=Start: link 3 pairs")
+        self.look_until(page, "text=3 of 3 pairs are linked.")
+
+    def look_until(self, page: Page, wanted: str) -> None:
+        deadline = time.monotonic() + SECONDS / 1000
+        while not page.locator(wanted).count():
+            self.assertLess(time.monotonic(), deadline, page.content())
+            page.locator("noscript a").click(timeout=SECONDS)
+
+    def test_it_stays_up_to_date_and_leaves_what_one_does_alone(self) -> None:
+        page = self.signed_in()
+        self.start(page, uploaded_rows(3, first=1_002_001))
+        page.wait_for_selector("text=Download the results", timeout=SECONDS)
+        freeze(self, page, "running", linked=1)
+        page.unroute_all()
+        page.click("text=Cancel …")
+        page.locator("#cancel").focus()
+        with page.expect_response("**/progress/*") as answer:
+            pass
+        self.assertNotIn("hx-retarget", answer.value.headers)
+        expect(page.locator("text=Cancel the run")).to_be_visible()
+        expect(page.locator("#cancel")).to_be_focused()
+        expect(page.locator("#progress")).to_contain_text("1 of 3 pairs are through (33 %)")
+
+    def test_the_number_on_the_button_follows_what_is_left_out(self) -> None:
+        page = self.signed_in()
+        self.linked_already("contacts", "1003001", "companies", "2000001")
+        upload(page, uploaded_rows(3, first=1_003_001))
+        expect(page.locator("text=Start: link 2 pairs")).to_be_visible(timeout=SECONDS)
+        page.uncheck("#skip-linked")
+        expect(page.locator("text=Start: link 3 pairs")).to_be_visible()
+        expect(page.locator("text=Start: link 2 pairs")).to_be_hidden()
+
+    def test_a_file_that_is_too_large_is_not_sent(self) -> None:
+        page = self.signed_in()
+        page.goto("/bulk/")
+        page.eval_on_selector("#id_file", "field => field.dataset.maxBytes = 10")
+        page.fill("#id_reason", "SUP-1")
+        file = {"name": "a.csv", "mimeType": "text/csv", "buffer": b"x" * 11}
+        page.set_input_files("#id_file", file)
+        page.click("text=Upload and check")
+        text = page.eval_on_selector("#id_file", "field => field.validationMessage")
+        self.assertIn("20.0\xa0MB are taken", text)
+        self.assertEqual(page.input_value("#id_reason"), "SUP-1")
+        self.assertTrue(page.url.endswith("/bulk/"))
