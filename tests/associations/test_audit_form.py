@@ -100,6 +100,10 @@ class FieldTests(FormTestCase):
             "error=one+two+3+4+5+6+7+8+9": "Write 8 words at most.",
             "status=abc": "An HTTP status is a number, such as 404.",
             "status=99": three_digits,
+            **dict.fromkeys(
+                ("run=abc", "run=0", "run=-1", f"run={2**63}", f"run={'9' * 5000}"),
+                "A run has a number, such as 12.",
+            ),
             "status=1000": three_digits,
             "tz=Mars/Phobos": "There is no time zone “Mars/Phobos”.",
             "tz=../UTC": "There is no time zone “../UTC”.",
@@ -123,7 +127,15 @@ class FieldTests(FormTestCase):
 
     def test_at_the_edges_each_field_takes_what_it_has_to(self) -> None:
         for query in (
-            *("status=100", "status=999", "since=2000-01-01", "until=2099-12-31", "reason=abc"),
+            *(
+                "status=100",
+                "status=999",
+                "run=1",
+                f"run={2**63 - 1}",
+                "since=2000-01-01",
+                "until=2099-12-31",
+                "reason=abc",
+            ),
             *("error=a+b+c+d+e+f+g+abc", f"correlation={'x' * 100}", f"record={'9' * 20}"),
             *("since=2026-11-01&until=2026-11-01", "tz=Asia/Kolkata", "record=501&tz=UTC"),
         ):

@@ -13,12 +13,15 @@ from django.utils import timezone
 
 from associations import services
 from associations.audit.events import record_closed
+from associations.bulk import closing
 from associations.hubspot.answers import Answer, Attempt
 from associations.hubspot.outcomes import Cause
-from associations.models import AssociationRequest
+from associations.models import AssociationRequest, BulkChunk
 from hubadmin.logging import JSONFormatter
 from tests.associations.views.base import entry_of
 from tests.support import LINK, LogTransactionTestCase, SandboxMixin, person
+
+from .base import LogMixin
 
 TOKEN = "opaque/se+cret=="
 KEYS = {
@@ -175,3 +178,68 @@ class WhatTests(EventTestCase):
         (line,) = self.lines()
         self.assertNotIn("se+cret", line)
         self.assertEqual(json.loads(line)["reason"], "Bearer [redacted]")
+
+
+class ManyTests(LogMixin, EventTestCase):
+    """What many entries of a run share is one line."""
+
+    COMMON = {"time", "level", "logger", "event", "schema", "outcome", "run"}
+    MANY = COMMON | {"first_entry", "last_entry", "entries"}
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.of = self.bulk_run()
+
+    def told(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.lines()]
+
+    def waiting(self, count: int, **fields: object) -> tuple[BulkChunk, list[int]]:
+        ids = [entry.pk for entry in self.entries_of(self.of, count, **fields)]
+        told = {"first_id": ids[0], "last_id": ids[-1], "rows": count, "way": "batch"}
+        return BulkChunk.objects.create(run=self.of, **told), ids
+
+    def test_entries_that_a_batch_closed(self) -> None:
+        chunk, ids = self.waiting(3, outcome="sending")
+        batch = self.batch(self.of)
+        answer = Answer(Cause.CONFIRMED, http_status=200)
+        with transaction.atomic():
+            closing.close_by_batch(chunk, (ids[0], ids[1]), batch, answer)
+            self.assertEqual(self.told(), [])
+        (event,) = self.told()
+        self.assertEqual(event.keys(), self.MANY | {"batch", "cause", "http_status"})
+        range_ = (event["run"], event["first_entry"], event["last_entry"], event["entries"])
+        self.assertEqual(range_, (self.of.pk, ids[0], ids[1], 2))
+        self.assertEqual((event["event"], event["outcome"]), ("entries closed", "linked"))
+        self.assertEqual((event["schema"], event["logger"]), ("hubadmin.audit/1", "hubadmin.audit"))
+        batch_told = (event["batch"], event["cause"], event["http_status"])
+        self.assertEqual(batch_told, (batch.pk, "confirmed", 200))
+
+    def test_entries_that_were_canceled_before_they_were_sent(self) -> None:
+        chunk, ids = self.waiting(2)
+        with transaction.atomic():
+            closing.close_unsent(chunk)
+        (event,) = self.told()
+        self.assertEqual(event.keys(), self.MANY)
+        self.assertEqual((event["outcome"], event["entries"]), ("canceled", 2))
+        self.assertEqual((event["first_entry"], event["last_entry"]), (ids[0], ids[-1]))
+
+    def test_where_none_was_closed_none_is_told(self) -> None:
+        chunk, ids = self.waiting(2)
+        with transaction.atomic():
+            answer = Answer(Cause.CONFIRMED)
+            closing.close_by_batch(chunk, (ids[0], ids[1]), self.batch(self.of), answer)
+        self.assertEqual(self.told(), [])
+
+    def test_what_is_rolled_back_is_not_told(self) -> None:
+        chunk, _ = self.waiting(2)
+        with self.assertRaises(ZeroDivisionError), transaction.atomic():
+            closing.close_unsent(chunk)
+            raise ZeroDivisionError
+        self.assertEqual(self.told(), [])
+
+    def test_one_that_is_closed_by_itself_names_its_run(self) -> None:
+        (entry,) = self.entries_of(self.of, 1)
+        record_closed(entry)
+        (event,) = self.told()
+        self.assertEqual(event.keys(), KEYS | {"run"})
+        self.assertEqual((event["event"], event["run"]), ("entry closed", self.of.pk))

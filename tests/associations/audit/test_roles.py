@@ -2,7 +2,9 @@
 
 import re
 import tempfile
+import time
 import unittest
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -11,17 +13,28 @@ from pathlib import Path
 import psycopg
 from django.conf import settings
 from django.db import IntegrityError, ProgrammingError, connection
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, override_settings
 from django.utils import timezone
+from django_q.brokers import get_broker
 
 from associations import services
 from associations.audit import triggers
-from associations.models import AssociationRequest, AuditExport, AuditSeal
+from associations.bulk import runs, tasks, tending
+from associations.models import (
+    AssociationBatch,
+    AssociationRequest,
+    AuditExport,
+    AuditSeal,
+    BulkChunk,
+    BulkRow,
+    BulkRun,
+)
 from hubadmin.models import User
 from tests.support import LINK, SandboxMixin, SignedInClient, person
 
 from .base import (
     ATTEMPT,
+    BATCH,
     CHECK,
     ENTRY,
     EXPORT,
@@ -36,7 +49,7 @@ from .base import (
 )
 from .processes import database_url, manage
 
-TABLES = (ENTRY, ATTEMPT, CHECK, SEAL, EXPORT, PRUNING)
+TABLES = (ENTRY, ATTEMPT, CHECK, BATCH, SEAL, EXPORT, PRUNING)
 
 
 def steps_of_the_readme(name: str) -> list[str]:
@@ -134,6 +147,47 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
         with self.assertRaisesRegex(IntegrityError, "a closed entry .* never changes"):
             AssociationRequest.objects.filter(pk=entry.pk).update(verified=False)
 
+    def test_a_run_from_its_file_to_the_last_outcome_and_one_that_is_discarded(self) -> None:
+        pairs = [(501, 901), (502, 901), *((1000001 + n, 2000001) for n in range(10)), (7, 901)]
+        rows = "".join(f"contact,{one},company,{other}\n" for one, other in pairs)
+        file = f"from type,from id,to type,to id\n{rows}contact,x,company,1\n".encode()
+        for way, ended in (("batch", "done"), ("single", "done"), ("batch", None)):
+            run = runs.create(
+                user=self.user, origin=services.Origin(), name="a.csv", parts=[file], way=way
+            )
+            self.work_until(run, "ready")
+            if ended is None:
+                runs.discard(run=run)
+                self.assertFalse(BulkRun.objects.filter(pk=run.pk).exists())
+                continue
+            runs.start(user=self.user, run=run, way=way, skip_linked=False)
+            self.work_until(run, ended)
+            outcomes = Counter(run.entries.values_list("outcome", flat=True))
+            self.assertEqual(outcomes, {"linked": len(pairs) - 1, "rejected": 1})
+        self.assertTrue(AssociationBatch.objects.exists())
+        with override_settings(BULK_KEEP_DAYS=0):
+            tending.tidy()
+        self.assertFalse(BulkRow.objects.exists() or BulkChunk.objects.exists())
+
+    def test_a_worker_hands_out_what_there_is_to_do(self) -> None:
+        runs.create(
+            user=self.user, origin=services.Origin(), name="a.csv", parts=[b"x"], way="batch"
+        )
+        broker = get_broker()
+        with self.assertNoLogs("associations.bulk", "ERROR"):
+            tending.Tender(broker).tend()
+        ((number, _),) = broker.dequeue()
+        broker.acknowledge(number)
+        self.assertEqual(broker.queue_size() + broker.lock_size(), 0)
+        self.assertEqual(tending.living_workers(), 1)
+
+    def work_until(self, run: BulkRun, state: str) -> None:
+        deadline = time.monotonic() + 20
+        while run.state != state:
+            self.assertLess(time.monotonic(), deadline, run.state)
+            tasks.work(run.pk)
+            run.refresh_from_db()
+
     def test_what_a_crash_left_open_is_closed(self) -> None:
         entry = self.open_entry(sent_at=timezone.now() - timedelta(hours=1))
         services.close_abandoned()
@@ -158,9 +212,9 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
         for table in TABLES:
             self.assert_refused(f"DELETE FROM {table}")
             self.assert_refused(f"TRUNCATE {table} CASCADE")
-        for table in (ATTEMPT, CHECK, SEAL, PRUNING, "associations_auditverification"):
+        for table in (ATTEMPT, CHECK, BATCH, SEAL, PRUNING, "associations_auditverification"):
             self.assert_refused(f"UPDATE {table} SET {'head' if table == SEAL else 'id'} = '1'")
-        for column in (*triggers.ASKED.split(), "sent_at"):
+        for column in triggers.ASKED.split():
             self.assert_refused(f"UPDATE {ENTRY} SET {column} = {column}")
         for column in ("id", "user_id", "user_name", "format", "query", "started_at"):
             self.assert_refused(f"UPDATE {EXPORT} SET {column} = {column}")
