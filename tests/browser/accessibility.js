@@ -2,8 +2,8 @@
 "use strict";
 
 {
-const FIELDS = "input:not([type=hidden]):not([type=checkbox]), select, textarea";
-const TARGETS = `a[href], button, summary, input[type=checkbox], ${FIELDS}, [tabindex="0"]`;
+const FIELDS = "input:not([type=hidden]):not([type=checkbox]):not([type=radio]), select, textarea";
+const TARGETS = `a[href], button, summary, input[type=checkbox], input[type=radio], ${FIELDS}, [tabindex="0"]`;
 const LEAST = 24; // CSS px, WCAG 2.5.8
 
 const shown = (selector) => [...document.querySelectorAll(selector)].filter((element) =>
@@ -78,7 +78,7 @@ function isInSentence(element) {
 
 // Whether a square of the least size around its middle takes no click: so labels and whole rows count.
 function isTooSmall(element) {
-  const place = element.type === "checkbox" ? element.closest("label") ?? element : element;
+  const place = ["checkbox", "radio"].includes(element.type) ? element.closest("label") ?? element : element;
   const { left, top, width, height } = place.getClientRects()[0];
   const reach = LEAST / 2 - 0.5;
   return [[-1, -1], [1, -1], [-1, 1], [1, 1]].some(([x, y]) => {
