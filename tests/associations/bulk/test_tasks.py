@@ -1,0 +1,122 @@
+import time
+from unittest.mock import patch
+
+from django.db.models import QuerySet
+
+from associations.bulk import closing, runs, tasks, tending
+from associations.bulk.leases import LeaseLostError, claim, release
+from associations.bulk.marking import StoppedError
+from associations.bulk.sending import send_chunk
+from associations.models import AssociationAttempt, BulkChunk, BulkRun, RunState, Way
+
+from .engine import EngineTestCase, row
+
+CONFIRMED = ("linked", "confirmed")
+
+
+class CancelTests(EngineTestCase):
+    def test_what_was_never_sent_is_canceled(self) -> None:
+        for way in Way:
+            run = self.queued(*map(row, range(9)), way=way)
+            runs.cancel(user=self.user, run=run)
+            self.finish(run)
+            self.assertEqual(self.outcomes(run), [("canceled", "not_sent")] * 9)
+        self.assertEqual(self.calls("PUT"), 0)
+
+    def test_what_may_have_been_linked_is_not(self) -> None:
+        run = self.queued(*map(row, range(9)))
+        self.fault(method="POST", path="batch/associate", reset="after")
+        self.step(run)
+        runs.cancel(user=self.user, run=run)
+        self.finish(run)
+        self.assertEqual(self.outcomes(run), [("unreachable", "connection_lost")] * 9)
+
+    def test_it_waits_for_no_pause(self) -> None:
+        run = self.queued(*map(row, range(9)))
+        release(self.claimed(run), seconds=20)
+        runs.cancel(user=self.user, run=run)
+        self.assertTrue(tending.has_work(run))
+        tasks.work(run.pk)
+        run.refresh_from_db()
+        self.assertEqual(run.state, RunState.CANCELED)
+
+    def test_it_waits_for_a_call_that_is_out(self) -> None:
+        run = self.queued(*map(row, range(9)))
+        self.claimed(run)
+        runs.cancel(user=self.user, run=run)
+        tasks.work(run.pk)
+        run.refresh_from_db()
+        self.assertEqual(run.state, RunState.CANCELING)
+        self.assertEqual(self.outcomes(run), [("queued", "")] * 9)
+
+    def test_a_chunk_that_is_about_to_go_out_does_not(self) -> None:
+        for way in Way:
+            for change in (runs.pause, runs.cancel):
+                with self.subTest(way=way, change=change.__name__):
+                    run = self.queued(*map(row, range(9)), way=way)
+                    chunk = self.claimed(run)
+                    change(user=self.user, run=run)
+                    with self.assertRaises(StoppedError):
+                        send_chunk(run, chunk, time.monotonic() + 5)
+                    self.assertEqual(set(self.outcomes(run)), {("queued", "")})
+        self.assertEqual(self.calls("PUT") + self.calls("POST"), 0)
+
+
+class TwiceTests(EngineTestCase):
+    """Two workers on one chunk: the lease of the first ran out while its call was out."""
+
+    def test_each_row_is_closed_once(self) -> None:
+        for way in Way:
+            with self.subTest(way):
+                run = self.queued(*map(row, range(9)), way=way)
+                self.overtaken(run)
+                self.finish(run)
+                self.assertEqual(self.outcomes(run), [CONFIRMED] * 9)
+                self.assertEqual(run.linked, 9)
+
+    def overtaken(self, run: BulkRun) -> None:
+        first, mark = self.claimed(run), closing.mark_as_sending
+        chunks = BulkChunk.objects.filter(pk=first.pk)
+
+        def mark_and_lose(entries: QuerySet) -> None:
+            mark(entries)
+            chunks.update(lease_until=None)
+            self.second = claim(chunks)
+
+        with (
+            patch.object(closing, "mark_as_sending", mark_and_lose),
+            self.assertRaises(LeaseLostError),
+        ):
+            send_chunk(run, first, time.monotonic() + 5)
+        self.assertTrue(self.is_logged(run))
+        release(self.second)
+
+    def is_logged(self, run: BulkRun) -> bool:
+        """What the first one sent stands in the log, although it could close nothing."""
+        attempts = AssociationAttempt.objects.filter(request__run=run)
+        return run.batches.filter(http_status=200).exists() or attempts.count() == 8
+
+    def test_a_task_that_is_started_twice_finds_nothing_to_do(self) -> None:
+        run = self.queued(*map(row, range(9)))
+        chunk = self.claimed(run)
+        tasks.work(run.pk)
+        self.assertEqual(self.calls("PUT") + self.calls("POST"), 0)
+        run.refresh_from_db()
+        self.assertEqual(run.state, RunState.RUNNING)
+        release(chunk)
+        self.finish(run)
+
+
+class EndTests(EngineTestCase):
+    def test_a_run_without_rows_is_done(self) -> None:
+        run = self.finish(self.started("Contact,abc,Company,1"))
+        self.assertEqual((run.state, run.queued), (RunState.DONE, 0))
+
+    def test_a_run_is_not_done_before_each_chunk_is(self) -> None:
+        run = self.queued(row(1))
+        chunk = self.claimed(run)
+        tasks.work(run.pk)
+        run.refresh_from_db()
+        self.assertEqual(run.state, RunState.RUNNING)
+        release(chunk)
+        self.finish(run)

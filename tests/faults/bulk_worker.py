@@ -1,0 +1,20 @@
+"""A worker that gives up on HubSpot soon: `python -m tests.faults.bulk_worker`."""
+
+import sys
+from datetime import timedelta
+
+import django
+from django.core.management import execute_from_command_line
+
+django.setup()
+
+from associations.bulk import doors, pauses, reactions
+from associations.hubspot.client import Limits
+
+doors.SENDING = Limits(connect=0.5, read=0.8, total=1.2, attempts=1)
+doors.SENDING_BATCHES = Limits(connect=0.5, read=1.2, total=1.6, attempts=1)
+pauses.LONGEST_SILENCE = timedelta(seconds=2)
+reactions.WAIT_WHEN_BUSY = 1.0
+
+if __name__ == "__main__":
+    execute_from_command_line([sys.argv[0], "run_worker"])

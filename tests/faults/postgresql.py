@@ -1,0 +1,52 @@
+"""A PostgreSQL of a test's own, which may be restarted as it likes."""
+
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+_OPTIONS = "-c fsync=on -c max_connections=300 -c listen_addresses=127.0.0.1"
+
+
+class Cluster:
+    """Use it by `with`; it needs PostgreSQL's own programs, and root or somebody else's account."""
+
+    def __enter__(self) -> "Cluster":
+        self._folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
+        self._programs = Path(_output("pg_config", "--bindir"))
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        if os.getuid() == 0:
+            shutil.chown(self._folder, "postgres")
+        self._run("initdb", "--auth=trust", "--username=postgres", "--no-sync")
+        self._options = f"{_OPTIONS} -p {port} -k {self._folder}"
+        self._run("pg_ctl", "start", "--wait", f"--options={self._options}")
+        self.url = f"postgres://postgres@127.0.0.1:{port}/lane"
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._run("pg_ctl", "stop", "--mode=immediate")
+        shutil.rmtree(self._folder)
+
+    def restart(self) -> None:
+        """As after a crash: nobody's transaction ends in order."""
+        self._run("pg_ctl", "restart", "--mode=immediate", "--wait", f"--options={self._options}")
+
+    def _run(self, program: str, *arguments: str) -> None:
+        who: dict[str, Any] = {"user": "postgres"} if os.getuid() == 0 else {}
+        subprocess.run(
+            [self._programs / program, "--pgdata", self._folder / "data", *arguments],
+            check=True,
+            cwd=self._folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            **who,
+        )
+
+
+def _output(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
