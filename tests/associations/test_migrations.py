@@ -194,7 +194,7 @@ class RunsOfBeforeTests(MigrationTestCase):
             with self.assertRaisesRegex(IrreversibleError, "holds entries of bulk runs"):
                 migrate(BEFORE_RUNS)
             self.assertEqual(self.everything(), before)
-            migrate(NEWEST)
-            self.assert_guarded()
+        migrate(NEWEST)
+        self.assert_guarded()
         seal()
         self.assert_proven()

@@ -180,6 +180,8 @@ class RunTests(LogTestCase):
         super().setUp()
         self.enterContext(mock.patch.object(looking, "IDS_AT_ONCE", 50))
         self.enterContext(mock.patch.object(sealing, "ITEMS_PER_SEAL", 20))
+        self.entry(attempts=0)
+        seal(at=LONG_AGO - LATER)  # the numbers before are settled
         (template,) = self.entries_of(self.bulk_run(), 1)
         values = {f.attname: getattr(template, f.attname) for f in template._meta.fields[1:]}
         AssociationRequest.objects.bulk_create(
