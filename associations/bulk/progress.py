@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.db import Error as DBError
 from django.utils import timezone
 
 from associations import limiter
@@ -105,7 +106,14 @@ def waits_for(run: BulkRun) -> Wait | None:
         return None
     if pause := pauses.current():
         return Wait(pause.cause, pause.until)
-    seconds = limiter.wait_of_runs()
+    return _wait_for_slots()
+
+
+def _wait_for_slots() -> Wait | None:
+    try:
+        seconds = limiter.wait_of_runs()
+    except DBError:  # its own connection: that it cannot be asked is no reason to show no page
+        return None
     if seconds <= SHORT_WAIT:
         return None
     return Wait(SLOTS, timezone.now() + timedelta(seconds=seconds))

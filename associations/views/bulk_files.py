@@ -10,10 +10,12 @@ from associations.bulk.results import bad_row_lines, result_lines
 from associations.models.bulk import NOT_STARTED
 
 from .bulk_run import run_of
+from .streaming import http_1_1_required
 
 
 @require_safe
 @never_cache
+@http_1_1_required
 def bulk_bad_rows(request: HttpRequest, pk: int) -> HttpResponseBase:
     """The rows that could not be read as they stood in the file, each with its problem."""
     run = run_of(request, pk)
@@ -22,6 +24,7 @@ def bulk_bad_rows(request: HttpRequest, pk: int) -> HttpResponseBase:
 
 @require_safe
 @never_cache
+@http_1_1_required
 def bulk_results(request: HttpRequest, pk: int) -> HttpResponseBase:
     """Every row of a run that was started, and what became of it."""
     run = run_of(request, pk)

@@ -17,23 +17,18 @@ from associations.models import AssociationRequest, AuditExport
 from .access import admin_required
 from .audit import filter_form
 from .origin import origin_of
+from .streaming import http_1_1_required
 
 LISTED = 200
-# There the end of a file is told by nothing but the end of the connection.
-NEEDS_HTTP_1_1 = (
-    "Over HTTP/1.0 an export could break off unnoticed, so none is sent. The proxy has to speak "
-    "HTTP/1.1 to hubadmin; with nginx: proxy_http_version 1.1;\n"
-)
 CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson; charset=utf-8"}
 
 
 @require_safe
 @never_cache
 @admin_required
+@http_1_1_required
 def export(request: HttpRequest, file_format: str) -> HttpResponseBase:
     """The entries of a filter as a file, streamed. That it was taken is logged before it starts."""
-    if request.META.get("SERVER_PROTOCOL") == "HTTP/1.0":
-        return HttpResponse(NEEDS_HTTP_1_1, content_type="text/plain; charset=utf-8", status=505)
     form = filter_form(request)
     if not form.is_valid():
         return render(request, "audit/log.html", {"form": form}, status=422)
