@@ -21,7 +21,7 @@ from .persistence import persist
 from .stopping import is_over
 
 TRIES_OF_PATIENCE = 10  # how often a row is tried, about, before it is given up
-LEAST_TRIES = 3  # even if all that time went by without any
+LEAST_TRIES = 5  # even if all that time went by without any
 # Answers that say nothing of a row: a page instead of an answer, or one that comes too early.
 _AGAIN = {Cause.HUBSPOT_ERROR, Cause.UNREADABLE, Cause.IN_PROGRESS}
 

@@ -79,9 +79,10 @@ def restarted(cluster: Cluster, seed: int) -> Iterator[list[float]]:
 
 def tell(found: list[dict[str, Any]], wanted: int, restarts: int, seconds: float) -> bool:
     """Print the figures; return whether all is well."""
-    outcomes: Counter[str] = Counter()
+    outcomes, silent = Counter(), Counter()
     for each in found:
         outcomes.update(each["outcomes"])
+        silent.update(each["unreachable"])
     rows, lost, doubled, wrong, kills = (
         sum(each[name] for each in found) for name in ("rows", "lost", "doubled", "wrong", "kills")
     )
@@ -90,7 +91,7 @@ def tell(found: list[dict[str, Any]], wanted: int, restarts: int, seconds: float
     print(f"runs {len(found)} of {wanted} in {seconds:.0f} s: {dict(states)}")
     print(f"rows {rows}, lost {lost}, doubled {doubled}, wrong outcomes {wrong}")
     print(f"outcomes {dict(outcomes)}")
-    print(f"share of unreachable {outcomes['unreachable'] / max(rows, 1):.2%}")
+    print(f"share of unreachable {outcomes['unreachable'] / max(rows, 1):.2%}: {dict(silent)}")
     ended = sum(each["ended"] for each in found)
     print(f"kills {kills}, restarts of the database {restarts}, workers that ended {ended}")
     print(f"seconds to resume: median {statistics.median(resumed)}, most {max(resumed)}")

@@ -66,6 +66,7 @@ class Result:
     doubled: int = 0
     wrong: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
+    unreachable: dict[str, int] = field(default_factory=dict)  # by cause
     kills: int = 0
     ended: int = 0  # workers that ended by themselves
     resumed: list[float] = field(default_factory=list)
@@ -94,6 +95,8 @@ class Disturbed:
         self.act(f"/bulk/{self.run.pk}/start/", way=self.chance.choice(["batch", "single"]))
         self.wait_until(RunState.DONE, RunState.CANCELED)
         self.result.seconds = round(time.monotonic() - start, 2)
+        for name in self.down:
+            self.stack.start_worker(name)
         Comparison(self).compare()
         return self.result
 
@@ -244,6 +247,8 @@ class Comparison:
         result = self.result
         result.state, result.rows = self.run.state, len(self.entries)
         result.outcomes = dict(Counter(entry.outcome for entry in self.entries))
+        silent = [entry for entry in self.entries if entry.outcome == "unreachable"]
+        result.unreachable = dict(Counter(f"{self.run.state}: {e.cause}" for e in silent))
         result.doubled = sum(number > 1 for number in found.values())
         unasked = [number for number in found if number not in self.pairs]
         missing = set(self.pairs) - set(found)

@@ -3,9 +3,10 @@ from unittest.mock import patch
 
 from django.test import override_settings
 
-from associations.bulk import staging
+from associations.bulk import runs, staging
 from associations.bulk.leases import claim
 from associations.models import BulkRun, RunState
+from associations.services import Origin
 
 from .engine import EngineTestCase, row
 
@@ -55,8 +56,6 @@ class StagingTests(EngineTestCase):
         self.assertEqual((run.state, run.lookup_cause), (RunState.READY, "hubspot_down"))
 
     def test_failed_rows_are_read_from_the_run_they_failed_in(self) -> None:
-        from associations.bulk import runs
-        from associations.services import Origin
 
         first = self.finish(self.queued(row(1), row(2, 7_000_001), row(3, 7_000_002)))
         again = self.read(runs.retry(user=self.user, origin=Origin(), run=first))
