@@ -41,7 +41,7 @@ PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%%|{\w*}")
 # Names that stay as they are; of settings, commands and abbreviations every one.
 NAMES = re.compile(
     r"[A-Z][A-Z0-9_]*|\w+_\w+|--\w+|manage\.py|migrate|v4|hubadmin|HubSpot|Lines|Ed25519|Cookie|"
-    r"https|(status|app)\.hubspot\.com|contacts?|record",
+    r"https|(status|app)\.hubspot\.com|contacts?|record|UTF-8|KiB|Excel|Redis",
     re.ASCII,
 )
 HAS_GETTEXT = bool(shutil.which("msgfmt") and shutil.which("xgettext"))
