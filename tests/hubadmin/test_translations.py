@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -19,14 +19,23 @@ from django.utils import timezone, translation
 from associations import services
 from associations.audit import export_log
 from associations.audit.sealing import seal_log
+from associations.bulk import pauses
 from associations.explanations import explain
 from associations.forms import AssociationForm
 from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome
-from associations.models import AuditExport, AuditVerification
+from associations.models import (
+    AssociationBatch,
+    AuditExport,
+    AuditVerification,
+    BulkEvent,
+    BulkRow,
+    BulkRun,
+    Worker,
+)
 from associations.services import Origin
 from associations.templatetags.associations import again_url, as_words
 from associations.words import WORDS, word_for
-from tests.associations.views.base import PageTestCase, entry_of
+from tests.associations.views.base import PageTestCase, entry_of, run_of
 from tests.support import LINK, SignedInClient, needed
 
 from .catalogue import Message, messages_of, text_of, unmarked_in
@@ -300,6 +309,62 @@ class PageTests(PageTestCase):
             )
             self.assert_japanese(self.as_admin, "/audit/integrity/")
         self.assert_japanese(self.as_admin, "/audit/exports/")
+
+    def test_bulk_runs_before_they_start(self) -> None:
+        self.assert_japanese(self.client, "/bulk/")
+        self.assert_japanese(self.client, "/bulk/", rows="", from_object_type="nothing")
+        self.assert_japanese(self.client, "/bulk/", rows="x" * (settings.MAX_REQUEST_BYTES + 1))
+        read = {"rows_read": 9, "rows_invalid": 2, "rows_double": 1, "rows_linked": 2}
+        facts = {"found": "a, b", "field": "to_object_id"}
+        run_of(self.user, state="unreadable", problem="missing_column", problem_facts=facts)
+        run_of(self.user, state="reading", name="", size=5_000, rows_read=9)
+        run_of(self.user, state="ready", lookup_cause="timed_out", unused_columns=["担当"], **read)
+        run = run_of(self.user, state="ready", from_object_type="contacts", **read)
+        for number, problem in enumerate(("required", "no_type"), start=1):
+            cell = {"line": number + 1, "problem": problem, "problem_field": "to_object_id"}
+            BulkRow.objects.create(run=run, number=number, state="invalid", **cell)
+        self.assert_japanese_runs()
+
+    def test_bulk_runs_once_they_are_started(self) -> None:
+        now = timezone.now()
+        ends = {"linked": 3, "unconfirmed": 1, "rejected": 1, "unreachable": 1, "canceled": 1}
+        counts = {"rows_read": 12, "rows_invalid": 2, "rows_double": 1, "queued": 9, **ends}
+        counts |= {"skip_linked": True, "rows_linked": 1}
+        for state in ("queueing", "running", "paused", "canceling", "canceled", "done"):
+            times = {"started_at": now - timedelta(seconds=20), "finished_at": now}
+            run = run_of(self.user, state=state, stop_cause="interrupted", **counts, **times)
+            for what in ("uploaded", "started", "paused", "went_on", "canceled", "stopped"):
+                BulkEvent.objects.create(run=run, user_name="太郎", what=what, at=now)
+        self.assert_japanese(self.client, "/")  # where it is said which have ended
+        entry_of(self.user, run=run, row_number=7, outcome="rejected", cause="record_not_found")
+        run_of(self.user, retry_of=run)
+        self.assert_japanese_runs()
+        Worker.objects.create(name="here", seen_at=now)
+        for cause in ("rate_limited", "daily_limit", "migrating", "timed_out", "locked"):
+            pauses.pause(cause, now + timedelta(seconds=70))
+            self.assert_japanese_runs(state="running")
+            self.assert_japanese(self.as_admin, "/status/")
+
+    def assert_japanese_runs(self, **which: str) -> None:
+        """Those that there are, and their list."""
+        for client in (self.client, self.as_admin):
+            self.assert_japanese(client, "/bulk/")
+            for run in BulkRun.objects.filter(**which):
+                self.assert_japanese(client, run.get_absolute_url())
+
+    def test_an_entry_of_a_run(self) -> None:
+        run = run_of(self.user)
+        ends = {"duration_ms": 812, "http_status": 201, "body": "{}", "cause": "confirmed"}
+        types = {"from_object_type": "contacts", "to_object_type": "companies"}
+        batch = AssociationBatch.objects.create(
+            run=run, inputs=2_000, started_at=timezone.now(), **ends, **types
+        )
+        entry = entry_of(self.user, run=run, row_number=17, batch=batch)
+        waiting = entry_of(self.user, run=run, row_number=18, outcome="queued", cause="")
+        for address in (entry.get_absolute_url(), waiting.get_absolute_url()):
+            self.assert_japanese(self.client, address)
+        for query in (f"?run={run.pk}", "?run=odd"):
+            self.assert_japanese(self.as_admin, f"/audit/{query}")
 
     def test_what_stands_in_for_a_page(self) -> None:
         for address in ("/sign-in", "/no-access", "/sign-in/start", "/sign-in/callback"):
