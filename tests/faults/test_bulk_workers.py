@@ -16,7 +16,7 @@ from tests.support import LogTransactionTestCase, person
 
 from .bulk_stack import LEASE_SECONDS, Stack
 
-ROWS = 400
+ROWS = 240
 SLACK = 2 + 3  # seconds; the further ones for a machine that has other things to do
 
 
