@@ -167,7 +167,7 @@ Q_CLUSTER = {
     "scheduler": False,
     "orm": "default",
     "redis": WORKER_BROKER_URL,
-    "broker_class": "associations.bulk.brokers."
+    "broker_class": "associations.bulk.worker.brokers."
     + ("RedisBroker" if WORKER_BROKER_URL else "DatabaseBroker"),
 }
 

@@ -1,5 +1,5 @@
-"""Bulk runs: many associations from a file or from pasted rows.
+"""Bulk runs: the one flow, many times.
 
-What people upload is read by `text` (bytes to lines), `table` (lines to records), `columns` (what
-stands where) and `rows` (records to checked rows). These know no database.
+`reading` understands a file, `staging` tries it dry, `queueing` writes its rows to the log,
+`sending` sends what `leases` lets it have, `closing` closes; `worker` runs it all.
 """

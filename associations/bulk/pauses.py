@@ -10,6 +10,8 @@ from django.utils import timezone
 from associations.hubspot.outcomes import Cause
 from associations.models import CallPause
 
+# HubSpot did not answer.
+SILENCE = {Cause.HUBSPOT_DOWN, Cause.TIMED_OUT, Cause.CONNECTION_LOST, Cause.NO_CONNECTION}
 _ONLY = 1  # the number of the one row
 LONGEST_SILENCE = timedelta(seconds=30)  # between two tries while HubSpot answers nothing
 
@@ -41,13 +43,6 @@ def end_of_silence() -> None:
     CallPause.objects.filter(pk=_ONLY, silent_since__isnull=False).update(
         silent_since=None, until=timezone.now()
     )
-
-
-def is_silence(cause: str) -> bool:
-    return cause in _SILENCE
-
-
-_SILENCE = {Cause.HUBSPOT_DOWN, Cause.TIMED_OUT, Cause.CONNECTION_LOST, Cause.NO_CONNECTION}
 
 
 def _write(cause: str, until: datetime, *, silent_since: datetime | None) -> None:

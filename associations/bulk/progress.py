@@ -15,7 +15,7 @@ from associations.hubspot.outcomes import Outcome
 from associations.models import BulkRun, RunState
 
 from . import pauses
-from .tending import living_workers
+from .worker.tending import living_workers
 
 UNDER_WAY = (RunState.READING, RunState.QUEUEING, RunState.RUNNING, RunState.CANCELING)
 RATE_SECONDS = 60.0  # a rate is that of the last minute
@@ -46,7 +46,7 @@ class Wait:
 
     @property
     def is_silence(self) -> bool:
-        return pauses.is_silence(self.cause)
+        return self.cause in pauses.SILENCE
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,10 @@ from associations.hubspot.outcomes import Cause
 from associations.models import BulkEvent, BulkRun, RunState
 
 from . import doors, pauses
+from .pauses import SILENCE
 
 # No row would fare better before an admin has done something.
 STOPS = {Cause.TOKEN_REFUSED, Cause.SCOPE_MISSING, Cause.REDIRECTED}
-# HubSpot did not answer.
-SILENCE = {Cause.HUBSPOT_DOWN, Cause.TIMED_OUT, Cause.CONNECTION_LOST, Cause.NO_CONNECTION}
 # It takes no calls for a while, of nobody.
 _BUSY = {Cause.RATE_LIMITED, Cause.MIGRATING}
 _NOT_ABOUT_ROWS = STOPS | SILENCE | _BUSY | {Cause.DAILY_LIMIT, Cause.LOCKED}

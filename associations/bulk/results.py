@@ -18,7 +18,7 @@ from associations.audit.exporting import FORMULA_STARTS
 from associations.explanations import explain
 from associations.models import AssociationRequest, BulkRow, BulkRun, RowState
 
-from .column_names import FIELDS
+from .reading.column_names import FIELDS
 from .sentences import sentence
 
 ROWS_AT_ONCE = 1_000

@@ -10,8 +10,8 @@ from associations.forms.fields import SENTENCES
 from associations.hubspot.record_ids import Reason
 from associations.words import type_label
 
-from .file_kinds import FileReason
-from .rows import RowReason
+from .reading.file_kinds import FileReason
+from .reading.rows import RowReason
 
 _FIELDS = {
     "from_object_type": pgettext_lazy("column of a file", "from type"),

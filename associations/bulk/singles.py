@@ -18,7 +18,7 @@ from . import closing, doors, reactions
 from .leases import LeaseLostError, hold, release
 from .marking import SLOT_SECONDS, mark_rows
 from .persistence import persist
-from .stopping import is_over
+from .worker.stopping import is_over
 
 TRIES_OF_PATIENCE = 10  # how often a row is tried, about, before it is given up
 LEAST_TRIES = 5  # even if all that time went by without any

@@ -16,13 +16,13 @@ from associations.hubspot.outcomes import Outcome
 from associations.models import BulkRow, BulkRun, RowState, RunState
 from associations.portal import form_options
 
-from .file_kinds import FileError, FileReason
 from .leases import hold, release
 from .linked_already import look_up_next
 from .persistence import persist, persist_in_turn
-from .rows import RowChecker
-from .stopping import is_over
-from .table import Record, Table, read_table
+from .reading.file_kinds import FileError, FileReason
+from .reading.rows import RowChecker
+from .reading.table import Record, Table, read_table
+from .worker.stopping import is_over
 
 ROWS_AT_ONCE = 500
 FAILED = (Outcome.REJECTED, Outcome.UNREACHABLE, Outcome.UNCONFIRMED)

@@ -14,13 +14,14 @@ from django_q.tasks import async_task
 
 from associations.models import BulkChunk, BulkEvent, BulkRun, RunState
 
-from . import closing, pauses, stopping
+from . import closing, pauses
 from .leases import LeaseLostError, claim, hold, release
 from .marking import StoppedError
 from .persistence import persist
 from .queueing import queue_rows
 from .sending import send_chunk
 from .staging import read_run
+from .worker import stopping
 
 logger = logging.getLogger(__name__)
 

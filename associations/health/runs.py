@@ -9,7 +9,8 @@ from django_q.brokers import get_broker
 from redis import RedisError
 
 from associations import limiter
-from associations.bulk import pauses, tending
+from associations.bulk import pauses
+from associations.bulk.worker import tending
 from associations.models import BulkRun, CallPause, Worker
 from associations.problems import reason_of
 from associations.templatetags.associations import time_of

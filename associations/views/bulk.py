@@ -13,7 +13,7 @@ from django.views.decorators.cache import cache_control
 from django.views.decorators.http import require_http_methods, require_safe
 
 from associations.bulk import runs
-from associations.bulk.column_names import FIELDS
+from associations.bulk.reading.column_names import FIELDS
 from associations.forms import UploadForm
 from associations.models import BulkRun, Way
 from associations.portal import offered_to, type_choices

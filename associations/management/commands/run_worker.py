@@ -7,9 +7,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django_q.brokers import Broker, get_broker
 from redis import RedisError
 
-from associations.bulk import stopping
-from associations.bulk.pool import Pool
-from associations.bulk.tending import Tender
+from associations.bulk.worker import stopping
+from associations.bulk.worker.pool import Pool
+from associations.bulk.worker.tending import Tender
 from hubadmin import serving
 
 logger = logging.getLogger(__name__)

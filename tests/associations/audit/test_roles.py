@@ -19,7 +19,8 @@ from django_q.brokers import get_broker
 
 from associations import services
 from associations.audit import triggers
-from associations.bulk import runs, tasks, tending
+from associations.bulk import runs, tasks
+from associations.bulk.worker import tending
 from associations.models import (
     AssociationBatch,
     AssociationRequest,

@@ -7,9 +7,9 @@ from unittest import mock
 from django.test import TestCase
 
 from associations.bulk import results
+from associations.bulk.reading.rows import RowChecker
+from associations.bulk.reading.table import read_table
 from associations.bulk.results import bad_row_lines, result_lines
-from associations.bulk.rows import RowChecker
-from associations.bulk.table import read_table
 from associations.forms import standard_choices
 from associations.models import BulkRow, BulkRun
 from tests.associations.views.base import entry_of, run_of

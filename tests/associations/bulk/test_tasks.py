@@ -3,10 +3,11 @@ from unittest.mock import patch
 
 from django.db.models import QuerySet
 
-from associations.bulk import closing, runs, tasks, tending
+from associations.bulk import closing, runs, tasks
 from associations.bulk.leases import LeaseLostError, claim, release
 from associations.bulk.marking import StoppedError
 from associations.bulk.sending import send_chunk
+from associations.bulk.worker import tending
 from associations.models import AssociationAttempt, BulkChunk, BulkRun, RunState, Way
 
 from .engine import EngineTestCase, row

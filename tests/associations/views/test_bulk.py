@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.test import override_settings
 from django.utils import timezone
 
-from associations.bulk.table import read_table
+from associations.bulk.reading.table import read_table
 from associations.models import BulkRun, BulkUpload
 from associations.views import bulk
 from hubadmin import drafts

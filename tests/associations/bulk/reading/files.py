@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable
 
-from associations.bulk.file_kinds import FileError
-from associations.bulk.rows import Row, RowChecker
+from associations.bulk.reading.file_kinds import FileError
+from associations.bulk.reading.rows import Row, RowChecker
+from associations.bulk.reading.table import Table, read_table
+from associations.bulk.reading.text import Parts
 from associations.bulk.sentences import file_sentence, sentence
-from associations.bulk.table import Table, read_table
-from associations.bulk.text import Parts
 from associations.forms import TypeChoices, standard_choices
 from associations.hubspot.object_types import ObjectType
 

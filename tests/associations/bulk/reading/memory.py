@@ -1,6 +1,6 @@
 """How much memory 20 MiB of each nasty kind of file take, and how long: by itself, not in CI.
 
-python -m tests.associations.bulk.memory
+python -m tests.associations.bulk.reading.memory
 """
 
 import multiprocessing

@@ -2,8 +2,8 @@ from unittest import TestCase
 
 from django.test import SimpleTestCase
 
-from associations.bulk.file_kinds import FileError, FileReason
-from associations.bulk.table import EXTRA_CELLS, Record
+from associations.bulk.reading.file_kinds import FileError, FileReason
+from associations.bulk.reading.table import EXTRA_CELLS, Record
 
 from .files import CHOSEN, HEADER, table_of
 

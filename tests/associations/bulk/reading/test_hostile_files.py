@@ -6,8 +6,8 @@ from django.test import SimpleTestCase
 from hypothesis import given
 from hypothesis import strategies as st
 
-from associations.bulk.file_kinds import FileError, FileReason
-from associations.bulk.table import read_table
+from associations.bulk.reading.file_kinds import FileError, FileReason
+from associations.bulk.reading.table import read_table
 from tests.generated import examples
 
 from .files import CHOSEN, HEADER, TYPES, answer, checker, rows_of

@@ -19,9 +19,9 @@ from django_q.tasks import async_task
 from associations.models import BulkRun, RunState, Worker
 from associations.models.bulk import ENDED, NOT_STARTED
 
-from . import pauses
+from .. import pauses
+from ..leases import free
 from .brokers import AWAY
-from .leases import free
 
 logger = logging.getLogger(__name__)
 

@@ -4,8 +4,8 @@ from unittest import TestCase, mock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from associations.bulk.file_kinds import FileError, FileReason
-from associations.bulk.text import MAX_LINE, Encoding, decoded_lines, encoding_of
+from associations.bulk.reading.file_kinds import FileError, FileReason
+from associations.bulk.reading.text import MAX_LINE, Encoding, decoded_lines, encoding_of
 from tests.generated import examples
 
 from .files import parts_of
@@ -120,7 +120,7 @@ class RefusedTests(TestCase):
         self.assertLess(len(taken), 100)
 
     def test_more_lines_than_any_rows_need(self) -> None:
-        with mock.patch("associations.bulk.text.MAX_LINES", 1000):
+        with mock.patch("associations.bulk.reading.text.MAX_LINES", 1000):
             self.assertIsNone(refusal(b"\n" * 1000))
             too_many = (FileReason.TOO_MANY_LINES, {"limit": 1000})
             self.assertEqual(refusal(b"\n" * 1001), too_many)

@@ -1,7 +1,7 @@
 from django.test import SimpleTestCase
 
-from associations.bulk.columns import FIELDS, Layout, fitting_columns, layout_of
-from associations.bulk.file_kinds import FileError, FileReason
+from associations.bulk.reading.columns import FIELDS, Layout, fitting_columns, layout_of
+from associations.bulk.reading.file_kinds import FileError, FileReason
 from associations.forms import TypeChoice, TypeChoices, standard_choices
 
 from .files import TYPES, car

@@ -6,8 +6,8 @@ from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
-from associations.bulk.file_kinds import FileReason
-from associations.bulk.rows import Problem, Row, RowChecker, RowReason
+from associations.bulk.reading.file_kinds import FileReason
+from associations.bulk.reading.rows import Problem, Row, RowChecker, RowReason
 from associations.bulk.sentences import file_sentence, sentence
 from associations.forms import AssociationForm, TypeChoice, TypeChoices, standard_choices
 from associations.forms.fields import SENTENCES

@@ -1,0 +1,1 @@
+"""What people upload: bytes → lines → records → columns → checked rows. It knows no database."""
