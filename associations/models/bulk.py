@@ -12,6 +12,8 @@ from django.urls import reverse
 
 from associations.hubspot.outcomes import Cause
 
+from .exchange import Exchange
+
 if TYPE_CHECKING:
     from hubadmin.models import User
 
@@ -219,7 +221,7 @@ class BulkRow(models.Model):
         return f"row {self.number} of run {self.run_id}: {self.state}"
 
 
-class AssociationBatch(models.Model):
+class AssociationBatch(Exchange):
     """One exchange with HubSpot's batch endpoint, written as it ended. Rows never change.
 
     The entries that it closed name it; it holds HubSpot's answer about them all.
@@ -229,16 +231,6 @@ class AssociationBatch(models.Model):
     from_object_type = models.CharField(max_length=128)
     to_object_type = models.CharField(max_length=128)
     inputs = models.PositiveIntegerField()
-    started_at = models.DateTimeField()
-    duration_ms = models.PositiveIntegerField()
-    http_status = models.PositiveSmallIntegerField(null=True)
-    headers = models.JSONField(default=dict)
-    body = models.TextField(blank=True)
-    body_complete = models.BooleanField(default=True)
-    failure = models.CharField(
-        max_length=30, choices=[(c.value, c.value) for c in Cause], blank=True
-    )
-    detail = models.CharField(max_length=500, blank=True)
     cause = models.CharField(max_length=30, choices=[(c.value, c.value) for c in Cause])
 
     class Meta:

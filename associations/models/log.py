@@ -10,6 +10,7 @@ from associations.hubspot.object_types import label_of
 from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome
 from associations.words import type_label
 
+from .exchange import Exchange
 from .queries import NOT_VERIFIED, OPEN_OUTCOMES, AssociationRequestQuerySet
 
 
@@ -199,23 +200,13 @@ class AssociationRequest(models.Model):
         return self.verified_at - self.sent_at if self.verified and self.sent_at else None
 
 
-class AssociationAttempt(models.Model):
+class AssociationAttempt(Exchange):
     """One HTTP exchange of a request, written as it ended. Rows are added, never changed."""
 
     request = models.ForeignKey(
         AssociationRequest, models.PROTECT, related_name="attempts", db_index=False
     )
     number = models.PositiveSmallIntegerField()
-    started_at = models.DateTimeField()
-    duration_ms = models.PositiveIntegerField()
-    http_status = models.PositiveSmallIntegerField(null=True)
-    headers = models.JSONField(default=dict)
-    body = models.TextField(blank=True)
-    body_complete = models.BooleanField(default=True)
-    failure = models.CharField(
-        max_length=30, choices=[(c.value, c.value) for c in Cause], blank=True
-    )
-    detail = models.CharField(max_length=500, blank=True)
     # It ended after the request had been closed without it, and changed nothing any more.
     late = models.BooleanField(default=False)
 
