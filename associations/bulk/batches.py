@@ -1,12 +1,15 @@
 """A chunk goes out as one batch: its rows are closed only if the answer proves each.
 
-If it does not, the chunk is split in two, in the database, down to a few rows: those go out one by
-one, so that one bad row costs no good one.
+If it does not, the rows whose records the answer names go out one by one, and then the rest as a
+batch again. If it names none, the chunk is split in two, in the database, down to a few rows. So
+one bad row costs no good one.
 """
 
+import re
 from dataclasses import replace
 
 from associations.hubspot.answers import Answer, Attempt, read_batch_answer
+from associations.hubspot.error_texts import strings_in
 from associations.hubspot.outcomes import Cause
 from associations.models import AssociationBatch, BulkChunk, BulkRun, Way
 
@@ -14,6 +17,7 @@ from . import closing, doors, reactions
 from .leases import hold, release
 from .marking import SLOT_SECONDS, StoppedError, mark_rows
 from .persistence import persist
+from .singles import send_rows
 
 ROWS_AT_ONCE = 500  # written in one transaction, so that others who write hardly wait
 FEW = 8  # rows that go out as single PUTs rather than in yet smaller batches
@@ -22,7 +26,7 @@ SILENT_TRIES = 3  # of a batch that HubSpot does not answer, before it is split
 _Rows = list[tuple[int, str, str]]  # id, and the ids of the two records
 
 
-def send_batch(run: BulkRun, chunk: BulkChunk) -> None:
+def send_batch(run: BulkRun, chunk: BulkChunk, until: float) -> None:
     rows: _Rows = list(
         closing.open_entries_of(chunk)
         .order_by("pk")
@@ -39,7 +43,8 @@ def send_batch(run: BulkRun, chunk: BulkChunk) -> None:
         answer = _read(attempt, types, [row[1:] for row in rows])
         # Even if the lease is lost: the call was made, and the log shall show it.
         batch = persist(lambda: closing.log_batch(chunk, attempt, answer, types, len(rows)))
-        _conclude_batch(run, chunk, rows, batch, attempt, answer)
+        if _conclude_batch(run, chunk, rows, batch, attempt, answer):
+            _send_suspects(run, chunk, rows, answer, until)
     else:
         release(chunk)
 
@@ -87,14 +92,15 @@ def _conclude_batch(
     batch: AssociationBatch,
     attempt: Attempt,
     answer: Answer,
-) -> None:
+) -> bool:
+    """Write down what has come of it; return whether some of the rows may be to blame."""
     is_proven = answer.cause is Cause.CONFIRMED
     for part in _parts(rows):
         persist(lambda part=part: _conclude_part(chunk, part, batch, answer, is_proven))
     if is_proven:
         persist(lambda: _finish(run, chunk))
-    else:
-        _react_to_batch(run, chunk, rows, attempt, answer)
+        return False
+    return _react_to_batch(run, chunk, rows, attempt, answer)
 
 
 def _conclude_part(
@@ -119,16 +125,44 @@ def _finish(run: BulkRun, chunk: BulkChunk) -> None:
 
 def _react_to_batch(
     run: BulkRun, chunk: BulkChunk, rows: _Rows, attempt: Attempt, answer: Answer
-) -> None:
-    """Have it sent again later, or its halves, so that one bad row costs no good one."""
+) -> bool:
     reaction = reactions.reaction_to([(attempt, answer)])
     persist(lambda: reactions.react(run, reaction))
+    if reactions.is_about_rows(answer.cause):
+        return True
     # One row may be why none of them is answered.
     tries = chunk.tries + 1 if reactions.may_give_up(answer.cause) else 0
-    if reactions.is_about_rows(answer.cause) or tries >= SILENT_TRIES:
+    if tries >= SILENT_TRIES:
         persist(lambda: _split(chunk, [row[0] for row in rows]))
     else:
         release(chunk, seconds=reaction.wait, tries=tries)
+    return False
+
+
+def _send_suspects(
+    run: BulkRun, chunk: BulkChunk, rows: _Rows, answer: Answer, until: float
+) -> None:
+    """Send the rows that the answer names one by one, so that the rest may go as a batch again.
+
+    Its word is not taken for it: it only says where to look first.
+    """
+    named = _named_in(answer)
+    suspects = [pk for pk, one, other in rows if one in named or other in named]
+    still_open = closing.open_entries_of(chunk).filter(pk__in=suspects)
+    if len(suspects) == len(rows):
+        return release(chunk, way=Way.SINGLE)
+    wait = send_rows(run, chunk, still_open, until) if suspects else None
+    if wait is not None:
+        return release(chunk, seconds=wait)
+    if suspects and not still_open.exists():
+        return release(chunk)
+    open_rows = closing.open_entries_of(chunk).order_by("pk").values_list("pk", flat=True)
+    return persist(lambda: _split(chunk, list(open_rows)))
+
+
+def _named_in(answer: Answer) -> set[str]:
+    """All that could be a record's id in what the errors say of their context."""
+    return set(re.findall(r"[0-9]+", " ".join(strings_in(answer.errors, "context"))))
 
 
 def _split(chunk: BulkChunk, ids: list[int]) -> None:

@@ -14,13 +14,13 @@ from .singles import send_singly
 
 
 def send_chunk(run: BulkRun, chunk: BulkChunk, until: float) -> None:
-    """Send what is open in a chunk: one batch, or single rows until the clock is `until`.
+    """Send what is open in a chunk: a batch, or single rows until the clock is `until`.
 
     `until` is on time.monotonic()'s clock. Raises LeaseLostError, StoppedError.
     """
     persist(lambda: _begin(chunk))
     if chunk.way == Way.BATCH:
-        send_batch(run, chunk)
+        send_batch(run, chunk, until)
     else:
         send_singly(run, chunk, until)
 

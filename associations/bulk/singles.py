@@ -27,27 +27,39 @@ _AGAIN = {Cause.HUBSPOT_ERROR, Cause.UNREADABLE, Cause.IN_PROGRESS}
 
 
 def send_singly(run: BulkRun, chunk: BulkChunk, until: float) -> None:
+    wait = send_rows(run, chunk, closing.open_entries_of(chunk), until)
+    if wait is None:
+        _rest(chunk)
+    else:
+        release(chunk, seconds=wait)
+
+
+def send_rows(
+    run: BulkRun, chunk: BulkChunk, entries: QuerySet[AssociationRequest], until: float
+) -> float | None:
+    """Send these open rows of a claimed chunk until the clock is `until`.
+
+    Return after how many seconds to go on; None once no row is left that is due.
+    """
     with ThreadPoolExecutor(doors.PUTS_AT_ONCE) as pool:
         while not is_over(until):
-            rows = _next_rows(chunk)
+            rows = _next_rows(entries)
             if not rows:
-                return _rest(chunk)
+                return None
             taken = doors.take_slots(len(rows), SLOT_SECONDS)
-            if not taken:
-                break
-            wait = _send_wave(run, chunk, rows[:taken], pool)
-            if wait:
-                return release(chunk, seconds=wait)
-    return release(chunk)
+            wait = _send_wave(run, chunk, rows[:taken], pool) if taken else 0.0
+            if wait or not taken:
+                return wait
+    return 0.0
 
 
-def _next_rows(chunk: BulkChunk) -> list[AssociationRequest]:
+def _next_rows(entries: QuerySet[AssociationRequest]) -> list[AssociationRequest]:
     """First those that were never sent, then those whose last try is longest ago."""
     now, pause = timezone.now(), _pause_of_row()
     is_due = Q(sent_at__lt=now - pause) | ~Exists(_attempts_of_row())
     # A clock that was set back shall not hold them up either.
     is_due |= Q(sent_at__gt=now + pause)
-    rows = closing.open_entries_of(chunk).filter(is_due).select_related("batch")
+    rows = entries.filter(is_due).select_related("batch")
     return list(rows.order_by(F("sent_at").asc(nulls_first=True), "pk")[: doors.PUTS_AT_ONCE])
 
 

@@ -26,6 +26,24 @@ class BatchTests(EngineTestCase):
         run = self.finish(self.queued(*lines))
         expected = [MISSING if n in (3, 17) else CONFIRMED for n in range(20)]
         self.assertEqual(self.outcomes(run), expected)
+        # HubSpot named them: they went out alone, and the rest as one batch again.
+        self.assertEqual((self.calls("POST"), self.calls("PUT")), (2, 2))
+
+    def test_rows_that_hubspot_does_not_name_are_found_by_halves(self) -> None:
+        lines = [row(n, NO_CONTACT if n == 3 else None) for n in range(20)]
+        run = self.queued(*lines)
+        self.fault(**BATCH, status=400, body={"message": "One is not valid."}, times=2)
+        self.finish(run)
+        self.assertEqual(self.outcomes(run), [MISSING if n == 3 else CONFIRMED for n in range(20)])
+        self.assertGreater(run.chunks.count(), 1)
+
+    def test_a_name_that_means_no_bad_row_costs_nothing_but_calls(self) -> None:
+        run = self.queued(*map(row, range(12)))
+        body = {"message": "no", "context": {"objectId": ["1000003", "77"]}}
+        self.fault(**BATCH, status=400, body=body)
+        self.finish(run)
+        self.assertEqual(self.outcomes(run), [CONFIRMED] * 12)
+        self.assertEqual((self.calls("POST"), self.calls("PUT")), (2, 1))
 
     def test_what_proves_not_every_row_closes_none_by_itself(self) -> None:
         for number, answer in enumerate(
