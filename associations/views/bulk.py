@@ -2,11 +2,13 @@
 
 import csv
 import io
+import logging
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
+from django.db import Error as DBError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import cache_control
@@ -15,6 +17,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from associations.bulk import runs
 from associations.bulk.reading.column_names import FIELDS
 from associations.forms import UploadForm
+from associations.forms.bulk import NOT_KEPT
 from associations.models import BulkRun, Way
 from associations.portal import offered_to, type_choices
 from hubadmin import drafts
@@ -23,6 +26,8 @@ from .origin import origin_of
 
 if TYPE_CHECKING:
     from hubadmin.models import User
+
+logger = logging.getLogger(__name__)
 
 LISTED = 50
 PART_BYTES = 512 * 1024
@@ -42,7 +47,7 @@ def bulk_runs(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         form = UploadForm(request.POST, request.FILES, types=types)
         if form.is_valid():
-            return redirect(_create(request, form))
+            return _create(request, form)
         return _page(request, form, status=413 if form.is_too_large else 422)
     draft = drafts.find(request)
     if draft is None:
@@ -66,18 +71,23 @@ def bulk_template(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _create(request: HttpRequest, form: UploadForm) -> BulkRun:
+def _create(request: HttpRequest, form: UploadForm) -> HttpResponse:
     file = form.cleaned_data["file"]
-    run = runs.create(
-        user=request.user,
-        origin=origin_of(request),
-        name=file.name if file else "",
-        parts=_parts(file or io.BytesIO(form.cleaned_data["rows"].encode())),
-        way=Way(settings.BULK_WAY),
-        **form.for_all_rows(),
-    )
+    try:
+        run = runs.create(
+            user=request.user,
+            origin=origin_of(request),
+            name=file.name if file else "",
+            parts=_parts(file or io.BytesIO(form.cleaned_data["rows"].encode())),
+            way=Way(settings.BULK_WAY),
+            **form.for_all_rows(),
+        )
+    except DBError:
+        logger.exception("an upload could not be kept")
+        form.add_error("file" if file else "rows", NOT_KEPT)
+        return _page(request, form, status=503)
     drafts.drop(request)
-    return run
+    return redirect(run)
 
 
 def _parts(file: UploadedFile | io.BytesIO) -> Iterator[bytes]:

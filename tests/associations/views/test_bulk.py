@@ -13,7 +13,7 @@ from associations.models import BulkRun, BulkUpload
 from associations.views import bulk
 from hubadmin import drafts
 from tests.associations.views.base import PageTestCase, run_of
-from tests.support import SignedInClient, person
+from tests.support import SignedInClient, person, read_only_database
 
 FILE = b"from,to\nContact 501,Company 902\n"
 
@@ -71,6 +71,13 @@ class UploadTests(PageTestCase):
     def test_more_pasted_than_is_taken(self) -> None:
         page = self.client.post("/bulk/", {"rows": "x" * (settings.MAX_REQUEST_BYTES + 1)})
         self.assertContains(page, "rows that are pasted 1.0\xa0MB", status_code=413)
+
+    def test_a_database_that_takes_nothing(self) -> None:
+        with read_only_database(), self.assertLogs("associations.views.bulk", "ERROR"):
+            answer = self.client.post("/bulk/", {"rows": "Contact 7,Company 9", "reason": "SUP-1"})
+        self.assertContains(answer, "could not be kept at the moment", status_code=503)
+        self.assertContains(answer, "SUP-1", status_code=503)
+        self.assertFalse(BulkRun.objects.exists())
 
     def test_the_template_can_be_read(self) -> None:
         answer = self.client.get("/bulk/template.csv")
