@@ -12,6 +12,7 @@ import requests
 from django.conf import settings
 
 MANAGE = settings.BASE_DIR / "manage.py"
+SECONDS = 50  # to end in: a request under way may take the server's graceful time, which is 45
 
 
 class Demo:
@@ -45,7 +46,7 @@ class Demo:
     def stop(self, number: int) -> int:
         if self.process.poll() is None:
             self.process.send_signal(number)
-        code = self.process.wait(20)
+        code = self.process.wait(SECONDS)
         self.process.stdout.close()
         return code
 
@@ -59,7 +60,7 @@ class Demo:
         except OSError:
             return False
 
-    def wait_until_gone(self, seconds: float = 15) -> list[int]:
+    def wait_until_gone(self, seconds: float = SECONDS) -> list[int]:
         deadline = time.monotonic() + seconds
         while self.processes() and time.monotonic() < deadline:
             time.sleep(0.05)
