@@ -25,6 +25,7 @@ from .reading.table import Record, Table, read_table
 from .worker.stopping import is_over
 
 ROWS_AT_ONCE = 500
+MAX_CELL = 500  # characters of what stood in a cell that are kept
 FAILED = (Outcome.REJECTED, Outcome.UNREACHABLE, Outcome.UNCONFIRMED)
 _PAIR = ["from_object_type", "from_object_id", "to_object_type", "to_object_id"]
 
@@ -128,9 +129,6 @@ def _row(run: BulkRun, table: Table, record: Record, checker: RowChecker) -> Bul
         row.problem_field, row.problem, row.facts = checked.problem
         row.cells = {name: text[:MAX_CELL] for name, text in values.items()}
     return row
-
-
-MAX_CELL = 500  # characters of what stood in a cell that are kept
 
 
 # --- what failed before ---------------------------------------------------------------------------

@@ -1,20 +1,8 @@
 """What the database keeps: the log of requests, and what watches over that log."""
 
 from .audit import AuditExport, AuditPruning, AuditSeal, AuditVerification
-from .bulk import (
-    AssociationBatch,
-    BulkChunk,
-    BulkEvent,
-    BulkRow,
-    BulkRun,
-    BulkUpload,
-    CallPause,
-    CallSlot,
-    RowState,
-    RunState,
-    Way,
-    Worker,
-)
+from .bulk import BulkChunk, BulkEvent, BulkRow, BulkRun, BulkUpload, RowState, RunState, Way
+from .exchange import AssociationBatch
 from .log import (
     OPEN_OUTCOMES,
     AssociationAttempt,
@@ -22,6 +10,7 @@ from .log import (
     AssociationRequest,
 )
 from .queries import AssociationRequestQuerySet, AuditFilter
+from .working import CallPause, CallSlot, Worker
 
 __all__ = [
     "OPEN_OUTCOMES",

@@ -1,7 +1,6 @@
 """Runs of many requests: what was uploaded, what became of it, and how workers share the work.
 
-Of all this only AssociationBatch is part of the audit log. The entries of a run are entries like
-any other.
+None of this is part of the audit log. The entries of a run are entries like any other.
 """
 
 from typing import TYPE_CHECKING, Self
@@ -9,10 +8,6 @@ from typing import TYPE_CHECKING, Self
 from django.conf import settings
 from django.db import models
 from django.urls import reverse
-
-from associations.hubspot.outcomes import Cause
-
-from .exchange import Exchange
 
 if TYPE_CHECKING:
     from hubadmin.models import User
@@ -221,30 +216,6 @@ class BulkRow(models.Model):
         return f"row {self.number} of run {self.run_id}: {self.state}"
 
 
-class AssociationBatch(Exchange):
-    """One exchange with HubSpot's batch endpoint, written as it ended. Rows never change.
-
-    The entries that it closed name it; it holds HubSpot's answer about them all.
-    """
-
-    run = models.ForeignKey(BulkRun, models.PROTECT, related_name="batches")
-    from_object_type = models.CharField(max_length=128)
-    to_object_type = models.CharField(max_length=128)
-    inputs = models.PositiveIntegerField()
-    cause = models.CharField(max_length=30, choices=[(c.value, c.value) for c in Cause])
-
-    class Meta:
-        ordering = ["id"]
-
-    def __str__(self) -> str:
-        return f"batch {self.pk} of run {self.run_id}: {self.cause}"
-
-    @property
-    def others(self) -> int:
-        """How many pairs went out beside each."""
-        return self.inputs - 1
-
-
 class BulkChunk(models.Model):
     """Entries of a run that go out together: those of the run with ids in this range.
 
@@ -291,35 +262,3 @@ class BulkEvent(models.Model):
 
     def __str__(self) -> str:
         return f"run {self.run_id} {self.what}"
-
-
-class CallSlot(models.Model):
-    """One of as many calls as HubSpot takes within ten seconds; see limiter.py."""
-
-    number = models.PositiveIntegerField(primary_key=True)
-    used_at = models.FloatField()  # seconds since the epoch, by the database's clock
-
-    def __str__(self) -> str:
-        return f"slot {self.number}"
-
-
-class CallPause(models.Model):
-    """Until when no run calls HubSpot, and why: one row."""
-
-    made_at = models.DateTimeField()
-    until = models.DateTimeField()
-    cause = models.CharField(max_length=30)
-    silent_since = models.DateTimeField(null=True)  # while HubSpot answers no run at all
-
-    def __str__(self) -> str:
-        return f"paused until {self.until}: {self.cause}"
-
-
-class Worker(models.Model):
-    """A worker process that is alive, or was when it was last seen."""
-
-    name = models.CharField(max_length=200, unique=True)  # machine and process
-    seen_at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return f"{self.name}, seen {self.seen_at}"

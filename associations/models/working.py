@@ -1,0 +1,35 @@
+"""What workers, on whatever machine, have to know of each other. None of it is part of the log."""
+
+from django.db import models
+
+
+class CallSlot(models.Model):
+    """One of as many calls as HubSpot takes within ten seconds; see limiter.py."""
+
+    number = models.PositiveIntegerField(primary_key=True)
+    used_at = models.FloatField()  # seconds since the epoch, by the database's clock
+
+    def __str__(self) -> str:
+        return f"slot {self.number}"
+
+
+class CallPause(models.Model):
+    """Until when no run calls HubSpot, and why: one row."""
+
+    made_at = models.DateTimeField()
+    until = models.DateTimeField()
+    cause = models.CharField(max_length=30)
+    silent_since = models.DateTimeField(null=True)  # while HubSpot answers no run at all
+
+    def __str__(self) -> str:
+        return f"paused until {self.until}: {self.cause}"
+
+
+class Worker(models.Model):
+    """A worker process that is alive, or was when it was last seen."""
+
+    name = models.CharField(max_length=200, unique=True)  # machine and process
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name}, seen {self.seen_at}"
