@@ -13,13 +13,13 @@ class AssociationsConfig(AppConfig):
 
 
 def _before_migrate(*, using: str, plan: list | None = None, **kwargs: Any) -> None:
-    from .audit import triggers
+    from associations.audit.integrity import triggers
 
     if plan:
         triggers.remove(using)
 
 
 def _after_migrate(*, using: str, **kwargs: Any) -> None:
-    from .audit import triggers
+    from associations.audit.integrity import triggers
 
     triggers.install(using)

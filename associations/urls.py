@@ -1,9 +1,10 @@
 from django.urls import path, register_converter
 from django.urls.converters import IntConverter, StringConverter
 
-from .views.audit import audit_figures, audit_log, record_log
-from .views.bulk import bulk_runs, bulk_template
-from .views.bulk_actions import (
+from associations.audit.exports_ import CONTENT_TYPES, export, exports
+from associations.audit.integrity.views import integrity, seals
+from associations.audit.views import audit_figures, audit_log, record_log
+from associations.bulk.bulk_actions import (
     bulk_cancel,
     bulk_discard,
     bulk_go_on,
@@ -11,14 +12,13 @@ from .views.bulk_actions import (
     bulk_retry,
     bulk_start,
 )
-from .views.bulk_files import bulk_bad_rows, bulk_results
-from .views.bulk_run import bulk_progress, bulk_run
-from .views.exports import CONTENT_TYPES, export, exports
-from .views.integrity import integrity, seals
-from .views.link import link
-from .views.preview import link_preview, request_records
-from .views.requests import my_requests, request_bundle, request_check, request_detail
-from .views.status import status, status_times
+from associations.bulk.bulk_files import bulk_bad_rows, bulk_results
+from associations.bulk.bulk_run import bulk_progress, bulk_run
+from associations.bulk.views import bulk_runs, bulk_template
+from associations.linking.preview_ import link_preview, request_records
+from associations.linking.requests import my_requests, request_bundle, request_check, request_detail
+from associations.linking.views import link
+from associations.status.views import status, status_times
 
 
 class EntryIdConverter(IntConverter):

@@ -6,5 +6,5 @@ class HubadminConfig(AppConfig):
 
     def ready(self) -> None:
         # Importing registers them.
-        from . import checks  # noqa: F401
-        from .sso import checks as sso_checks  # noqa: F401
+        from hubadmin import checks  # noqa: F401
+        from hubadmin.sso import checks as sso_checks  # noqa: F401

@@ -12,12 +12,11 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning, register
 from django.core.exceptions import ImproperlyConfigured
 
-from associations.audit import signing
-from associations.bulk.doors import SENDING_BATCHES
+from associations.audit.integrity import signing
+from associations.context_processors import V4_SUPPORT_ENDS
+from associations.gateway.clients import SENDING_BATCHES
 from associations.hubspot.client import OBJECT_PATHS
 from associations.models.bulk import Way
-
-from .context import V4_SUPPORT_ENDS
 
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 AT_LEAST_ONE = (

@@ -16,7 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 
-from hubadmin import serving
+from hubadmin import startup as serving
 from hubadmin.settings import PROBLEMS, secret
 
 STATEMENT_SECONDS = 30

@@ -167,7 +167,7 @@ Q_CLUSTER = {
     "scheduler": False,
     "orm": "default",
     "redis": WORKER_BROKER_URL,
-    "broker_class": "associations.bulk.worker.brokers."
+    "broker_class": "associations.bulk.worker.broker."
     + ("RedisBroker" if WORKER_BROKER_URL else "DatabaseBroker"),
 }
 
@@ -215,22 +215,22 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "hubadmin.middleware.RequestLogMiddleware",
+    "hubadmin.web.middleware.RequestLogMiddleware",
     # These four speak to the browser about every answer, so they stand around all that may answer.
     "csp.middleware.CSPMiddleware",
-    "hubadmin.middleware.BrowserHeadersMiddleware",
+    "hubadmin.web.middleware.BrowserHeadersMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # It asks no session. Whatever answers from here on speaks the person's language.
-    "hubadmin.language.LanguageMiddleware",
-    "hubadmin.middleware.RequestSizeMiddleware",
+    "hubadmin.web.language.LanguageMiddleware",
+    "hubadmin.web.middleware.RequestSizeMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "hubadmin.sso.middleware.PersonMiddleware",
-    "hubadmin.middleware.SignInRequiredMiddleware",
-    "hubadmin.middleware.ViewerTimeZoneMiddleware",
+    "hubadmin.web.middleware.SignInRequiredMiddleware",
+    "hubadmin.web.middleware.ViewerTimeZoneMiddleware",
 ]
 
 ROOT_URLCONF = "hubadmin.urls"
@@ -245,7 +245,7 @@ TEMPLATES = [
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
-                "hubadmin.context.site",
+                "associations.context_processors.site",
             ],
             "builtins": [
                 "django.templatetags.i18n",
@@ -269,7 +269,7 @@ TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 
 # --- Security -----------------------------------------------------------------------------------
 
-SESSION_ENGINE = "hubadmin.session_store"
+SESSION_ENGINE = "hubadmin.web.sessions"
 SESSION_COOKIE_NAME = "__Host-sessionid"
 SESSION_COOKIE_SECURE = True
 SESSION_COOKIE_AGE = SSO_SESSION_SECONDS
@@ -281,7 +281,7 @@ LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60
 LANGUAGE_COOKIE_SECURE = True
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
-CSRF_FAILURE_VIEW = "hubadmin.views.csrf_failure"
+CSRF_FAILURE_VIEW = "hubadmin.web.views.csrf_failure"
 SECURE_SSL_REDIRECT = True
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60

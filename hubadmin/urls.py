@@ -2,9 +2,9 @@
 
 from django.urls import include, path
 
-from . import views
-from .language import choose_language
-from .sso import views as sso
+from hubadmin.sso import views as sso
+from hubadmin.web import views
+from hubadmin.web.language import choose_language
 
 urlpatterns = [
     path("", include("associations.urls")),
@@ -18,7 +18,7 @@ urlpatterns = [
     path("readyz", views.readyz, name="readyz"),
 ]
 
-handler400 = "hubadmin.views.bad_request"
-handler403 = "hubadmin.views.permission_denied"
-handler404 = "hubadmin.views.not_found"
-handler500 = "hubadmin.views.server_error"
+handler400 = "hubadmin.web.views.bad_request"
+handler403 = "hubadmin.web.views.permission_denied"
+handler404 = "hubadmin.web.views.not_found"
+handler500 = "hubadmin.web.views.server_error"

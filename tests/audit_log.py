@@ -17,12 +17,12 @@ from typing import Any, NamedTuple, TypeVar
 from django.db import connections, models, transaction
 from django.db.models import Max
 
-from associations.audit import triggers
+from associations.audit.integrity import triggers
 from associations.hubspot.object_types import resolve
 from associations.hubspot.outcomes import VERDICTS, Cause, Outcome
-from associations.hubspot.sandbox.portal import DEFAULT_SPECS
 from associations.models import AssociationAttempt, AssociationCheck, AssociationRequest
-from associations.models.queries import TEXT_INDEX
+from associations.models.querysets import TEXT_INDEX
+from hubadmin.demo.sandbox.portal import DEFAULT_SPECS
 from hubadmin.models import Role, User
 
 T = TypeVar("T")

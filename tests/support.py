@@ -13,13 +13,13 @@ from django.db import connection, transaction
 from django.db.models import Model
 from django.test import Client, RequestFactory, TransactionTestCase, override_settings
 
-from associations import services
-from associations.audit import triggers
+from associations.audit.integrity import triggers
 from associations.hubspot.client import Limits
-from associations.hubspot.sandbox import SANDBOX_TOKEN, Sandbox
+from associations.linking import services
+from hubadmin.demo.sandbox import SANDBOX_TOKEN, Sandbox
 from hubadmin.models import User
 from hubadmin.sso import sessions
-from hubadmin.sso.provisioning import provision
+from hubadmin.sso.users import provision
 
 LINK = {"from_object_type": "contacts", "from_object_id": "501"} | {
     "to_object_type": "companies",

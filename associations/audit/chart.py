@@ -1,33 +1,24 @@
-"""Where the marks of the chart stand; the template draws them."""
+"""Where the marks of the day's chart stand; the template draws them."""
 
-from collections import Counter
 from dataclasses import dataclass
-from datetime import date
 
-WIDTH, HEIGHT = 720, 120  # of the bars, in the drawing's own units
-GAP = 2
+from associations.status.latency import Times
+
+WIDTH, HEIGHT = 720, 120  # of 24 hours, in the drawing's own units
+GAP = 4
 MIN_MARK = 2  # what is there is seen, however little it is
-LABELLED = 16  # with more bars than this, only the highest says its number
-ORDER = ("linked", "unconfirmed", "rejected", "unreachable", "canceled", "queued", "sending")
+SLOT = WIDTH / 24
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
-    outcome: str
-    count: int
-    y: float
-    height: float
+class HourBar:
+    """The answers of an hour: a bar up to the median, a paler one behind it up to the 95th."""
 
-
-@dataclass(frozen=True, slots=True)
-class Bar:
-    """The entries of one period, a mark an outcome, from the ground up."""
-
-    start: date
-    total: int
+    hour: int
+    times: Times
     x: float
-    width: float
-    marks: list[Mark]
+    median_height: float
+    slow_height: float
     is_labelled: bool
 
     @property
@@ -35,36 +26,41 @@ class Bar:
         return self.x + self.width / 2
 
     @property
-    def top(self) -> float:
-        return min((mark.y for mark in self.marks), default=HEIGHT)
+    def width(self) -> float:
+        return SLOT - GAP
+
+    @property
+    def median_y(self) -> float:
+        return HEIGHT - self.median_height
+
+    @property
+    def slow_y(self) -> float:
+        return HEIGHT - self.slow_height
+
+    @property
+    def label_anchor(self) -> str:
+        """To which side of its middle a label goes, so that none leaves the drawing."""
+        return "start" if self.hour < 2 else "end" if self.hour > 21 else "middle"
 
 
-def bars_of(periods: list[tuple[date, Counter[str]]]) -> list[Bar]:
-    highest = max((counts.total() for _, counts in periods), default=0)
-    step = WIDTH / max(len(periods), 8)
-    label_all = len(periods) <= LABELLED
-    bars, has_label = [], False
-    for index, (start, counts) in enumerate(periods):
-        is_highest = counts.total() == highest and not has_label
-        has_label = has_label or is_highest
-        bars.append(
-            Bar(
-                start=start,
-                total=counts.total(),
-                x=round(index * step, 2),
-                width=round(step - GAP, 2),
-                marks=_marks(counts, highest),
-                is_labelled=counts.total() > 0 and (label_all or is_highest),
-            )
+def bars_of(by_hour: list[tuple[int, Times]]) -> list[HourBar]:
+    """Return a bar for each hour with an answer; the slowest says its number."""
+    answered = [(hour, times) for hour, times in by_hour if times.slow is not None]
+    highest = max((times.slow for _, times in answered), default=0.0)
+    labelled = next((hour for hour, times in answered if times.slow == highest), None)
+    return [
+        HourBar(
+            hour=hour,
+            times=times,
+            x=round(hour * SLOT + GAP / 2, 2),
+            median_height=_height(times.median, highest),
+            slow_height=_height(times.slow, highest),
+            is_labelled=hour == labelled,
         )
-    return bars
+        for hour, times in answered
+    ]
 
 
-def _marks(counts: Counter[str], highest: int) -> list[Mark]:
-    marks, y = [], float(HEIGHT)
-    for outcome in ORDER:
-        if count := counts[outcome]:
-            height = max(MIN_MARK, count / highest * (HEIGHT - MIN_MARK * len(counts)))
-            y -= height
-            marks.append(Mark(outcome, count, round(y, 2), round(height, 2)))
-    return marks
+def _height(seconds: float, highest: float) -> float:
+    share = seconds / highest if highest else 0.0
+    return round(max(MIN_MARK, share * HEIGHT), 2)

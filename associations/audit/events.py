@@ -5,9 +5,8 @@ README documents the fields; they are added to, never renamed.
 
 import logging
 
+from associations.audit.integrity.serialization import text_of
 from associations.models import AssociationBatch, AssociationRequest, BulkChunk
-
-from .canonical import text_of
 
 logger = logging.getLogger("hubadmin.audit")
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from associations.models import AuditExport
 
 if TYPE_CHECKING:
-    from associations.services import Origin
+    from associations.linking.services import Origin
     from hubadmin.models import User
 
 QUERY_LENGTH = AuditExport._meta.get_field("query").max_length

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.utils.translation import gettext
 
 from associations.models import AssociationAttempt, AssociationRequest
-from associations.words import word_for
+from associations.texts.labels import word_for
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,13 @@ from collections.abc import Sequence
 from django.conf import settings
 from django.db.models import F, Q
 
+from associations.bulk.leases import hold
+from associations.gateway import clients as doors
 from associations.hubspot.client import ReadError
 from associations.hubspot.lookups import links_of_many
-from associations.hubspot.shown import Links
+from associations.hubspot.schemas import Links
 from associations.models import BulkRow, BulkRun, RowState
-
-from . import doors
-from .leases import hold
-from .persistence import persist
+from associations.persistence import persist
 
 ROWS_AT_ONCE = 1_000  # as many as HubSpot takes in one call
 _ORDER = ("from_object_type", "to_object_type", "number")

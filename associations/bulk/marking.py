@@ -2,10 +2,9 @@
 
 from django.db.models import QuerySet
 
+from associations.audit import recorder as closing
+from associations.bulk.leases import hold
 from associations.models import AssociationRequest, BulkChunk, BulkRun, RunState
-
-from . import closing
-from .leases import hold
 
 SLOT_SECONDS = 5.0  # how long a claimed chunk waits for a slot of the limiter
 

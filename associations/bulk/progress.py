@@ -10,12 +10,11 @@ from datetime import datetime, timedelta
 from django.db import Error as DBError
 from django.utils import timezone
 
-from associations import limiter
+from associations.bulk import pauses
+from associations.bulk.worker.scheduler import living_workers
+from associations.gateway import rate_limiter as limiter
 from associations.hubspot.outcomes import Outcome
 from associations.models import BulkRun, RunState
-
-from . import pauses
-from .worker.tending import living_workers
 
 UNDER_WAY = (RunState.READING, RunState.QUEUEING, RunState.RUNNING, RunState.CANCELING)
 RATE_SECONDS = 60.0  # a rate is that of the last minute

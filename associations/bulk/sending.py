@@ -4,13 +4,12 @@ No transaction stays open around a call. A row is marked as under way once its c
 the limiter, and closed only by an answer about that row.
 """
 
+from associations.audit import recorder as closing
+from associations.bulk.batch_sender import send_batch
+from associations.bulk.leases import hold
+from associations.bulk.single_sender import send_singly
 from associations.models import BulkChunk, BulkRun, Way
-
-from . import closing
-from .batches import send_batch
-from .leases import hold
-from .persistence import persist
-from .singles import send_singly
+from associations.persistence import persist
 
 
 def send_chunk(run: BulkRun, chunk: BulkChunk, until: float) -> None:

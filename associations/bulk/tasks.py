@@ -12,16 +12,16 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django_q.tasks import async_task
 
+from associations.audit import recorder as closing
+from associations.bulk import pauses
+from associations.bulk.dry_run import read_run
+from associations.bulk.enqueueing import queue_rows
+from associations.bulk.leases import LeaseLostError, claim, hold, release
+from associations.bulk.marking import StoppedError
+from associations.bulk.sending import send_chunk
+from associations.bulk.worker import shutdown as stopping
 from associations.models import BulkChunk, BulkEvent, BulkRun, RunState
-
-from . import closing, pauses
-from .leases import LeaseLostError, claim, hold, release
-from .marking import StoppedError
-from .persistence import persist
-from .queueing import queue_rows
-from .sending import send_chunk
-from .staging import read_run
-from .worker import stopping
+from associations.persistence import persist
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,15 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from .outcomes import VERDICTS, Cause, Linked, Verdict
-from .reading import header, json_object, listed, moment_of, text_of, whole_number
+from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Verdict
+from associations.hubspot.sanitizing import (
+    header,
+    json_object,
+    listed,
+    moment_of,
+    text_of,
+    whole_number,
+)
 
 ERROR_TEXT_LENGTH = 500
 

@@ -12,13 +12,13 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from .answers import Answer, Attempt, asked_wait, conclude, read_answer
-from .object_types import resolve
-from .outcomes import Cause
-from .reading import json_object, storable_text
-from .record_ids import is_record_id
-from .redaction import redact
-from .transport import EXCHANGE, Exchange, note_exchanges
+from associations.hubspot.answers import Answer, Attempt, asked_wait, conclude, read_answer
+from associations.hubspot.object_types import resolve
+from associations.hubspot.outcomes import Cause
+from associations.hubspot.record_ids import is_record_id
+from associations.hubspot.redaction import redact
+from associations.hubspot.sanitizing import json_object, storable_text
+from associations.hubspot.transport import EXCHANGE, Exchange, note_exchanges
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_READ_BYTES = 8 * MAX_BODY_BYTES  # schemas come with every property

@@ -7,13 +7,13 @@ else may come is read as "not told".
 from collections.abc import Sequence
 from typing import Any
 
-from .answers import Answer
-from .client import ASSOCIATION_PATHS, RECORD_PATHS, HubSpotClient, ReadError
-from .object_types import resolve
-from .outcomes import Cause
-from .reading import listed, moment_of, text_of, whole_number
-from .record_ids import is_record_id
-from .shown import (
+from associations.hubspot.answers import Answer
+from associations.hubspot.client import ASSOCIATION_PATHS, RECORD_PATHS, HubSpotClient, ReadError
+from associations.hubspot.object_types import resolve
+from associations.hubspot.outcomes import Cause
+from associations.hubspot.record_ids import is_record_id
+from associations.hubspot.sanitizing import listed, moment_of, text_of, whole_number
+from associations.hubspot.schemas import (
     Account,
     AssociationType,
     CustomType,

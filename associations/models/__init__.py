@@ -1,16 +1,25 @@
 """What the database keeps: the log of requests, and what watches over that log."""
 
-from .audit import AuditExport, AuditPruning, AuditSeal, AuditVerification
-from .bulk import BulkChunk, BulkEvent, BulkRow, BulkRun, BulkUpload, RowState, RunState, Way
-from .exchange import AssociationBatch
-from .log import (
+from associations.models.bulk import (
+    BulkChunk,
+    BulkEvent,
+    BulkRow,
+    BulkRun,
+    BulkUpload,
+    RowState,
+    RunState,
+    Way,
+)
+from associations.models.coordination import CallPause, CallSlot, Worker
+from associations.models.exchange import AssociationBatch
+from associations.models.querysets import AssociationRequestQuerySet, AuditFilter
+from associations.models.requests import (
     OPEN_OUTCOMES,
     AssociationAttempt,
     AssociationCheck,
     AssociationRequest,
 )
-from .queries import AssociationRequestQuerySet, AuditFilter
-from .working import CallPause, CallSlot, Worker
+from associations.models.seals import AuditExport, AuditPruning, AuditSeal, AuditVerification
 
 __all__ = [
     "OPEN_OUTCOMES",

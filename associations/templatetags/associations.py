@@ -11,13 +11,13 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from associations.explanations import explain
+from associations.audit.presentation import directions, told_errors
 from associations.hubspot.object_types import label_of
-from associations.hubspot.record_urls import record_url
+from associations.hubspot.record_references import record_url
 from associations.models import AssociationCheck, AssociationRequest
-from associations.presentation import directions, told_errors
-from associations.problems import reason_of
-from associations.words import type_label, word_for
+from associations.texts.labels import type_label, word_for
+from associations.texts.lookup_errors import reason_of
+from associations.texts.outcomes import explain
 
 register = template.Library()
 

@@ -7,8 +7,8 @@ from django.conf import settings
 from django.http import QueryDict
 from django.utils.translation import gettext
 
-from associations.forms import AuditFilterForm
-from associations.hubspot.record_urls import record_url
+from associations.audit.forms import AuditFilterForm
+from associations.hubspot.record_references import record_url
 
 register = template.Library()
 

@@ -5,7 +5,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from associations.bulk.sentences import column_label, file_sentence, sentence
+from associations.bulk.messages import column_label, file_sentence, sentence
 from associations.models import BulkEvent, BulkRow, BulkRun
 
 register = template.Library()

@@ -3,9 +3,8 @@
 from typing import Any
 
 from hubadmin import gunicorn_conf as production
+from hubadmin.demo.child import end_with_the_demo
 from hubadmin.gunicorn_conf import *  # noqa: F403
-
-from .child import end_with_the_demo
 
 workers = 2
 threads = 16

@@ -16,9 +16,9 @@ from typing import Any
 
 from django.conf import settings
 
-from associations.audit import signing
-from associations.audit.sealing import seal_for_ever
-from associations.hubspot.sandbox import Sandbox
+from associations.audit.integrity import signing
+from associations.audit.integrity.sealing import seal_for_ever
+from hubadmin.demo.sandbox import Sandbox
 
 START_SECONDS = 30
 REAL_HUBSPOT_URL = os.environ.get("HUBSPOT_API_BASE_URL", "https://api.hubapi.com")

@@ -10,8 +10,8 @@ from django.views.decorators.http import require_http_methods
 
 from hubadmin.models import User
 from hubadmin.sso import sessions
-from hubadmin.sso.answers import safe_next
-from hubadmin.sso.provisioning import provision
+from hubadmin.sso.responses import safe_next
+from hubadmin.sso.users import provision
 
 PEOPLE = {
     "support": {"name": "Mina Sato", "email": "mina@example.com", "groups": ["support"]},

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from hubadmin.demo.sign_in import sign_in
 from hubadmin.urls import (  # noqa: F401 - the handlers are found by name
     handler400,
     handler403,
@@ -9,7 +10,5 @@ from hubadmin.urls import (  # noqa: F401 - the handlers are found by name
     handler500,
     urlpatterns,
 )
-
-from .sign_in import sign_in
 
 urlpatterns = [path("demo/sign-in", sign_in, name="demo_sign_in"), *urlpatterns]

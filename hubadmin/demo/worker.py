@@ -4,7 +4,7 @@ import sys
 
 from django.core.management import execute_from_command_line
 
-from .child import end_with_the_demo
+from hubadmin.demo.child import end_with_the_demo
 
 if __name__ == "__main__":
     end_with_the_demo()

@@ -6,9 +6,8 @@ from typing import Any
 from django.conf import settings
 
 from hubadmin.models import User
-
-from .errors import RefusedError
-from .provisioning import provision
+from hubadmin.sso.common import RefusedError
+from hubadmin.sso.users import provision
 
 SUBJECT_LENGTH = 255
 EMAIL_LENGTH = 254

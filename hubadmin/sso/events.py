@@ -6,8 +6,8 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from hubadmin.client_ip import client_ip
 from hubadmin.models import User
+from hubadmin.web.client_ip import client_ip
 
 logger = logging.getLogger("hubadmin.sso")
 

@@ -8,9 +8,10 @@ from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
 from hubadmin.models import User
-
-from . import assertion, header, sessions
-from .errors import DeactivatedError, ProviderUnavailableError, RefusedError
+from hubadmin.sso import gateway_token as assertion
+from hubadmin.sso import proxy_headers as header
+from hubadmin.sso import sessions
+from hubadmin.sso.common import DeactivatedError, ProviderUnavailableError, RefusedError
 
 # Where a proxy of the company's speaks with every request, and where a session remembers.
 BY_PROXY = {"assertion": assertion.identify, "header": header.identify}

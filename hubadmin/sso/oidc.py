@@ -10,12 +10,11 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from joserfc.errors import JoseError
 
-from hubadmin.session_store import change_now
-
-from .claims import claim
-from .errors import ProviderUnavailableError, RefusedError
-from .openid_provider import UNREADABLE, Provider, provider
-from .tokens import LEEWAY
+from hubadmin.sso.claims import claim
+from hubadmin.sso.common import ProviderUnavailableError, RefusedError
+from hubadmin.sso.oidc_provider import UNREADABLE, Provider, provider
+from hubadmin.sso.tokens import LEEWAY
+from hubadmin.web.sessions import change_now
 
 MAX_HINT = 2000  # characters of a token; a longer one (many groups) would burst its header
 

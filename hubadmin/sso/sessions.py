@@ -12,11 +12,10 @@ from django.contrib.auth import SESSION_KEY, get_user, login, logout
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
-from hubadmin import drafts
 from hubadmin.models import User
-from hubadmin.session_store import change_now
-
-from . import events
+from hubadmin.sso import events
+from hubadmin.web import drafts
+from hubadmin.web.sessions import change_now
 
 IDLE, LIFETIME = "there was no activity", "its lifetime is over"
 BACKEND = "hubadmin.sso.backend.SSOBackend"

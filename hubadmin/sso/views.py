@@ -10,13 +10,13 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from hubadmin import drafts
 from hubadmin.models import User
-
-from . import answers, events, oidc, sessions
-from .claims import provision_from, text
-from .errors import ProviderUnavailableError, RefusedError
-from .middleware import BY_PROXY
+from hubadmin.sso import events, oidc, sessions
+from hubadmin.sso import responses as answers
+from hubadmin.sso.claims import provision_from, text
+from hubadmin.sso.common import ProviderUnavailableError, RefusedError
+from hubadmin.sso.middleware import BY_PROXY
+from hubadmin.web import drafts
 
 _REFUSED = "sso_refused"
 

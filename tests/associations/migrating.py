@@ -8,9 +8,9 @@ from django.db import IntegrityError, transaction
 from django.db.migrations.loader import MigrationLoader
 from django.db.models import Model
 
-from associations.audit import triggers
+from associations.audit.integrity import triggers
 from associations.models import AssociationRequest, AuditFilter
-from tests.associations.audit.base import ENTRY, CommittedLogTestCase, on_postgresql, sql
+from tests.associations.audit.integrity.base import ENTRY, CommittedLogTestCase, on_postgresql, sql
 
 APP = "associations"
 BEFORE = "0001_initial"

@@ -11,11 +11,10 @@ from unittest import mock
 
 from django.db import DatabaseError, connection
 
-from associations.audit import triggers
+from associations.audit.integrity import triggers
 from associations.models import AssociationAttempt, AssociationRequest, AuditSeal
-
-from .audit.base import ENTRY, CommittedLogTestCase, seal, sql
-from .migrating import APP, NEWEST, MigrationTestCase, migrate
+from tests.associations.audit.integrity.base import ENTRY, CommittedLogTestCase, seal, sql
+from tests.associations.migrating import APP, NEWEST, MigrationTestCase, migrate
 
 MIGRATION = """
 from django.db import migrations, models

@@ -8,12 +8,11 @@ from django.db import IntegrityError, connection, transaction
 from django.db.migrations.exceptions import IrreversibleError
 from django.utils import timezone
 
-from associations.audit import triggers
+from associations.audit.integrity import triggers
 from associations.models import AssociationCheck, AssociationRequest, AuditSeal
+from tests.associations.audit.integrity.base import BATCH, CHECK, ENTRY, on_postgresql, seal, sql
+from tests.associations.migrating import BEFORE, NEWEST, MigrationTestCase, migrate, model_at
 from tests.support import LINK
-
-from .audit.base import BATCH, CHECK, ENTRY, on_postgresql, seal, sql
-from .migrating import BEFORE, NEWEST, MigrationTestCase, migrate, model_at
 
 ROWS = int(os.environ.get("MIGRATION_ROWS", "300"))
 BEFORE_RUNS = "0004_verification"

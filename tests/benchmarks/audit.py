@@ -27,15 +27,15 @@ django.setup()
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
-from associations.audit import triggers
-from associations.audit.exporting import CSV_COLUMNS, Progress, csv_lines
-from associations.audit.sealing import seal_log
-from associations.audit.time_limit import TooSlowError, time_limit
-from associations.audit.verifying import verify
-from associations.forms.audit import FAILURES
+from associations.audit.exports import CSV_COLUMNS, Progress, csv_lines
+from associations.audit.forms import FAILURES
+from associations.audit.integrity import triggers
+from associations.audit.integrity.chain_verification import verify
+from associations.audit.integrity.sealing import seal_log
+from associations.audit.pagination import LIST_SECONDS, PAGE_SIZE
+from associations.db import TooSlowError, time_limit
 from associations.models import AssociationRequest, AuditFilter, AuditSeal
-from associations.models.queries import SEEN, count_of, page_of
-from associations.views.listing import LIST_SECONDS, PAGE_SIZE
+from associations.models.querysets import SEEN, count_of, page_of
 from hubadmin.models import User
 from tests import audit_log
 from tests.support import SignedInClient, person

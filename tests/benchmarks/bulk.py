@@ -36,9 +36,11 @@ from django.test.runner import DiscoverRunner
 from django.test.utils import override_settings
 from django.utils import timezone
 
-from associations import limiter
-from associations.audit import triggers
-from associations.bulk import runs, tasks
+from associations.audit.integrity import triggers
+from associations.bulk import services as runs
+from associations.bulk import tasks
+from associations.gateway import rate_limiter as limiter
+from associations.linking.services import Origin
 from associations.models import (
     AssociationAttempt,
     AssociationBatch,
@@ -49,7 +51,6 @@ from associations.models import (
     RunState,
     Way,
 )
-from associations.services import Origin
 from hubadmin.models import User
 from tests.demo import MANAGE
 from tests.support import LINK, person

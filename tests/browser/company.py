@@ -6,7 +6,7 @@ from typing import Any
 from django.test import tag
 from playwright.sync_api import Page, sync_playwright
 
-from associations.hubspot.sandbox import Sandbox
+from hubadmin.demo.sandbox import Sandbox
 from tests.browser.base import FLAGS
 from tests.identity import apache, real_provider
 from tests.identity.apache import Apache, tls_proxy

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
-from .postgresql import Cluster
+from tests.faults.postgresql import Cluster
 
 RESTARTS_EVERY = (15, 40)  # seconds
 

@@ -24,10 +24,9 @@ import requests
 from django.db import connection
 from django.test.runner import DiscoverRunner
 
-from associations import limiter
+from associations.gateway import rate_limiter as limiter
 from associations.models import OPEN_OUTCOMES, AssociationAttempt, BulkRun, RunState
-
-from .bulk_stack import Stack, Visitor, patiently
+from tests.faults.bulk_stack import Stack, Visitor, patiently
 
 HEADER = "from type,from id,to type,to id"
 RUN_SECONDS = 90  # most of them pauses that HubSpot has asked for

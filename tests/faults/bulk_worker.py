@@ -8,7 +8,9 @@ from django.core.management import execute_from_command_line
 
 django.setup()
 
-from associations.bulk import doors, pauses, reactions
+from associations.bulk import backoff as reactions
+from associations.bulk import pauses
+from associations.gateway import clients as doors
 from associations.hubspot.client import Limits
 
 doors.SENDING = Limits(connect=0.5, read=0.8, total=1.2, attempts=1)

@@ -9,9 +9,9 @@ from unittest import mock
 
 from django.test import TestCase
 
-from associations import services
-from associations.explanations import explain
 from associations.hubspot.client import Limits
+from associations.linking import services
+from associations.texts.outcomes import explain
 from tests.support import LINK, SandboxMixin, person
 
 PAIR_RESULT = {"from": {"id": "501"}, "to": {"id": "902"}, "associationSpec": {}}
@@ -96,7 +96,7 @@ class AnswerTests(SandboxMixin, TestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.enterContext(mock.patch("associations.verification.PAUSE", 0.05))
+        self.enterContext(mock.patch("associations.linking.verification.PAUSE", 0.05))
 
     def test_every_case(self) -> None:
         user, rows = person(), []

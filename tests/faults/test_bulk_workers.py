@@ -9,12 +9,11 @@ from typing import Any
 from django.db import connection, connections
 from django_q.tasks import async_task
 
-from associations.bulk import runs
+from associations.bulk import services as runs
+from associations.linking.services import Origin
 from associations.models import AssociationAttempt, BulkRun, RunState, Way
-from associations.services import Origin
+from tests.faults.bulk_stack import LEASE_SECONDS, Stack
 from tests.support import LogTransactionTestCase, person
-
-from .bulk_stack import LEASE_SECONDS, Stack
 
 ROWS = 240
 SLACK = 2 + 3  # seconds; the further ones for a machine that has other things to do

@@ -16,7 +16,7 @@ from django.db import connection
 from django.utils import timezone
 from requests.adapters import HTTPAdapter
 
-from associations import services
+from associations.linking import services
 from associations.models import AssociationRequest, AuditExport
 from tests.faults.test_kill import wait_for
 from tests.identity.server import Server

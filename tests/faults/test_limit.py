@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from django.db import connection
 from django.test import override_settings
 
-from associations import services
-from associations.limits import TooManySubmitsError
+from associations.linking import services
+from associations.linking.throttling import TooManySubmitsError
 from associations.models import AssociationRequest
 from tests.support import LINK, LogTransactionTestCase, person
 

@@ -15,8 +15,8 @@ from pathlib import Path
 import requests
 from django.test import tag
 
-from associations.hubspot.sandbox import SANDBOX_TOKEN, Sandbox
-from associations.hubspot.sandbox.demands import NO_SCOPES_TOKEN
+from hubadmin.demo.sandbox import SANDBOX_TOKEN, Sandbox
+from hubadmin.demo.sandbox.demands import NO_SCOPES_TOKEN
 from tests.identity.server import Server
 from tests.support import LINK
 

@@ -12,12 +12,12 @@ from unittest import mock
 from django.db import connection
 from django.test import skipUnlessDBFeature
 
-from associations.audit import sealing
-from associations.audit.manifest import read
-from associations.audit.sealing import seal_for_ever, seal_log
+from associations.audit.integrity import sealing
+from associations.audit.integrity.manifest import read
+from associations.audit.integrity.sealing import seal_for_ever, seal_log
 from associations.models import AuditSeal
-from tests.associations.audit.base import CommittedLogTestCase, seal, sealed_and_closed
-from tests.associations.audit.processes import Process
+from tests.associations.audit.integrity.base import CommittedLogTestCase, seal, sealed_and_closed
+from tests.associations.audit.integrity.processes import Process
 from tests.support import missing_table
 
 SEALERS = 4

@@ -6,10 +6,10 @@ from typing import Any
 from django.test import TestCase
 from django.urls import get_resolver, reverse
 
-from associations.forms import AssociationForm
+from associations.linking.link import AssociationForm
 from associations.models import AssociationRequest
 from hubadmin.models import User
-from tests.associations.views.base import entry_of, run_of
+from tests.associations.linking.base import entry_of, run_of
 from tests.hubadmin.test_requests import address_of, routes
 from tests.support import LINK, SandboxMixin, SignedInClient, person
 

@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.test import Client, SimpleTestCase, TestCase, override_settings
 from django.utils import timezone
 
-from tests.associations.views.base import entry_of
+from tests.associations.linking.base import entry_of
 from tests.support import LINK, SandboxMixin, SignedInClient, person
 
 POLICY = {

@@ -17,14 +17,14 @@ from django.http import HttpRequest, HttpResponse
 from django.test import TestCase, override_settings
 from django.urls import path, reverse
 
-from associations import services
-from associations.audit.sealing import seal_log
-from associations.hubspot.sandbox import SANDBOX_TOKEN
+from associations.audit.integrity.sealing import seal_log
+from associations.linking import services
 from associations.models import AssociationAttempt, AssociationRequest
+from hubadmin.demo.sandbox import SANDBOX_TOKEN
 from hubadmin.logging import JSONFormatter
 from hubadmin.urls import handler400, handler403, handler404, handler500  # noqa: F401
 from hubadmin.urls import urlpatterns as hubadmin_urls
-from tests.associations.views.base import entry_of
+from tests.associations.linking.base import entry_of
 from tests.support import LINK, SandboxMixin, SignedInClient, missing_table, person
 
 # Of no known form, so that nothing but comparing it with the setting can find it.

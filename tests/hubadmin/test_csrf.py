@@ -10,7 +10,7 @@ from django.test import Client, TestCase
 from django.urls import URLPattern, get_resolver
 
 from associations.models import AssociationCheck, BulkRun
-from tests.associations.views.base import entry_of, run_of
+from tests.associations.linking.base import entry_of, run_of
 from tests.hubadmin.test_requests import address_of, routes
 from tests.support import LINK, SandboxMixin, SignedInClient, person
 
@@ -55,7 +55,7 @@ class FormTestCase(SandboxMixin, TestCase):
 
     def assert_refused(self, path: str, token: str | None, headers: dict[str, str]) -> None:
         before = rows()
-        with self.assertLogs("hubadmin.views", "WARNING") as logs:
+        with self.assertLogs("hubadmin.web.views", "WARNING") as logs:
             answer = self.post(path, token, headers)
         self.assertIn("CSRF check failed", logs.output[0])
         # Either a page that says so, or the form once more: filled in and unsent. Another site's
@@ -116,7 +116,7 @@ class FormTests(FormTestCase):
                     address, before = address_of(route), self.runs()
                     if route.name in STATES:
                         address = address.replace("/1/", f"/{run.pk}/")
-                    with self.assertNoLogs("hubadmin.views", "WARNING"):
+                    with self.assertNoLogs("hubadmin.web.views", "WARNING"):
                         answer = self.post(address, self.token, headers)
                     self.assertIn(answer.status_code, (200, 302))
                     signed_out = self.client.get("/requests/").status_code == 302

@@ -11,7 +11,7 @@ from django.test import SimpleTestCase, TestCase, override_settings
 from django.utils import translation
 
 from associations.models import AssociationRequest
-from tests.associations.views.base import PageTestCase, entry_of
+from tests.associations.linking.base import PageTestCase, entry_of
 from tests.support import LogTransactionTestCase, SignedInClient, missing_table, person
 
 JAPANESE = {"accept-language": "ja-JP,ja;q=0.9,en;q=0.5"}

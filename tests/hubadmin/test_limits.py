@@ -16,7 +16,7 @@ from django.urls import get_resolver, reverse
 from django.utils import timezone
 
 from associations.models import AssociationRequest
-from tests.associations.views.base import PageTestCase
+from tests.associations.linking.base import PageTestCase
 from tests.hubadmin.test_requests import address_of, routes
 from tests.support import LINK, SandboxMixin, SignedInClient, person
 
@@ -34,7 +34,7 @@ TYPED = {
 def at(seconds: float) -> Iterator[None]:
     """The clock by which submits are counted, so long after the first."""
     now = START + timedelta(seconds=seconds)
-    with mock.patch("associations.services.timezone", SimpleNamespace(now=lambda: now)):
+    with mock.patch("associations.linking.services.timezone", SimpleNamespace(now=lambda: now)):
         yield
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from django.test import override_settings
 from django.utils import timezone
 
-from tests.associations.views.base import PageTestCase, entry_of
+from tests.associations.linking.base import PageTestCase, entry_of
 
 WINTER, SUMMER = datetime(2026, 11, 24, 23, 30, tzinfo=UTC), datetime(2026, 7, 1, 12, tzinfo=UTC)
 HOSTILE = [

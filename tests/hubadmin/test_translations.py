@@ -16,13 +16,13 @@ from django.conf import settings
 from django.test import SimpleTestCase, override_settings
 from django.utils import timezone, translation
 
-from associations import services
 from associations.audit import export_log
-from associations.audit.sealing import seal_log
+from associations.audit.integrity.sealing import seal_log
 from associations.bulk import pauses
-from associations.explanations import explain
-from associations.forms import AssociationForm
 from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome
+from associations.linking import services
+from associations.linking.link import AssociationForm
+from associations.linking.services import Origin
 from associations.models import (
     AssociationBatch,
     AuditExport,
@@ -32,13 +32,12 @@ from associations.models import (
     BulkRun,
     Worker,
 )
-from associations.services import Origin
 from associations.templatetags.associations import again_url, as_words
-from associations.words import WORDS, word_for
-from tests.associations.views.base import PageTestCase, entry_of, run_of
+from associations.texts.labels import WORDS, word_for
+from associations.texts.outcomes import explain
+from tests.associations.linking.base import PageTestCase, entry_of, run_of
+from tests.hubadmin.catalogue import Message, messages_of, text_of, unmarked_in
 from tests.support import LINK, SignedInClient, needed
-
-from .catalogue import Message, messages_of, text_of, unmarked_in
 
 FOLDER = settings.BASE_DIR / "associations" / "locale" / "ja" / "LC_MESSAGES"
 PO, MO = FOLDER / "django.po", FOLDER / "django.mo"

@@ -20,7 +20,8 @@ from django_q.models import OrmQ
 from django_q.signals import post_execute_in_worker
 from django_q.tasks import async_task
 
-from associations.bulk.worker import brokers, pool
+from associations.bulk.worker import broker as brokers
+from associations.bulk.worker import pool
 from associations.management.commands import run_worker
 from tests.hubadmin.test_settings import PRODUCTION
 
@@ -137,11 +138,11 @@ class BrokerTests(TestCase):
     def test_redis_that_is_away_is_waited_for(self) -> None:
         with mock.patch("django_q.conf.Conf.REDIS", "redis://127.0.0.1:9/0"):
             broker = brokers.RedisBroker()
-        with self.assertLogs("associations.bulk.worker.brokers", "WARNING"):
+        with self.assertLogs("associations.bulk.worker.broker", "WARNING"):
             self.assertIsNone(broker.dequeue())
 
     def test_a_worker_does_not_start_without_the_redis_that_it_is_to_use(self) -> None:
-        conf = {"BROKER_CLASS": "associations.bulk.worker.brokers.RedisBroker"}
+        conf = {"BROKER_CLASS": "associations.bulk.worker.broker.RedisBroker"}
         conf["REDIS"] = "redis://:canary@127.0.0.1:9/0"
         refused = self.assertRaisesRegex(CommandError, "cannot be reached")
         with mock.patch.multiple("django_q.conf.Conf", **conf), refused as raised:

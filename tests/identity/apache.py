@@ -14,8 +14,8 @@ from typing import Self
 
 from django.conf import settings
 
-from .processes import Process, free_port, listens
-from .real_provider import RealProvider
+from tests.identity.processes import Process, free_port, listens
+from tests.identity.real_provider import RealProvider
 
 APACHE = Path("/usr/sbin/apache2")
 MODULES = Path("/usr/lib/apache2/modules")

@@ -10,8 +10,8 @@ from threading import Thread
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit
 
-from . import forgery
-from .forgery import GOOD, GOOD_EC, GOOD_PEM, OTHER, OTHER_EC, sign
+from tests.identity import forgery
+from tests.identity.forgery import GOOD, GOOD_EC, GOOD_PEM, OTHER, OTHER_EC, sign
 
 DISCOVERY = "/.well-known/openid-configuration"
 ELSEWHERE = "https://elsewhere.example"

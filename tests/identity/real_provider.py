@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import requests
 
-from .processes import Process
+from tests.identity.processes import Process
 
 FOLDER = Path(__file__).parent / "provider"
 NODE = shutil.which("node")

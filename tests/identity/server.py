@@ -15,10 +15,9 @@ from typing import Self
 
 from django.conf import settings
 
-from associations.hubspot.sandbox import SANDBOX_TOKEN
-
-from .apache import ACCOUNT
-from .processes import Process, free_port
+from hubadmin.demo.sandbox import SANDBOX_TOKEN
+from tests.identity.apache import ACCOUNT
+from tests.identity.processes import Process, free_port
 
 
 class Server:

@@ -15,9 +15,16 @@ from django.test import RequestFactory, TestCase, override_settings
 
 from hubadmin.models import User
 from hubadmin.sso import oidc
+from tests.identity.hostile import (
+    CONTROLS,
+    DISCOVERY,
+    VARIANTS,
+    Context,
+    HostileProvider,
+    Variant,
+    prepare,
+)
 from tests.support import SignedInClient
-
-from .hostile import CONTROLS, DISCOVERY, VARIANTS, Context, HostileProvider, Variant, prepare
 
 CLIENT = {"client_id": "hubadmin", "client_secret": "a-secret-long-enough-to-sign-with"}
 SCOPES = "openid profile email"

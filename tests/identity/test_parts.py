@@ -13,13 +13,12 @@ import jwt
 import requests
 from django.test import tag
 
-from associations.hubspot.sandbox import Sandbox
+from hubadmin.demo.sandbox import Sandbox
+from tests.identity import apache, real_provider
+from tests.identity.apache import Apache, naive_proxy, openid_proxy, tls_proxy
+from tests.identity.real_provider import RealProvider, submit
+from tests.identity.server import Server
 from tests.support import needed
-
-from . import apache, real_provider
-from .apache import Apache, naive_proxy, openid_proxy, tls_proxy
-from .real_provider import RealProvider, submit
-from .server import Server
 
 SECRET = "a-shared-secret-of-more-than-32-characters"
 # RFC 7636's own example.

@@ -2,7 +2,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from associations.audit import signing
+from associations.audit.integrity import signing
 
 NEW_KEY = """AUDIT_SIGNING_KEY={secret}
 AUDIT_PUBLIC_KEYS={public}

@@ -8,9 +8,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 from django.utils import timezone
 
-from associations.audit import pruning
-from associations.audit.signing import SigningKeyError, own_key
-from associations.audit.verifying import TamperedError
+from associations.audit.integrity import pruning
+from associations.audit.integrity.chain_verification import TamperedError
+from associations.audit.integrity.signing import SigningKeyError, own_key
 from associations.models import AuditSeal
 
 

@@ -7,10 +7,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django_q.brokers import Broker, get_broker
 from redis import RedisError
 
-from associations.bulk.worker import stopping
+from associations.bulk.worker import shutdown as stopping
 from associations.bulk.worker.pool import Pool
-from associations.bulk.worker.tending import Tender
-from hubadmin import serving
+from associations.bulk.worker.scheduler import Tender
+from hubadmin import startup as serving
 
 logger = logging.getLogger(__name__)
 

@@ -3,10 +3,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from associations.audit.manifest import ManifestError
-from associations.audit.sealing import seal_for_ever, seal_log
-from associations.audit.signing import SigningKeyError, own_key
-from associations.services import close_abandoned
+from associations.audit.integrity.manifest import ManifestError
+from associations.audit.integrity.sealing import seal_for_ever, seal_log
+from associations.audit.integrity.signing import SigningKeyError, own_key
+from associations.linking.services import close_abandoned
 
 
 class Command(BaseCommand):

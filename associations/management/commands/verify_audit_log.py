@@ -6,10 +6,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 from django.utils import timezone
 
-from associations.audit import archive, triggers
-from associations.audit.sealing import waiting_for_a_seal
-from associations.audit.signing import SigningKeyError
-from associations.audit.verifying import Report, TamperedError, verify
+from associations.audit.integrity import archive, triggers
+from associations.audit.integrity.chain_verification import Report, TamperedError, verify
+from associations.audit.integrity.sealing import waiting_for_a_seal
+from associations.audit.integrity.signing import SigningKeyError
 from associations.models import AuditVerification
 
 PROGRESS_SECONDS = 5

@@ -11,17 +11,16 @@ from django.db import transaction
 from django.test import override_settings
 from django.utils import timezone
 
-from associations import services
+from associations.audit import recorder as closing
 from associations.audit.events import record_closed
-from associations.bulk import closing
 from associations.hubspot.answers import Answer, Attempt
 from associations.hubspot.outcomes import Cause
+from associations.linking import services
 from associations.models import AssociationRequest, BulkChunk
 from hubadmin.logging import JSONFormatter
-from tests.associations.views.base import entry_of
+from tests.associations.audit.integrity.base import LogMixin
+from tests.associations.linking.base import entry_of
 from tests.support import LINK, LogTransactionTestCase, SandboxMixin, person
-
-from .base import LogMixin
 
 TOKEN = "opaque/se+cret=="
 KEYS = {
@@ -82,7 +81,7 @@ class WhenTests(EventTestCase):
     def test_none_when_somebody_else_has_closed_it(self) -> None:
         entry = self.opened()
         services.close_request(entry, Answer(Cause.REFUSED))
-        with self.assertLogs("associations.services", "WARNING"):
+        with self.assertLogs("associations.linking.services", "WARNING"):
             services.close_request(entry, Answer(Cause.CONFIRMED))
         self.assertEqual([event["cause"] for event in self.events()], ["refused"])
 

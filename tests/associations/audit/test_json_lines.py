@@ -7,9 +7,9 @@ from unittest import mock
 
 from django.test import TestCase
 
-from associations.audit.canonical import digest, lines_of
-from associations.audit.exporting import ROWS_AT_ONCE, Progress, json_lines
-from associations.audit.sealing import seal_log
+from associations.audit.exports import ROWS_AT_ONCE, Progress, json_lines
+from associations.audit.integrity.sealing import seal_log
+from associations.audit.integrity.serialization import digest, lines_of
 from associations.models import (
     AssociationAttempt,
     AssociationBatch,
@@ -17,7 +17,7 @@ from associations.models import (
     AssociationRequest,
     BulkRun,
 )
-from tests.associations.views.base import entry_of
+from tests.associations.linking.base import entry_of
 from tests.support import person
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from django.test import TestCase
 
-from associations.audit.exporting import Progress, csv_lines
+from associations.audit.exports import Progress, csv_lines
 from associations.models import AssociationRequest
-from tests.associations.views.base import entry_of
+from tests.associations.linking.base import entry_of
 from tests.support import needed, person
 
 OFFICE = shutil.which("soffice") or shutil.which("libreoffice")

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from django.http import HttpResponse
 from django.test import override_settings
 
-from associations import services
-from associations.audit.support_bundle import support_bundle
+from associations.audit.entry_details import support_bundle
+from associations.linking import services
 from associations.models import AssociationRequest
 from hubadmin import __version__
-from tests.associations.views.base import PageTestCase, entry_of
+from tests.associations.linking.base import PageTestCase, entry_of
 from tests.support import LINK
 
 TOKEN = "opaque/se+cret=="

@@ -6,7 +6,7 @@ from django.test import TestCase
 
 from associations.audit.timeline import timeline
 from associations.models import AssociationRequest
-from tests.associations.views.base import entry_of
+from tests.associations.linking.base import entry_of
 from tests.support import person
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)

@@ -6,12 +6,14 @@ from typing import Any
 
 from django.test import override_settings
 
-from associations.bulk import doors, runs, tasks
+from associations.bulk import services as runs
+from associations.bulk import tasks
 from associations.bulk.leases import claim
 from associations.bulk.marking import StoppedError
+from associations.gateway import clients as doors
 from associations.hubspot.client import Limits
+from associations.linking.services import Origin
 from associations.models import BulkChunk, BulkRun, CallPause, RunState, Way
-from associations.services import Origin
 from tests.support import LogTransactionTestCase, SandboxMixin, person
 
 HEADER = "from type,from id,to type,to id"

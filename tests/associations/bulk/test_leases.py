@@ -7,10 +7,9 @@ from django.test import override_settings
 from django.utils import timezone
 
 from associations.bulk.leases import LeaseLostError, claim, hold, release
-from associations.bulk.persistence import persist
 from associations.models import BulkRun
-
-from .engine import EngineTestCase, row
+from associations.persistence import persist
+from tests.associations.bulk.engine import EngineTestCase, row
 
 
 class LeaseTests(EngineTestCase):

@@ -9,7 +9,7 @@ from django.utils import timezone
 from associations.bulk import pauses
 from associations.bulk.progress import NO_WORKER, progress_of, waits_for
 from associations.models import BulkRun, CallSlot, Worker
-from tests.associations.views.base import run_of
+from tests.associations.linking.base import run_of
 from tests.support import person
 
 

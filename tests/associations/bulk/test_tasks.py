@@ -3,14 +3,15 @@ from unittest.mock import patch
 
 from django.db.models import QuerySet
 
-from associations.bulk import closing, runs, tasks
+from associations.audit import recorder as closing
+from associations.bulk import services as runs
+from associations.bulk import tasks
 from associations.bulk.leases import LeaseLostError, claim, release
 from associations.bulk.marking import StoppedError
 from associations.bulk.sending import send_chunk
-from associations.bulk.worker import tending
+from associations.bulk.worker import scheduler as tending
 from associations.models import AssociationAttempt, BulkChunk, BulkRun, RunState, Way
-
-from .engine import EngineTestCase, row
+from tests.associations.bulk.engine import EngineTestCase, row
 
 CONFIRMED = ("linked", "confirmed")
 

@@ -14,7 +14,7 @@ from associations.hubspot.answers import (
     conclude,
 )
 from associations.hubspot.outcomes import Cause, Linked, Outcome
-from associations.hubspot.reading import MAX_DEPTH
+from associations.hubspot.sanitizing import MAX_DEPTH
 from tests.associations.hubspot.answers_base import (
     BOTH,
     COMPLETE,

@@ -17,7 +17,7 @@ from associations.hubspot.answers import (
     read_answer,
 )
 from associations.hubspot.outcomes import Cause
-from associations.hubspot.reading import MAX_DEPTH, storable_text
+from associations.hubspot.sanitizing import MAX_DEPTH, storable_text
 from associations.models import AssociationRequest
 from tests.associations.hubspot.answers_base import (
     NOW,

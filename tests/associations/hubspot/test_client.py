@@ -13,7 +13,7 @@ from unittest import mock
 from associations.hubspot.answers import Answer, Attempt
 from associations.hubspot.client import MAX_BODY_BYTES, OBJECT_PATHS, HubSpotClient, Limits
 from associations.hubspot.outcomes import Cause, Linked, Outcome
-from associations.hubspot.sandbox import SANDBOX_TOKEN, Sandbox
+from hubadmin.demo.sandbox import SANDBOX_TOKEN, Sandbox
 
 QUICK = Limits(connect=1, read=0.5, total=3, attempts=3, pause=0.01)
 PATH = "/crm/v4/objects/contacts/501/associations/default/companies/902"

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from associations.hubspot import lookups
 from associations.hubspot.client import HubSpotClient, Limits, ReadError
 from associations.hubspot.outcomes import Cause
-from associations.hubspot.sandbox import SANDBOX_TOKEN, Sandbox
-from associations.hubspot.shown import AssociationType, LinkedRecord, Record
+from associations.hubspot.schemas import AssociationType, LinkedRecord, Record
+from hubadmin.demo.sandbox import SANDBOX_TOKEN, Sandbox
 
 PAIR = ("contacts", "501", "companies", "902")
 DEFAULT = AssociationType("HUBSPOT_DEFINED", 279, "")

@@ -7,10 +7,9 @@ from hypothesis import strategies as st
 
 from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError, resolve
 from associations.hubspot.record_ids import Reason, RecordIdError
-from associations.hubspot.record_urls import RecordReference, read_reference, record_url
+from associations.hubspot.record_references import RecordReference, read_reference, record_url
+from tests.associations.hubspot.addresses import PORTAL_ID, RECORDS, REFUSED, UI_HOSTS
 from tests.generated import ANY_TEXT, examples
-
-from .addresses import PORTAL_ID, RECORDS, REFUSED, UI_HOSTS
 
 UI_URL = "https://app.hubspot.com"
 CONTACT_501 = f"{UI_URL}/contacts/4242/record/0-1/501"

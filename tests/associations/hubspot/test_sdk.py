@@ -6,7 +6,7 @@ import unittest
 from hubspot import HubSpot
 from hubspot.crm.associations.v4 import ApiException
 
-from associations.hubspot.sandbox import SANDBOX_TOKEN, Sandbox
+from hubadmin.demo.sandbox import SANDBOX_TOKEN, Sandbox
 
 ENDS = ("contacts", "501", "companies", "902")
 

@@ -476,9 +476,9 @@ class GeneratedFilterTests(TestCase):
     def setUpClass(cls) -> None:
         super().setUpClass()
         clock = SimpleNamespace(now=lambda: NOW, get_current_timezone=timezone.get_current_timezone)
-        cls.enterClassContext(mock.patch("associations.forms.audit.timezone", clock))
+        cls.enterClassContext(mock.patch("associations.audit.forms.timezone", clock))
         for name in ("LIST_SECONDS", "COUNT_SECONDS"):  # however busy the machine is
-            cls.enterClassContext(mock.patch(f"associations.views.listing.{name}", 60.0))
+            cls.enterClassContext(mock.patch(f"associations.audit.pagination.{name}", 60.0))
 
     @classmethod
     def tearDownClass(cls) -> None:
@@ -531,8 +531,8 @@ class GeneratedFilterTests(TestCase):
         about, more, common = pages
         size = max(1, -(-len(entries) // about) + more)
         with (
-            mock.patch("associations.views.listing.PAGE_SIZE", size),
-            mock.patch("associations.models.queries.COMMON", common),
+            mock.patch("associations.audit.pagination.PAGE_SIZE", size),
+            mock.patch("associations.models.querysets.COMMON", common),
         ):
             shown = self.all_pages(query, len(entries))
         self.assertEqual(shown, [entry.pk for entry in from_there(entries, pairs, size)])

@@ -10,13 +10,13 @@ from django.db import connection
 from django.test import TestCase
 from django.test.utils import CaptureQueriesContext
 
-from associations import services
-from associations.audit import triggers
+from associations.audit.integrity import triggers
 from associations.hubspot.answers import Answer
 from associations.hubspot.outcomes import Cause, Outcome
+from associations.linking import services
 from associations.models import AssociationRequest, AssociationRequestQuerySet, AuditFilter
-from associations.models.queries import TEXT_INDEX, Position, count_of, page_of
-from tests.associations.views.base import entry_of
+from associations.models.querysets import TEXT_INDEX, Position, count_of, page_of
+from tests.associations.linking.base import entry_of
 from tests.support import LINK, SandboxMixin, SignedInClient, person
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -167,7 +167,7 @@ class BranchTests(TestCase):
         for most, queries in ((5, 1), (12, 1), (13, 2), (36, 3), (37, 3)):
             with (
                 self.subTest(most),
-                mock.patch("associations.models.queries.COUNTED_AT_MOST", most),
+                mock.patch("associations.models.querysets.COUNTED_AT_MOST", most),
                 self.assertNumQueries(queries),
             ):
                 self.assertEqual(count_of(ENTRIES.for_list().branches(wanted)), min(most, 36))
@@ -246,7 +246,7 @@ class RareTextTests(TestCase):
 
     def setUp(self) -> None:
         self.user = person()
-        self.enterContext(mock.patch("associations.models.queries.COMMON", self.COMMON))
+        self.enterContext(mock.patch("associations.models.querysets.COMMON", self.COMMON))
 
     def found(self, reason: str = "", error: str = "") -> list[int]:
         wanted = AuditFilter(reason=reason, error_words=tuple(error.split()))
@@ -344,7 +344,7 @@ class TextIndexTests(TestCase):
         ):
             with (
                 self.subTest(text, common=common),
-                mock.patch("associations.models.queries.COMMON", common),
+                mock.patch("associations.models.querysets.COMMON", common),
             ):
                 query = str(ENTRIES.matching(AuditFilter(reason=text)).query)
                 self.assertEqual("MATCH" in query, is_asked)

@@ -7,7 +7,7 @@ from hypothesis.extra.django import TestCase as GeneratedTestCase
 
 from hubadmin.models import User
 from hubadmin.sso.claims import claim, groups_in, provision_from, text
-from hubadmin.sso.errors import RefusedError
+from hubadmin.sso.common import RefusedError
 from tests.generated import ANY_JSON, examples
 
 

@@ -6,8 +6,8 @@ from unittest import mock
 
 from hubadmin.logging import JSONFormatter
 from hubadmin.models import User
-from hubadmin.sso import openid_provider
-from hubadmin.sso.openid_provider import provider
+from hubadmin.sso import oidc_provider as openid_provider
+from hubadmin.sso.oidc_provider import provider
 from tests.hubadmin.sso.base import CLIENT_SECRET, ProviderTestCase, query_of
 from tests.identity import forgery
 from tests.identity.hostile import DISCOVERY, GONE

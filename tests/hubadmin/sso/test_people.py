@@ -7,7 +7,7 @@ from django.test import TestCase
 
 from associations.models import AssociationRequest
 from hubadmin.models import User
-from hubadmin.sso.provisioning import provision
+from hubadmin.sso.users import provision
 from tests.support import LINK, SandboxMixin, SignedInClient, person
 
 

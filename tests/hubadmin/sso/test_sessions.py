@@ -7,9 +7,9 @@ from django.contrib.sessions.models import Session
 
 from associations.models import AssociationRequest
 from hubadmin.models import User
-from hubadmin.session_store import SessionStore
-from hubadmin.sso.openid_provider import provider
-from tests.associations.views.base import entry_of
+from hubadmin.sso.oidc_provider import provider
+from hubadmin.web.sessions import SessionStore
+from tests.associations.linking.base import entry_of
 from tests.hubadmin.sso.base import ProviderTestCase, later
 from tests.support import LINK, SignedInClient
 
@@ -102,7 +102,7 @@ class LifetimeTests(ProviderTestCase):
     def test_activity_that_cannot_be_noted_costs_nobody_their_page(self) -> None:
         # As if another tab had got a new key for the session meanwhile: its row is gone.
         gone = mock.patch.object(SessionStore, "save", side_effect=UpdateError)
-        with later(2 * MINUTE), gone, self.assertLogs("hubadmin.session_store", "WARNING"):
+        with later(2 * MINUTE), gone, self.assertLogs("hubadmin.web.sessions", "WARNING"):
             self.assertTrue(self.is_in())
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from unittest import mock
 
-from associations import services
+from associations.linking import services
 from associations.models import AssociationRequest
 from hubadmin.sso import oidc
 from tests.hubadmin.sso.base import ProviderTestCase, later

@@ -5,7 +5,7 @@ from django.test import override_settings
 
 from hubadmin.models import User
 from tests.hubadmin.sso.base import ProviderTestCase, later, query_of
-from tests.hubadmin.sso.test_header import ADA, SECRET
+from tests.hubadmin.sso.test_proxy_headers import ADA, SECRET
 from tests.support import (
     LINK,
     LogTransactionTestCase,

@@ -1,0 +1,213 @@
+"""Copies of the log: CSV for people and spreadsheets, JSON lines for whatever is to prove it.
+
+Both are read stretch by stretch, so that no query and no transaction stays open while a slow reader
+takes its time, and memory stays flat whatever their length.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connections, models
+from django.db.models import Case, F, Func, TextField, Value, When
+
+from associations.audit.integrity.candidates import SEALABLE
+from associations.audit.integrity.serialization import KINDS, OWNERS, lines_from, lines_of, text_of
+from associations.hubspot.outcomes import VERDICTS, Linked
+from associations.models import AssociationRequestQuerySet
+
+ROWS_AT_ONCE = {"csv": 8_000, "jsonl": 1_000}
+_WORDS = {True: "yes", False: "no"}
+# What a spreadsheet would take for the beginning of a formula; the last four as in East Asian text.
+FORMULA_STARTS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
+
+
+class _Text(Func):
+    """A text as it is, or after a quote mark if a spreadsheet would compute it."""
+
+    template = (
+        "CASE WHEN substr(%(expressions)s, 1, 1) IN ("
+        + ", ".join(f"'{character}'" for character in FORMULA_STARTS)
+        + ") THEN '''' || %(expressions)s ELSE %(expressions)s END"
+    )
+    output_field = TextField()
+
+
+class _Moment(Func):
+    """A time in UTC, as both databases and every spreadsheet write it."""
+
+    template = "%(expressions)s"
+    output_field = TextField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, Any]:
+        zoned = "(%(expressions)s AT TIME ZONE 'UTC')"
+        return self.as_sql(compiler, connection, template=zoned, **context)
+
+
+def _yes_or_no(name: str) -> Case:
+    """The two databases would write them in ways of their own."""
+    yes, no = (When(**{name: value}, then=Value(word)) for value, word in _WORDS.items())
+    return Case(yes, no, default=Value(""), output_field=TextField())
+
+
+def _linked() -> Case:
+    causes = {
+        linked: [cause for cause, verdict in VERDICTS.items() if verdict.linked is linked]
+        for linked in Linked
+    }
+    seen = When(verified=True, then=Value(Linked.YES.value))
+    known = [When(cause__in=causes[linked], then=Value(linked.value)) for linked in Linked]
+    return Case(seen, *known, default=Value(""), output_field=TextField())
+
+
+# README tells what each column holds.
+CSV_COLUMNS: dict[str, models.expressions.Combinable] = {
+    "id": F("id"),
+    "created_at": _Moment("created_at"),
+    "sent_at": _Moment("sent_at"),
+    "finished_at": _Moment("finished_at"),
+    "user_id": F("user_id"),
+    "user_name": _Text("user_name"),
+    "user_email": _Text("user_email"),
+    "from_object_type": F("from_object_type"),
+    "from_object_id": F("from_object_id"),
+    "to_object_type": F("to_object_type"),
+    "to_object_id": F("to_object_id"),
+    "reason": _Text("reason"),
+    "outcome": F("outcome"),
+    "cause": F("cause"),
+    "linked": _linked(),
+    "was_linked": _yes_or_no("was_linked"),
+    "verified": _yes_or_no("verified"),
+    "verified_at": _Moment("verified_at"),
+    "unverified_cause": F("unverified_cause"),
+    "http_status": F("http_status"),
+    "status": _Text("status"),
+    "num_errors": F("num_errors"),
+    "error_category": _Text("error_category"),
+    "error_text": _Text("error_text"),
+    "correlation_id": _Text("correlation_id"),
+    "requested_at": _Moment("requested_at"),
+    "started_at": _Moment("started_at"),
+    "completed_at": _Moment("completed_at"),
+    "api_version": F("api_version"),
+    "client_ip": F("client_ip"),
+    "user_agent": _Text("user_agent"),
+    "request_id": _Text("request_id"),
+    "run": F("run_id"),
+    "row_number": F("row_number"),
+    "batch": F("batch_id"),
+}
+
+
+@dataclass(slots=True)
+class Progress:
+    """How many entries an export has given so far."""
+
+    rows: int = 0
+
+
+def csv_lines(entries: AssociationRequestQuerySet, progress: Progress) -> Iterator[bytes]:
+    """Give the entries as CSV (RFC 4180, UTF-8 with a mark that spreadsheets know it by).
+
+    All cells stand between quotes: some spreadsheets also split at semicolons, tabs and CRs.
+    """
+    yield b"\xef\xbb\xbf" + ",".join(CSV_COLUMNS).encode() + b"\n"
+    on_postgresql = connections[entries.db].vendor == "postgresql"
+    read = _copied if on_postgresql else _written
+    for stretch in _stretches(entries, ROWS_AT_ONCE["csv"]):
+        rows, data = read(stretch.values_list(*CSV_COLUMNS.values()))
+        progress.rows += rows
+        yield data
+
+
+def json_lines(
+    entries: AssociationRequestQuerySet, progress: Progress, exported_at: datetime, query: str
+) -> Iterator[bytes]:
+    """Give each entry as its canonical line, after it what came later, and an end.
+
+    What came later are attempts that nobody waited for any more, and checks. The batch that an
+    entry went out with follows the first one that names it.
+
+    The last line is `{"kind":"end","complete":true,...}`; without it the file is not whole.
+    """
+    lines, told = 0, set[int]()
+    for stretch in _stretches(entries, ROWS_AT_ONCE["jsonl"]):
+        for part in _with_batches(_with_what_came_later(stretch, progress), told):
+            lines += len(part)
+            yield "".join(f"{line}\n" for line in part).encode()
+    end = {
+        "kind": "end",
+        "complete": True,
+        "lines": lines,
+        "exported_at": text_of(exported_at),
+        "query": query,
+    }
+    yield json.dumps(end).encode() + b"\n"
+
+
+def _stretches(
+    entries: AssociationRequestQuerySet, size: int
+) -> Iterator[AssociationRequestQuerySet]:
+    """Give the entries, newest first, in stretches of so many."""
+    rest = entries.newest_first()
+    while True:
+        end = rest.values_list("created_at", "id")[size - 1 : size].first()
+        if end is None:
+            yield rest
+            return
+        yield rest.not_older_than(*end)
+        rest = entries.newest_first().older_than(*end)
+
+
+_Lines = tuple[int | None, list[str]]  # the entry's batch; its line, and what came later
+
+
+def _with_what_came_later(stretch: AssociationRequestQuerySet, progress: Progress) -> list[_Lines]:
+    found: dict[int, _Lines] = {
+        row["id"]: (row["batch_id"], [line]) for row, line in lines_from("entry", stretch)
+    }
+    progress.rows += len(found)
+    for kind, owner in OWNERS.items():
+        later = KINDS[kind].objects.filter(SEALABLE[kind], **{f"{owner}__in": [*found]})
+        for row, line in lines_from(kind, later.order_by("id")):
+            found[row[owner]][1].append(line)
+    return [*found.values()]
+
+
+def _with_batches(found: list[_Lines], told: set[int]) -> Iterator[list[str]]:
+    """Give the lines, those of a batch by themselves: one may be of megabytes."""
+    part: list[str] = []
+    for batch, lines in found:
+        part += lines
+        if batch and batch not in told:
+            told.add(batch)
+            yield part
+            yield [*lines_of("batch", [batch]).values()]
+            part = []
+    yield part
+
+
+def _written(rows: AssociationRequestQuerySet) -> tuple[int, bytes]:
+    """Rows as CSV, as the database gives them: no conversion that CSV would undo again."""
+    sql, parameters = rows.query.sql_with_params()
+    with connections[rows.db].cursor() as cursor:
+        cursor.execute(sql, parameters)
+        found = cursor.fetchall()
+    text = io.StringIO()
+    csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(found)
+    return len(found), text.getvalue().encode()
+
+
+def _copied(rows: AssociationRequestQuerySet) -> tuple[int, bytes]:
+    """Rows as CSV, written by PostgreSQL itself."""
+    sql, parameters = rows.query.sql_with_params()
+    with connections[rows.db].cursor() as cursor:
+        command = f"COPY ({cursor.mogrify(sql, parameters)}) TO STDOUT (FORMAT csv, FORCE_QUOTE *)"
+        with cursor.copy(command) as copy:
+            data = b"".join(copy)
+        return cursor.rowcount, data

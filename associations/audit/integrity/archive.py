@@ -1,0 +1,129 @@
+"""The file that a pruned part of the log goes to: lines of JSON, which verify by themselves.
+
+A line is a seal (`kind` "seal"), followed by the canonical lines of what it holds; the last one is
+`{"kind":"end","lines":N,"sha256":...}` with the SHA-256 of all bytes before it.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from django.utils.dateparse import parse_datetime
+
+from associations.audit.integrity import signing
+from associations.audit.integrity.chain_verification import TamperedError, check_seal
+from associations.audit.integrity.manifest import read
+from associations.audit.integrity.serialization import KINDS, rows_with_lines, text_of
+from associations.models import AuditSeal
+
+
+def seal_line(seal: AuditSeal) -> str:
+    fields = {
+        "kind": "seal",
+        "number": seal.number,
+        "sealed_at": text_of(seal.sealed_at),
+        "manifest": seal.manifest,
+        "head": seal.head,
+        "signature": seal.signature,
+    }
+    return json.dumps(fields, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def lines_to_archive(seals: Iterable[AuditSeal]) -> Iterator[str]:
+    for seal in seals:
+        yield seal_line(seal)
+        manifest = read(seal.manifest)
+        for kind in KINDS:
+            yield from (line for _, line in rows_with_lines(kind, manifest.ids(kind)))
+
+
+def write(path: Path, seals: Iterable[AuditSeal]) -> str:
+    """Write the archive, down to the disk; return its SHA-256. An existing file is an error."""
+    whole, count = hashlib.sha256(), 0
+    with path.open("xb") as file:
+        for line in lines_to_archive(seals):
+            data = f"{line}\n".encode()
+            whole.update(data)
+            file.write(data)
+            count += 1
+        end = {"kind": "end", "lines": count, "sha256": whole.hexdigest()}
+        data = json.dumps(end, separators=(",", ":")).encode() + b"\n"
+        whole.update(data)
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    return whole.hexdigest()
+
+
+def verify(path: Path) -> tuple[int, int]:
+    """Prove an archive by itself; return how many seals and items it has.
+
+    Raises TamperedError, and OSError if it cannot be read.
+    """
+    whole, trusted = hashlib.sha256(), signing.trusted_keys()
+    seals = items = count = 0
+    before: AuditSeal | None = None
+    awaited: dict[tuple[str, int], str] = {}
+    end = None
+    with path.open("rb") as file:
+        for data in file:
+            if end is not None:
+                raise TamperedError("Something follows the archive's last line.")
+            record = _record(data, count + 1)
+            if record["kind"] == "end":
+                end = record
+                continue
+            whole.update(data)
+            count += 1
+            if record["kind"] == "seal":
+                _check_none_left(awaited)
+                before, awaited = _next_seal(record, before, trusted)
+                seals += 1
+            else:
+                _check_item(record, data, awaited)
+                items += 1
+    _check_none_left(awaited)
+    if end is None or (end.get("lines"), end.get("sha256")) != (count, whole.hexdigest()):
+        raise TamperedError("The archive is not whole: its last line does not fit the others.")
+    return seals, items
+
+
+def _record(data: bytes, number: int) -> dict[str, Any]:
+    try:
+        record = json.loads(data.decode())
+    except (ValueError, RecursionError):
+        record = None
+    if not isinstance(record, dict) or not isinstance(record.get("kind"), str):
+        raise TamperedError(f"Line {number} of the archive cannot be read.")
+    return record
+
+
+def _next_seal(
+    record: dict[str, Any], before: AuditSeal | None, trusted: Mapping[str, signing.PublicKey]
+) -> tuple[AuditSeal, dict[tuple[str, int], str]]:
+    fields = {name: record.get(name) for name in ("number", "manifest", "head", "signature")}
+    try:
+        seal = AuditSeal(**fields, sealed_at=parse_datetime(record["sealed_at"]))
+        manifest = check_seal(seal, trusted)
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise TamperedError("A seal of the archive cannot be read.") from None
+    if before and (manifest.number, manifest.previous) != (before.number + 1, before.head):
+        raise TamperedError(f"Seal {seal.number} does not follow seal {before.number}.")
+    return seal, {(kind, pk): sha256 for kind, pk, sha256 in manifest.items}
+
+
+def _check_item(record: dict[str, Any], data: bytes, awaited: dict[tuple[str, int], str]) -> None:
+    key = record["kind"], record.get("id")
+    sha256 = awaited.pop(key, None) if isinstance(key[1], int) else None
+    if sha256 is None:
+        raise TamperedError(f"The {key[0]} {key[1]} is in none of the archive's seals.")
+    if hashlib.sha256(data.removesuffix(b"\n")).hexdigest() != sha256:
+        raise TamperedError(f"The {key[0]} {key[1]} was altered in the archive.")
+
+
+def _check_none_left(awaited: dict[tuple[str, int], str]) -> None:
+    for kind, pk in awaited:
+        raise TamperedError(f"The {kind} {pk} is missing in the archive.")

@@ -1,0 +1,126 @@
+"""Which rows can go into a seal, and which have to wait, however many wait.
+
+Entries of a run wait by the hundred thousand. Where all do, they are counted and not read, so that
+a look takes little memory and little time.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from django.db import models
+from django.db.models import Count, ExpressionWrapper, Q, QuerySet
+
+from associations.audit.integrity import id_ranges as ranges
+from associations.audit.integrity.manifest import Coverage
+from associations.audit.integrity.serialization import KINDS
+from associations.models import OPEN_OUTCOMES
+
+IDS_AT_ONCE = 5_000
+LAST_ID = 2**63 - 1
+
+# Of each kind: what can be sealed now, and what never will be by itself. The rest will be later.
+SEALABLE = {
+    "entry": ~Q(outcome__in=OPEN_OUTCOMES),
+    "attempt": Q(late=True),
+    "check": Q(pk__gt=0),
+    "batch": Q(pk__gt=0),
+    "export": Q(finished_at__isnull=False),
+    "pruning": Q(pk__gt=0),
+}
+# Other attempts are part of their entries.
+NEVER_SEALED = {kind: Q(late=False) if kind == "attempt" else Q(pk__lt=0) for kind in KINDS}
+
+
+@dataclass(slots=True)
+class Look:
+    """What there is of one kind up to the id `top`, by the ids that are in no seal yet.
+
+    `ready` can go; `waiting` are rows that cannot yet; in `gaps` are no rows, or none that belong
+    into a seal; what is `unseen` was not looked at, as there was enough before.
+    """
+
+    top: int
+    ready: list[int] = field(default_factory=list)
+    waiting: ranges.Ranges = field(default_factory=list)
+    others: ranges.Ranges = field(default_factory=list)  # rows that are part of another item
+    gaps: ranges.Ranges = field(default_factory=list)
+    unseen: ranges.Ranges = field(default_factory=list)
+    is_all: bool = True
+
+
+def look(kind: str, before: Coverage, at_most: int) -> Look:
+    """Look at what waits and what is new, until a few more can go than `at_most`."""
+    found, seen = Look(before.high), LAST_ID
+    for part in _parts(kind, before.candidates(LAST_ID)):
+        _look_at(kind, part, found)
+        if len(found.ready) > at_most:
+            found.is_all, seen = False, part[-1][1]
+            break
+    candidates = before.candidates(found.top)
+    found.unseen = ranges.above(candidates, seen)
+    there = ranges.merged(found.waiting, found.others, ranges.of_ids(found.ready), found.unseen)
+    found.gaps = ranges.less(candidates, there)
+    return found
+
+
+def rows_there(kind: str, ids: ranges.Ranges) -> set[int]:
+    """Return which of these ids are rows that belong into a seal."""
+    found = set[int]()
+    for part in ranges.batches(ids):
+        rows = _rows(kind, part).exclude(NEVER_SEALED[kind])
+        found.update(rows.values_list("pk", flat=True))
+    return found
+
+
+def _rows(kind: str, ids: ranges.Ranges) -> QuerySet:
+    return KINDS[kind].objects.filter(ranges.condition(ids))
+
+
+def _parts(kind: str, ids: ranges.Ranges) -> Iterator[ranges.Ranges]:
+    """Give the ids a few at a time, and none of those between two rows that are far apart."""
+    part: ranges.Ranges = []
+    for first, last in _short(kind, ids):
+        if part and (len(part) == 200 or ranges.size(part) + last - first >= IDS_AT_ONCE):
+            yield part
+            part = []
+        part.append((first, last))
+    if part:
+        yield part
+
+
+def _short(kind: str, ids: ranges.Ranges) -> Iterator[tuple[int, int]]:
+    for first, last in ids:
+        start = first
+        while last - start >= IDS_AT_ONCE:
+            yield start, start + IDS_AT_ONCE - 1
+            rest = _rows(kind, [(start + IDS_AT_ONCE, last)]).order_by("pk")
+            start = rest.values_list("pk", flat=True).first() or last + 1
+        if start <= last:
+            yield start, last
+
+
+def _look_at(kind: str, part: ranges.Ranges, found: Look) -> None:
+    rows = _rows(kind, part)
+    if kind == "entry" and _count_of_open(rows) == ranges.size(part):
+        found.waiting = ranges.merged(found.waiting, part)
+        found.top = max(found.top, part[-1][1])
+    else:
+        _look_at_each(kind, rows, found)
+
+
+def _count_of_open(rows: QuerySet) -> int:
+    """Not by filter(): SQLite would go through all open entries for every part."""
+    return rows.aggregate(count=Count("pk", filter=~SEALABLE["entry"]))["count"]
+
+
+def _look_at_each(kind: str, rows: QuerySet, found: Look) -> None:
+    is_ready, is_other = (
+        ExpressionWrapper(each[kind], models.BooleanField()) for each in (SEALABLE, NEVER_SEALED)
+    )
+    waiting, others = [], []
+    told = rows.annotate(is_ready=is_ready, is_other=is_other)
+    for pk, ready, other in told.values_list("pk", "is_ready", "is_other"):
+        (found.ready if ready else others if other else waiting).append(pk)
+        found.top = max(found.top, pk)
+    found.waiting = ranges.merged(found.waiting, ranges.of_ids(waiting))
+    found.others = ranges.merged(found.others, ranges.of_ids(others))

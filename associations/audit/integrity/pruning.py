@@ -1,0 +1,133 @@
+"""Takes the oldest part of the log out, seal by seal, once it is safe in an archive.
+
+The newest seal of that part stays as the new start of the chain. What was taken out is a row of
+its own, sealed at once. Only the owner of the tables can do this, as it lifts the triggers.
+
+An entry goes with all that came after it, late attempts and checks, and a batch with all entries
+that it closed; until the last of these is old enough, it stays, and with it what was sealed from
+then on. So no seal that stays holds a row that went, and no row that stays names one that went.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from django.db.models import Min, QuerySet
+from django.utils import timezone
+
+from associations.audit.integrity import archive, signing, triggers
+from associations.audit.integrity import id_ranges as ranges
+from associations.audit.integrity.candidates import SEALABLE
+from associations.audit.integrity.manifest import Coverage, read
+from associations.audit.integrity.sealing import seal_log
+from associations.audit.integrity.serialization import KINDS, OWNERS
+from associations.models import AssociationAttempt, AssociationRequest, AuditPruning, AuditSeal
+
+
+class NothingToPruneError(Exception):
+    """No seal is as old as that."""
+
+
+def last_seal_before(cutoff: datetime) -> AuditSeal:
+    """Return the newest seal that may go. Raises NothingToPruneError."""
+    last = AuditSeal.objects.filter(sealed_at__lt=cutoff).last()
+    while last and (still_needed := _needed_by_what_stays(last)):
+        last = _last_without(still_needed, last)
+    if last is None or not _seals_to_prune(last):
+        raise NothingToPruneError
+    return last
+
+
+def write_archive(path: Path, last: AuditSeal) -> tuple[str, int, int]:
+    """Archive all up to this seal and prove the file; return its SHA-256, seals and items."""
+    sha256 = archive.write(path, _read_one_by_one(_seals_to_prune(last)))
+    return sha256, *archive.verify(path)
+
+
+def items_up_to(last: AuditSeal) -> int:
+    """Return how many items would go."""
+    return sum(len(read(each.manifest).items) for each in _read_one_by_one(_seals_to_prune(last)))
+
+
+def prune(last: AuditSeal, archive_name: str, archive_sha256: str) -> int:
+    """Take out all up to this seal, in one transaction; return the number of items."""
+    items = 0
+    with triggers.lifted():
+        for seal in _read_one_by_one(_seals_to_prune(last)):
+            manifest = read(seal.manifest)
+            # Only what is in the archive: where more has come meanwhile, the database refuses.
+            own = AssociationAttempt.objects.filter(request_id__in=manifest.ids("entry"))
+            _delete(own.filter(late=False))
+            for kind, model in KINDS.items():
+                _delete(model.objects.filter(pk__in=manifest.ids(kind)))
+            items += len(manifest.items)
+        AuditSeal.objects.filter(number__lt=last.number).delete()
+        pruning = AuditPruning(
+            pruned_at=timezone.now(),
+            last_seal=last.number,
+            head=last.head,
+            items=items,
+            archive_name=archive_name,
+            archive_sha256=archive_sha256,
+        )
+        pruning.signature = signing.sign(pruning.statement)
+        pruning.save(force_insert=True)
+        for _ in seal_log():
+            pass
+    return items
+
+
+def _delete(rows: QuerySet) -> None:
+    """Without reading them first, as delete() would; the database checks what refers to them."""
+    rows._raw_delete(rows.db)
+
+
+def _seals_to_prune(last: AuditSeal) -> list[int]:
+    """The numbers of the seals up to this one, but for the start that an earlier pruning left."""
+    first = AuditSeal.objects.aggregate(first=Min("number"))["first"]
+    is_left = AuditPruning.objects.filter(last_seal=first).exists()
+    return list(range(first + 1 if is_left else first, last.number + 1))
+
+
+def _read_one_by_one(numbers: list[int]) -> Iterator[AuditSeal]:
+    for number in numbers:
+        yield AuditSeal.objects.get(number=number)
+
+
+_Items = set[tuple[str, int]]  # kinds and ids
+
+
+def _needed_by_what_stays(last: AuditSeal) -> _Items:
+    """Items up to this seal that something names which is in a later seal, or in none yet."""
+    coverage = read(last.manifest).coverage
+    found: _Items = set()
+    for kind, owner in OWNERS.items():
+        later = _later(KINDS[kind].objects.filter(SEALABLE[kind]), coverage[kind])
+        found |= {("entry", pk) for pk in _named(later, owner, coverage["entry"])}
+    # Open ones as well, which may have been sent and wait to be sent again.
+    later = _later(AssociationRequest.objects.all(), coverage["entry"])
+    return found | {("batch", pk) for pk in _named(later, "batch_id", coverage["batch"])}
+
+
+def _later(rows: QuerySet, coverage: Coverage) -> Iterator[QuerySet]:
+    """Those that are in no seal so far, in parts."""
+    yield rows.filter(pk__gt=coverage.high)
+    for part in ranges.batches(coverage.waiting):
+        yield rows.filter(ranges.condition(part))
+
+
+def _named(parts: Iterator[QuerySet], column: str, coverage: Coverage) -> set[int]:
+    """The ids that this column of the rows names, as far as they are sealed."""
+    found = set[int]()
+    for rows in parts:
+        sealed = rows.filter(**{f"{column}__lte": coverage.high})
+        found |= set(sealed.values_list(column, flat=True).distinct())
+    return {pk for pk in found if not ranges.contains(coverage.waiting, pk)}
+
+
+def _last_without(items: _Items, last: AuditSeal) -> AuditSeal | None:
+    """Return the seal before the first one that holds one of these items."""
+    for seal in _read_one_by_one(_seals_to_prune(last)):
+        if any((kind, pk) in items for kind, pk, _ in read(seal.manifest).items):
+            return AuditSeal.objects.filter(number__lt=seal.number).last()
+    return None

@@ -1,0 +1,139 @@
+"""Seals what has been closed since the last seal. The entries themselves are not touched."""
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db import Error as DBError
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from associations.audit.integrity import id_ranges as ranges
+from associations.audit.integrity import signing
+from associations.audit.integrity.candidates import Look, look
+from associations.audit.integrity.manifest import (
+    NOTHING_BEFORE,
+    Coverage,
+    Manifest,
+    before_the_first,
+    head_of,
+    read,
+)
+from associations.audit.integrity.serialization import readable_digests_of
+from associations.models import AuditSeal
+
+logger = logging.getLogger("hubadmin.audit")
+
+ITEMS_PER_SEAL = 2_000  # of a kind
+# A number without a row may be a transaction that has not ended. After so long it is none.
+LONGEST_TRANSACTION = timedelta(hours=1)
+LARGEST_GAP = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What one seal has to say of one kind: the digests of its items by id, how far it comes."""
+
+    digests: dict[int, str]
+    coverage: Coverage
+
+
+def seal_log() -> Iterator[AuditSeal]:
+    """Seal all that is closed, a bounded number at a time; give each seal as it is committed.
+
+    Two that run at once do no harm: a seal's number can be taken only once, and the slower one
+    goes on from there. Raises SigningKeyError.
+    """
+    key_id = signing.own_key().id
+    is_done = False
+    while not is_done:
+        last = AuditSeal.objects.last()
+        looks = {
+            kind: look(kind, before, ITEMS_PER_SEAL) for kind, before in _coverage(last).items()
+        }
+        if not any(found.ready for found in looks.values()):
+            return
+        settled = _settled()
+        steps = {kind: _step(kind, found, settled[kind].high) for kind, found in looks.items()}
+        if not any(step.digests for step in steps.values()):
+            return  # there are some, but nobody can read them
+        is_done = all(found.is_all for found in looks.values())
+        try:
+            seal = _write(last, key_id, steps)
+        except IntegrityError:
+            if AuditSeal.objects.last() == last:
+                raise  # not because another was quicker
+            is_done = False
+            continue
+        yield seal
+
+
+def seal_for_ever(seconds: float, before_each: Callable[[], object] = lambda: None) -> None:
+    """Seal again and again. A database that is away is no reason to stop."""
+    while True:
+        try:
+            before_each()
+            for _ in seal_log():
+                pass
+        except DBError:
+            logger.exception("the audit log could not be sealed")
+            connection.close_if_unusable_or_obsolete()
+        time.sleep(seconds)
+
+
+def waiting_for_a_seal(at_most: int) -> int:
+    """Return how many closed entries no seal holds yet, counted no further than asked."""
+    coverage = _coverage(AuditSeal.objects.last())["entry"]
+    return min(at_most, len(look("entry", coverage, at_most).ready))
+
+
+def _coverage(seal: AuditSeal | None) -> dict[str, Coverage]:
+    return read(seal.manifest).coverage if seal else before_the_first()
+
+
+def _settled() -> dict[str, Coverage]:
+    """Up to where every transaction has ended, so that a missing row is none."""
+    long_ago = timezone.now() - LONGEST_TRANSACTION
+    return _coverage(AuditSeal.objects.filter(sealed_at__lt=long_ago).last())
+
+
+def _step(kind: str, found: Look, settled: int) -> _Step:
+    digests, unreadable = readable_digests_of(kind, sorted(found.ready)[:ITEMS_PER_SEAL])
+    for pk in unreadable:
+        logger.error("an item cannot be read, and so not be sealed", extra={kind: pk})
+    later = ranges.of_ids(pk for pk in found.ready if pk not in digests)
+    free = ranges.merged(found.gaps, found.unseen)
+    # No transaction leaves so large a gap: somebody chose that number, and all below is still free.
+    large = [(first, last) for first, last in free if last - first >= LARGEST_GAP]
+    gaps = ranges.above(found.gaps, settled)
+    waiting = ranges.merged(found.waiting, later, found.unseen, gaps, large)
+    return _Step(digests, Coverage(found.top, waiting))
+
+
+def _write(last: AuditSeal | None, key_id: str, steps: dict[str, _Step]) -> AuditSeal:
+    manifest = Manifest(
+        number=last.number + 1 if last else 1,
+        previous=last.head if last else NOTHING_BEFORE,
+        sealed_at=timezone.now(),
+        key_id=key_id,
+        coverage={kind: step.coverage for kind, step in steps.items()},
+        items=[
+            (kind, number, sha256)
+            for kind, step in steps.items()
+            for number, sha256 in step.digests.items()
+        ],
+    )
+    head = head_of(manifest.text)
+    with transaction.atomic():
+        seal = AuditSeal.objects.create(
+            number=manifest.number,
+            sealed_at=manifest.sealed_at,
+            manifest=manifest.text,
+            head=head,
+            signature=signing.sign(head),
+        )
+    told = {"seal": seal.number, "head": head, "key": key_id, "items": len(manifest.items)}
+    transaction.on_commit(lambda: logger.info("audit log sealed", extra=told))
+    return seal

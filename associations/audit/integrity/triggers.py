@@ -1,0 +1,293 @@
+"""The triggers in the database: they keep the log append-only, and SQLite's text index up to date.
+
+They are taken off before a migration (SQLite could not rebuild a table under them) and installed
+after every one; whatever is missing, switched off or changed is found by `problems()`.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import connections, transaction
+
+from associations.models import (
+    OPEN_OUTCOMES,
+    AssociationAttempt,
+    AssociationBatch,
+    AssociationCheck,
+    AssociationRequest,
+    AuditExport,
+    AuditPruning,
+    AuditSeal,
+)
+from associations.models.querysets import TEXT_INDEX
+
+# Of these no row ever changes.
+_FIXED = (AssociationAttempt, AssociationBatch, AssociationCheck, AuditSeal, AuditPruning)
+# What an entry says from its first moment on; only the answer to it may be filled in.
+ASKED = (
+    "id user_id user_name user_email from_object_type from_object_id to_object_type to_object_id "
+    "reason api_version created_at client_ip user_agent request_id submit_key run_id row_number"
+)
+# And an export; only how it ended.
+TAKEN = "id user_id user_name format query started_at client_ip request_id"
+OPEN = ", ".join(f"'{outcome}'" for outcome in OPEN_OUTCOMES)
+PREFIX = "hubadmin_"
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """`sql` creates it, `drop` takes it off, `mark` is what the database tells of it if whole."""
+
+    name: str
+    table: str
+    sql: str
+    drop: str
+    mark: str
+
+    @property
+    def tables(self) -> set[str]:
+        return {self.table, TEXT_INDEX} if TEXT_INDEX in self.sql else {self.table}
+
+
+@dataclass(frozen=True, slots=True)
+class _Guard:
+    """What one table refuses. `event` and `condition` are the same SQL on both databases."""
+
+    table: str
+    name: str
+    event: str
+    why: str
+    condition: str = ""
+
+
+def _guards(missing: Collection[str] = ()) -> Iterator[_Guard]:
+    entry, export = (model._meta.db_table for model in (AssociationRequest, AuditExport))
+    columns = ", ".join(name for name in ASKED.split() if name not in missing)
+    closed = f"OLD.outcome NOT IN ({OPEN})"
+    yield _Guard(entry, "closed", "UPDATE", "a closed entry of the audit log never changes", closed)
+    yield _Guard(entry, "asked", f"UPDATE OF {columns}", "what an entry asked for never changes")
+    yield _Guard(
+        export, "closed", "UPDATE", "a finished export never changes", "OLD.finished_at IS NOT NULL"
+    )
+    columns = ", ".join(TAKEN.split())
+    yield _Guard(export, "taken", f"UPDATE OF {columns}", "what an export took never changes")
+    for model in _FIXED:
+        yield _Guard(model._meta.db_table, "fixed", "UPDATE", "rows here never change")
+    for model in (AssociationRequest, AuditExport, *_FIXED):
+        yield _Guard(model._meta.db_table, "kept", "DELETE", "nothing is deleted from the log")
+
+
+def expected(vendor: str, missing: Collection[str] = ()) -> list[Trigger]:
+    """Every trigger that a database of this kind has to have.
+
+    `missing` are columns of the entries that are not there, half way of the migrations.
+    """
+    if vendor == "postgresql":
+        return [*map(_on_postgresql, _guards(missing)), *map(_against_truncate, _tables())]
+    return [
+        *map(_on_sqlite, _guards(missing)),
+        *map(_against_replace, _unique_keys(missing)),
+        *map(_against_renumbering, _tables()),
+        *_text_upkeep(),
+    ]
+
+
+def problems(using: str = "default") -> list[str]:
+    """Name each trigger that is missing, switched off or not what it should be."""
+    connection = connections[using]
+    found = _found(connection)
+    return [t.name for t in expected(connection.vendor) if found.get(t.name) != t.mark]
+
+
+def install(using: str = "default") -> None:
+    """Install what is missing or has changed; a second time nothing is left to do.
+
+    Half way of the migrations, that is what there are tables for: who goes back to an earlier
+    version finds its log guarded, too.
+    """
+    connection = connections[using]
+    wrong, there = set(problems(using)), {*connection.introspection.table_names()}
+    with transaction.atomic(using=using), connection.cursor() as cursor:
+        if wrong and connection.vendor == "postgresql":
+            cursor.execute(_REFUSE)
+        for trigger in expected(connection.vendor, _missing_columns(connection, there)):
+            if trigger.name in wrong and trigger.tables <= there:
+                cursor.execute(trigger.drop)
+                cursor.execute(trigger.sql)
+                if connection.vendor == "postgresql":
+                    _note_definition(cursor, trigger)
+
+
+def _missing_columns(connection: Any, tables: set[str]) -> set[str]:
+    meta = AssociationRequest._meta
+    if meta.db_table not in tables:
+        return set()
+    with connection.cursor() as cursor:
+        found = connection.introspection.get_table_description(cursor, meta.db_table)
+    return {field.column for field in meta.concrete_fields} - {column.name for column in found}
+
+
+def remove(using: str = "default", *, keep: Collection[str] = ()) -> None:
+    """Take off every trigger that this or an earlier version has installed, but those to keep."""
+    connection = connections[using]
+    with connection.cursor() as cursor:
+        for name, table, _ in _rows(connection):
+            if name not in keep:
+                on = f" ON {table}" if connection.vendor == "postgresql" else ""
+                cursor.execute(f"DROP TRIGGER {name}{on}")
+
+
+@contextmanager
+def lifted(using: str = "default") -> Iterator[None]:
+    """For the owner of the tables, within one transaction: no guard stands in the way."""
+    with transaction.atomic(using=using):
+        remove(using, keep={trigger.name for trigger in _text_upkeep()})
+        _check_keys(using, "DEFERRED")  # whatever refers to another row may go after it
+        yield
+        _check_keys(using, "IMMEDIATE")  # or the tables count as in use
+        install(using)
+
+
+def _check_keys(using: str, when: str) -> None:
+    if connections[using].vendor == "postgresql":
+        with connections[using].cursor() as cursor:
+            cursor.execute(f"SET CONSTRAINTS ALL {when}")
+
+
+# --- SQLite ---------------------------------------------------------------------------------------
+
+
+def _sqlite(table: str, name: str, event: str, condition: str, body: str) -> Trigger:
+    when = f" WHEN {condition}" if condition else ""
+    full_name = f"{PREFIX}{table.removeprefix('associations_')}_{name}"
+    sql = f"CREATE TRIGGER {full_name} {event} ON {table}{when} BEGIN {body}; END"
+    return Trigger(full_name, table, sql, f"DROP TRIGGER IF EXISTS {full_name}", mark=sql)
+
+
+def _on_sqlite(guard: _Guard) -> Trigger:
+    body = f"SELECT RAISE(ABORT, '{guard.why}')"
+    return _sqlite(guard.table, guard.name, f"BEFORE {guard.event}", guard.condition, body)
+
+
+def _unique_keys(missing: Collection[str]) -> Iterator[tuple[str, str]]:
+    """By what a row could replace another: the table, and the condition that finds that one."""
+    same = "id = NEW.id OR (user_id = NEW.user_id AND submit_key = NEW.submit_key)"
+    if "run_id" not in missing:
+        same += " OR (run_id = NEW.run_id AND row_number = NEW.row_number)"
+    yield AssociationRequest._meta.db_table, same
+    yield (
+        AssociationAttempt._meta.db_table,
+        "id = NEW.id OR (request_id = NEW.request_id AND number = NEW.number)",
+    )
+    yield AuditSeal._meta.db_table, "number = NEW.number OR head = NEW.head"
+    for model in (AssociationBatch, AssociationCheck, AuditExport, AuditPruning):
+        yield model._meta.db_table, "id = NEW.id"
+
+
+def _against_replace(key: tuple[str, str]) -> Trigger:
+    """REPLACE deletes without the DELETE trigger where `recursive_triggers` is off, its default."""
+    table, same = key
+    condition = f"EXISTS (SELECT 1 FROM {table} WHERE rowid = NEW.rowid OR {same})"
+    body = "SELECT RAISE(ABORT, 'nothing in the log is replaced')"
+    return _sqlite(table, "replace", "BEFORE INSERT", condition, body)
+
+
+def _against_renumbering(table: str) -> Trigger:
+    """`UPDATE OF id` does not see that `rowid`, which is the same, was set."""
+    body = "SELECT RAISE(ABORT, 'the number of a row never changes')"
+    return _sqlite(table, "number", "BEFORE UPDATE", "NEW.rowid IS NOT OLD.rowid", body)
+
+
+def _text_upkeep() -> Iterator[Trigger]:
+    table = AssociationRequest._meta.db_table
+    has_text = "{0}.reason <> '' OR {0}.error_text <> ''"
+    columns = f"INSERT INTO {TEXT_INDEX}(rowid, reason, error_text)"
+    add = f"{columns} VALUES (NEW.id, NEW.reason, NEW.error_text)"
+    command = columns.replace("(rowid", f"({TEXT_INDEX}, rowid")
+    forget = f"{command} VALUES ('delete', OLD.id, OLD.reason, OLD.error_text)"
+    changed = "(OLD.reason, OLD.error_text) IS NOT (NEW.reason, NEW.error_text)"
+    before, after = (f"{when} UPDATE OF reason, error_text" for when in ("BEFORE", "AFTER"))
+    yield _sqlite(table, "text_new", "AFTER INSERT", has_text.format("NEW"), add)
+    # Two, as what had no text before is not in the index.
+    yield _sqlite(table, "text_old", before, f"({has_text}) AND {changed}".format("OLD"), forget)
+    yield _sqlite(table, "text_added", after, f"({has_text}) AND {changed}".format("NEW"), add)
+    yield _sqlite(table, "text_gone", "BEFORE DELETE", has_text.format("OLD"), forget)
+
+
+# --- PostgreSQL -----------------------------------------------------------------------------------
+
+_REFUSE_BODY = (
+    "BEGIN RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = 'integrity_constraint_violation'; END"
+)
+_REFUSE = f"""
+CREATE OR REPLACE FUNCTION {PREFIX}refuse() RETURNS trigger LANGUAGE plpgsql AS $${_REFUSE_BODY}$$
+"""
+
+
+def _postgresql(
+    table: str, name: str, event: str, why: str, *, each: str = "ROW", condition: str = ""
+) -> Trigger:
+    full_name = f"{PREFIX}{table.removeprefix('associations_')}_{name}"
+    when = f" WHEN ({condition})" if condition else ""
+    create = (
+        f"CREATE TRIGGER {full_name} BEFORE {event} ON {table} FOR EACH {each}{when} "
+        f"EXECUTE FUNCTION {PREFIX}refuse('{why}')"
+    )
+    mark = hashlib.sha256(create.encode()).hexdigest()[:16]
+    sql = (
+        f"{create}; ALTER TABLE {table} ENABLE ALWAYS TRIGGER {full_name}; "
+        f"COMMENT ON TRIGGER {full_name} ON {table} IS '{mark}'"
+    )
+    return Trigger(full_name, table, sql, f"DROP TRIGGER IF EXISTS {full_name} ON {table}", mark)
+
+
+def _on_postgresql(guard: _Guard) -> Trigger:
+    return _postgresql(guard.table, guard.name, guard.event, guard.why, condition=guard.condition)
+
+
+def _tables() -> list[str]:
+    return sorted({guard.table for guard in _guards()})
+
+
+def _against_truncate(table: str) -> Trigger:
+    return _postgresql(table, "whole", "TRUNCATE", "the log is not emptied", each="STATEMENT")
+
+
+# --- what a database has --------------------------------------------------------------------------
+
+_SQLITE_FOUND = "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger'"
+# A trigger counts only while it always fires, and calls a function that does refuse.
+_POSTGRESQL_FOUND = """
+SELECT t.tgname, t.tgrelid::regclass::text,
+       CASE WHEN t.tgenabled = 'A' AND p.prosrc = %s AND split_part(d.note, ' ', 2) = d.definition
+            THEN split_part(d.note, ' ', 1) END
+FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid, LATERAL (
+    SELECT obj_description(t.oid, 'pg_trigger') AS note, md5(pg_get_triggerdef(t.oid)) AS definition
+) d WHERE NOT t.tgisinternal
+"""
+_DEFINITION = """
+SELECT md5(pg_get_triggerdef(oid)) FROM pg_trigger WHERE tgname = %s AND tgrelid = %s::regclass
+"""
+
+
+def _note_definition(cursor: Any, trigger: Trigger) -> None:
+    """Keep with a trigger what PostgreSQL says it is: its table, its event, its condition."""
+    cursor.execute(_DEFINITION, [trigger.name, trigger.table])
+    note = f"{trigger.mark} {cursor.fetchone()[0]}"
+    cursor.execute(f"COMMENT ON TRIGGER {trigger.name} ON {trigger.table} IS '{note}'")
+
+
+def _rows(connection: Any) -> list[tuple[str, str, str | None]]:
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(_POSTGRESQL_FOUND, [_REFUSE_BODY])
+        else:
+            cursor.execute(_SQLITE_FOUND)
+        return [row for row in cursor.fetchall() if row[0].startswith(PREFIX)]
+
+
+def _found(connection: Any) -> dict[str, str | None]:
+    return {name: mark for name, _, mark in _rows(connection)}

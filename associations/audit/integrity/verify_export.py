@@ -1,0 +1,60 @@
+"""Prove lines of the audit log by its seals, knowing no more of them than README tells.
+
+verify_export.py KEY[,KEY] FILE... [--complete]: a FILE is an export as JSON lines, an archive or
+seals.jsonl; with --complete all that the seals hold has to be there. Exit code 1: not proven."""
+
+import sys
+from base64 import b64decode
+from hashlib import sha256
+from json import loads
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+
+def demand(holds: bool, otherwise: str) -> None:
+    if not holds:
+        raise ValueError(otherwise)
+
+
+def main(keys: str, *files: str, complete: bool) -> None:
+    known = {sha256(key).hexdigest()[:16]: key for key in map(b64decode, keys.split(","))}
+    items, sealed = dict[tuple[str, int], set[str]](), dict[tuple[str, int], set[str]]()
+    seals, free, head = dict[int, dict[str, str]](), list[dict[str, list[list[int]]]](), ""
+    for file in files:
+        *lines, rest = Path(file).read_bytes().split(b"\n")
+        told = [loads(line) for line in lines]
+        count = next((each["lines"] for each in told if each["kind"] == "end"), None)
+        held = [p for p in zip(told, lines, strict=True) if p[0]["kind"] not in ("seal", "end")]
+        demand(not rest and (count == len(told) - 1 or not held), f"{file} is not whole")
+        seals |= {each["number"]: each for each in told if each["kind"] == "seal"}
+        for each, line in held:
+            items.setdefault((each["kind"], each["id"]), set()).add(sha256(line).hexdigest())
+    for number, seal in sorted(seals.items()):
+        title, *rows = [row.split(" ") for row in seal["manifest"].splitlines()]
+        said, text, free = dict(rows[:4]), seal["manifest"].encode(), [*free[:1], {}]
+        is_right = title == ["hubadmin-seal", "1"] and said["number"] == str(number)
+        is_right &= sha256(text).hexdigest() == seal["head"] and said["key"] in known
+        demand(is_right, f"seal {number} was altered, or signed with the key {said['key']}")
+        key = Ed25519PublicKey.from_public_bytes(known[said["key"]])
+        key.verify(b64decode(seal["signature"]), seal["head"].encode())
+        before = head or (said["previous"] if number > 1 else "0" * 64)
+        demand(said["previous"] == before, f"seal {number} does not follow the one before it")
+        for word, kind, *values in rows[4:]:
+            if word in ("covers", "waiting"):
+                ranges = [f"{int(values[0]) + 1}-{2**63}"] if word == "covers" else values
+                free[-1].setdefault(kind, []).extend([int(n) for n in r.split("-")] for r in ranges)
+            else:
+                sealed[word, int(kind)] = {values[0]}
+        head = seal["head"]
+    for (kind, pk), digests in sorted(items.items()):
+        may_be = [any(r[0] <= pk <= r[-1] for r in each.get(kind, [[1, 2**63]])) for each in free]
+        was_free = may_be[-1] or (1 not in seals and not may_be[0])  # else it was inserted
+        proof = sealed.get((kind, pk), digests if was_free else None)
+        demand(digests == proof, f"{kind} {pk} was altered or inserted")
+        print(f"{kind} {pk}: {'proven' if (kind, pk) in sealed else 'in no seal'}")
+    demand(not complete or items.keys() >= sealed.keys(), f"missing {sealed.keys() - items.keys()}")
+    print(f"Proven by seals {min(seals)} to {max(seals)}, head {head}")
+
+
+main(*[each for each in sys.argv[1:] if each != "--complete"], complete="--complete" in sys.argv)

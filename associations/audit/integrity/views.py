@@ -1,0 +1,76 @@
+"""What proves the log, for admins to see."""
+
+from collections.abc import Iterator
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from associations.audit.integrity import signing, triggers
+from associations.audit.integrity.archive import seal_line
+from associations.audit.integrity.chain_verification import Newest, verify_newest
+from associations.audit.integrity.manifest import ManifestError
+from associations.audit.integrity.sealing import waiting_for_a_seal
+from associations.models import AuditSeal, AuditVerification
+from hubadmin.web.http import admin_required
+
+SEALS_SHOWN = 10
+COUNTED = 10_001
+
+
+@require_safe
+@never_cache
+@admin_required
+def integrity(request: HttpRequest) -> HttpResponse:
+    keys = _keys()
+    context = {
+        "keys": keys,
+        "newest": _check_newest() if keys else None,
+        "missing_triggers": triggers.problems(),
+        "seals": AuditSeal.objects.defer("manifest").reverse()[:SEALS_SHOWN],
+        "waiting": _waiting(),
+        "verification": AuditVerification.objects.order_by("-id").first(),
+    }
+    return render(request, "audit/integrity.html", context)
+
+
+@require_safe
+@never_cache
+@admin_required
+def seals(request: HttpRequest) -> HttpResponseBase:
+    """Every seal as a line of JSON: with an export, all that an auditor needs."""
+    response = StreamingHttpResponse(
+        _seal_lines(), content_type="application/x-ndjson; charset=utf-8"
+    )
+    response["Content-Disposition"] = 'attachment; filename="hubadmin-seals.jsonl"'
+    return response
+
+
+def _keys() -> list[signing.PublicKey]:
+    try:
+        return list(signing.trusted_keys().values())
+    except signing.SigningKeyError:
+        return []
+
+
+def _check_newest() -> Newest | None:
+    try:
+        return verify_newest()
+    except signing.SigningKeyError:
+        return None
+
+
+def _waiting() -> int:
+    try:
+        return waiting_for_a_seal(COUNTED)
+    except ManifestError:
+        return 0  # a seal that cannot be read does not tell what comes after it
+
+
+def _seal_lines() -> Iterator[bytes]:
+    number = 0
+    while found := list(AuditSeal.objects.filter(number__gt=number)[:20]):
+        for seal in found:
+            yield f"{seal_line(seal)}\n".encode()
+        number = found[-1].number

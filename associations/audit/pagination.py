@@ -1,0 +1,65 @@
+"""One page of a list of entries, whichever entries they are."""
+
+from typing import Any
+
+from django.http import HttpRequest, QueryDict
+
+from associations.db import TooSlowError, time_limit
+from associations.models import AssociationRequest, AssociationRequestQuerySet
+from associations.models.querysets import COUNTED_AT_MOST, Position, count_of, page_of
+
+PAGE_SIZE = 50
+LIST_SECONDS = 5.0
+COUNT_SECONDS = 1.0
+
+
+def page_context(
+    request: HttpRequest, branches: list[AssociationRequestQuerySet], query: QueryDict | None = None
+) -> dict[str, Any]:
+    """What includes/entries.html shows: one page of the entries of all branches together.
+
+    `query` is what of the address its further pages keep. Raises TooSlowError.
+    """
+    before, after = _position(request, "before"), _position(request, "after")
+    with time_limit(LIST_SECONDS):
+        # One more, only to know whether there is any.
+        found = page_of(branches, size=PAGE_SIZE + 1, before=before, after=after)
+        is_more = len(found) > PAGE_SIZE
+        page = found[-PAGE_SIZE:] if after else found[:PAGE_SIZE]
+        return {
+            "entries": page,
+            "newer": is_more if after else bool(page) and _any_newer(branches, page[0], before),
+            "older": bool(page) and _any_older(branches, page[-1]) if after else is_more,
+            "paged": before is not None or after is not None,
+            "query": f"{query.urlencode()}&" if query else "",
+        }
+
+
+def count_context(branches: list[AssociationRequestQuerySet]) -> dict[str, Any]:
+    """How many entries there are in all; None if counting them takes too long."""
+    try:
+        with time_limit(COUNT_SECONDS):
+            count = count_of(branches)
+    except TooSlowError:
+        return {"count": None}
+    return {"count": min(count, COUNTED_AT_MOST - 1), "is_more": count == COUNTED_AT_MOST}
+
+
+def _any_newer(
+    branches: list[AssociationRequestQuerySet], first: AssociationRequest, before: Position | None
+) -> bool:
+    # The newest page has none: what has come since it was read is no page of its own.
+    if before is None:
+        return False
+    return any(branch.newer_than(first.created_at, first.pk).exists() for branch in branches)
+
+
+def _any_older(branches: list[AssociationRequestQuerySet], last: AssociationRequest) -> bool:
+    return any(branch.older_than(last.created_at, last.pk).exists() for branch in branches)
+
+
+def _position(request: HttpRequest, name: str) -> Position | None:
+    """Where the entry stands that the address names; anything else there means "no such limit"."""
+    text = request.GET.get(name, "")
+    is_id = text.isascii() and text.isdecimal() and len(text) <= 18
+    return AssociationRequest.objects.position_of(int(text)) if is_id else None

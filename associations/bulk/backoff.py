@@ -1,0 +1,104 @@
+"""What an answer means for the run as a whole: go on, wait, or stop until somebody has looked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.utils import timezone
+
+from associations.bulk import pauses
+from associations.bulk.pauses import SILENCE
+from associations.gateway import clients as doors
+from associations.hubspot.answers import Answer, Attempt, asked_wait
+from associations.hubspot.client import ReadError
+from associations.hubspot.lookups import account
+from associations.hubspot.outcomes import Cause
+from associations.models import BulkEvent, BulkRun, RunState
+
+# No row would fare better before an admin has done something.
+STOPS = {Cause.TOKEN_REFUSED, Cause.SCOPE_MISSING, Cause.REDIRECTED}
+# It takes no calls for a while, of nobody.
+_BUSY = {Cause.RATE_LIMITED, Cause.MIGRATING}
+_NOT_ABOUT_ROWS = STOPS | SILENCE | _BUSY | {Cause.DAILY_LIMIT, Cause.LOCKED}
+
+WAIT_WHEN_BUSY = 10.0  # seconds, where HubSpot does not say
+WAIT_WHEN_LOCKED = 2.0
+LONGEST_WAIT = 3600.0  # then it is tried again, whatever HubSpot asked for
+
+
+def is_about_rows(cause: Cause) -> bool:
+    """Whether the answer is one about the pairs that were sent."""
+    return cause not in _NOT_ABOUT_ROWS
+
+
+def may_give_up(cause: Cause) -> bool:
+    """Whether a row that always ends so may be given up, sooner or later."""
+    return cause in SILENCE or cause in (Cause.HUBSPOT_ERROR, Cause.LOCKED)
+
+
+def is_hubspot_there() -> bool:
+    """Whether it answers at least a question about the account."""
+    try:
+        account(doors.for_reads())
+    except ReadError as error:
+        return not may_give_up(error.cause)
+    return True
+
+
+@dataclass(frozen=True, slots=True)
+class Reaction:
+    """What to do about answers that came at once; `wait` in seconds."""
+
+    is_answered: bool = True
+    stop: str = ""  # the cause for which the run pauses itself
+    pause: str = ""  # the cause for which all runs wait
+    wait: float = 0.0
+
+
+def reaction_to(ended: Sequence[tuple[Attempt, Answer]]) -> Reaction:
+    """Decide what these answers ask for; HubSpot may be asked when its day ends."""
+    by_cause = {answer.cause: attempt for attempt, answer in ended}
+    if not set(by_cause) - SILENCE:
+        return Reaction(is_answered=False, pause=next(iter(by_cause)), wait=1.0)
+    stop = next((cause for cause in by_cause if cause in STOPS), "")
+    if Cause.DAILY_LIMIT in by_cause:
+        return Reaction(stop=stop, pause=Cause.DAILY_LIMIT, wait=_seconds_to_next_day())
+    if busy := next((cause for cause in by_cause if cause in _BUSY), None):
+        attempt = by_cause[busy]
+        asked = asked_wait(attempt.http_status, attempt.headers) or WAIT_WHEN_BUSY
+        return Reaction(stop=stop, pause=busy, wait=min(asked, LONGEST_WAIT))
+    is_locked = set(by_cause) == {Cause.LOCKED}
+    return Reaction(stop=stop, wait=WAIT_WHEN_LOCKED if is_locked else 0.0)
+
+
+def react(run: BulkRun, reaction: Reaction) -> None:
+    """Write down what was decided."""
+    now = timezone.now()
+    if not reaction.is_answered:
+        pauses.pause_for_silence(reaction.pause)
+        return
+    BulkRun.objects.filter(pk=run.pk).update(answered_at=now)
+    pauses.end_of_silence()
+    if reaction.stop:
+        stop_run(run, reaction.stop)
+    if reaction.pause:
+        pauses.pause(reaction.pause, now + timedelta(seconds=reaction.wait))
+
+
+def stop_run(run: BulkRun, cause: str) -> None:
+    """Pause the run: no row is lost, and somebody may have it go on."""
+    running = BulkRun.objects.filter(pk=run.pk, state=RunState.RUNNING)
+    if running.update(state=RunState.PAUSED, stop_cause=cause):
+        BulkEvent.objects.create(run=run, what="stopped", at=timezone.now())
+
+
+def _seconds_to_next_day() -> float:
+    """Until the account's day ends, and with it the daily limit; an hour if nobody can say."""
+    try:
+        zone = ZoneInfo(account(doors.for_reads()).time_zone)
+    except (ReadError, ZoneInfoNotFoundError, ValueError):
+        return LONGEST_WAIT
+    now = datetime.now(zone)
+    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=5, microsecond=0)
+    return (midnight - now).total_seconds()

@@ -1,0 +1,185 @@
+"""A chunk goes out as one batch: its rows are closed only if the answer proves each.
+
+If it does not, the rows whose records the answer names go out one by one, and then the rest as a
+batch again. If it names none, the chunk is split in two, in the database, down to a few rows. So
+one bad row costs no good one.
+"""
+
+import re
+from dataclasses import replace
+
+from associations.audit import recorder as closing
+from associations.bulk import backoff as reactions
+from associations.bulk.leases import hold, release
+from associations.bulk.marking import SLOT_SECONDS, StoppedError, mark_rows
+from associations.bulk.single_sender import send_rows
+from associations.gateway import clients as doors
+from associations.hubspot.answers import Answer, Attempt, read_batch_answer
+from associations.hubspot.error_texts import strings_in
+from associations.hubspot.outcomes import Cause
+from associations.models import AssociationBatch, BulkChunk, BulkRun, Way
+from associations.persistence import persist
+
+ROWS_AT_ONCE = 500  # written in one transaction, so that others who write hardly wait
+FEW = 8  # rows that go out as single PUTs rather than in yet smaller batches
+SILENT_TRIES = 3  # of a batch that HubSpot does not answer, before it is split
+
+_Rows = list[tuple[int, str, str]]  # id, and the ids of the two records
+
+
+def send_batch(run: BulkRun, chunk: BulkChunk, until: float) -> None:
+    rows: _Rows = list(
+        closing.open_entries_of(chunk)
+        .order_by("pk")
+        .values_list("pk", "from_object_id", "to_object_id")
+    )
+    if len(rows) <= FEW:
+        _settle(chunk, rows)
+    elif doors.take_slots(1, SLOT_SECONDS):
+        types = _types_of(chunk)
+        _mark(run, chunk, rows)
+        attempt = doors.for_batches().create_default_associations(
+            from_object_type=types[0], to_object_type=types[1], pairs=[row[1:] for row in rows]
+        )
+        answer = _read(attempt, types, [row[1:] for row in rows])
+        # Even if the lease is lost: the call was made, and the log shall show it.
+        batch = persist(lambda: closing.log_batch(chunk, attempt, answer, types, len(rows)))
+        if _conclude_batch(run, chunk, rows, batch, attempt, answer):
+            _send_suspects(run, chunk, rows, answer, until)
+    else:
+        release(chunk)
+
+
+def _read(attempt: Attempt, types: tuple[str, str], pairs: list[tuple[str, str]]) -> Answer:
+    answer = read_batch_answer(attempt, pairs)
+    # Results name no types: contact 1 to company 2 looks like contact 2 to company 1, seen back.
+    known = set(pairs)
+    is_ambiguous = types[0] != types[1] and any(
+        pair[::-1] in known and pair[0] != pair[1] for pair in pairs
+    )
+    if is_ambiguous and answer.cause is Cause.CONFIRMED:
+        return replace(answer, cause=Cause.NOT_SHOWN)
+    return answer
+
+
+def _settle(chunk: BulkChunk, rows: _Rows) -> None:
+    """Nothing is left to send, or too little for a batch."""
+    release(chunk, **({"way": Way.SINGLE} if rows else {"is_done": True}))
+
+
+def _types_of(chunk: BulkChunk) -> tuple[str, str]:
+    return closing.entries_of(chunk).values_list("from_object_type", "to_object_type")[0]
+
+
+def _mark(run: BulkRun, chunk: BulkChunk, rows: _Rows) -> None:
+    entries = closing.entries_of(chunk)
+    try:
+        for part in _parts(rows):
+            persist(lambda part=part: mark_rows(run, chunk, entries.filter(pk__range=part)))
+    except StoppedError:
+        persist(lambda: _put_all_back(chunk))
+        raise
+
+
+def _put_all_back(chunk: BulkChunk) -> None:
+    hold(chunk)
+    closing.put_back(closing.entries_of(chunk))
+
+
+def _conclude_batch(
+    run: BulkRun,
+    chunk: BulkChunk,
+    rows: _Rows,
+    batch: AssociationBatch,
+    attempt: Attempt,
+    answer: Answer,
+) -> bool:
+    """Write down what has come of it; return whether some of the rows may be to blame."""
+    is_proven = answer.cause is Cause.CONFIRMED
+    for part in _parts(rows):
+        persist(lambda part=part: _conclude_part(chunk, part, batch, answer, is_proven))
+    if is_proven:
+        persist(lambda: _finish(run, chunk))
+        return False
+    return _react_to_batch(run, chunk, rows, attempt, answer)
+
+
+def _conclude_part(
+    chunk: BulkChunk,
+    ids: tuple[int, int],
+    batch: AssociationBatch,
+    answer: Answer,
+    is_proven: bool,
+) -> None:
+    hold(chunk)
+    if is_proven:
+        closing.close_by_batch(chunk, ids, batch, answer)
+    else:
+        closing.put_back(closing.entries_of(chunk).filter(pk__range=ids), batch)
+
+
+def _finish(run: BulkRun, chunk: BulkChunk) -> None:
+    hold(chunk)
+    reactions.react(run, reactions.Reaction())
+    release(chunk, is_done=not closing.open_entries_of(chunk).exists())
+
+
+def _react_to_batch(
+    run: BulkRun, chunk: BulkChunk, rows: _Rows, attempt: Attempt, answer: Answer
+) -> bool:
+    reaction = reactions.reaction_to([(attempt, answer)])
+    persist(lambda: reactions.react(run, reaction))
+    if reactions.is_about_rows(answer.cause):
+        return True
+    # One row may be why none of them is answered.
+    tries = chunk.tries + 1 if reactions.may_give_up(answer.cause) else 0
+    if tries >= SILENT_TRIES:
+        persist(lambda: _split(chunk, [row[0] for row in rows]))
+    else:
+        release(chunk, seconds=reaction.wait, tries=tries)
+    return False
+
+
+def _send_suspects(
+    run: BulkRun, chunk: BulkChunk, rows: _Rows, answer: Answer, until: float
+) -> None:
+    """Send the rows that the answer names one by one, so that the rest may go as a batch again.
+
+    Its word is not taken for it: it only says where to look first.
+    """
+    named = _named_in(answer)
+    suspects = [pk for pk, one, other in rows if one in named or other in named]
+    still_open = closing.open_entries_of(chunk).filter(pk__in=suspects)
+    if len(suspects) == len(rows):
+        return release(chunk, way=Way.SINGLE)
+    wait = send_rows(run, chunk, still_open, until) if suspects else None
+    if wait is not None:
+        return release(chunk, seconds=wait)
+    if suspects and not still_open.exists():
+        return release(chunk)
+    open_rows = closing.open_entries_of(chunk).order_by("pk").values_list("pk", flat=True)
+    return persist(lambda: _split(chunk, list(open_rows)))
+
+
+def _named_in(answer: Answer) -> set[str]:
+    """All that could be a record's id in what the errors say of their context."""
+    return set(re.findall(r"[0-9]+", " ".join(strings_in(answer.errors, "context"))))
+
+
+def _split(chunk: BulkChunk, ids: list[int]) -> None:
+    middle = len(ids) // 2
+    hold(chunk)
+    BulkChunk.objects.create(
+        run_id=chunk.run_id,
+        first_id=ids[middle],
+        last_id=chunk.last_id,
+        rows=len(ids) - middle,
+        way=chunk.way,
+    )
+    release(chunk, last_id=ids[middle] - 1, rows=middle, tries=0)
+
+
+def _parts(rows: _Rows) -> list[tuple[int, int]]:
+    """The first and last id of each few hundred rows."""
+    parts = [rows[start : start + ROWS_AT_ONCE] for start in range(0, len(rows), ROWS_AT_ONCE)]
+    return [(part[0][0], part[-1][0]) for part in parts]

@@ -1,0 +1,162 @@
+"""The dry run: a file, or the failed rows of an earlier run, becomes staged rows.
+
+Nothing of it is in the log, and nothing is sent but questions whether records are linked already.
+Each step writes a few hundred rows in one transaction, and goes on where the last one ended.
+"""
+
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+from django.conf import settings
+from django.db.models import F, Window
+from django.db.models.functions import RowNumber
+from django.utils import timezone
+
+from associations.bulk.files.errors import FileError, FileReason
+from associations.bulk.files.rows import RowChecker
+from associations.bulk.files.table import Record, Table, read_table
+from associations.bulk.leases import hold, release
+from associations.bulk.linked_already import look_up_next
+from associations.bulk.worker.shutdown import is_over
+from associations.gateway.account import form_options
+from associations.hubspot.outcomes import Outcome
+from associations.models import BulkRow, BulkRun, RowState, RunState
+from associations.persistence import persist, persist_in_turn
+
+ROWS_AT_ONCE = 500
+MAX_CELL = 500  # characters of what stood in a cell that are kept
+FAILED = (Outcome.REJECTED, Outcome.UNREACHABLE, Outcome.UNCONFIRMED)
+_PAIR = ["from_object_type", "from_object_id", "to_object_type", "to_object_id"]
+
+
+def read_run(run: BulkRun, until: float) -> None:
+    """Stage the rows of a claimed run, as far as one comes until the clock is `until`.
+
+    `until` is on time.monotonic()'s clock. Raises LeaseLostError.
+    """
+    try:
+        if not run.is_read and not _stage(run, until):
+            return release(run)
+    except FileError as error:
+        facts = {"problem": error.reason, "problem_facts": error.facts}
+        return persist(lambda: _end(run, RunState.UNREADABLE, **facts))
+    while look_up_next(run):
+        if is_over(until):
+            return release(run)
+    return persist(lambda: _end(run, RunState.READY))
+
+
+def _end(run: BulkRun, state: RunState, **values: object) -> None:
+    hold(run, state=state, read_at=timezone.now(), **values)
+    run.uploads.all().delete()
+    release(run)
+
+
+def _stage(run: BulkRun, until: float) -> bool:
+    """Stage rows; return whether all are."""
+    rows = _rows_to_retry(run) if run.retry_of_id else _rows_of_file(run)
+    while part := list(islice(rows, ROWS_AT_ONCE)):
+        persist_in_turn(lambda part=part: _write(run, part))
+        if is_over(until):
+            return False
+    _mark_doubles(run)
+    persist(lambda: hold(run, is_read=True))
+    return True
+
+
+def _write(run: BulkRun, rows: list[BulkRow]) -> None:
+    invalid = sum(row.state == RowState.INVALID for row in rows)
+    hold(
+        run,
+        rows_read=F("rows_read") + len(rows),
+        rows_invalid=F("rows_invalid") + invalid,
+    )
+    BulkRow.objects.bulk_create(rows)
+
+
+def _last_number(run: BulkRun) -> int:
+    last = run.rows.order_by("-number").values_list("number", flat=True).first()
+    return last or 0
+
+
+# --- from a file ----------------------------------------------------------------------------------
+
+
+def _rows_of_file(run: BulkRun) -> Iterator[BulkRow]:
+    options = form_options()
+    given = [name for name in ("from_object_type", "to_object_type") if getattr(run, name)]
+    table = read_table(_parts_of(run), given=given, resolve=options["types"].resolve)
+    persist(lambda: hold(run, unused_columns=list(table.unused)))
+    checker = RowChecker(
+        **options, from_object_type=run.from_object_type, to_object_type=run.to_object_type
+    )
+    staged = _last_number(run)
+    for record in table:
+        if record.number > settings.BULK_MAX_ROWS:
+            raise FileError(FileReason.TOO_MANY_ROWS, limit=settings.BULK_MAX_ROWS)
+        if record.number > staged:
+            yield _row(run, table, record, checker)
+
+
+def _parts_of(run: BulkRun) -> Callable[[], Iterator[bytes]]:
+    """The file in parts, read from the database one after the other each time it is called."""
+
+    def parts() -> Iterator[bytes]:
+        numbers = run.uploads.order_by("number").values_list("number", flat=True)
+        for number in list(numbers):
+            yield bytes(run.uploads.get(number=number).content)
+
+    return parts
+
+
+def _row(run: BulkRun, table: Table, record: Record, checker: RowChecker) -> BulkRow:
+    values = table.values(record)
+    checked = checker.check(values)
+    row = BulkRow(
+        run=run,
+        number=record.number,
+        line=record.line,
+        from_object_type=checked.from_object_type,
+        from_object_id=checked.from_object_id,
+        to_object_type=checked.to_object_type,
+        to_object_id=checked.to_object_id,
+        reason=checked.reason,
+        state=RowState.READY,
+    )
+    if checked.problem:
+        row.state = RowState.INVALID
+        row.problem_field, row.problem, row.facts = checked.problem
+        row.cells = {name: text[:MAX_CELL] for name, text in values.items()}
+    return row
+
+
+# --- what failed before ---------------------------------------------------------------------------
+
+
+def _rows_to_retry(run: BulkRun) -> Iterator[BulkRow]:
+    failed = run.retry_of.entries.filter(outcome__in=FAILED, row_number__gt=_last_number(run))
+    columns = ["row_number", *_PAIR, "reason"]
+    for number, *values in failed.order_by("row_number").values_list(*columns).iterator():
+        fields = dict(zip(columns[1:], values, strict=True))
+        yield BulkRow(run=run, number=number, line=number, state=RowState.READY, **fields)
+
+
+# --- doubles --------------------------------------------------------------------------------------
+
+
+def _mark_doubles(run: BulkRun) -> None:
+    """Of rows that say the same, only the first is sent."""
+    occurrence = Window(RowNumber(), partition_by=_PAIR, order_by=F("number").asc())
+    ready = run.rows.filter(state=RowState.READY).annotate(occurrence=occurrence)
+    doubles = ready.filter(occurrence__gt=1).order_by().values_list("pk", flat=True)
+    # Read in full before the first of them is changed.
+    pks = list(doubles)
+    for start in range(0, len(pks), ROWS_AT_ONCE):
+        part = pks[start : start + ROWS_AT_ONCE]
+        persist_in_turn(lambda part=part: _mark_part(run, part))
+
+
+def _mark_part(run: BulkRun, pks: list[int]) -> None:
+    hold(run)
+    marked = run.rows.filter(pk__in=pks, state=RowState.READY).update(state=RowState.DOUBLE)
+    hold(run, rows_double=F("rows_double") + marked)

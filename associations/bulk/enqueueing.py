@@ -1,0 +1,140 @@
+"""Staged rows → entries of the log, `queued`, and the chunks in which they go out.
+
+The rows of one pair of types after the other, each in the file's order: a batch knows one pair
+only. The database copies them, a few hundred in each transaction, so that others who write hardly
+wait; where it was interrupted, it goes on.
+"""
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import F, Q, QuerySet
+from django.utils import timezone
+
+from associations.bulk.leases import hold
+from associations.hubspot.outcomes import Outcome
+from associations.models import (
+    AssociationRequest,
+    BulkChunk,
+    BulkRow,
+    BulkRun,
+    RowState,
+    RunState,
+    Way,
+)
+from associations.persistence import persist_in_turn
+
+ROWS_AT_ONCE = 500
+CHUNK_ROWS = {Way.BATCH: 2_000, Way.SINGLE: 100}
+
+# What an entry takes from its row. All else is the same for all.
+_COPIED = {
+    "from_object_type": "from_object_type",
+    "from_object_id": "from_object_id",
+    "to_object_type": "to_object_type",
+    "to_object_id": "to_object_id",
+    "row_number": "number",
+}
+_ENTRY, _ROW = AssociationRequest._meta, BulkRow._meta
+
+
+def rows_to_send(run: BulkRun) -> QuerySet[BulkRow]:
+    """The rows that become entries once the run is started."""
+    rows = run.rows.filter(state=RowState.READY)
+    return rows.exclude(was_linked=True) if run.skip_linked else rows
+
+
+def queue_rows(run: BulkRun) -> bool:
+    """Write the next few hundred rows to the log; return False if none were left.
+
+    Raises LeaseLostError.
+    """
+    return persist_in_turn(lambda: _queue_rows(run))
+
+
+def _queue_rows(run: BulkRun) -> bool:
+    hold(run)
+    if not BulkRun.objects.filter(pk=run.pk, state=RunState.QUEUEING).exists():
+        return False  # canceled, and from here on nobody else can write its state either
+    last = run.chunks.order_by("last_id").last()
+    first = _next_row(run, last)
+    if first is None:
+        return False
+    _copy(run, first)
+    new = run.entries.filter(pk__gt=last.last_id if last else 0).order_by("pk")
+    ids = list(new.values_list("pk", flat=True))
+    _put_into_chunks(run, last if last and _is_of_pair(last, first) else None, ids)
+    hold(run, queued=F("queued") + len(ids))
+    return True
+
+
+def _next_row(run: BulkRun, last: BulkChunk | None) -> BulkRow | None:
+    rows = rows_to_send(run).order_by("from_object_type", "to_object_type", "number")
+    if last is None:
+        return rows.first()
+    entry = AssociationRequest.objects.get(pk=last.last_id)
+    from_type, to_type = entry.from_object_type, entry.to_object_type
+    same = Q(from_object_type=from_type, to_object_type=to_type, number__gt=entry.row_number)
+    later = Q(from_object_type=from_type, to_object_type__gt=to_type)
+    return (
+        rows.filter(same).first() or rows.filter(later | Q(from_object_type__gt=from_type)).first()
+    )
+
+
+def _copy(run: BulkRun, first: BulkRow) -> None:
+    """Copy `first` and the rows of its pair of types that follow, in the database."""
+    rows = rows_to_send(run).filter(
+        from_object_type=first.from_object_type,
+        to_object_type=first.to_object_type,
+        number__gte=first.number,
+    )
+    chosen, params = rows.order_by("number").values("pk")[:ROWS_AT_ONCE].query.sql_with_params()
+    constants = {
+        field.column: field.get_db_prep_save(getattr(_entry_of(run), field.attname), connection)
+        for field in _ENTRY.concrete_fields
+        if not field.primary_key and field.column not in {*_COPIED, "reason"}
+    }
+    columns = [*_COPIED, "reason", *constants]
+    values = [*_COPIED.values(), "COALESCE(NULLIF(reason, ''), %s)", *["%s"] * len(constants)]
+    sql = (
+        f"INSERT INTO {_ENTRY.db_table} ({', '.join(columns)}) SELECT {', '.join(values)} "
+        f"FROM {_ROW.db_table} WHERE id IN ({chosen}) ORDER BY number"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [run.reason, *constants.values(), *params])
+
+
+def _entry_of(run: BulkRun) -> AssociationRequest:
+    return AssociationRequest(
+        run=run,
+        user_id=run.user_id,
+        user_name=run.user_name,
+        user_email=run.user_email,
+        client_ip=run.client_ip,
+        user_agent=run.user_agent,
+        request_id=run.request_id,
+        api_version=settings.HUBSPOT_API_VERSION,
+        outcome=Outcome.QUEUED,
+        created_at=timezone.now(),
+    )
+
+
+def _is_of_pair(chunk: BulkChunk, row: BulkRow) -> bool:
+    entry = AssociationRequest.objects.get(pk=chunk.last_id)
+    return (entry.from_object_type, entry.to_object_type) == (
+        row.from_object_type,
+        row.to_object_type,
+    )
+
+
+def _put_into_chunks(run: BulkRun, last: BulkChunk | None, ids: list[int]) -> None:
+    """Fill the last chunk up, if it is of the same pair of types, and make new ones."""
+    size = CHUNK_ROWS[Way(run.way)]
+    if last and (room := ids[: max(0, size - last.rows)]):
+        last.last_id, last.rows = room[-1], last.rows + len(room)
+        last.save(update_fields=["last_id", "rows"])
+        ids = ids[len(room) :]
+    parts = [ids[start : start + size] for start in range(0, len(ids), size)]
+    BulkChunk.objects.bulk_create(
+        BulkChunk(run=run, first_id=part[0], last_id=part[-1], rows=len(part), way=run.way)
+        for part in parts
+    )

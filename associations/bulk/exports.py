@@ -1,0 +1,133 @@
+"""What became of each row of a run, as a file; and the rows that could not be read.
+
+Both are read stretch by stretch, so that no query stays open while a slow reader takes its time,
+and memory stays flat.
+"""
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from heapq import merge
+from itertools import groupby
+from operator import itemgetter
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext
+
+from associations.audit.exports import FORMULA_STARTS
+from associations.bulk.files.column_names import FIELDS
+from associations.bulk.messages import sentence
+from associations.models import AssociationRequest, BulkRow, BulkRun, RowState
+from associations.texts.outcomes import explain
+
+ROWS_AT_ONCE = 1_000
+BAD_ROW_COLUMNS = ("line", *FIELDS, "problem")
+RESULT_COLUMNS = ("row", "line", *FIELDS, "state", "linked", "what_happened", "hubspot", "entry")
+# What the log has of an entry that no line of the file shows.
+_NOT_SHOWN = ("body", "results", "links", "user_agent")
+LEFT_OUT = "left_out"
+
+
+def bad_row_lines(run: BulkRun) -> Iterator[bytes]:
+    """Give the rows that cannot be sent as they stood in the file, to be corrected and uploaded."""
+    yield _head(BAD_ROW_COLUMNS)
+    bad = run.rows.filter(state=RowState.INVALID)
+    for part in _stretches(bad, "number"):
+        yield _csv(_bad_row(run, row) for row in part)
+
+
+def result_lines(run: BulkRun) -> Iterator[bytes]:
+    """Give each row of the file in its order, as far as it is still known, and how it ended.
+
+    Some days after its end the rows that were not sent are not known any more.
+    """
+    yield _head(RESULT_COLUMNS)
+    entries = run.entries.defer(*_NOT_SHOWN).prefetch_related("attempts")
+    sources = (
+        ((entry.row_number, entry) for part in _stretches(entries, "row_number") for entry in part),
+        ((row.number, row) for part in _stretches(run.rows.all(), "number") for row in part),
+    )
+    numbered = groupby(merge(*sources, key=itemgetter(0)), key=itemgetter(0))
+    lines = (_result(number, dict(_by_kind(found))) for number, found in numbered)
+    for part in _parts(lines):
+        yield _csv(part)
+
+
+def _stretches(rows: QuerySet, number: str) -> Iterator[list]:
+    """Give the rows in the order of their numbers, so many at a time."""
+    rest = rows.order_by(number)
+    while part := list(rest[:ROWS_AT_ONCE]):
+        yield part
+        rest = rows.order_by(number).filter(**{f"{number}__gt": getattr(part[-1], number)})
+
+
+def _parts(lines: Iterator[list[object]]) -> Iterator[list[list[object]]]:
+    part: list[list[object]] = []
+    for line in lines:
+        part.append(line)
+        if len(part) == ROWS_AT_ONCE:
+            yield part
+            part = []
+    yield part
+
+
+def _by_kind(found: Iterable[tuple[int, BulkRow | AssociationRequest]]) -> Iterator[tuple]:
+    for _number, row in found:
+        yield type(row), row
+
+
+def _result(number: int, found: dict[type, BulkRow | AssociationRequest]) -> list[object]:
+    row, entry = found.get(BulkRow), found.get(AssociationRequest)
+    line = row.line if row else ""
+    if entry is None:
+        return [number, line, *_as_read(row), *_of_row(row), "", ""]
+    return [number, line, *_fields(entry), *_of_entry(entry), entry.error_text, entry.pk]
+
+
+def _fields(row: BulkRow | AssociationRequest) -> list[str]:
+    return [getattr(row, name) for name in FIELDS]
+
+
+def _as_read(row: BulkRow) -> list[str]:
+    """What was understood of the row, and of a field where nothing was, what stood there."""
+    return [getattr(row, name) or str(row.cells.get(name, "")) for name in FIELDS]
+
+
+def _of_row(row: BulkRow) -> tuple[str, str, str]:
+    if row.state == RowState.INVALID:
+        return row.state, "no", sentence(row.problem_field, row.problem, row.facts)
+    if row.state == RowState.DOUBLE:
+        return row.state, "", gettext("A row above says the same, so this one was not sent.")
+    if row.was_linked:
+        text = gettext("The records were linked already, so this row was left out.")
+        return LEFT_OUT, "yes", text
+    return LEFT_OUT, "no", gettext("The run was canceled before this row was queued.")
+
+
+def _of_entry(entry: AssociationRequest) -> tuple[str, str, str]:
+    explanation = explain(entry)
+    told = f"{explanation.sentence} {explanation.verification}".strip()
+    return entry.outcome, entry.linked or "", told
+
+
+def _bad_row(run: BulkRun, row: BulkRow) -> list[object]:
+    # What was chosen for all rows goes with them, for the next upload.
+    typed = [row.cells.get(name) or getattr(run, name, "") for name in FIELDS]
+    return [row.line, *typed, sentence(row.problem_field, row.problem, row.facts)]
+
+
+def _head(columns: Iterable[str]) -> bytes:
+    return b"\xef\xbb\xbf" + ",".join(columns).encode() + b"\n"
+
+
+def _csv(lines: Iterable[list[object]]) -> bytes:
+    """Lines as RFC 4180, all cells between quotes, none of which a spreadsheet would compute."""
+    text = io.StringIO()
+    writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
+    writer.writerows([_harmless(cell) for cell in line] for line in lines)
+    return text.getvalue().encode()
+
+
+def _harmless(cell: object) -> object:
+    is_formula = isinstance(cell, str) and cell[:1] and cell[0] in FORMULA_STARTS
+    return f"'{cell}" if is_formula else cell

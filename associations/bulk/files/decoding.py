@@ -1,0 +1,125 @@
+"""The lines of a file in whatever encoding, never more than a line and a part in memory.
+
+A file comes as a function that gives its bytes in parts, anew each time it is called.
+"""
+
+import codecs
+from collections.abc import Callable, Iterable, Iterator
+
+from associations.bulk.files.errors import FileError, FileReason, refuse_other_kinds
+from associations.bulk.files.survey import Encoding, surveyed
+
+__all__ = ["Encoding", "FileError", "FileReason", "Parts", "decoded_lines", "encoding_of"]
+
+Parts = Callable[[], Iterable[bytes]]
+
+MAX_LINE = 64 * 1024  # bytes, in UTF-8 where the file is in UTF-16
+MAX_LINES = 2_000_000
+_PIECE = 64 * 1024
+_HEAD = 4096
+_BOM = "\ufeff"
+
+
+def decoded_lines(parts: Parts) -> Iterator[str]:
+    """Yield the file's lines with their ends (LF, CRLF or CR), without a byte order mark.
+
+    Raises FileError, at once or in between, for what is no text or cannot be read.
+    """
+    yield from lines_in(parts, encoding_of(parts))
+
+
+def encoding_of(parts: Parts) -> Encoding:
+    """Return the file's encoding. Reads all of it. Raises FileError if that is nothing readable."""
+    head = _head(parts)
+    refuse_other_kinds(head)
+    encoding = _wide(head)
+    survey = surveyed(_byte_lines(parts, encoding or Encoding.UTF_8))
+    if not survey.bad:
+        return encoding or Encoding.UTF_8
+    is_marked = encoding or head.startswith(codecs.BOM_UTF8)
+    if not is_marked and survey.is_japanese:
+        return Encoding.SHIFT_JIS
+    if is_marked or survey.good:
+        # Two encodings in one file: the rarer one is where to look.
+        is_mostly_utf_8 = is_marked or survey.good >= survey.bad
+        line = survey.first_bad if is_mostly_utf_8 else survey.first_good
+        raise FileError(FileReason.BROKEN_TEXT, line=line)
+    return Encoding.WINDOWS_1252
+
+
+def lines_in(parts: Parts, encoding: Encoding) -> Iterator[str]:
+    """Yield the lines as decoded_lines() does, of a file whose encoding is known."""
+    lines = _byte_lines(parts, encoding)
+    codec = Encoding.UTF_8 if _is_wide(encoding) else encoding
+    for number, line in enumerate(lines, 1):
+        try:
+            text = line.decode(codec)
+        except UnicodeDecodeError:
+            raise FileError(FileReason.BROKEN_TEXT, line=number) from None
+        yield text.removeprefix(_BOM) if number == 1 else text
+
+
+def _head(parts: Parts) -> bytes:
+    head = b""
+    for part in parts():
+        head += bytes(part[:_HEAD])
+        if len(head) >= _HEAD:
+            break
+    return head[:_HEAD]
+
+
+def _wide(head: bytes) -> Encoding | None:
+    """Which UTF-16 it is, by its mark or by the zeros of its digits and commas; None if neither."""
+    if head.startswith(codecs.BOM_UTF16_LE):
+        return Encoding.UTF_16_LE
+    if head.startswith(codecs.BOM_UTF16_BE):
+        return Encoding.UTF_16_BE
+    pairs = len(head) // 2
+    zeros = [head[side : pairs * 2 : 2].count(0) for side in (0, 1)]
+    if pairs < 3 or max(zeros) * 2 < pairs:
+        return None
+    return Encoding.UTF_16_BE if zeros[0] > zeros[1] else Encoding.UTF_16_LE
+
+
+def _is_wide(encoding: Encoding) -> bool:
+    return encoding in (Encoding.UTF_16_LE, Encoding.UTF_16_BE)
+
+
+def _byte_lines(parts: Parts, encoding: Encoding) -> Iterator[bytes]:
+    """The lines with their ends, in UTF-8 where they were in UTF-16."""
+    pieces = (
+        bytes(part[at : at + _PIECE]) for part in parts() for at in range(0, len(part), _PIECE)
+    )
+    if _is_wide(encoding):
+        pieces = _in_utf_8(pieces, encoding)
+    number, rest = 0, b""
+    for piece in pieces:
+        lines = (rest + piece).splitlines(keepends=True)
+        # A last line without its end goes on in the next piece, and after CR an LF may come.
+        rest = b"" if not lines or lines[-1].endswith(b"\n") else lines.pop()
+        for line in lines:
+            number += 1
+            yield _checked(number, line)
+        if rest:
+            _checked(number + 1, rest)
+    if rest:
+        yield rest
+
+
+def _checked(number: int, line: bytes) -> bytes:
+    if len(line) > MAX_LINE:
+        raise FileError(FileReason.LONG_LINE, line=number, limit=MAX_LINE // 1024)
+    if number > MAX_LINES:
+        raise FileError(FileReason.TOO_MANY_LINES, limit=MAX_LINES)
+    if b"\0" in line:
+        raise FileError(FileReason.NOT_TEXT, line=number)
+    return line
+
+
+def _in_utf_8(pieces: Iterable[bytes], encoding: Encoding) -> Iterator[bytes]:
+    """What UTF-16 cannot hold becomes what UTF-8 cannot, so that it is found with its line."""
+    decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+    for piece in pieces:
+        yield decoder.decode(piece).encode(errors="surrogatepass")
+    if decoder.getstate()[0]:
+        yield b"\xff"

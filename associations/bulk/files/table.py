@@ -1,0 +1,135 @@
+"""The records of a file: its delimiter, its columns, and what stands in each row."""
+
+import csv
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
+
+from associations.bulk.files.columns import (
+    FIELDS,
+    Layout,
+    Resolve,
+    fitting_columns,
+    found,
+    layout_of,
+)
+from associations.bulk.files.decoding import Encoding, Parts, encoding_of, lines_in
+from associations.bulk.files.errors import FileError, FileReason
+from associations.bulk.files.records import rows_of
+from associations.texts.object_types import standard_choices
+
+__all__ = ["EXTRA_CELLS", "FIELDS", "Record", "Table", "read_table"]
+
+EXTRA_CELLS = "extra_cells"
+_DELIMITERS = ",;\t"
+_SAMPLE = 20
+
+
+class Record(NamedTuple):
+    """A row: its number among the rows with data, the line where it begins, and its cells."""
+
+    number: int
+    line: int
+    cells: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A file that can be read. Each iteration reads it anew and yields its records.
+
+    An iteration raises FileError where the file goes wrong further down.
+    """
+
+    parts: Parts
+    encoding: Encoding
+    delimiter: str
+    layout: Layout
+
+    @property
+    def columns(self) -> dict[str, int]:
+        """Field → index of its column."""
+        return self.layout.columns
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """The names of columns that nobody knows."""
+        return self.layout.unused
+
+    @property
+    def has_header(self) -> bool:
+        """Whether the first row holds names."""
+        return self.layout.has_header
+
+    def __iter__(self) -> Iterator[Record]:
+        rows = rows_of(lines_in(self.parts, self.encoding), self.delimiter)
+        for number, (line, cells) in enumerate(islice(rows, self.has_header, None), 1):
+            yield Record(number, line, cells)
+
+    def values(self, record: Record) -> dict[str, str]:
+        """Return field → text of a record, as RowChecker.check() takes it.
+
+        Cells beyond the last column, if anything stands in them, are told by their number as
+        `extra_cells`; a row that ends too early has empty fields.
+        """
+        cells, layout = record.cells, self.layout
+        width = len(cells)
+        values = {name: cells[at] if at < width else "" for name, at in layout.columns.items()}
+        values.update(layout.types)
+        if width > layout.width and any(map(str.strip, cells[layout.width :])):
+            values[EXTRA_CELLS] = str(width - layout.width)
+        return values
+
+
+def read_table(
+    parts: Parts, *, given: Collection[str] = (), resolve: Resolve | None = None
+) -> Table:
+    """Return the file as a table, having read all of it once and its beginning twice.
+
+    `given` names the type fields that the run gives to all rows (`from_object_type`, …); `resolve`
+    reads object types, HubSpot's own if left out. Raises FileError.
+    """
+    resolve = resolve or standard_choices().resolve
+    encoding = encoding_of(parts)
+    delimiter = _delimiter(_first_lines(lines_in(parts, encoding)), resolve)
+    rows = rows_of(lines_in(parts, encoding), delimiter)
+    _line, first = next(rows, (0, None))
+    if first is None:
+        raise FileError(FileReason.EMPTY)
+    layout = layout_of(first, resolve)
+    sample = [cells for _line, cells in islice(rows, _SAMPLE)]
+    if layout.has_header and not sample:
+        raise FileError(FileReason.HEADER_ONLY)
+    table = Table(parts, encoding, delimiter, layout)
+    _refuse_without_types(table, first, sample if layout.has_header else [first, *sample], given)
+    return table
+
+
+def _first_lines(lines: Iterable[str]) -> list[str]:
+    return list(islice((line for line in lines if line.strip()), _SAMPLE))
+
+
+def _delimiter(lines: list[str], resolve: Resolve) -> str:
+    """The one that makes the most of the first record; the comma where none does better."""
+    return max(_DELIMITERS, key=lambda each: fitting_columns(_first_record(lines, each), resolve))
+
+
+def _first_record(lines: list[str], delimiter: str) -> list[str]:
+    reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
+    try:
+        return next(reader, [])
+    except csv.Error:  # a cell as long as all of these lines
+        return []
+
+
+def _refuse_without_types(
+    table: Table, first: list[str], sample: list[list[str]], given: Collection[str]
+) -> None:
+    """Where no type is said anywhere, all rows would be wrong for the one reason."""
+    for side in ("from", "to"):
+        name, at = f"{side}_object_type", table.columns[f"{side}_object_id"]
+        if name in given or name in table.columns or name in table.layout.types:
+            continue
+        ids = [cells[at].strip() for cells in sample if at < len(cells)]
+        if ids and all(map(str.isdecimal, ids)):
+            raise FileError(FileReason.NO_TYPE, field=name, found=found(first))

@@ -1,0 +1,157 @@
+"""What is said of a file that cannot be read and of a row that cannot be sent."""
+
+from collections.abc import Mapping
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from associations.bulk.files.errors import FileReason
+from associations.bulk.files.rows import RowReason
+from associations.form_fields import SENTENCES
+from associations.hubspot.record_ids import Reason
+from associations.texts.labels import type_label
+
+_FIELDS = {
+    "from_object_type": pgettext_lazy("column of a file", "from type"),
+    "from_object_id": pgettext_lazy("column of a file", "from id"),
+    "to_object_type": pgettext_lazy("column of a file", "to type"),
+    "to_object_id": pgettext_lazy("column of a file", "to id"),
+    "reason": pgettext_lazy("column of a file", "reason"),
+}
+_OF_A_SIDE: dict[str, dict[str, str | Promise]] = {
+    RowReason.REQUIRED: {
+        "from": _("The id of the first record is missing."),
+        "to": _("The id of the second record is missing."),
+    },
+    RowReason.NO_TYPE: {
+        "from": _(
+            "The type of the first record is missing. Write it in its column, or before the id, "
+            "such as Contact 501."
+        ),
+        "to": _(
+            "The type of the second record is missing. Write it in its column, or before the id, "
+            "such as Contact 501."
+        ),
+    },
+}
+_OF_A_ROW: dict[str, str | Promise] = SENTENCES | {
+    Reason.UNKNOWN_TYPE: _(
+        "No object type called “%(text)s” is known here. Write one such as Contact or Company; a "
+        "custom object goes by its id, such as 2-4001."
+    ),
+    Reason.NO_ID: _("“%(text)s” is a type. Write the record's id after it, such as Contact 501."),
+    RowReason.EXTRA_CELLS: _(
+        "This row has more cells than there are columns (%(cells)s more). If a comma or semicolon "
+        "belongs to a text, put the text between quotation marks."
+    ),
+    RowReason.ADDRESS_TOO_LONG: _("Keep the address to %(limit)s characters; this has %(length)s."),
+    RowReason.ROUNDED: _(
+        "“%(text)s” is a number that a spreadsheet has rounded: digits of the id are lost. Format "
+        "the column as text, and paste the ids into it anew."
+    ),
+    RowReason.IN_GROUPS: _(
+        "“%(text)s” has something between its digits. Write one id in each cell, with digits only."
+    ),
+    RowReason.DECIMAL: _("“%(text)s” has a decimal part. A record id has digits only."),
+    RowReason.TWO_TYPES: _(
+        "The record id names the type %(read)s, but the type here is %(chosen)s. Leave one of them."
+    ),
+    RowReason.ANOTHER_TYPE: _(
+        "This row says %(read)s, but %(chosen)s was chosen for all rows. Correct the row, or "
+        "choose no type for all rows."
+    ),
+    RowReason.ITSELF: _("A record cannot be linked to itself. Write another record here."),
+    RowReason.REASON_TOO_LONG: _("Keep the reason to %(limit)s characters; this has %(length)s."),
+}
+_OF_A_FILE: dict[str, str | Promise] = {
+    FileReason.EMPTY: _("There is nothing in this file. Choose another one."),
+    FileReason.WORKBOOK: _(
+        "This is an Excel workbook or another office document, not a CSV file. Open it and save it "
+        "as “CSV UTF-8”."
+    ),
+    FileReason.PDF: _(
+        "This is a PDF, not a CSV file. Export the rows as CSV where they come from."
+    ),
+    FileReason.ARCHIVE: _("This is a compressed file. Unpack it, and upload the CSV file inside."),
+    FileReason.IMAGE: _(
+        "This is a picture, not a CSV file. Export the rows as CSV where they come from."
+    ),
+    FileReason.WEB_PAGE: _(
+        "This is a web page or an XML file, not a CSV file. Open it in a spreadsheet, check that "
+        "the rows are there, and save it as “CSV UTF-8”."
+    ),
+    FileReason.JSON: _(
+        "This is JSON, not a CSV file. Export the rows as CSV where they come from."
+    ),
+    FileReason.NOT_TEXT: _(
+        "This is no text file: line %(line)s has a null character. Save the rows as “CSV UTF-8”, "
+        "and upload that."
+    ),
+    FileReason.BROKEN_TEXT: _(
+        "Line %(line)s has characters that cannot be read: they are in another encoding than the "
+        "rest, or damaged. Correct them, and save the file as “CSV UTF-8”."
+    ),
+    FileReason.LONG_LINE: _(
+        "Line %(line)s is longer than %(limit)s KiB. Check that each row stands in a line of its "
+        "own."
+    ),
+    FileReason.TOO_MANY_LINES: _(
+        "There are more than %(limit)s lines in this file. Remove the empty ones, or divide the "
+        "file, and upload the parts one after the other."
+    ),
+    FileReason.OPEN_QUOTE: _(
+        "In line %(line)s a quotation mark opens a cell that is not closed properly. Close it, or "
+        "write it twice if it belongs to the text."
+    ),
+    FileReason.TOO_MANY_COLUMNS: _(
+        "Line %(line)s has %(columns)s columns; %(limit)s are read at most. Keep the columns that "
+        "are needed."
+    ),
+    FileReason.TOO_MANY_ROWS: _(
+        "There are more than %(limit)s rows in this file. Divide it, and upload the parts one "
+        "after the other."
+    ),
+    FileReason.HEADER_ONLY: _("There are only names of columns in this file. Add rows below them."),
+    FileReason.NO_HEADER: _(
+        "It cannot be told which columns these are: %(found)s. Add a first row with their names: "
+        "from type, from id, to type, to id, reason."
+    ),
+    FileReason.MISSING_COLUMN: _(
+        "The column “%(field)s” is missing. The first row has: %(found)s. Name the column there."
+    ),
+    FileReason.MISSING_COLUMNS: _(
+        "The columns “from id” and “to id” are missing. The first row has: %(found)s. Name the "
+        "columns there."
+    ),
+    FileReason.DOUBLE_COLUMN: _(
+        "Two columns mean “%(field)s”: %(found)s. Remove one of them, or rename it."
+    ),
+    FileReason.TOO_MANY_RECORDS: _(
+        "Several columns name records: %(found)s. Call the two that are meant “from id” and "
+        "“to id”."
+    ),
+    FileReason.NO_TYPE: _(
+        "The column “%(field)s” is missing, and nothing else says the type. The first row has: "
+        "%(found)s. Add the column, or choose a type for all rows."
+    ),
+}
+
+
+def column_label(name: str) -> str:
+    """Return what people call a column, in the active language."""
+    return str(_FIELDS.get(name, name))
+
+
+def sentence(problem_field: str, code: str, facts: Mapping[str, str | int]) -> str:
+    """Return what keeps a row back and what to do, in the active language."""
+    side = problem_field.partition("_")[0]
+    template = _OF_A_SIDE[code][side] if code in _OF_A_SIDE else _OF_A_ROW[code]
+    labels = {name: type_label(str(facts[name])) for name in ("read", "chosen") if name in facts}
+    return str(template) % {**facts, **labels}
+
+
+def file_sentence(reason: FileReason, facts: Mapping[str, str | int]) -> str:
+    """Return why a file cannot be read and what to do, in the active language."""
+    labels = {"field": _FIELDS[str(facts["field"])]} if "field" in facts else {}
+    return str(_OF_A_FILE[reason]) % {**facts, **labels}

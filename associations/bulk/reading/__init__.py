@@ -1,1 +1,0 @@
-"""What people upload: bytes → lines → records → columns → checked rows. It knows no database."""

@@ -1,0 +1,122 @@
+"""What people do with a run. Each changes its state only if that still allows it."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from django.db import transaction
+from django.utils import timezone
+
+from associations.linking.services import Origin
+from associations.models import BulkEvent, BulkRun, BulkUpload, RunState, Way
+from associations.models.bulk import ENDED, NOT_STARTED
+
+if TYPE_CHECKING:
+    from hubadmin.models import User
+
+
+class NotPossibleError(Exception):
+    """The run is in another state by now; nothing was changed."""
+
+
+def create(
+    *,
+    user: "User",
+    origin: Origin,
+    name: str,
+    parts: Iterable[bytes],
+    way: Way,
+    reason: str = "",
+    from_object_type: str = "",
+    to_object_type: str = "",
+) -> BulkRun:
+    """Keep a file, given in parts, and have its dry run begin. Types in canonical form."""
+    with transaction.atomic():
+        run = _create(
+            user=user,
+            origin=origin,
+            name=name[-200:],
+            way=way,
+            reason=reason,
+            from_object_type=from_object_type,
+            to_object_type=to_object_type,
+        )
+        for number, part in enumerate(parts, 1):
+            BulkUpload.objects.create(run=run, number=number, content=part)
+            run.size += len(part)
+        run.save(update_fields=["size"])
+    return run
+
+
+def retry(*, user: "User", origin: Origin, run: BulkRun) -> BulkRun:
+    """Have the rows of an ended run that failed go through a dry run of their own."""
+    if run.state not in ENDED or not run.failed:
+        raise NotPossibleError
+    with transaction.atomic():
+        return _create(
+            user=user, origin=origin, name=run.name, way=run.way, reason=run.reason, retry_of=run
+        )
+
+
+def _create(*, user: "User", origin: Origin, **fields: object) -> BulkRun:
+    run = BulkRun.objects.create(
+        user=user,
+        user_name=user.name,
+        user_email=user.email,
+        created_at=timezone.now(),
+        **asdict(origin),
+        **fields,
+    )
+    _note(run, user, "uploaded")
+    return run
+
+
+def start(*, user: "User", run: BulkRun, way: Way, skip_linked: bool) -> None:
+    """Have the rows that are ready written to the log, and then sent."""
+    values = {"way": way, "skip_linked": skip_linked, "started_at": timezone.now()}
+    _change(run, user, "started", {RunState.READY}, RunState.QUEUEING, **values)
+
+
+def pause(*, user: "User", run: BulkRun) -> None:
+    """Let nothing more be sent; what is under way ends."""
+    _change(run, user, "paused", {RunState.RUNNING}, RunState.PAUSED, stop_cause="")
+
+
+def go_on(*, user: "User", run: BulkRun) -> None:
+    _change(run, user, "went_on", {RunState.PAUSED}, RunState.RUNNING, stop_cause="")
+
+
+def cancel(*, user: "User", run: BulkRun) -> None:
+    """Close what was not sent yet as canceled; what is under way ends."""
+    begun = {RunState.QUEUEING, RunState.RUNNING, RunState.PAUSED}
+    _change(run, user, "canceled", begun, RunState.CANCELING, stop_cause="")
+
+
+def discard(*, run: BulkRun) -> None:
+    """Delete a run that was never started, with all that was uploaded for it."""
+    with transaction.atomic():
+        found = BulkRun.objects.select_for_update().filter(pk=run.pk, state__in=NOT_STARTED)
+        if not found.first():
+            raise NotPossibleError
+        found.delete()
+
+
+def tell(*, user: "User", run: BulkRun) -> None:
+    """Note that its person has seen that the run has ended."""
+    BulkRun.objects.untold(user).filter(pk=run.pk).update(told_at=timezone.now())
+
+
+def _change(
+    run: BulkRun, user: "User", what: str, states: set[str], state: str, **values: object
+) -> None:
+    with transaction.atomic():
+        found = BulkRun.objects.filter(pk=run.pk, state__in=states)
+        if not found.update(state=state, **values):
+            raise NotPossibleError
+        _note(run, user, what)
+    run.refresh_from_db()
+
+
+def _note(run: BulkRun, user: "User", what: str) -> None:
+    at = timezone.now()
+    BulkEvent.objects.create(run=run, user=user, user_name=user.name, what=what, at=at)

@@ -1,0 +1,115 @@
+"""Each second a worker looks what there is to do, and hands out tasks for it.
+
+So nothing depends on a task that was lost: with the worker that ran it, or with the broker.
+"""
+
+import logging
+import os
+import socket
+import time
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import connection
+from django.utils import timezone
+from django_q.brokers import Broker
+from django_q.models import Failure
+from django_q.tasks import async_task
+
+from associations.bulk import pauses
+from associations.bulk.leases import free
+from associations.bulk.worker.broker import AWAY
+from associations.models import BulkRun, RunState, Worker
+from associations.models.bulk import ENDED, NOT_STARTED
+
+logger = logging.getLogger(__name__)
+
+SAMPLES, SAMPLE_SECONDS = 13, 5  # how many and how often: a rate is that of the last minute
+BEAT_SECONDS = 5
+TIDY_SECONDS = 60 * 60
+DEAD_AFTER = timedelta(seconds=30)
+AT_WORK = (RunState.READING, RunState.QUEUEING, RunState.RUNNING, RunState.CANCELING)
+
+
+class Tender:
+    """One for each worker; `tend()` is called again and again."""
+
+    def __init__(self, broker: Broker) -> None:
+        self._broker = broker
+        self._name = f"{socket.gethostname()} {os.getpid()}"
+        self._done_at: dict[str, float] = {}
+        self._is_away = False
+
+    def tend(self) -> None:
+        """Hand out what there is to do. A database or broker that is away is tried again."""
+        try:
+            self._tend()
+            self._note(is_away=False)
+        except AWAY:
+            self._note(is_away=True)
+            connection.close()
+
+    def _note(self, *, is_away: bool) -> None:
+        """Log that the database or the broker is away, or is back; not each second again."""
+        if is_away and not self._is_away:
+            logger.exception("runs cannot be looked after")
+        elif self._is_away and not is_away:
+            logger.info("runs are looked after again")
+        self._is_away = is_away
+
+    def _tend(self) -> None:
+        if self._is_due("beat", BEAT_SECONDS):
+            Worker.objects.update_or_create(name=self._name, defaults={"seen_at": timezone.now()})
+        runs = list(BulkRun.objects.filter(state__in=AT_WORK).order_by("pk"))
+        if self._is_due("sample", SAMPLE_SECONDS):
+            for run in runs:
+                _note_progress(run)
+        for run in runs:
+            # As long as tasks wait, all workers are busy.
+            if has_work(run) and not self._broker.queue_size():
+                async_task("associations.bulk.tasks.work", run.pk, broker=self._broker)
+        if self._is_due("tidy", TIDY_SECONDS):
+            tidy()
+
+    def _is_due(self, what: str, seconds: float) -> bool:
+        now = time.monotonic()
+        is_due = now >= self._done_at.get(what, now - seconds) + seconds
+        if is_due:
+            self._done_at[what] = now
+        return is_due
+
+
+def has_work(run: BulkRun) -> bool:
+    """Whether there is something that a task could claim now, or that remains to be ended."""
+    if run.state in (RunState.READING, RunState.QUEUEING):
+        return free(BulkRun.objects.filter(pk=run.pk)).exists()
+    if run.state == RunState.RUNNING and pauses.current():
+        return False
+    left = run.chunks.filter(is_done=False)
+    if run.state == RunState.CANCELING and left.filter(owner="").exists():
+        return True
+    return free(left).exists() or not left.exists()
+
+
+def _note_progress(run: BulkRun) -> None:
+    now = round(time.time(), 1)
+    if run.samples and 0 <= now - run.samples[-1][0] < SAMPLE_SECONDS - 1:
+        return  # another worker was quicker
+    samples = [*run.samples, [now, run.closed]][-SAMPLES:]
+    BulkRun.objects.filter(pk=run.pk, state=run.state).update(samples=samples)
+
+
+def tidy() -> None:
+    """Delete what was staged and is not needed any more; nothing of the log."""
+    old = timezone.now() - timedelta(days=settings.BULK_KEEP_DAYS)
+    BulkRun.objects.filter(state__in=NOT_STARTED, created_at__lt=old).delete()
+    for run in BulkRun.objects.filter(state__in=ENDED, finished_at__lt=old):
+        run.rows.all().delete()
+        run.chunks.all().delete()
+    Worker.objects.filter(seen_at__lt=timezone.now() - timedelta(days=1)).delete()
+    Failure.objects.filter(stopped__lt=old).delete()
+
+
+def living_workers() -> int:
+    """Return how many workers were seen just now."""
+    return Worker.objects.filter(seen_at__gt=timezone.now() - DEAD_AFTER).count()

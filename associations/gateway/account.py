@@ -1,0 +1,107 @@
+"""What the pages know of the HubSpot account: its number, its types. Asked for now and then.
+
+A HubSpot that is slow or away takes nothing but what it would have told.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from django.db import Error as DBError
+from django.utils.translation import get_language
+
+from associations.gateway.cache import remembered, remembers
+from associations.gateway.parallel import at_once
+from associations.hubspot import lookups
+from associations.hubspot.client import ReadError
+from associations.hubspot.schemas import CustomType
+from associations.models import AssociationRequest
+from associations.texts import labels as words
+from associations.texts.object_types import TypeChoice, TypeChoices, standard_choices
+
+if TYPE_CHECKING:
+    from hubadmin.models import User
+
+SECONDS, AT_WORST_SECONDS = 10 * 60, 24 * 60 * 60
+MOST_USED_OF = 100  # of a person's latest entries
+_LOOKS = (lookups.custom_types, lookups.types_not_enabled)
+
+
+def custom_types() -> list[CustomType]:
+    """Return the account's custom objects; none where HubSpot does not show them."""
+    found = _known(lookups.custom_types) or []
+    words.CUSTOM_LABELS.update({t.object_type.canonical: t.object_type.label for t in found})
+    return found
+
+
+def types_not_enabled() -> set[str]:
+    """Return the ids of the types that are switched off in the account, as far as is known."""
+    return _known(lookups.types_not_enabled) or set()
+
+
+def portal_id() -> str:
+    """Return the account's id, as set or else as HubSpot tells it; empty if neither is known."""
+    if settings.HUBSPOT_PORTAL_ID:
+        return settings.HUBSPOT_PORTAL_ID
+    account = _known(lookups.account)
+    return account.portal_id if account else ""
+
+
+def display_property(object_type: str) -> str:
+    """Return the property that names the records of a custom object; empty if it is not known."""
+    properties = {each.object_type.canonical: each.display_property for each in custom_types()}
+    return properties.get(object_type, "")
+
+
+def form_options() -> dict[str, Any]:
+    """Return what AssociationForm has to know of the account."""
+    return {
+        "types": type_choices(),
+        "portal_id": portal_id(),
+        "ui_hosts": [urlsplit(settings.HUBSPOT_UI_URL).netloc],
+    }
+
+
+def type_choices() -> TypeChoices:
+    """Return the types there are, under their labels in the active language."""
+    if not all(map(remembers, _LOOKS)):
+        at_once(custom_types, types_not_enabled, portal_id)
+    return _choices(tuple(custom_types()), frozenset(types_not_enabled()), get_language())
+
+
+def offered_to(user: "User", types: TypeChoices) -> list[TypeChoice]:
+    """Return the types in the order for a person: most used first, what is switched off last."""
+    used = _how_often_used(user)
+    return sorted(types, key=lambda each: (-used[each.object_type.canonical], not each.is_enabled))
+
+
+@lru_cache(maxsize=8)
+def _choices(
+    custom: tuple[CustomType, ...], not_enabled: frozenset[str], language: str
+) -> TypeChoices:
+    """The types under their labels in the active language; made once for all who read it."""
+    standard = (
+        TypeChoice(each.object_type, each.label, each.object_type.type_id not in not_enabled)
+        for each in standard_choices()
+    )
+    own = (TypeChoice(each.object_type, each.object_type.label) for each in custom)
+    return TypeChoices([*standard, *own])
+
+
+def _how_often_used(user: "User") -> Counter[str]:
+    newest = AssociationRequest.objects.by_hand(user).newest_first()
+    pairs = newest.values_list("from_object_type", "to_object_type")[:MOST_USED_OF]
+    try:
+        return Counter(object_type for pair in pairs for object_type in pair)
+    except DBError:
+        return Counter()  # a log that cannot be read is no reason to show no form
+
+
+def _known(look: Callable[..., Any]) -> Any:
+    try:
+        return remembered(look, seconds=SECONDS, at_worst=AT_WORST_SECONDS)
+    except ReadError:
+        return None

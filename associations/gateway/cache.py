@@ -1,0 +1,66 @@
+"""Remembers in this process, for a while, what HubSpot has shown; and that it would not show it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from time import time
+from typing import Any
+
+from django.core.cache import cache
+
+from associations.hubspot.client import ReadError
+from associations.linking.services import hubspot_client
+
+FAILURE_SECONDS = 5  # a HubSpot that is away is not asked with every key that is pressed
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """`shown_at` is when HubSpot showed it, `until` when it is asked again."""
+
+    value: Any
+    error: ReadError | None
+    shown_at: float
+    until: float
+
+
+def remembers(look: Callable[..., Any], *arguments: Any) -> bool:
+    """Whether one of the lookups need not be made anew just now."""
+    shown: _Shown | None = cache.get(_key(look, arguments))
+    return shown is not None and time() < shown.until
+
+
+def remembered(
+    look: Callable[..., Any], *arguments: Any, seconds: float, at_worst: float = 0
+) -> Any:
+    """Return what one of the lookups shows, or has shown within the last `seconds`.
+
+    Where HubSpot does not show it any more, what it showed up to `at_worst` seconds ago is used on;
+    else a ReadError is raised.
+    """
+    key = _key(look, arguments)
+    before: _Shown | None = cache.get(key)
+    if before and time() < before.until:
+        shown = before
+    else:
+        shown = _look_again(look, arguments, seconds)
+        if shown.error and before and not before.error and time() < before.shown_at + at_worst:
+            shown = replace(before, until=shown.until)
+        cache.set(key, shown, max(seconds, at_worst, FAILURE_SECONDS))
+    if shown.error:
+        raise shown.error
+    return shown.value
+
+
+def _key(look: Callable[..., Any], arguments: tuple[Any, ...]) -> str:
+    return sha256(repr((look.__name__, arguments)).encode()).hexdigest()
+
+
+def _look_again(look: Callable[..., Any], arguments: tuple[Any, ...], seconds: float) -> _Shown:
+    try:
+        value, error = look(hubspot_client(), *arguments), None
+        if value is None:
+            seconds = FAILURE_SECONDS  # what is not there may be made any moment
+    except ReadError as failure:
+        value, error, seconds = None, failure, FAILURE_SECONDS
+    return _Shown(value, error, shown_at=time(), until=time() + seconds)

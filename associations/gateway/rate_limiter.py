@@ -1,0 +1,202 @@
+"""One limit for every call to HubSpot, whoever makes it: all processes, threads and machines.
+
+A ring of slots in the database, as many as HubSpot takes calls within ten seconds. Whoever wants to
+call takes a slot that was not used for that long. Some slots only people may use, so that a run
+never keeps the form waiting.
+
+SQLite lets one write at a time, and who waits for a run's rows may wait for seconds. There the ring
+has a file of its own beside the database, which may be lost at any time.
+"""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from django.conf import settings
+from django.db import Error as DBError
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from associations.models import CallSlot
+
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+# HubSpot counts when calls arrive, which may be a little sooner one time than the other.
+WINDOW = 10.1  # seconds
+PEOPLE_WAIT = 2.0  # seconds at most
+_AHEAD = 1.0  # seconds; a use that lies further in the future was written before a clock was set
+
+_TABLE = CallSlot._meta.db_table
+_TAKE = f"""
+UPDATE {_TABLE} SET used_at = {{now}} WHERE number IN (
+    SELECT number FROM {_TABLE} WHERE number BETWEEN %s AND %s AND used_at <= {{now}} - {{window}}
+    ORDER BY number LIMIT %s {{lock}}
+)
+"""
+_WAIT = f"""
+SELECT MIN(used_at) + {{window}} - {{now}} FROM {_TABLE} WHERE number BETWEEN %s AND %s
+"""
+_COUNT = f"SELECT COUNT(*) FROM {_TABLE} WHERE number <= %s AND used_at > {{now}} - {{window}}"
+_SET_BACK = f"UPDATE {_TABLE} SET used_at = {{now}} WHERE used_at > {{now}} + {_AHEAD}"
+_DIALECTS = {
+    "postgresql": {
+        "now": "extract(epoch from clock_timestamp())",
+        "lock": "FOR UPDATE SKIP LOCKED",
+    },
+    # Its own clock knows no more than milliseconds.
+    "sqlite": {"now": "((julianday('now') - 2440587.5) * 86400.0)", "lock": ""},
+}
+_SETTLE = {
+    "postgresql": ["SET synchronous_commit = off", "SET statement_timeout = '2s'"],
+    "sqlite": [
+        "PRAGMA synchronous = OFF",
+        "PRAGMA busy_timeout = 2000",
+        f"CREATE TABLE IF NOT EXISTS {_TABLE} "
+        "(number integer NOT NULL PRIMARY KEY, used_at real NOT NULL)",
+    ],
+}
+
+
+class _Connection:
+    """A connection of this process that is the limiter's own, for one thread at a time.
+
+    It commits by itself whatever transaction the caller is in, and need not wait for the disk:
+    after a crash of the machine ten seconds are soon over.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._wrapper: BaseDatabaseWrapper | None = None
+        self._pid = 0
+
+    def run(self, work: Callable[[BaseDatabaseWrapper], T]) -> T:
+        with self._lock:
+            try:
+                return work(self._opened())
+            except DBError:
+                self._close()
+                raise
+
+    def close(self) -> None:
+        with self._lock:
+            self._close()
+
+    def _opened(self) -> BaseDatabaseWrapper:
+        if self._wrapper is None or self._pid != os.getpid():
+            self._wrapper, self._pid = _open(), os.getpid()
+        return self._wrapper
+
+    def _close(self) -> None:
+        wrapper, self._wrapper = self._wrapper, None
+        if wrapper is not None and self._pid == os.getpid():
+            wrapper.close()
+
+
+def _open() -> BaseDatabaseWrapper:
+    wrapper = connections.create_connection("default")
+    wrapper.inc_thread_sharing()
+    if wrapper.vendor == "sqlite":
+        file = Path(wrapper.settings_dict["NAME"])
+        name = str(file.with_name(f"{file.stem}-calls{file.suffix}"))
+        wrapper.settings_dict = wrapper.settings_dict | {"NAME": name}
+    with wrapper.cursor() as cursor:
+        for statement in _SETTLE[wrapper.vendor]:
+            cursor.execute(statement)
+    return wrapper
+
+
+_connection = _Connection()
+close = _connection.close
+
+
+def admit_person(seconds: float) -> bool:
+    """Take a slot for a person's call, waiting for one no longer than `seconds` or two.
+
+    A limit that cannot be asked keeps nobody waiting: HubSpot has its own.
+    """
+    if not settings.HUBSPOT_CALLS_PER_10_SECONDS:
+        return True
+    deadline = time.monotonic() + min(seconds, PEOPLE_WAIT)
+    try:
+        while not _take(1, first=1):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            time.sleep(min(left, max(0.01, _wait(first=1))))
+    except DBError:
+        logger.exception("the limit of calls could not be asked")
+    return True
+
+
+def take_for_run(wanted: int) -> int:
+    """Take up to so many slots for calls of a run; return how many were free."""
+    if not settings.HUBSPOT_CALLS_PER_10_SECONDS:
+        return wanted
+    return _take(wanted, first=_first_of_runs())
+
+
+def wait_of_runs() -> float:
+    """Return after how many seconds a run may make its next call."""
+    if not settings.HUBSPOT_CALLS_PER_10_SECONDS:
+        return 0.0
+    return _wait(first=_first_of_runs())
+
+
+def calls_lately() -> int:
+    """Return how many slots are in use, by people and by runs."""
+    last = settings.HUBSPOT_CALLS_PER_10_SECONDS
+
+    def count(wrapper: BaseDatabaseWrapper) -> int:
+        with wrapper.cursor() as cursor:
+            cursor.execute(_sql(_COUNT, wrapper), [last])
+            return cursor.fetchone()[0]
+
+    return _connection.run(count)
+
+
+def _first_of_runs() -> int:
+    # However few there are, a run gets one.
+    return min(settings.HUBSPOT_CALLS_FOR_PEOPLE + 1, settings.HUBSPOT_CALLS_PER_10_SECONDS)
+
+
+def _take(wanted: int, first: int) -> int:
+    last = settings.HUBSPOT_CALLS_PER_10_SECONDS
+
+    def take(wrapper: BaseDatabaseWrapper) -> int:
+        with wrapper.cursor() as cursor:
+            cursor.execute(_sql(_TAKE, wrapper), [first, last, wanted])
+            return cursor.rowcount
+
+    return _connection.run(take)
+
+
+def _wait(first: int) -> float:
+    last = settings.HUBSPOT_CALLS_PER_10_SECONDS
+
+    def wait(wrapper: BaseDatabaseWrapper) -> float | None:
+        _make_slots(wrapper, last)
+        with wrapper.cursor() as cursor:
+            cursor.execute(_sql(_SET_BACK, wrapper))
+            cursor.execute(_sql(_WAIT, wrapper), [first, last])
+            return cursor.fetchone()[0]
+
+    return max(0.0, float(_connection.run(wait) or 0.0))
+
+
+def _make_slots(wrapper: BaseDatabaseWrapper, last: int) -> None:
+    with wrapper.cursor() as cursor:
+        cursor.execute(f"SELECT COUNT(*) FROM {_TABLE} WHERE number <= %s", [last])
+        if cursor.fetchone()[0] < last:
+            cursor.executemany(
+                f"INSERT INTO {_TABLE} (number, used_at) VALUES (%s, 0) ON CONFLICT DO NOTHING",
+                [(number,) for number in range(1, last + 1)],
+            )
+
+
+def _sql(text: str, wrapper: BaseDatabaseWrapper) -> str:
+    return text.format(**_DIALECTS[wrapper.vendor], window=WINDOW)

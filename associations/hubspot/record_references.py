@@ -1,0 +1,164 @@
+"""Addresses of records in HubSpot's own pages, and what else names a record in one line."""
+
+import re
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+
+from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError, is_exact, resolve
+from associations.hubspot.record_ids import Reason, RecordIdError, is_record_id, read_record_id
+
+_HUBSPOT_HOST = re.compile(r"app(-[a-z]{2}[0-9]{1,2})?\.hubspot\.com", re.ASCII)
+_ADDRESS_SIGN = re.compile(
+    r"://|\.hubspot\.|^[/\\]|^[^/. ]*\.[^/]*/|^(contacts|record)/[^/]*/",
+    re.ASCII | re.IGNORECASE,
+)
+_SCHEME = re.compile(r"(https?:)?//", re.ASCII | re.IGNORECASE)
+_ONLY_A_PATH = re.compile(r"/(?!/)|contacts/|record/", re.ASCII)
+_PLAIN_PATH = re.compile(r"(/[A-Za-z0-9_-]+)*/?", re.ASCII)
+_RECORD_PATH = re.compile(
+    r"(/contacts/(?P<portal>[1-9][0-9]*))?"
+    r"/(record/(?P<type_id>[0-9]+-[0-9]+)|(?P<name>contact|company|deal|ticket))"
+    r"/(?P<id>[0-9]+)(?P<rest>/([A-Za-z0-9].*)?)?",
+    re.ASCII,
+)
+_ANOTHER_RECORD = re.compile(
+    r"^/[0-9]|/(record|contacts?|company|companies|deals?|tickets?|[0-9]+-[0-9]+)/[0-9]",
+    re.ASCII,
+)
+_LIST_PARTS = {"objects", "objectLists", "lists", "list", "board"}
+_LEGACY_NAMES = {"contact": "0-1", "company": "0-2", "deal": "0-3", "ticket": "0-5"}
+# Colon, slash and number sign may be wide, as a Japanese keyboard writes them.
+_TYPE_AND_ID = re.compile(
+    r"(?P<type>.*[^ :/#\uff1a\uff0f\uff03])"
+    r"( ?[:/\uff1a\uff0f] ?| ?[:\uff1a]? ?[#\uff03] ?| )"
+    r"(?P<id>\d+)"
+)
+
+Resolve = Callable[[str], ObjectType]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordReference:
+    """What a text says of a record: its id, and its type and portal if they stand there."""
+
+    object_type: ObjectType | None
+    object_id: str
+    portal_id: str = ""
+
+
+def record_url(ui_url: str, portal_id: str, object_type: str, object_id: str) -> str:
+    """Return where people see a record; empty if the portal or the type's id is not known."""
+    try:
+        type_id = resolve(object_type).type_id
+    except UnknownObjectTypeError:
+        return ""
+    if not portal_id or not type_id:
+        return ""
+    return f"{ui_url.rstrip('/')}/contacts/{portal_id}/record/{type_id}/{object_id}"
+
+
+def read_reference(
+    text: str,
+    *,
+    resolve: Resolve = resolve,
+    portal_id: str = "",
+    ui_hosts: Collection[str] = (),
+) -> RecordReference:
+    """Return the record that a person wrote: `501`, `contact 501`, or its address in HubSpot.
+
+    `ui_hosts` are hosts (with their port) that stand for HubSpot besides its own. Records of
+    another portal than `portal_id` are refused; if that is empty, any is taken.
+    Raises RecordIdError: whatever could be meant in two ways names no record.
+    """
+    text = _unwrapped(text)
+    if text == f"contacts/{portal_id}":  # the portal's own page, not a contact with its number
+        raise RecordIdError(Reason.NOT_A_RECORD)
+    if not _is_address(text, ui_hosts):
+        return _read_words(text, resolve)
+    reference = _read_address(text, resolve, ui_hosts)
+    if portal_id and reference.portal_id not in ("", portal_id):
+        facts = {"portal": reference.portal_id, "expected": portal_id}
+        raise RecordIdError(Reason.ANOTHER_PORTAL, **facts)
+    return reference
+
+
+def _unwrapped(text: str) -> str:
+    """The text in one line, without the angle brackets in which mails put addresses."""
+    text = " ".join(text.split())
+    return text[1:-1].strip() if text[:1] == "<" and text[-1:] == ">" else text
+
+
+def _is_address(text: str, ui_hosts: Collection[str]) -> bool:
+    return bool(_ADDRESS_SIGN.search(text)) or _stands_for_hubspot(text.split("/")[0], ui_hosts)
+
+
+def _stands_for_hubspot(host: str, ui_hosts: Collection[str]) -> bool:
+    host = host.lower()
+    return bool(_HUBSPOT_HOST.fullmatch(host)) or host in {h.lower() for h in ui_hosts if h}
+
+
+def _read_address(text: str, resolve: Resolve, ui_hosts: Collection[str]) -> RecordReference:
+    # A space may stand where an address was broken in two: the id could go on after it.
+    if " " in text:
+        raise RecordIdError(Reason.MORE_THAN_ADDRESS)
+    host, path = _host_and_path(text)
+    if host is not None and not _stands_for_hubspot(host, ui_hosts):
+        raise RecordIdError(Reason.NOT_HUBSPOT)
+    if not _PLAIN_PATH.fullmatch(path):
+        raise RecordIdError(Reason.ALTERED)
+    return _read_path(path, resolve)
+
+
+def _host_and_path(text: str) -> tuple[str | None, str]:
+    """The host, None if there is only a path; nothing of the query, which embeds other paths."""
+    address = re.split(r"[?#]", text, maxsplit=1)[0]
+    if _ONLY_A_PATH.match(address):
+        return None, "/" + address.removeprefix("/")
+    scheme = _SCHEME.match(address)
+    host, slash, path = address[scheme.end() if scheme else 0 :].partition("/")
+    return host, slash + path
+
+
+def _read_path(path: str, resolve: Resolve) -> RecordReference:
+    found = _RECORD_PATH.fullmatch(path)
+    if not found:
+        is_list = not _LIST_PARTS.isdisjoint(path.split("/"))
+        raise RecordIdError(Reason.LIST_PAGE if is_list else Reason.NOT_A_RECORD)
+    if _ANOTHER_RECORD.search(found["rest"] or ""):
+        raise RecordIdError(Reason.TWO_RECORDS)
+    object_type = _resolved(found["type_id"] or _LEGACY_NAMES[found["name"]], resolve)
+    return RecordReference(object_type, read_record_id(found["id"]), found["portal"] or "")
+
+
+def _read_words(text: str, resolve: Resolve) -> RecordReference:
+    """An id with or without its type: `501`, `contact 501`, `0-1/501`, `deal #77`."""
+    if is_record_id(text):
+        return RecordReference(None, text)
+    if _names_a_type(text, resolve):
+        raise RecordIdError(Reason.NO_ID, text=text)
+    found = _TYPE_AND_ID.fullmatch(text)
+    if not found or not _could_name_a_type(found["type"]):
+        return RecordReference(None, read_record_id(text))
+    return RecordReference(_resolved(found["type"], resolve), read_record_id(found["id"]))
+
+
+def _could_name_a_type(text: str) -> bool:
+    """Not so the `50` of `50 1`."""
+    return is_exact(text) or any(map(str.isalpha, text))
+
+
+def _names_a_type(text: str, resolve: Resolve) -> bool:
+    try:
+        return bool(resolve(text))
+    except UnknownObjectTypeError:
+        return False
+
+
+def _resolved(text: str, resolve: Resolve) -> ObjectType:
+    try:
+        return resolve(text)
+    except UnknownObjectTypeError as error:
+        if error.candidates:
+            choices = ", ".join(error.candidates)
+            raise RecordIdError(Reason.AMBIGUOUS_TYPE, text=text, choices=choices) from None
+        raise RecordIdError(Reason.UNKNOWN_TYPE, text=text) from None

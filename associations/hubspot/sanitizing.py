@@ -1,0 +1,77 @@
+"""Reading whatever came, of any shape, into what any database can keep. Nothing here raises."""
+
+import json
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+from associations.hubspot.redaction import redact
+
+MAX_DEPTH = 50  # HubSpot nests four levels; a database refuses thousands
+
+
+def json_object(text: str) -> dict[str, Any] | None:
+    """Return the JSON object that `text` is, made storable; None if it is anything else."""
+    try:
+        body = json.loads(text)
+        return _storable(body) if isinstance(body, dict) else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _storable(value: Any, depth: int = 0) -> Any:
+    """Return `value` as any database can keep it: no NUL, no lone surrogate, no NaN, not too deep.
+
+    Escaped text is decoded by now, so what looks like a token is looked for once more.
+    """
+    if depth > MAX_DEPTH:
+        return "…"
+    if isinstance(value, dict):
+        return {storable_text(key): _storable(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_storable(item, depth + 1) for item in value]
+    if isinstance(value, str):
+        return storable_text(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def storable_text(text: str) -> str:
+    """Return `text` without NUL and lone surrogates, which PostgreSQL and UTF-8 refuse."""
+    if text.isascii() and (text.isalnum() or text.isidentifier()):
+        return text  # an id or a name, as a batch's answer has by the thousand: no token is either
+    return redact(text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8"))
+
+
+def listed(value: Any) -> list[Any]:
+    """A list as it is; anything else that says something, as a list of it."""
+    return value if isinstance(value, list) else [value] if value else []
+
+
+def text_of(value: Any, length: int) -> str:
+    """A string, cut to `length`; empty for anything else."""
+    return value[:length] if isinstance(value, str) else ""
+
+
+def whole_number(value: Any) -> int | None:
+    """A count as a database column takes it; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value < 2**31 else None
+
+
+def moment_of(value: Any) -> datetime | None:
+    """An ISO time, in UTC if it names no zone; None for anything else."""
+    try:
+        moment = datetime.fromisoformat(value)
+        moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    # The last year has no room for every time zone that a page may show it in.
+    return moment if 1970 <= moment.year < 9999 else None
+
+
+def header(headers: dict[str, str], name: str) -> str:
+    """Return what a header says, in whatever case its name was sent; empty if it is absent."""
+    return next((text for key, text in headers.items() if key.lower() == name.lower()), "")

@@ -1,0 +1,144 @@
+"""The shapes of what HubSpot shows, and how an answer is read into them. Nothing here raises."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError, resolve
+from associations.hubspot.record_ids import is_record_id
+from associations.hubspot.sanitizing import listed, text_of, whole_number
+
+NAME_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record as people know it; both texts may be empty."""
+
+    object_id: str
+    name: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AssociationType:
+    """One way in which two records are, or may be, linked; without a label it is the default."""
+
+    category: str
+    type_id: int | None
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedRecord:
+    """A record at the other end of a link, and by which types it is linked."""
+
+    object_id: str
+    types: tuple[AssociationType, ...] = ()
+
+    @property
+    def is_default(self) -> bool:
+        return any(not each.label for each in self.types)
+
+    @property
+    def labels(self) -> list[str]:
+        return [each.label for each in self.types if each.label]
+
+
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What one record is linked to, of one type; the first part of it unless `is_whole`."""
+
+    records: tuple[LinkedRecord, ...] = ()
+    is_whole: bool = True
+
+    def to(self, object_id: str) -> LinkedRecord | None:
+        return next((each for each in self.records if each.object_id == object_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class CustomType:
+    """A custom object of the account, and the property that names its records."""
+
+    object_type: ObjectType
+    display_property: str
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    portal_id: str
+    time_zone: str
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Calls of this app on the account's present day."""
+
+    limit: int
+    used: int
+    resets_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What the access token is for, and what it may; `scopes` is None if that is not told."""
+
+    portal_id: str
+    scopes: frozenset[str] | None
+
+
+def record_of(shown: dict[str, Any], names: Iterable[str], details: Iterable[str]) -> Record | None:
+    """A record of an answer, by the properties that name it; None if it has no id."""
+    object_id, properties = id_of(shown.get("id")), shown.get("properties")
+    if not object_id:
+        return None
+    properties = properties if isinstance(properties, dict) else {}
+    return Record(object_id, _joined(properties, names), _joined(properties, details))
+
+
+def _joined(properties: dict[str, Any], names: Iterable[str]) -> str:
+    texts = (text_of(properties.get(name), NAME_LENGTH).strip() for name in names)
+    return " ".join(" ".join(filter(None, texts)).split())
+
+
+def linked_record_of(shown: Any) -> LinkedRecord | None:
+    """One end of a link; None if it is not told which."""
+    if not isinstance(shown, dict):
+        return None
+    object_id = id_of(shown.get("toObjectId"))
+    types = tuple(association_type_of(each) for each in listed(shown.get("associationTypes")))
+    return LinkedRecord(object_id, types) if object_id else None
+
+
+def association_type_of(shown: Any) -> AssociationType:
+    """One way to be linked, as far as it is told."""
+    shown = shown if isinstance(shown, dict) else {}
+    return AssociationType(
+        category=text_of(shown.get("category"), 50),
+        type_id=whole_number(shown.get("typeId")),
+        label=text_of(shown.get("label"), 100),
+    )
+
+
+def custom_type_of(shown: dict[str, Any]) -> CustomType | None:
+    """A custom object of the account; None if its id or its name is not told."""
+    type_id, labels = text_of(shown.get("objectTypeId"), 30), shown.get("labels")
+    labels = labels if isinstance(labels, dict) else {}
+    name = text_of(shown.get("name"), 100)
+    label = text_of(labels.get("singular"), 100).strip() or name
+    plural = text_of(labels.get("plural"), 100).strip() or label
+    try:
+        known = resolve(type_id)
+    except UnknownObjectTypeError:
+        return None
+    if not label or known.canonical != type_id:
+        return None
+    object_type = ObjectType(type_id, type_id, label, plural)
+    return CustomType(object_type, text_of(shown.get("primaryDisplayProperty"), 100))
+
+
+def id_of(value: Any) -> str:
+    """An id, which HubSpot writes as a number here and as text there; empty if it is none."""
+    text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    return text if isinstance(text, str) and is_record_id(text) else ""

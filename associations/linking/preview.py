@@ -1,0 +1,189 @@
+"""What people see of two records before they link them: names, and how they are linked now.
+
+Everything is looked up at the same time and remembered for moments. What HubSpot does not show is
+told in a line, and keeps nobody from linking.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from django.conf import settings
+
+from associations.gateway.account import display_property, portal_id
+from associations.gateway.cache import remembered
+from associations.gateway.parallel import at_once
+from associations.hubspot import lookups
+from associations.hubspot.client import ReadError
+from associations.hubspot.object_types import ObjectType, resolve
+from associations.hubspot.record_references import record_url
+from associations.hubspot.schemas import AssociationType, LinkedRecord, Links, Record
+from associations.linking.forms import Side
+from associations.linking.services import hubspot_client
+from associations.models import AssociationRequest
+from associations.texts.labels import type_label
+
+RECORD_SECONDS, LINKS_SECONDS, TYPES_SECONDS = 60, 3, 10 * 60
+NAMED = 3  # of the records that one is linked to already
+
+
+@dataclass(frozen=True, slots=True)
+class ShownRecord:
+    """What HubSpot has under a type and an id; `error` if it did not show that."""
+
+    object_type: ObjectType
+    object_id: str
+    record: Record | None = None
+    error: ReadError | None = None
+    url: str = ""
+
+    @property
+    def label(self) -> str:
+        return f"{self.type_label} {self.object_id}"
+
+    @property
+    def type_label(self) -> str:
+        return type_label(self.object_type.canonical)
+
+    @property
+    def is_missing(self) -> bool:
+        return self.record is None and self.error is None
+
+    @property
+    def is_merged(self) -> bool:
+        return self.record is not None and self.record.object_id != self.object_id
+
+
+@dataclass(frozen=True, slots=True)
+class ShownLinks:
+    """What the first record is linked to, of the second one's type, and whether to that one.
+
+    `others` has the first few of the rest, with their names as far as they are known.
+    """
+
+    link: LinkedRecord | None = None
+    links: Links = field(default_factory=Links)
+    others: list[Record] = field(default_factory=list)
+    error: ReadError | None = None
+
+    @property
+    def count(self) -> int:
+        return len(self.links.records)
+
+    @property
+    def more(self) -> int:
+        return self.count - len(self.others) - (self.link in self.links.records)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownTypes:
+    """The ways in which records of the two types can be linked."""
+
+    types: list[AssociationType] = field(default_factory=list)
+    error: ReadError | None = None
+
+    @property
+    def default(self) -> AssociationType | None:
+        return next((each for each in self.types if not each.label), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What is known of each side, and of the two together once both are filled in."""
+
+    from_: ShownRecord | None = None
+    to: ShownRecord | None = None
+    links: ShownLinks | None = None
+    types: ShownTypes | None = None
+
+    @property
+    def has_both(self) -> bool:
+        """Whether both records are filled in, and HubSpot does not say that it lacks one."""
+        return all(each and not each.is_missing for each in (self.from_, self.to))
+
+    @property
+    def could_be_linked(self) -> bool:
+        """Whether their links are told, and nothing tells that there cannot be one."""
+        is_told = self.links is not None and self.links.error is None
+        has_type = self.types is None or self.types.error is not None or self.types.default
+        return bool(is_told and self.has_both and has_type)
+
+    @property
+    def errors(self) -> list[ReadError]:
+        shown = (self.from_, self.to, self.links, self.types)
+        return [each.error for each in shown if each and each.error]
+
+
+def preview(from_: Side, to: Side) -> Preview:
+    """Look up what HubSpot shows of the two sides, as far as they are filled in."""
+    looks: dict[str, Callable[[], Any]] = {
+        name: partial(shown_record, side.object_type, side.object_id)
+        for name, side in (("from_", from_), ("to", to))
+        if side.object_type and side.object_id
+    }
+    if len(looks) == 2:
+        looks["links"] = partial(_shown_links, from_, to)
+        looks["types"] = partial(_shown_types, from_, to)
+    return Preview(**dict(zip(looks, at_once(*looks.values()), strict=True)))
+
+
+def shown_record(object_type: ObjectType, object_id: str) -> ShownRecord:
+    """Return what HubSpot shows under a type and an id. Never raises ReadError."""
+    url = record_url(settings.HUBSPOT_UI_URL, portal_id(), object_type.canonical, object_id)
+    named_by = display_property(object_type.canonical)
+    try:
+        record = remembered(
+            lookups.find_record,
+            object_type.canonical,
+            object_id,
+            named_by,
+            seconds=RECORD_SECONDS,
+        )
+    except ReadError as error:
+        return ShownRecord(object_type, object_id, error=error)
+    return ShownRecord(object_type, object_id, record, url=url if record else "")
+
+
+def records_of(entry: AssociationRequest) -> list[ShownRecord]:
+    """Return what HubSpot shows of an entry's two records now."""
+    sides = (
+        (entry.from_object_type, entry.from_object_id),
+        (entry.to_object_type, entry.to_object_id),
+    )
+    return at_once(*(partial(shown_record, resolve(name), pk) for name, pk in sides))
+
+
+def _shown_links(from_: Side, to: Side) -> ShownLinks:
+    one = from_.object_type.canonical, from_.object_id
+    other = to.object_type.canonical, to.object_id
+    try:
+        links = remembered(lookups.links_of, *one, other[0], seconds=LINKS_SECONDS)
+        link = links.to(to.object_id)
+        if not link and not links.is_whole:
+            link = lookups.find_link(hubspot_client(), *one, *other)
+    except ReadError as error:
+        return ShownLinks(error=error)
+    others = [each.object_id for each in links.records if each.object_id != to.object_id]
+    return ShownLinks(link, links, _named(to.object_type, others[:NAMED]))
+
+
+def _named(object_type: ObjectType, object_ids: list[str]) -> list[Record]:
+    """The records with their names; without, if HubSpot does not show these."""
+    if not object_ids:
+        return []
+    name = object_type.canonical
+    asked = name, tuple(object_ids), display_property(name)
+    try:
+        found = remembered(lookups.find_records, *asked, seconds=RECORD_SECONDS)
+    except ReadError:
+        found = {}
+    return [found.get(each) or Record(each) for each in object_ids]
+
+
+def _shown_types(from_: Side, to: Side) -> ShownTypes:
+    pair = from_.object_type.canonical, to.object_type.canonical
+    try:
+        return ShownTypes(remembered(lookups.association_types, *pair, seconds=TYPES_SECONDS))
+    except ReadError as error:
+        return ShownTypes(error=error)

@@ -1,0 +1,269 @@
+"""Every way to read the log: whose entries, which of them, and a page of them at a time.
+
+The list is ordered by (created_at, id), newest first, and so is every index that serves it: each
+filter, with or without a range of dates, reads one stretch of one index.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Self
+
+from django.db import connections, models
+from django.db.models import Func, Q, Value
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import StrIndex, Upper
+from django.db.models.lookups import GreaterThan, GreaterThanOrEqual, LessThan
+
+from associations.hubspot.outcomes import Cause, Outcome
+
+if TYPE_CHECKING:
+    from associations.models.requests import AssociationRequest
+    from hubadmin.models import User
+
+OPEN_OUTCOMES = (Outcome.QUEUED, Outcome.SENDING)
+PERHAPS_LINKED = (Outcome.LINKED, Outcome.UNCONFIRMED, Outcome.UNREACHABLE)
+# Accepted, or perhaps so, but nobody has seen the link. It says which outcomes are none of these:
+# for those that are, SQLite would follow the index of the outcomes and sort all that it finds.
+NOT_VERIFIED = Q(
+    *(~Q(outcome=each) for each in Outcome if each not in PERHAPS_LINKED),
+    Q(verified__isnull=True) | Q(verified=False),
+)
+# What was seen, by the name that a filter has for it.
+SEEN = {
+    "verified": Q(verified=True),
+    "already": Q(was_linked=True),
+    # Where nothing was sent there is nothing to verify.
+    "not_verified": NOT_VERIFIED & ~Q(cause=Cause.NO_CONNECTION),
+}
+COUNTED_AT_MOST = 10_001  # more are "10,000+"
+TEXT_INDEX = "associations_request_text"  # on SQLite: FTS5 over `reason` and `error_text`
+TRIGRAM = 3  # characters; what is shorter no index finds
+# A text in at least so many of the newest entries is met on the way; a rarer one is looked up.
+SAMPLE, COMMON = 5_000, 10
+
+Position = tuple[datetime, int]  # created_at and id: where in the list
+_BEGINNING: Position = (datetime(1970, 1, 1, tzinfo=UTC), 0)
+_MATCHES = f"SELECT rowid FROM {TEXT_INDEX} WHERE {TEXT_INDEX} MATCH %s"
+
+
+@dataclass(frozen=True, slots=True)
+class AuditFilter:
+    """Which entries of the log are wanted; what is empty does not matter.
+
+    Types in canonical form. `since` is part of the range, `until` is not. A record matches on
+    either side, of any type unless one is given. Texts match anywhere, A to Z in either case.
+    """
+
+    users: tuple[int, ...] = ()
+    outcomes: tuple[str, ...] = ()
+    from_object_type: str = ""
+    to_object_type: str = ""
+    record_type: str = ""
+    record_id: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    error_category: str = ""
+    http_status: int | None = None
+    correlation_id: str = ""
+    reason: str = ""
+    error_words: tuple[str, ...] = ()
+    seen: str = ""  # one of SEEN
+    run: int | None = None
+
+
+class _Row(Func):
+    """`(a, b)`: compared as a whole, which an index over both columns answers."""
+
+    template = "(%(expressions)s)"
+    output_field = models.BooleanField()
+
+
+class AssociationRequestQuerySet(models.QuerySet):
+    def visible_to(self, user: "User") -> Self:
+        """Admins see every entry, everybody else their own."""
+        return self if user.is_admin else self.filter(user=user)
+
+    def of(self, user: "User") -> Self:
+        return self.filter(user=user)
+
+    def of_record(self, object_type: str, object_id: str) -> Self:
+        return self.matching(AuditFilter(record_type=object_type, record_id=object_id))
+
+    def of_pair(self, entry: "AssociationRequest") -> Self:
+        """Entries about the same two records, in either direction."""
+        from_, to = (
+            (entry.from_object_type, entry.from_object_id),
+            (entry.to_object_type, entry.to_object_id),
+        )
+        return self.filter(_pair(from_, to) | _pair(to, from_))
+
+    def closed(self) -> Self:
+        return self.exclude(outcome__in=OPEN_OUTCOMES)
+
+    def newest_first(self) -> Self:
+        return self.order_by("-created_at", "-id")
+
+    def for_list(self) -> Self:
+        """Newest first, without what only the entry's own page shows."""
+        return self.newest_first().defer("body", "results", "links", "user_agent", "submit_key")
+
+    def older_than(self, created_at: datetime, pk: int) -> Self:
+        return self.filter(LessThan(_Row("created_at", "id"), _position(created_at, pk)))
+
+    def not_older_than(self, created_at: datetime, pk: int) -> Self:
+        position = _position(created_at, pk)
+        return self.filter(GreaterThanOrEqual(_Row("created_at", "id"), position))
+
+    def newer_than(self, created_at: datetime, pk: int) -> Self:
+        return self.filter(GreaterThan(_Row("created_at", "id"), _position(created_at, pk)))
+
+    def position_of(self, pk: int) -> Position:
+        """Where an entry stands in the list; one that is gone stands right after its neighbour."""
+        nearest = self.filter(id__lte=pk).order_by("-id").values_list("created_at", "id").first()
+        if nearest is None:
+            return _BEGINNING
+        created_at, found = nearest
+        return created_at, found if found == pk else found + 1
+
+    def abandoned(self, sent_before: datetime) -> Self:
+        """Entries whose call must have ended by now, one way or the other: its process has died.
+
+        Not those of a run, which its workers take up again.
+        """
+        return self.filter(outcome=Outcome.SENDING, sent_at__lt=sent_before, run=None)
+
+    def by_hand(self, user: "User") -> Self:
+        """What a person has sent by the form."""
+        return self.of(user).filter(run=None)
+
+    # --- filters --------------------------------------------------------------------------------
+
+    def matching(self, wanted: AuditFilter) -> Self:
+        """The entries that the filter wants."""
+        found = self.filter(**_equal(wanted))
+        if wanted.users:
+            found = found.filter(user__in=wanted.users)
+        if wanted.outcomes:
+            found = found.filter(outcome__in=wanted.outcomes)
+        if wanted.error_category:
+            # The index leaves out the many entries without one.
+            found = found.filter(error_category=wanted.error_category).exclude(error_category="")
+        if wanted.correlation_id:
+            found = found.filter(correlation_id=wanted.correlation_id).exclude(correlation_id="")
+        if wanted.record_id:
+            found = found.filter(_side("from", wanted) | _side("to", wanted))
+        if wanted.seen:
+            found = found.filter(SEEN[wanted.seen])
+        texts = [("reason", wanted.reason)] if wanted.reason else []
+        texts += [("error_text", word) for word in wanted.error_words]
+        return found._with_texts(texts) if texts else found
+
+    def branches(self, wanted: AuditFilter) -> list[Self]:
+        """What `matching()` finds, in parts without overlap that each follow one index.
+
+        A database cannot follow an index for one of several values and keep the list's order; it
+        would sort all that there is, or walk the whole list for somebody who left years ago.
+        """
+        if wanted.record_id:
+            rest = self.matching(replace(wanted, record_id="", record_type=""))
+            from_side, to_side = _side("from", wanted), _side("to", wanted)
+            return [rest.filter(from_side), rest.filter(to_side).exclude(from_side)]
+        if len(wanted.users) > 1:
+            return [self.matching(replace(wanted, users=(user,))) for user in wanted.users]
+        if len(wanted.outcomes) > 1:
+            return [self.matching(replace(wanted, outcomes=(each,))) for each in wanted.outcomes]
+        return [self.matching(wanted)]
+
+    def _with_texts(self, texts: list[tuple[str, str]]) -> Self:
+        """Entries with each text in its field: by the text index, or on the way if it is common.
+
+        The databases cannot tell which is shorter: to them, words of one sentence have nothing to
+        do with each other.
+        """
+        indexed = [(field, text) for field, text in texts if len(text) >= TRIGRAM]
+        if not indexed or self.model.objects.all()._has_often(texts):
+            return self._read_through(texts)
+        found = self.filter(*(Q((f"{field}__icontains", text)) for field, text in texts))
+        if connections[self.db].vendor == "postgresql":
+            return found
+        doubled = [(field, text.replace('"', '""')) for field, text in indexed]
+        phrases = " AND ".join(f'{field} : "{text}"' for field, text in doubled)
+        return found.filter(id__in=RawSQL(_MATCHES, [phrases]))
+
+    def _has_often(self, texts: list[tuple[str, str]]) -> bool:
+        newest = self.filter(id__in=self.newest_first().values("id")[:SAMPLE])
+        return newest._read_through(texts)[:COMMON].count() == COMMON
+
+    def _read_through(self, texts: list[tuple[str, str]]) -> Self:
+        """Entries with the texts, found in a way that no index offers itself for."""
+        found = self
+        for number, (field, text) in enumerate(texts):
+            place = StrIndex(Upper(field), Upper(Value(text)))
+            found = found.alias(**{f"place_{number}": place}).filter(**{f"place_{number}__gt": 0})
+        return found
+
+
+def _equal(wanted: AuditFilter) -> dict[str, object]:
+    """The conditions that are plain comparisons."""
+    asked = {
+        "from_object_type": wanted.from_object_type or None,
+        "to_object_type": wanted.to_object_type or None,
+        "http_status": wanted.http_status,
+        "run": wanted.run,
+        "created_at__gte": wanted.since,
+        "created_at__lt": wanted.until,
+    }
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def _side(side: str, wanted: AuditFilter) -> Q:
+    condition = Q(**{f"{side}_object_id": wanted.record_id})
+    if wanted.record_type:
+        condition &= Q(**{f"{side}_object_type": wanted.record_type})
+    return condition
+
+
+def _pair(from_: tuple[str, str], to: tuple[str, str]) -> Q:
+    return Q(
+        from_object_type=from_[0], from_object_id=from_[1], to_object_type=to[0], to_object_id=to[1]
+    )
+
+
+def _position(created_at: datetime, pk: int) -> _Row:
+    return _Row(Value(created_at, models.DateTimeField()), Value(pk, models.BigIntegerField()))
+
+
+def page_of(
+    branches: list[AssociationRequestQuerySet],
+    *,
+    size: int,
+    before: Position | None = None,
+    after: Position | None = None,
+) -> list["AssociationRequest"]:
+    """Return up to `size` entries older than `before`, or the next newer ones than `after`.
+
+    By position, never by offset: a page keeps its meaning while entries arrive.
+    """
+    if after is None:
+        older = branches if before is None else [b.older_than(*before) for b in branches]
+        return _merged([b[:size] for b in older], slice(size))
+    newer = [b.newer_than(*after).order_by("created_at", "id") for b in branches]
+    return _merged([b[:size] for b in newer], slice(-size, None))
+
+
+def count_of(branches: list[AssociationRequestQuerySet]) -> int:
+    """How many there are, counted no further than COUNTED_AT_MOST."""
+    total = 0
+    for branch in branches:
+        if total < COUNTED_AT_MOST:
+            total += branch.order_by()[: COUNTED_AT_MOST - total].count()
+    return total
+
+
+def _merged(parts: list[AssociationRequestQuerySet], which: slice) -> list["AssociationRequest"]:
+    """The newest first of all parts; of many, only those that are wanted are read in full."""
+    if len(parts) == 1:
+        return sorted(parts[0], key=lambda entry: (entry.created_at, entry.pk), reverse=True)
+    places = [place for part in parts for place in part.values_list("created_at", "id")]
+    wanted = [pk for _, pk in sorted(places, reverse=True)[which]]
+    return list(parts[0].model.objects.for_list().filter(pk__in=wanted))

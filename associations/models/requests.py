@@ -1,0 +1,259 @@
+"""The audit log. Only services.py writes it; everybody reads it through the QuerySets."""
+
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import models
+from django.urls import reverse
+
+from associations.hubspot.object_types import label_of
+from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome
+from associations.models.exchange import Exchange
+from associations.models.querysets import NOT_VERIFIED, OPEN_OUTCOMES, AssociationRequestQuerySet
+from associations.texts.labels import type_label
+
+
+class AssociationRequest(models.Model):
+    """One request to link two records: who asked for what, and what HubSpot said.
+
+    A closed entry never changes again. Names and shapes of `status` to `completed_at` are HubSpot's
+    own (BatchResponsePublicDefaultAssociation); `errors` are its StandardErrors, and the body of a
+    refusal is one of them. Times are UTC.
+    """
+
+    # Who; the name and e-mail as they were then. People are deactivated, never deleted.
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+    user_name = models.CharField(max_length=200)
+    user_email = models.CharField(max_length=254, blank=True)
+    # What, and why
+    from_object_type = models.CharField(max_length=128)
+    from_object_id = models.CharField(max_length=20)
+    to_object_type = models.CharField(max_length=128)
+    to_object_id = models.CharField(max_length=20)
+    reason = models.CharField(max_length=500, blank=True)
+    api_version = models.CharField(max_length=10)
+    # What became of it
+    outcome = models.CharField(max_length=12, choices=[(o.value, o.value) for o in Outcome])
+    cause = models.CharField(max_length=30, choices=[(c.value, c.value) for c in Cause], blank=True)
+    http_status = models.PositiveSmallIntegerField(null=True)
+    status = models.CharField(max_length=32, blank=True)
+    results = models.JSONField(default=list)
+    num_errors = models.PositiveIntegerField(null=True)
+    errors = models.JSONField(default=list)
+    links = models.JSONField(default=dict)
+    requested_at = models.DateTimeField(null=True)
+    started_at = models.DateTimeField(null=True)
+    completed_at = models.DateTimeField(null=True)
+    error_category = models.CharField(max_length=100, blank=True)
+    error_text = models.CharField(max_length=500, blank=True)
+    correlation_id = models.CharField(max_length=100, blank=True)
+    body = models.TextField(blank=True)  # as received: bounded, the token redacted
+    # What was seen in HubSpot around it; NULL where nobody looked or could
+    was_linked = models.BooleanField(null=True)  # by the default type, right before it was sent
+    verified = models.BooleanField(null=True)  # the link was there when looked up afterwards
+    verified_at = models.DateTimeField(null=True)
+    unverified_cause = models.CharField(
+        max_length=30, choices=[(c.value, c.value) for c in Cause], blank=True
+    )
+    # When, by our clock
+    created_at = models.DateTimeField()
+    sent_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+    # From where
+    client_ip = models.GenericIPAddressField(null=True)
+    user_agent = models.CharField(max_length=300, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    # Says "this very submit": digest of the form's one-time token and what was asked for
+    submit_key = models.CharField(max_length=64, null=True)  # noqa: DJ001 - NULL is never a double
+    # Of which run, if of one, and which row of it; the last batch it went out with, if with one
+    run = models.ForeignKey(
+        "BulkRun", models.PROTECT, null=True, related_name="entries", db_index=False
+    )
+    row_number = models.PositiveIntegerField(null=True)
+    batch = models.ForeignKey(
+        "AssociationBatch", models.PROTECT, null=True, related_name="entries", db_index=False
+    )
+
+    objects = AssociationRequestQuerySet.as_manager()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["user", "submit_key"], name="one_entry_per_submit"),
+            # also the order of a run's results
+            models.UniqueConstraint(
+                fields=["run", "row_number"],
+                name="one_entry_per_row",
+                condition=models.Q(run__isnull=False),
+            ),
+        ]
+        # All but the last end in what the list is ordered by (see queries.py).
+        indexes = [
+            # the audit log as it is, and any range of dates
+            models.Index(fields=["created_at", "id"], name="request_newest"),
+            # a person's own list
+            models.Index(fields=["user", "created_at", "id"], name="request_by_user"),
+            # the same without runs: their latest beside the form, and how many a minute they send
+            models.Index(
+                fields=["user", "created_at", "id"],
+                name="request_by_hand",
+                condition=models.Q(run=None),
+            ),
+            # the entries of a run, in the audit log
+            models.Index(
+                fields=["run", "created_at", "id"],
+                name="request_by_run",
+                condition=models.Q(run__isnull=False),
+            ),
+            # what a batch closed: to prune it, as the database checks that no entry names it
+            models.Index(
+                fields=["batch"],
+                name="request_by_batch",
+                condition=models.Q(batch__isnull=False),
+            ),
+            # filter by outcome; "failures today"
+            models.Index(fields=["outcome", "created_at", "id"], name="request_by_outcome"),
+            # filters by the type of a side
+            models.Index(fields=["from_object_type", "created_at", "id"], name="request_from_type"),
+            models.Index(fields=["to_object_type", "created_at", "id"], name="request_to_type"),
+            # everything about one record, and the entries of the same pair; the type is there to
+            # be looked at without the entry, as different types have records of one id
+            models.Index(
+                fields=["from_object_id", "created_at", "id", "from_object_type"],
+                name="request_from_record",
+            ),
+            models.Index(
+                fields=["to_object_id", "created_at", "id", "to_object_type"],
+                name="request_to_record",
+            ),
+            # filter by HTTP status
+            models.Index(fields=["http_status", "created_at", "id"], name="request_by_http_status"),
+            # filter by error category; most entries have none
+            models.Index(
+                fields=["error_category", "created_at", "id"],
+                name="request_by_category",
+                condition=~models.Q(error_category=""),
+            ),
+            # look-up by HubSpot's correlation id
+            models.Index(
+                fields=["correlation_id", "created_at", "id"],
+                name="request_by_correlation",
+                condition=~models.Q(correlation_id=""),
+            ),
+            # filter by what was seen; "verified" alone is met everywhere in the list
+            models.Index(
+                fields=["created_at", "id"],
+                name="request_was_linked",
+                condition=models.Q(was_linked=True),
+            ),
+            models.Index(
+                fields=["created_at", "id"],
+                name="request_not_verified",
+                condition=NOT_VERIFIED,
+            ),
+            # abandoned(): the few entries that are open
+            models.Index(
+                fields=["sent_at"],
+                name="request_still_sending",
+                condition=models.Q(outcome=Outcome.SENDING),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        from_type, to_type = label_of(self.from_object_type), label_of(self.to_object_type)
+        sides = f"{from_type} {self.from_object_id} → {to_type} {self.to_object_id}"
+        return f"{sides}: {self.outcome}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("request", args=[self.pk])
+
+    @property
+    def from_label(self) -> str:
+        """The first record as the reader calls it."""
+        return f"{type_label(self.from_object_type)} {self.from_object_id}"
+
+    @property
+    def to_label(self) -> str:
+        """The second record as the reader calls it."""
+        return f"{type_label(self.to_object_type)} {self.to_object_id}"
+
+    @property
+    def is_open(self) -> bool:
+        return self.outcome in OPEN_OUTCOMES
+
+    @property
+    def linked(self) -> Linked | None:
+        """Whether the records are linked, as far as is known; None while nobody can know."""
+        if self.verified:
+            return Linked.YES
+        return VERDICTS[Cause(self.cause)].linked if self.cause else None
+
+    @property
+    def duration(self) -> timedelta | None:
+        return self.finished_at - self.sent_at if self.finished_at and self.sent_at else None
+
+    @property
+    def time_to_verified(self) -> timedelta | None:
+        """How long after it was sent the link was seen."""
+        return self.verified_at - self.sent_at if self.verified and self.sent_at else None
+
+
+class AssociationAttempt(Exchange):
+    """One HTTP exchange of a request, written as it ended. Rows are added, never changed."""
+
+    request = models.ForeignKey(
+        AssociationRequest, models.PROTECT, related_name="attempts", db_index=False
+    )
+    number = models.PositiveSmallIntegerField()
+    # It ended after the request had been closed without it, and changed nothing any more.
+    late = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            # also the index for a request's attempts; a row written twice by mistake stays one
+            models.UniqueConstraint(fields=["request", "number"], name="one_row_per_attempt")
+        ]
+        # the few that came late, which are sealed on their own
+        indexes = [
+            models.Index(fields=["id"], name="attempt_late", condition=models.Q(late=True)),
+        ]
+
+    def __str__(self) -> str:
+        return f"attempt {self.number}: {self.http_status or self.failure}"
+
+
+class AssociationCheck(models.Model):
+    """A later look at whether an entry's records are linked. Rows are added, never changed."""
+
+    entry = models.ForeignKey(AssociationRequest, models.PROTECT, related_name="checks")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+    )
+    user_name = models.CharField(max_length=200)
+    checked_at = models.DateTimeField()
+    duration_ms = models.PositiveIntegerField()
+    is_linked = models.BooleanField(null=True)  # by whatever type; NULL if it could not be seen
+    types = models.JSONField(default=list)  # HubSpot's associationTypes of the pair
+    cause = models.CharField(max_length=30, choices=[(c.value, c.value) for c in Cause], blank=True)
+    error_text = models.CharField(max_length=500, blank=True)
+    client_ip = models.GenericIPAddressField(null=True)
+    request_id = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+        # how many a person makes a minute
+        indexes = [models.Index(fields=["user", "checked_at"], name="check_by_user")]
+
+    def __str__(self) -> str:
+        return f"check of entry {self.entry_id}: {self.is_linked}"
+
+    @property
+    def labels(self) -> list[str]:
+        return [label for each in self.types if (label := each.get("label"))]
+
+    @property
+    def is_default(self) -> bool:
+        """Whether the default type is among those that link the records."""
+        return len(self.labels) < len(self.types)

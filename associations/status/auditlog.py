@@ -1,0 +1,118 @@
+"""Whether the audit log is sealed, guarded, and without entries that nobody closes."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.utils.translation import gettext
+
+from associations.audit.integrity import id_ranges as ranges
+from associations.audit.integrity import signing, triggers
+from associations.audit.integrity.manifest import Coverage, ManifestError, read
+from associations.linking.services import CLOSING_GRACE, hubspot_client
+from associations.models import OPEN_OUTCOMES, AssociationRequest, AuditSeal
+from associations.status.report import Level, Line, told
+from associations.templatetags.associations import time_of
+
+LONGEST_WAIT = timedelta(minutes=15)  # for a seal, of which there is one a minute
+MOST_RANGES = 200  # as many as a database takes in one condition
+
+
+def log_lines(now: datetime) -> Iterator[Line]:
+    seal = AuditSeal.objects.last()
+    yield _seal_line(seal)
+    yield from _waiting_lines(seal, now)
+    yield _trigger_line(triggers.problems())
+    yield _open_line(oldest_open(), now)
+
+
+def oldest_open() -> AssociationRequest | None:
+    """Return the entry that has been open for longest."""
+    entries = AssociationRequest.objects.for_list().order_by("created_at", "id")
+    # One after the other, as an index has each of them in order.
+    found = [entries.filter(outcome=outcome).first() for outcome in OPEN_OUTCOMES]
+    return min(filter(None, found), key=lambda entry: entry.created_at, default=None)
+
+
+def _seal_line(seal: AuditSeal | None) -> Line:
+    if problem := _key_problem():
+        advice = gettext(
+            "Make a pair of keys with <code>manage.py make_audit_key</code>, and set "
+            "<code>AUDIT_SIGNING_KEY</code> where the log is sealed and "
+            "<code>AUDIT_PUBLIC_KEYS</code> here."
+        )
+        return Line(Level.WRONG, problem, told(advice))
+    if seal is None:
+        return Line(Level.UNKNOWN, gettext("Nothing has been sealed yet."))
+    text = gettext("The last seal is number {number}, of {moment}. Its head:")
+    moment = time_of(seal.sealed_at)
+    return Line(Level.WELL, told(text, number=seal.number, moment=moment), codes=(seal.head,))
+
+
+def _key_problem() -> str:
+    try:
+        if signing.trusted_keys():
+            return ""
+    except signing.SigningKeyError:
+        return gettext("One of the keys for the seals is no key, so nothing proves the log.")
+    return gettext("No key for the seals is configured, so nothing proves the log.")
+
+
+def _waiting_lines(seal: AuditSeal | None, now: datetime) -> Iterator[Line]:
+    try:
+        coverage = read(seal.manifest).coverage["entry"] if seal else Coverage()
+    except ManifestError:
+        text = gettext("The last seal cannot be read: it was altered.")
+        advice = gettext("See “Integrity of the log” below for what to do.")
+        yield Line(Level.WRONG, text, advice)
+        return
+    if waiting := _waiting_since(coverage, now - LONGEST_WAIT):
+        text = gettext("Closed entries wait for a seal, one of them since {moment}.")
+        advice = gettext(
+            "Find out whether <code>manage.py seal_audit_log --every 60</code> runs, and what it "
+            "logs. What is not sealed could be altered unnoticed."
+        )
+        yield Line(Level.WRONG, told(text, moment=time_of(waiting)), told(advice))
+
+
+def _waiting_since(coverage: Coverage, before: datetime) -> datetime | None:
+    """When an entry was closed that still waits though it was closed before this moment."""
+    late = AssociationRequest.objects.closed().filter(finished_at__lt=before)
+    # Apart, as a database may go through the whole log for one or the other.
+    old = late.filter(ranges.condition(coverage.waiting[:MOST_RANGES]))
+    new = late.filter(pk__gt=coverage.high).order_by("pk")
+    found = [each.values_list("finished_at", flat=True)[:1] for each in (old, new)]
+    return min((moment for part in found for moment in part), default=None)
+
+
+def _trigger_line(problems: list[str]) -> Line:
+    if not problems:
+        return Line(Level.WELL, gettext("The database keeps the log as it was written."))
+    text = gettext("The database does not protect the log: triggers are missing or were changed.")
+    advice = gettext(
+        "<code>manage.py migrate</code> installs them again. Find out who took them off, and "
+        "verify the log with <code>manage.py verify_audit_log</code>."
+    )
+    return Line(Level.WRONG, text, told(advice), tuple(problems))
+
+
+def _open_line(entry: AssociationRequest | None, now: datetime) -> Line:
+    if entry is None:
+        return Line(Level.WELL, gettext("No entry is open."))
+    values = {
+        "url": entry.get_absolute_url(),
+        "number": entry.pk,
+        "moment": time_of(entry.created_at),
+    }
+    longest = timedelta(seconds=hubspot_client().limits.total) + CLOSING_GRACE
+    if not entry.sent_at or entry.sent_at >= now - longest:
+        text = gettext('<a href="{url}">Entry {number}</a> is under way, since {moment}.')
+        return Line(Level.WELL, told(text, **values))
+    text = gettext(
+        '<a href="{url}">Entry {number}</a> has been open since {moment}, longer than any call '
+        "can last: its process has ended."
+    )
+    advice = gettext(
+        "<code>manage.py seal_audit_log --every 60</code> closes such entries by what is known of "
+        "them, and so does whoever opens the audit log. Find out whether it runs."
+    )
+    return Line(Level.WARNING, told(text, **values), told(advice))

@@ -1,0 +1,83 @@
+"""Whether bulk runs are worked on: the workers, what waits for them, and the limit of calls."""
+
+from collections.abc import Iterator
+
+from django.conf import settings
+from django.db import Error as DBError
+from django.utils.translation import gettext, ngettext
+from django_q.brokers import get_broker
+from redis import RedisError
+
+from associations.bulk import pauses
+from associations.bulk.worker import scheduler as tending
+from associations.gateway import rate_limiter as limiter
+from associations.models import BulkRun, CallPause, Worker
+from associations.status.report import Level, Line, told
+from associations.templatetags.associations import time_of
+from associations.texts.lookup_errors import reason_of
+
+
+def run_lines() -> Iterator[Line]:
+    yield _worker_line(tending.living_workers())
+    yield from _waiting_lines()
+    yield _limit_line()
+    if pause := pauses.current():
+        yield _pause_line(pause)
+
+
+def _worker_line(living: int) -> Line:
+    if not living:
+        return _no_worker_line()
+    text = ngettext(
+        "{count} worker is running; it was last seen {moment}.",
+        "{count} workers are running; one was last seen {moment}.",
+        living,
+    )
+    seen = Worker.objects.latest("seen_at").seen_at
+    return Line(Level.WELL, told(text, count=living, moment=time_of(seen)))
+
+
+def _no_worker_line() -> Line:
+    advice = told(gettext("<code>manage.py run_worker</code> starts one."))
+    if BulkRun.objects.filter(state__in=tending.AT_WORK).exists():
+        text = gettext("No worker is running, so bulk runs stand still.")
+        return Line(Level.WRONG, text, advice)
+    return Line(Level.UNKNOWN, gettext("No worker is running. No bulk run needs one now."), advice)
+
+
+def _waiting_lines() -> Iterator[Line]:
+    try:
+        waiting = get_broker().queue_size()
+    except RedisError:
+        text = gettext("Redis, where the workers' tasks wait, cannot be reached.")
+        advice = gettext("Find out whether it runs. Bulk runs go on by themselves once it does.")
+        yield Line(Level.WRONG, text, advice)
+        return
+    if waiting:
+        text = ngettext("{count} task waits.", "{count} tasks wait.", waiting)
+        yield Line(Level.WELL, told(text, count=waiting))
+
+
+def _limit_line() -> Line:
+    limit = settings.HUBSPOT_CALLS_PER_10_SECONDS
+    if not limit:
+        text = gettext(
+            "No limit of calls is kept here (<code>HUBSPOT_CALLS_PER_10_SECONDS</code>)."
+        )
+        return Line(Level.WELL, told(text))
+    try:
+        used = limiter.calls_lately()
+    except DBError:
+        text = gettext("The limit of calls cannot be read, so none is kept for people's requests.")
+        return Line(Level.WRONG, text)
+    text = gettext(
+        "{used} of the {limit} calls that HubSpot takes within ten seconds are used; {people} of "
+        "them no run may use."
+    )
+    people = settings.HUBSPOT_CALLS_FOR_PEOPLE
+    return Line(Level.WELL, told(text, used=used, limit=limit, people=people))
+
+
+def _pause_line(pause: CallPause) -> Line:
+    text = told(gettext("Bulk runs wait until {moment}."), moment=time_of(pause.until))
+    return Line(Level.WARNING, text, reason_of(pause.cause))

@@ -1,0 +1,150 @@
+"""What the health page says: lines, each with how it stands, in words, and with what to do."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+
+from associations.hubspot.client import HubSpotClient, ReadError
+from associations.hubspot.error_texts import missing_scopes_in
+from associations.hubspot.outcomes import Cause
+from associations.linking.services import hubspot_client
+from associations.texts.lookup_errors import reason_of
+
+
+class Level(StrEnum):
+    """How something stands; the middle two need attention."""
+
+    WELL = "well"
+    WARNING = "warning"
+    WRONG = "wrong"
+    UNKNOWN = "unknown"
+
+
+_ICONS = {Level.WELL: "✓", Level.WARNING: "⚠", Level.WRONG: "✕", Level.UNKNOWN: "?"}
+_WORDS = {
+    Level.WELL: pgettext_lazy("state of a part", "in order"),
+    Level.WARNING: pgettext_lazy("state of a part", "attention"),
+    Level.WRONG: pgettext_lazy("state of a part", "problem"),
+    Level.UNKNOWN: pgettext_lazy("state of a part", "not known"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that is known, or why it is not; `codes` are for people to copy."""
+
+    level: Level
+    text: str
+    advice: str = ""
+    codes: tuple[str, ...] = ()
+
+    @property
+    def icon(self) -> str:
+        return _ICONS[self.level]
+
+    @property
+    def word(self) -> str:
+        return str(_WORDS[self.level])
+
+    @property
+    def needs_attention(self) -> bool:
+        return self.level in (Level.WARNING, Level.WRONG)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What the page says of one matter; `name` is its place on the page."""
+
+    name: str
+    title: str
+    lines: list[Line] = field(default_factory=list)
+
+    @property
+    def needs_attention(self) -> bool:
+        return any(line.needs_attention for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look at HubSpot showed, or why it showed nothing."""
+
+    value: Any = None
+    error: ReadError | None = None
+
+
+def look(lookup: Callable[[HubSpotClient], Any]) -> Look:
+    """Look now; what was remembered would not say how things stand."""
+    try:
+        return Look(lookup(hubspot_client()))
+    except ReadError as error:
+        return Look(error=error)
+
+
+def told(text: str, **values: object) -> SafeString:
+    """A sentence of ours, which may hold markup, with its values; these are escaped."""
+    return format_html(str(text), **values) if values else SafeString(text)
+
+
+_HUBSPOTS_STATUS = _(
+    'HubSpot tells at <a href="https://status.hubspot.com" rel="noreferrer">status.hubspot.com</a> '
+    "whether it has trouble."
+)
+_WAY_OUT = _(
+    "Find out whether this server reaches the configured address of HubSpot's API; a firewall or "
+    "<code>HUBSPOT_PROXY_URL</code> may be in the way."
+)
+_LATER = _("Load this page again in a minute.")
+# What an admin is told instead of "tell the admin".
+_FOR_ADMINS = {
+    Cause.TOKEN_REFUSED: _("HubSpot does not accept this site's access token."),
+    Cause.FORBIDDEN: _("HubSpot does not let this site read it."),
+    Cause.REDIRECTED: _("The configured address of HubSpot's API is wrong."),
+}
+_ADVICE = {
+    Cause.TOKEN_REFUSED: _(
+        "Copy the token of the app or service key from HubSpot into "
+        "<code>HUBSPOT_ACCESS_TOKEN</code>, and restart this site. Until then nobody can link "
+        "anything."
+    ),
+    Cause.REDIRECTED: _("Correct <code>HUBSPOT_API_BASE_URL</code>, and restart this site."),
+    Cause.NO_CONNECTION: _WAY_OUT,
+    Cause.CONNECTION_LOST: _WAY_OUT,
+    Cause.RATE_LIMITED: _LATER,
+    Cause.LOCKED: _LATER,
+    Cause.MIGRATING: _LATER,
+}
+
+
+def reason_for_admins(error: ReadError) -> str:
+    """Return in one or two sentences why HubSpot did not show something."""
+    if error.cause in _FOR_ADMINS:
+        return str(_FOR_ADMINS[error.cause])
+    answer = error.answer
+    return reason_of(error.cause, missing_scopes_in(answer.errors), answer.error_text)
+
+
+def trouble(error: ReadError) -> Line:
+    """The line for why HubSpot does not answer as it should, and what to do."""
+    level = Level.WRONG if error.cause in _FOR_ADMINS else Level.WARNING
+    advice = told(_ADVICE.get(error.cause, _HUBSPOTS_STATUS))
+    return Line(level, reason_for_admins(error), advice, codes_of(error))
+
+
+def not_known(text: str, error: ReadError) -> Line:
+    """A line for one thing that HubSpot did not show: `text` says what; why is added."""
+    # Translators: two sentences: what is not known, and why
+    whole = told(gettext("{what} {why}"), what=text, why=reason_for_admins(error))
+    return Line(Level.UNKNOWN, whole, codes=codes_of(error))
+
+
+def codes_of(error: ReadError) -> tuple[str, ...]:
+    """Return what HubSpot's support asks for: the status, the category, the correlation id."""
+    answer = error.answer
+    status = f"HTTP {answer.http_status}" if answer.http_status else ""
+    return tuple(filter(None, (status, answer.error_category, answer.correlation_id)))

@@ -1,0 +1,58 @@
+"""How things stand, for admins: HubSpot, the calls left, the log, this site."""
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from associations.audit.chart import bars_of
+from associations.db import TooSlowError, time_limit
+from associations.status.auditlog import log_lines
+from associations.status.bulk import run_lines
+from associations.status.latency import times_today
+from associations.status.quota import quota_lines, quota_of
+from associations.status.report import Part
+from associations.status.scopes import scope_lines
+from associations.status.site import site_facts
+from associations.status.token import account_lines, look_at_hubspot
+from associations.status.version import version_lines
+from hubadmin.web.http import admin_required
+
+TIMES_SECONDS = 5.0
+
+
+@require_safe
+@never_cache
+@admin_required
+def status(request: HttpRequest) -> HttpResponse:
+    now = timezone.now()
+    shown = look_at_hubspot()
+    quota = quota_of(shown, now)
+    parts = [
+        Part("hubspot", "HubSpot", [*account_lines(shown), *scope_lines(shown, now)]),
+        Part("calls", _("Calls left today"), [*quota_lines(shown, quota)]),
+        Part("runs", _("Bulk runs"), [*run_lines()]),
+        Part("version", _("API version"), [*version_lines(timezone.localdate(now))]),
+        Part("log", _("The audit log"), [*log_lines(now)]),
+    ]
+    context = {"parts": parts, "quota": quota, "facts": site_facts()}
+    context["worrying"] = [part for part in parts if part.needs_attention]
+    return render(request, "status/status.html", context)
+
+
+@require_safe
+@never_cache
+@admin_required
+def status_times(request: HttpRequest) -> HttpResponse:
+    """HubSpot's answer times: a part of the status page, or a page of their own."""
+    is_part = "HX-Request" in request.headers
+    template = "status/times_part.html" if is_part else "status/times.html"
+    try:
+        with time_limit(TIMES_SECONDS):
+            today = times_today(timezone.get_current_timezone(), timezone.now())
+    except TooSlowError:
+        return render(request, template, {"is_too_slow": True}, status=503)
+    context = {"today": today, "bars": bars_of(today.by_hour)}
+    return render(request, template, context)

@@ -1,0 +1,326 @@
+"""Plain language for every cause: what happened, what it means, what to do next.
+
+The database keeps the codes; these are the sentences, each whole, for translators.
+"""
+
+import math
+import re
+from collections.abc import Callable
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from associations.hubspot.answers import asked_wait
+from associations.hubspot.error_texts import missing_scopes_in, strings_in
+from associations.hubspot.object_types import CATALOGUE, label_of
+from associations.hubspot.outcomes import Cause, Outcome
+from associations.models import AssociationRequest
+from associations.texts.labels import type_label
+from associations.texts.verification_words import better_known, verification_of
+
+# A sentence, or for a sentence that depends on more than the records' names: what makes it.
+Text = Promise | str | Callable[[AssociationRequest], str]
+
+WAITING = _("Linking {from_} to {to} …")
+QUEUED = _("{from_} and {to} wait for their turn in a bulk run. Nothing was sent yet.")
+CHECK_RECORD = _(
+    "Look at one of the two records in HubSpot. Linking again is safe: it changes nothing if the "
+    "link is there."
+)
+TELL_ADMIN = _("Tell the admin of this site; linking again will not help before that.")
+
+
+def _no_such_record(entry: AssociationRequest) -> str:
+    match missing_records(entry):
+        case [first, second]:
+            text = gettext("HubSpot has no {first} and no {second}.")
+            return text.format(first=first, second=second)
+        case [record]:
+            return gettext("HubSpot has no {record}.").format(record=record)
+    return gettext("HubSpot has no such record on one of the two sides.")
+
+
+def _unknown_status(entry: AssociationRequest) -> str:
+    if not entry.status:
+        text = gettext(
+            "HubSpot accepted the request, but its answer has no status: {from_} and {to} may not "
+            "be linked."
+        )
+        return text.format(from_=entry.from_label, to=entry.to_label)
+    text = gettext(
+        "HubSpot accepted the request, but answered with a status that is not known here "
+        "(“{status}”)."
+    )
+    return text.format(status=entry.status)
+
+
+def _get_scopes(entry: AssociationRequest) -> str:
+    if scopes := missing_scopes_in(entry.errors):
+        text = gettext("Tell the admin of this site: the token also needs {scopes}.")
+        return text.format(scopes=", ".join(scopes))
+    return gettext(
+        "Tell the admin of this site: the token also needs a scope HubSpot does not name."
+    )
+
+
+def _wait(entry: AssociationRequest) -> str:
+    last = entry.attempts.last()
+    asked = asked_wait(last.http_status, last.headers) if last else None
+    seconds = math.ceil(asked or 10)
+    if seconds >= 120:
+        minutes = math.ceil(seconds / 60)
+        text = ngettext(
+            "Link them again in {count} minute.", "Link them again in {count} minutes.", minutes
+        )
+        return text.format(count=minutes)
+    text = ngettext(
+        "Link them again in {count} second.", "Link them again in {count} seconds.", seconds
+    )
+    return text.format(count=seconds)
+
+
+def _too_many_calls(entry: AssociationRequest) -> str:
+    if entry.http_status is None:
+        return gettext(
+            "All requests that HubSpot takes at once are in use, so this one was not sent. Nothing "
+            "was linked."
+        )
+    return gettext("HubSpot takes no more requests for the moment. Nothing was linked.")
+
+
+_EXPLANATIONS: dict[Cause, tuple[Text, Text]] = {
+    Cause.CONFIRMED: (_("{from_} is now linked to {to}."), ""),
+    Cause.IN_PROGRESS: (
+        _(
+            "HubSpot accepted the request but has not finished it: {from_} and {to} may not be "
+            "linked yet."
+        ),
+        CHECK_RECORD,
+    ),
+    Cause.NOT_SHOWN: (
+        _(
+            "HubSpot accepted the request, but its answer does not show the link from {from_} to "
+            "{to}."
+        ),
+        CHECK_RECORD,
+    ),
+    Cause.PARTLY_FAILED: (
+        _(
+            "HubSpot's answer contradicts itself: it shows a link from {from_} to {to} and an "
+            "error."
+        ),
+        CHECK_RECORD,
+    ),
+    Cause.UNKNOWN_STATUS: (_unknown_status, CHECK_RECORD),
+    Cause.UNREADABLE: (
+        _(
+            "HubSpot accepted the request, but its answer could not be read, so nothing proves the "
+            "link from {from_} to {to}."
+        ),
+        CHECK_RECORD,
+    ),
+    Cause.CANCELED_BY_HUBSPOT: (
+        _("HubSpot canceled the request: {from_} and {to} were not linked."),
+        _("Link them again. If it is canceled once more, tell the admin of this site."),
+    ),
+    Cause.UNKNOWN_OBJECT_TYPE: (
+        _("HubSpot does not know one of the object types: {from_type} and {to_type}."),
+        _(
+            "Check the types. A custom object goes by its id, such as 2-4001, and some types must "
+            "be switched on in the account first."
+        ),
+    ),
+    Cause.RECORD_NOT_FOUND: (
+        _no_such_record,
+        _(
+            "Check the id at the end of the record's address. The record may also have been "
+            "deleted or merged into another."
+        ),
+    ),
+    Cause.NO_DEFAULT_TYPE: (
+        _("HubSpot has no default way to link these two types: {from_type} and {to_type}."),
+        _(
+            "Check that both types are the ones you mean. If they are, an admin of HubSpot has to "
+            "define an association between them."
+        ),
+    ),
+    Cause.ASSOCIATION_LIMIT: (
+        _(
+            "{from_} and {to} were not linked: one of them has as many links of this kind as "
+            "HubSpot allows."
+        ),
+        _(
+            "Remove a link in HubSpot that is no longer needed, or ask an admin of HubSpot to "
+            "raise the limit."
+        ),
+    ),
+    Cause.REFUSED: (
+        _("HubSpot refused to link {from_} to {to}."),
+        _(
+            "Read HubSpot's words below. If they do not help, pass them on to the admin of this "
+            "site together with the correlation id."
+        ),
+    ),
+    Cause.REDIRECTED: (
+        _(
+            "HubSpot was not reached: the configured address sent us to another one. Nothing was "
+            "linked."
+        ),
+        _("Tell the admin of this site that the address of HubSpot's API is wrong."),
+    ),
+    Cause.TOKEN_REFUSED: (
+        _("HubSpot does not accept this site's access token. Nothing was linked."),
+        _("Tell the admin of this site: the token has to be replaced."),
+    ),
+    Cause.SCOPE_MISSING: (
+        _("This site's access token may not do this in HubSpot. Nothing was linked."),
+        _get_scopes,
+    ),
+    Cause.FORBIDDEN: (
+        _("HubSpot does not allow this site to link {from_} to {to}. Nothing was linked."),
+        TELL_ADMIN,
+    ),
+    Cause.LOCKED: (
+        _("HubSpot had one of the records locked, and it stayed locked. Nothing was linked."),
+        _("Link them again in a few seconds."),
+    ),
+    Cause.RATE_LIMITED: (
+        _too_many_calls,
+        _wait,
+    ),
+    Cause.DAILY_LIMIT: (
+        _("HubSpot's daily limit of requests is used up. Nothing was linked."),
+        _(
+            "Link them again tomorrow: the limit is reset at midnight in the time zone of the "
+            "HubSpot account. Tell the admin of this site if it cannot wait."
+        ),
+    ),
+    Cause.MIGRATING: (
+        _("HubSpot is moving the account's data and takes no requests. Nothing was linked."),
+        _wait,
+    ),
+    Cause.HUBSPOT_ERROR: (
+        _("HubSpot had an error of its own. Whether {from_} and {to} are linked is not known."),
+        CHECK_RECORD,
+    ),
+    Cause.HUBSPOT_DOWN: (
+        _(
+            "HubSpot is not available at the moment. Whether {from_} and {to} are linked is not "
+            "known."
+        ),
+        _(
+            "Wait some minutes (status.hubspot.com says how HubSpot is). Look at one of the two "
+            "records in HubSpot. Linking again is safe: it changes nothing if the link is there."
+        ),
+    ),
+    Cause.TIMED_OUT: (
+        _("HubSpot did not answer in time. Whether {from_} and {to} are linked is not known."),
+        CHECK_RECORD,
+    ),
+    Cause.CONNECTION_LOST: (
+        _(
+            "The connection to HubSpot broke before its answer had come. Whether {from_} and {to} "
+            "are linked is not known."
+        ),
+        CHECK_RECORD,
+    ),
+    Cause.INTERRUPTED: (
+        _(
+            "This site was interrupted before it had noted HubSpot's answer. Whether {from_} and "
+            "{to} are linked is not known."
+        ),
+        CHECK_RECORD,
+    ),
+    Cause.NO_CONNECTION: (
+        _("HubSpot could not be reached. Nothing was sent, so {from_} and {to} were not linked."),
+        _(
+            "Link them again in some minutes (status.hubspot.com says how HubSpot is). If it goes "
+            "on, tell the admin of this site."
+        ),
+    ),
+    Cause.NOT_SENT: (
+        _(
+            "The run was canceled before {from_} and {to} had their turn. Nothing was sent, so "
+            "they were not linked."
+        ),
+        _("If they are to be linked after all, link them by the form or in another run."),
+    ),
+}
+
+
+class Explanation:
+    """How an entry ended, or what it is waiting for; `next_step` is empty if nothing is left to do.
+
+    What a sentence needs is looked up only when it is told: a list asks for no more than it shows.
+    """
+
+    def __init__(self, entry: AssociationRequest) -> None:
+        self._entry = entry
+        self._texts: tuple[Text, Text] = (WAITING, "")
+        if better := better_known(entry):
+            self._texts = (better, "")
+        elif entry.cause:
+            self._texts = _EXPLANATIONS[Cause(entry.cause)]
+        elif entry.outcome == Outcome.QUEUED and entry.sent_at is None:
+            self._texts = (QUEUED, "")
+
+    @property
+    def sentence(self) -> str:
+        return _told(self._texts[0], self._entry)
+
+    @property
+    def next_step(self) -> str:
+        return _told(self._texts[1], self._entry)
+
+    @property
+    def verification(self) -> str:
+        return verification_of(self._entry)
+
+
+def explain(entry: AssociationRequest) -> Explanation:
+    """Say in plain language, and in the reader's, how an entry ended."""
+    return Explanation(entry)
+
+
+def _told(text: Text, entry: AssociationRequest) -> str:
+    if callable(text):
+        return text(entry)
+    return text.format(
+        from_=entry.from_label,
+        to=entry.to_label,
+        from_type=type_label(entry.from_object_type),
+        to_type=type_label(entry.to_object_type),
+    )
+
+
+def missing_records(entry: AssociationRequest) -> list[str]:
+    """Return which of the two records HubSpot says it does not have, as people call them."""
+    # The message may name both records; the context is more exact, where there is one.
+    named = _named_in(strings_in(entry.errors, "context"), entry)
+    return named or _named_in(strings_in(entry.errors), entry)
+
+
+def _named_in(strings: list[str], entry: AssociationRequest) -> list[str]:
+    text = " ".join(strings)
+    sides = [
+        (entry.from_label, entry.from_object_id, entry.from_object_type),
+        (entry.to_label, entry.to_object_id, entry.to_object_type),
+    ]
+    named = [(label, kind) for label, object_id, kind in sides if _is_word(object_id, text)]
+    if entry.from_object_id == entry.to_object_id:
+        # Both have this id: the type must tell which of them is meant. HubSpot says it in English.
+        named = [(label, kind) for label, kind in named if _is_word(label_of(kind), text)]
+    return [_within_a_sentence(label, kind) for label, kind in named]
+
+
+def _within_a_sentence(label: str, object_type: str) -> str:
+    """`contact 383`; but what a company calls its own objects stays as it is."""
+    is_ours = object_type in {each.canonical for each in CATALOGUE}
+    return label[0].lower() + label[1:] if is_ours else label
+
+
+def _is_word(word: str, text: str) -> bool:
+    """Whether `word` stands alone (not within a correlation id, say): `LINE_ITEM=5 is not valid`"""
+    word, text = word.replace("_", " "), text.replace("_", " ")
+    return bool(re.search(rf"(?i)(?<![\w-]){re.escape(word)}(?![\w-])", text))

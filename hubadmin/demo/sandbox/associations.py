@@ -1,0 +1,98 @@
+"""HubSpot's endpoints that associate records by their types' default: one pair, or a batch."""
+
+from typing import Any
+
+from associations.hubspot.object_types import ObjectType
+from hubadmin.demo.sandbox.batches import batch_answer, batch_error, read_object, read_pairs
+from hubadmin.demo.sandbox.demands import object_scopes, require_scopes, require_type
+from hubadmin.demo.sandbox.http import Answer, Call, Refused, timestamp
+from hubadmin.demo.sandbox.portal import DEFAULT_SPECS, error_name
+from hubadmin.demo.sandbox.records import has_record
+from hubadmin.demo.sandbox.state import State
+
+_MOST_INPUTS = 2_000
+_INVALID = "One or more associations are invalid"
+_Pairs = list[tuple[str, str]]
+
+
+def associate_default(
+    state: State, call: Call, from_name: str, from_id: str, to_name: str, to_id: str
+) -> Answer:
+    """Associate two records; a fault may keep that from happening."""
+    started = timestamp()
+    one, other = _writable_types(call, from_name, to_name)
+    pairs = [(from_id, to_id)]
+    _require_records(one, other, pairs)
+    return batch_answer(started, _associate(state, call, one, other, pairs), [])
+
+
+def associate_batch(state: State, call: Call, from_name: str, to_name: str) -> Answer:
+    """Associate many pairs of records, or none of them where a record is absent.
+
+    By a fault that is `partial`, those pairs alone are left out that name an absent record.
+    """
+    started = timestamp()
+    one, other = _writable_types(call, from_name, to_name)
+    pairs = read_pairs(read_object(call), _MOST_INPUTS)
+    errors = []
+    if call.fault.partial:
+        wrong = {pair: absent for pair in pairs if (absent := _absent(one, other, [pair]))}
+        errors = [_pair_error(wrong[pair]) for pair in pairs if pair in wrong]
+        pairs = [pair for pair in pairs if pair not in wrong]
+    else:
+        _require_records(one, other, pairs)
+    return batch_answer(started, _associate(state, call, one, other, pairs), errors)
+
+
+def _writable_types(call: Call, *names: str) -> list[ObjectType]:
+    types = [require_type(name) for name in names]
+    require_scopes(call, *object_scopes("write", *types))
+    return types
+
+
+def _absent(one: ObjectType, other: ObjectType, pairs: _Pairs) -> _Pairs:
+    """Return type and id of each record that the portal has not, as errors name them."""
+    ends = (end for one_id, other_id in pairs for end in ((one, one_id), (other, other_id)))
+    absent = [(t, i) for t, i in ends if not has_record(t.type_id, i)]
+    return list(dict.fromkeys((error_name(t), i) for t, i in absent))
+
+
+def _require_records(one: ObjectType, other: ObjectType, pairs: _Pairs) -> None:
+    absent = _absent(one, other, pairs)
+    if absent:
+        raise Refused(400, _INVALID, category="VALIDATION_ERROR", context=_context(absent))
+
+
+def _pair_error(absent: _Pairs) -> dict[str, Any]:
+    return batch_error(_INVALID, _context(absent), category="VALIDATION_ERROR")
+
+
+def _context(absent: _Pairs) -> dict[str, list[str]]:
+    return {
+        "INVALID_OBJECT_IDS": [f"{name}={i} is not valid" for name, i in absent],
+        "objectId": [i for _, i in absent],
+        "objectType": [name for name, _ in absent],
+    }
+
+
+def _associate(
+    state: State, call: Call, one: ObjectType, other: ObjectType, pairs: _Pairs
+) -> list[dict[str, Any]]:
+    there, back = _default_spec(one, other), _default_spec(other, one)
+    if call.fault.applies:
+        state.links.add_many(one.canonical, other.canonical, pairs, lag=call.fault.lag)
+    ends = (({"id": one_id}, {"id": other_id}) for one_id, other_id in pairs)
+    return [
+        {"from": start, "to": end, "associationSpec": spec}
+        for near, far in ends
+        for start, end, spec in ((near, far, there), (far, near, back))
+    ]
+
+
+def _default_spec(one: ObjectType, other: ObjectType) -> dict[str, Any]:
+    spec = DEFAULT_SPECS.get((one.type_id, other.type_id))
+    if spec is None:
+        pair = f"{error_name(one)} and {error_name(other)}"
+        message = f"No default association type exists between {pair}"
+        raise Refused(400, message, category="VALIDATION_ERROR")
+    return spec

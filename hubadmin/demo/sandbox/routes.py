@@ -1,0 +1,90 @@
+"""Which endpoint answers which request, and how the rate limit and faults change the answer."""
+
+import re
+from collections.abc import Callable
+from urllib.parse import unquote
+
+from hubadmin.demo.sandbox import account, association_reads, controls, pages, schemas
+from hubadmin.demo.sandbox import associations as api
+from hubadmin.demo.sandbox import objects as reads
+from hubadmin.demo.sandbox.demands import require_token
+from hubadmin.demo.sandbox.faults import NOT_GIVEN, Fault
+from hubadmin.demo.sandbox.http import Answer, Call, Refused, too_many_body, usual_body
+from hubadmin.demo.sandbox.state import State
+
+# An endpoint is given the state, the call and the path's decoded segments.
+Endpoint = Callable[..., Answer]
+
+_OBJECTS = "/crm/(?:v4/objects|objects/2026-0[39])"
+_READ_OBJECTS = "/crm/(?:v3/objects|objects/2026-0[39])"
+_ASSOCIATIONS = "/crm/(?:v4/associations|associations/2026-0[39])"
+_APP_INFO = "/oauth/v2/private-apps/get/access-token-info"
+_USAGE = "/account-info/v3/api-usage/daily/private-apps"
+_TWO = "([^/]+)/([^/]+)"
+ROUTES: list[tuple[str, str, Endpoint]] = [
+    ("PUT", f"{_OBJECTS}/{_TWO}/associations/default/{_TWO}", api.associate_default),
+    ("GET", f"{_READ_OBJECTS}/([^/]+)", reads.list_records),
+    ("GET", f"{_READ_OBJECTS}/{_TWO}", reads.read_record),
+    ("POST", f"{_READ_OBJECTS}/([^/]+)/batch/read", reads.read_batch),
+    ("POST", f"{_ASSOCIATIONS}/{_TWO}/batch/read", association_reads.read_batch),
+    ("POST", f"{_ASSOCIATIONS}/{_TWO}/batch/associate/default", api.associate_batch),
+    ("GET", f"{_ASSOCIATIONS}/{_TWO}/labels", association_reads.list_labels),
+    ("GET", "/crm-object-schemas/v3/schemas", schemas.list_schemas),
+    ("GET", "/crm/v3/object-library/enablement", schemas.show_enablement),
+    ("GET", "/account-info/v3/details", account.show_details),
+    ("GET", _USAGE, account.show_usage),
+    ("POST", _APP_INFO, account.describe_token),
+    ("GET", "/", pages.show_index),
+    ("GET", f"/contacts/([^/]+)/record/{_TWO}", pages.show_record),
+    ("GET", "/_sandbox/faults", controls.list_faults),
+    ("POST", "/_sandbox/faults", controls.add_faults),
+    ("GET", "/_sandbox/requests", controls.list_requests),
+    ("GET", "/_sandbox/calls", controls.summarize_calls),
+    ("GET", "/_sandbox/associations", controls.list_associations),
+    ("POST", "/_sandbox/associations", controls.add_associations),
+    ("POST", "/_sandbox/reset", controls.reset),
+]
+
+
+def answer_call(state: State, call: Call) -> Answer:
+    """Return what is to be sent back for a call."""
+    if not call.is_api:
+        return _endpoint_answer(state, call)
+    passes, headers = state.window.admit()
+    answer = _endpoint_answer(state, call) if passes else Answer(429, too_many_body())
+    if call.fault.has_answer:
+        answer = _fault_answer(call.fault)
+    answer.headers = headers | answer.headers | call.fault.headers
+    return answer
+
+
+def _endpoint_answer(state: State, call: Call) -> Answer:
+    try:
+        endpoint, segments = _find_route(call)
+        if call.needs_token:
+            require_token(call)
+        return endpoint(state, call, *segments)
+    except Refused as refused:
+        return refused.answer
+
+
+def _find_route(call: Call) -> tuple[Endpoint, list[str]]:
+    fitting = {
+        method: (endpoint, found.groups())
+        for method, pattern, endpoint in ROUTES
+        if (found := re.fullmatch(pattern, call.path))
+    }
+    if not fitting:
+        raise Refused(404, "Nothing was found at this address.")
+    if call.method not in fitting:
+        refused = Refused(405, f"{call.method} is not allowed here.")
+        refused.answer.headers["Allow"] = ", ".join(fitting)
+        raise refused
+    endpoint, segments = fitting[call.method]
+    return endpoint, [unquote(segment) for segment in segments]
+
+
+def _fault_answer(fault: Fault) -> Answer:
+    status = fault.status or 200
+    body = usual_body(status) if fault.body is NOT_GIVEN else fault.body
+    return Answer(status, body, content_type=fault.content_type)

@@ -1,0 +1,146 @@
+"""The OpenID provider as Authlib's client sees it, with what Authlib leaves open closed."""
+
+from functools import lru_cache
+from typing import Any
+
+from authlib.integrations.django_client import DjangoIntegration
+from authlib.integrations.django_client.apps import DjangoOAuth2App
+from authlib.integrations.requests_client import OAuth2Session
+from django.conf import settings
+from django.contrib.sessions.backends.base import SessionBase
+from django.core.signals import setting_changed
+from django.dispatch import receiver
+from joserfc.errors import BadSignatureError, JoseError
+from joserfc.jwk import KeySet
+
+from hubadmin.checks import is_safe_address
+from hubadmin.sso.common import ProviderUnavailableError, RefusedError
+from hubadmin.sso.tokens import ALGORITHMS
+
+TIMEOUT = 5  # seconds
+MAX_PENDING = 10  # tabs that may be at the provider at the same time
+ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+OPTIONAL_ENDPOINTS = ("userinfo_endpoint", "end_session_endpoint")
+# What reading an answer of any shape may raise.
+UNREADABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RuntimeError)
+
+
+class _Session(OAuth2Session):
+    """Goes nowhere but where it was sent: a redirect would carry the client's secret along."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, default_timeout=TIMEOUT, **kwargs)
+        self.max_redirects = 0
+
+
+class _Pending(DjangoIntegration):
+    """The sign-ins that are under way, in the session: the latest few, so that it cannot swell."""
+
+    def set_state_data(self, session: SessionBase, state: str, data: dict[str, Any]) -> None:
+        names = list(session.keys())
+        pending = [name for name in names if name.startswith(f"_state_{self.name}_")]
+        for key in pending[: 1 - MAX_PENDING]:
+            del session[key]
+        super().set_state_data(session, state, data)
+
+
+class Provider(DjangoOAuth2App):
+    """Authlib's client, stricter: one issuer, known algorithms, and keys that may be rotated."""
+
+    client_cls = _Session
+
+    def load_server_metadata(self) -> dict[str, Any]:
+        if not self.server_metadata:
+            self.server_metadata = self._discover()
+        return self.server_metadata
+
+    def _discover(self) -> dict[str, Any]:
+        """Return what discovery says, if it is about our issuer; of it only what is used."""
+        with self._get_session() as session:
+            answer = session.request("GET", self._server_metadata_url, withhold_token=True)
+            answer.raise_for_status()
+            found = answer.json()
+        if found["issuer"] != settings.SSO_ISSUER:
+            raise ValueError(f"discovery names the issuer {found['issuer']!r}")
+        metadata = {name: safe_endpoint(found[name]) for name in ENDPOINTS}
+        metadata |= {
+            name: safe_endpoint(found[name]) for name in OPTIONAL_ENDPOINTS if found.get(name)
+        }
+        return metadata | {
+            "issuer": settings.SSO_ISSUER,
+            "id_token_signing_alg_values_supported": list(ALGORITHMS),
+        }
+
+    def fetch_jwk_set(self, force: bool = False) -> dict[str, Any]:
+        """Return the keys that can be read: one odd key does not spoil the others.
+
+        An answer without any is not kept, or one bad moment would last until a restart.
+        """
+        metadata = self.load_server_metadata()
+        if force or "jwks" not in metadata:
+            with self._get_session() as session:
+                answer = session.request("GET", metadata["jwks_uri"], withhold_token=True)
+                answer.raise_for_status()
+                metadata["jwks"] = {"keys": readable_keys(answer.json())}
+        return metadata["jwks"]
+
+    def fetch_access_token(self, **kwargs: Any) -> dict[str, Any]:
+        token = super().fetch_access_token(**kwargs)
+        if not isinstance(token.get("id_token"), str):
+            raise RefusedError("the provider sent no ID token")
+        # Authlib puts the verified claims there; what came under that name is nobody's word.
+        token.pop("userinfo", None)
+        return token
+
+    def parse_id_token(self, token: dict[str, Any], nonce: str, **kwargs: Any) -> Any:
+        try:
+            return super().parse_id_token(token, nonce, **kwargs)
+        except BadSignatureError:
+            # A provider may put a new key under an old name.
+            self.fetch_jwk_set(force=True)
+            return super().parse_id_token(token, nonce, **kwargs)
+
+
+@lru_cache(maxsize=1)
+def provider() -> Provider:
+    """Return this process's client; its metadata and keys are fetched when first needed."""
+    return Provider(
+        _Pending("sso"),
+        name="sso",
+        client_id=settings.SSO_CLIENT_ID,
+        client_secret=settings.SSO_CLIENT_SECRET,
+        server_metadata_url=settings.SSO_DISCOVERY_URL
+        or f"{settings.SSO_ISSUER.rstrip('/')}/.well-known/openid-configuration",
+        client_kwargs={"scope": settings.SSO_SCOPES, "code_challenge_method": "S256"},
+    )
+
+
+@receiver(setting_changed)
+def _forget_provider(*, setting: str, **kwargs: Any) -> None:
+    if setting.startswith("SSO_"):
+        provider.cache_clear()
+
+
+def readable_keys(key_set: Any) -> list[dict[str, Any]]:
+    """Return the keys of a set that Authlib can use. Raises ProviderUnavailableError for none."""
+    try:
+        keys = [key for key in key_set["keys"] if is_readable(key)]
+    except UNREADABLE as error:
+        raise ProviderUnavailableError("the provider's keys cannot be read") from error
+    if not keys:
+        raise ProviderUnavailableError("the provider shows no key that can be used")
+    return keys
+
+
+def is_readable(key: Any) -> bool:
+    try:
+        return bool(KeySet.import_key_set({"keys": [key]}).keys)
+    except (JoseError, *UNREADABLE):
+        return False
+
+
+def safe_endpoint(address: str) -> str:
+    """Return the address if it is https, or http on this machine. Raises ValueError."""
+    if is_safe_address(address):
+        return address
+    raise ValueError(f"{address!r} is not an https address")

@@ -1,0 +1,102 @@
+"""What somebody gets instead of the page that they asked for."""
+
+import logging
+from typing import Any
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from django.conf import settings
+from django.contrib.sessions.backends.base import UpdateError
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render, resolve_url
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from hubadmin.models import User
+from hubadmin.sso import events, oidc, sessions
+from hubadmin.sso.common import DeactivatedError, ProviderUnavailableError, RefusedError
+from hubadmin.sso.middleware import BY_PROXY
+from hubadmin.web import drafts
+
+RETRY_SECONDS = 30
+
+
+def recheck(request: HttpRequest) -> HttpResponse:
+    """Ask the provider again, unseen by the person, before anything else happens."""
+    is_kept = drafts.keep(request, drafts.RECHECK_DUE)
+    if "HX-Request" in request.headers:
+        return _whole_page(request, is_kept)
+    if request.method in ("GET", "HEAD"):
+        hint = sessions.facts(request)["login_hint"]
+        parameters = {"login_hint": hint} if hint else {}
+        return to_provider(request, request.get_full_path(), silent=True, **parameters)
+    here = request.path  # what takes a form leads somewhere by a GET as well
+    context = {"address": here, "is_kept": is_kept}
+    response = render(request, "sso/recheck.html", context, status=401)
+    response["Refresh"] = f"0; url={here}"
+    return response
+
+
+def sign_in_needed(request: HttpRequest) -> HttpResponse | None:
+    """What a signed-out person gets instead of a page; None for the redirect to the sign-in."""
+    if error := getattr(request, "sso_error", None):
+        return refuse(request, error)
+    is_part = "HX-Request" in request.headers
+    return _whole_page(request, bool(drafts.posted(request))) if is_part else None
+
+
+def to_provider(request: HttpRequest, next_page: str, **options: Any) -> HttpResponse:
+    try:
+        response = oidc.redirect_to_provider(request, next_page, **options)
+        request.session.save()  # now: at the end nobody could be told that it cannot be
+    except (ProviderUnavailableError, DatabaseError, UpdateError) as error:
+        return refuse(request, error)
+    return response
+
+
+def refuse(request: HttpRequest, error: Exception) -> HttpResponse:
+    """Say that signing in did not work; why, only the log knows in full."""
+    events.record(request, "sign-in refused", level=logging.WARNING, why=str(error))
+    if not isinstance(error, RefusedError):
+        context = {"posted": drafts.posted(request), "next_query": _query(request)}
+        response = render(request, "sso/unavailable.html", context, status=503)
+        response["Retry-After"] = str(RETRY_SECONDS)
+        return response
+    if isinstance(error, DeactivatedError):
+        return no_access(request, error.user)
+    context = {"by_proxy": settings.SSO_MODE in BY_PROXY, "next_query": _query(request)}
+    return render(request, "sso/refused.html", context, status=403)
+
+
+def no_access(request: HttpRequest, user: User | None) -> HttpResponse:
+    context = {"person": user, "by_proxy": settings.SSO_MODE in BY_PROXY}
+    return render(request, "sso/no_access.html", context, status=403)
+
+
+def safe_next(request: HttpRequest, address: str) -> str:
+    """Return the address if it is a page of this site, else the form's."""
+    is_ours = url_has_allowed_host_and_scheme(
+        address, {request.get_host()}, require_https=request.is_secure()
+    )
+    # Without the slash it might be a view's name to redirect().
+    if is_ours and address.startswith("/"):
+        return address
+    return resolve_url(settings.LOGIN_REDIRECT_URL)
+
+
+def _whole_page(request: HttpRequest, is_kept: bool) -> HttpResponse:
+    """Tell htmx to load the whole page anew: only that can be signed in.
+
+    Where what was typed is kept, that is the page which shows it, and not as it was filled before.
+    """
+    response = HttpResponse(status=401)
+    page = urlsplit(request.headers.get("HX-Current-URL", ""))
+    address = urlunsplit(("", "", page.path, page.query, ""))
+    response["HX-Redirect"] = safe_next(request, drafts.page_of(request) if is_kept else address)
+    return response
+
+
+def _query(request: HttpRequest) -> str:
+    """The page that was wanted, as far as this request tells, for the sign-in to lead there."""
+    wanted = request.GET.get("next", "")
+    is_page = request.method == "GET" and not request.path.startswith("/sign-in")
+    return urlencode({"next": safe_next(request, request.get_full_path() if is_page else wanted)})

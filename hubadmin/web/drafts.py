@@ -1,0 +1,97 @@
+"""What a person typed into a form that could not be taken, kept until they send it after all.
+
+It waits in the session, unsent: the form shows it filled in again, and says why. It keeps its
+one-time token, so that what had been sent already is not sent twice.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from django.contrib.auth import SESSION_KEY
+from django.http import HttpRequest, QueryDict, UnreadablePostError
+from django.shortcuts import resolve_url
+
+from hubadmin.web.sessions import change_now
+
+SIGNED_OUT = "signed_out"
+RECHECK_DUE = "recheck_due"
+PAGE_TOO_OLD = "page_too_old"
+
+_SESSION_KEY = "draft"
+_FORMER_USER = "former_user"
+_MAX_SHOWN = 5000
+MAX_KEPT = 2100  # more than any field takes, so that the form can still say that it is too much
+
+
+def kept(*fields: str, for_page: str = "") -> Callable[[Callable], Callable]:
+    """Mark a form's view: what is posted to these fields is worth keeping, and shown again.
+
+    A view that gives a part of that form's page names the page: what was typed so far comes with
+    each request of the page's own script.
+    """
+
+    def mark(view: Callable) -> Callable:
+        view.draft_fields, view.draft_page = fields, for_page
+        return view
+
+    return mark
+
+
+def posted(request: HttpRequest) -> dict[str, str]:
+    """Return what was sent to a view that keeps drafts; bounded, as anybody may have sent it."""
+    view = getattr(request.resolver_match, "func", None)
+    if not hasattr(view, "draft_fields"):
+        return {}
+    by_script = bool(view.draft_page) and "HX-Request" in request.headers
+    if request.method != "POST" and not by_script:
+        return {}
+    try:
+        fields = request.GET if by_script else request.POST
+    except UnreadablePostError:  # the browser went away before it had sent all of it
+        return {}
+    return {name: fields[name][:_MAX_SHOWN] for name in view.draft_fields if name in fields}
+
+
+def page_of(request: HttpRequest) -> str:
+    """Return the address of the page whose form was sent, or was about to be."""
+    page = getattr(request.resolver_match.func, "draft_page", "")
+    return resolve_url(page) if page else request.path
+
+
+def keep(request: HttpRequest, why: str) -> bool:
+    """Keep what was posted, for the person who is signed in, or who was until just now."""
+    fields = {name: value[:MAX_KEPT] for name, value in posted(request).items()}
+    if not any(fields.values()):
+        return False
+    owner = request.user.pk or request.session.get(_FORMER_USER)
+    draft = {"path": page_of(request), "why": why, "user": owner, "fields": fields}
+    request.session[_SESSION_KEY] = draft
+    return True
+
+
+def find(request: HttpRequest) -> tuple[QueryDict, str] | None:
+    """Return the draft of this path and why it was kept, unless it is somebody else's."""
+    draft = request.session.get(_SESSION_KEY)
+    if not draft or draft["path"] != request.path:
+        return None
+    if draft["user"] not in (None, request.user.pk):
+        return None
+    fields = QueryDict(mutable=True)
+    fields.update(draft["fields"])
+    return fields, draft["why"]
+
+
+@contextmanager
+def carried_over(request: HttpRequest) -> Iterator[None]:
+    """Keep the draft while a session ends, and know whose drafts those of its other tabs are."""
+    draft, user_id = request.session.get(_SESSION_KEY), request.session.get(SESSION_KEY)
+    yield
+    if draft:
+        request.session[_SESSION_KEY] = draft
+    if user_id:
+        request.session[_FORMER_USER] = int(user_id)
+
+
+def drop(request: HttpRequest) -> None:
+    if _SESSION_KEY in request.session:
+        change_now(request, lambda session: session.pop(_SESSION_KEY, None))

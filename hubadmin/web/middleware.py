@@ -1,0 +1,160 @@
+"""What happens around every request.
+
+Its id and log line, the demand to be signed in, its size, and what browsers are told.
+"""
+
+import logging
+import re
+import time
+import uuid
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+from zoneinfo import available_timezones
+
+from django.conf import settings
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils import timezone
+
+from hubadmin.logging import REQUEST_ID
+from hubadmin.sso import responses as answers
+from hubadmin.sso import sessions
+from hubadmin.web import drafts
+
+logger = logging.getLogger("hubadmin.request")
+
+_ACCEPTED_ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
+
+
+class RequestLogMiddleware:
+    """Give each request an id (the inbound `X-Request-ID` if it is well formed) and a log line."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        inbound = request.headers.get("X-Request-ID", "")
+        request.id = inbound if _ACCEPTED_ID.fullmatch(inbound) else uuid.uuid4().hex
+        reset, start = REQUEST_ID.set(request.id), time.monotonic()
+        try:
+            response = self.get_response(request)
+            response["X-Request-ID"] = request.id
+            self._log(request, response, start)
+        finally:
+            REQUEST_ID.reset(reset)
+        return response
+
+    def _log(self, request: HttpRequest, response: HttpResponse, start: float) -> None:
+        # Only if some view has asked already: a log line shall not need the database.
+        user = getattr(request, "_cached_user", None)
+        extra = {
+            "method": request.method,
+            "path": request.path,
+            "status": response.status_code,
+            "duration_ms": round((time.monotonic() - start) * 1000),
+            "user": user.pk if user else None,
+        }
+        logger.info("request", extra=extra)
+
+
+class SignInRequiredMiddleware(LoginRequiredMiddleware):
+    """Closed by default: to people who are signed out, and to those without a role.
+
+    What somebody sent while signed out waits for them behind the sign-in.
+    """
+
+    def process_view(self, request: HttpRequest, view_func: Callable, *args: Any) -> Any:
+        if not getattr(view_func, "login_required", True):
+            return None  # and who it is, is not asked: health needs neither session nor database
+        response = super().process_view(request, view_func, *args)
+        if response is not None:
+            return response
+        if sessions.recheck_is_due(request):
+            return answers.recheck(request)
+        return None if request.user.role else answers.no_access(request, request.user)
+
+    def handle_no_permission(self, request: HttpRequest, view_func: Callable) -> HttpResponse:
+        drafts.keep(request, drafts.SIGNED_OUT)
+        instead = answers.sign_in_needed(request)
+        return instead or super().handle_no_permission(request, view_func)
+
+
+class ViewerTimeZoneMiddleware:
+    """Show times as they are where the viewer is, as far as their browser has told by a cookie."""
+
+    COOKIE = "timezone"
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        name = request.COOKIES.get(self.COOKIE, "")
+        if name not in _time_zones():
+            return self.get_response(request)
+        with timezone.override(name):
+            return self.get_response(request)
+
+
+@lru_cache(maxsize=1)
+def _time_zones() -> set[str]:
+    return available_timezones()
+
+
+class RequestSizeMiddleware:
+    """Refuse too large a body and too many parameters in an address, before either is read.
+
+    The body by its declared length: the server hands over no more than was declared.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        declared = request.META.get("CONTENT_LENGTH") or "0"
+        if declared.isdecimal() and int(declared[:18]) > self._limit(request):
+            raise RequestDataTooBig
+        # Whoever read the address later would raise it again and again, the error's page included.
+        parameters = request.META.get("QUERY_STRING", "").count("&") + 1
+        if parameters > settings.DATA_UPLOAD_MAX_NUMBER_FIELDS:
+            raise TooManyFieldsSent
+        return self.get_response(request)
+
+    @staticmethod
+    def _limit(request: HttpRequest) -> int:
+        # A file may be larger than what is typed; beyond this its form's page tells that it is not.
+        is_upload = request.method == "POST" and request.path == reverse("bulk_runs")
+        return settings.MAX_REQUEST_BYTES + (settings.BULK_MAX_BYTES if is_upload else 0)
+
+
+class BrowserHeadersMiddleware:
+    """Tell browsers which of their features no page uses, and that our files are ours alone.
+
+    And what SecurityMiddleware would tell, for the answers that it does not get to see.
+    """
+
+    UNUSED = [
+        "camera",
+        "display-capture",
+        "fullscreen",
+        "geolocation",
+        "microphone",
+        "midi",
+        "payment",
+        "usb",
+    ]
+    POLICY = ", ".join(f"{feature}=()" for feature in UNUSED)
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        response["Permissions-Policy"] = self.POLICY
+        response["Cross-Origin-Resource-Policy"] = "same-origin"
+        response["Cross-Origin-Opener-Policy"] = settings.SECURE_CROSS_ORIGIN_OPENER_POLICY
+        response["Referrer-Policy"] = settings.SECURE_REFERRER_POLICY
+        response["X-Content-Type-Options"] = "nosniff"
+        return response

@@ -1,0 +1,95 @@
+"""Pages that belong to no room: health, and what stands in for a page that failed."""
+
+import logging
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.sessions.exceptions import SessionInterrupted
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from associations.audit.integrity import triggers
+from associations.context_processors import contact
+from hubadmin.web import drafts
+
+logger = logging.getLogger(__name__)
+
+
+@require_safe
+@never_cache
+@login_not_required
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers."""
+    return JsonResponse({"status": "ok"})
+
+
+@require_safe
+@never_cache
+@login_not_required
+def readyz(request: HttpRequest) -> HttpResponse:
+    """The process can do its work: the database answers, is up to date, and guards the log."""
+    try:
+        executor = MigrationExecutor(connection)
+        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
+        problems = triggers.problems()
+    except DatabaseError:
+        logger.exception("not ready")
+        return JsonResponse({"status": "failed", "database": "unreachable"}, status=503)
+    if missing:
+        names = [f"{migration.app_label}.{migration.name}" for migration, _ in missing]
+        return JsonResponse({"status": "failed", "migrations_missing": names}, status=503)
+    if problems:
+        return JsonResponse({"status": "failed", "triggers_missing": problems}, status=503)
+    parts = ("database", "migrations", "triggers")
+    return JsonResponse({"status": "ok"} | dict.fromkeys(parts, "ok"))
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Show the form once more, filled in and unsent: most often its page was just too old.
+
+    Not so for another site's form, which must not fill in anything here.
+    """
+    logger.warning("CSRF check failed", extra={"path": request.path, "reason": reason})
+    from_elsewhere = "does not match any trusted origins" in reason or (
+        request.headers.get("Sec-Fetch-Site", "same-origin") != "same-origin"
+    )
+    known_browser = settings.SESSION_COOKIE_NAME in request.COOKIES
+    if known_browser and not from_elsewhere and drafts.keep(request, drafts.PAGE_TOO_OLD):
+        return redirect(request.path)
+    if request.path == reverse("sign_out") and not from_elsewhere:
+        return render(request, "sso/still_signed_in.html", status=403)
+    return render(request, "403.html", {"posted": drafts.posted(request)}, status=403)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if isinstance(exception, SessionInterrupted):
+        # Ended in another tab, or the database takes nothing: Django cannot tell these apart.
+        return render(request, "interrupted.html", {"posted": drafts.posted(request)}, status=503)
+    too_large = isinstance(exception, (RequestDataTooBig, TooManyFieldsSent))
+    status = 413 if too_large else 400
+    return render(request, "400.html", {"too_large": too_large}, status=status)
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return render(request, "403.html", status=403)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return render(request, "404.html", status=404)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    # No context processors: whatever broke (the database, say) might break this page, too.
+    context = {
+        "request_id": getattr(request, "id", ""),
+        "posted": drafts.posted(request),
+        "contact": contact(),
+    }
+    return HttpResponse(render_to_string("500.html", context), status=500)

@@ -1,0 +1,253 @@
+"""What the tests of the seals share: a log to seal, a clock to set, and the owner's SQL."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+from django.core.management import CommandError, call_command
+from django.core.management.base import BaseCommand
+from django.db import connection, transaction
+from django.test import TestCase
+from django.utils import timezone
+
+from associations.audit.integrity import triggers
+from associations.audit.integrity.candidates import SEALABLE
+from associations.audit.integrity.manifest import read
+from associations.audit.integrity.sealing import seal_log
+from associations.audit.integrity.serialization import KINDS
+from associations.models import (
+    AssociationAttempt,
+    AssociationBatch,
+    AssociationCheck,
+    AssociationRequest,
+    AuditExport,
+    AuditPruning,
+    AuditSeal,
+    BulkRun,
+)
+from tests.associations.linking.base import entry_of
+from tests.support import LogTransactionTestCase, person
+
+ENTRY, ATTEMPT, CHECK, BATCH, SEAL, EXPORT, PRUNING = (
+    model._meta.db_table
+    for model in (
+        *(AssociationRequest, AssociationAttempt, AssociationCheck, AssociationBatch),
+        *(AuditSeal, AuditExport, AuditPruning),
+    )
+)
+LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
+
+
+def on_postgresql() -> bool:
+    return connection.vendor == "postgresql"
+
+
+def sql(statement: str, *parameters: Any) -> list[tuple]:
+    """Run one statement as it stands; return what it gives."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters or None)
+        return cursor.fetchall() if cursor.description else []
+
+
+def settle() -> None:
+    """Let PostgreSQL check its keys now; with checks still to come it alters no table."""
+    if on_postgresql():
+        sql("SET CONSTRAINTS ALL IMMEDIATE")
+
+
+@contextmanager
+def as_owner() -> Iterator[None]:
+    """The owner of the tables at work: no guard stands in the way."""
+    settle()
+    with triggers.lifted():
+        yield
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """What is done in here is undone afterwards, whatever becomes of it."""
+    point = transaction.savepoint()
+    try:
+        yield
+    finally:
+        transaction.savepoint_rollback(point)
+
+
+@contextmanager
+def clock_at(moment: datetime) -> Iterator[None]:
+    """The clock that seals are made by."""
+    with mock.patch(
+        "associations.audit.integrity.sealing.timezone", SimpleNamespace(now=lambda: moment)
+    ):
+        yield
+
+
+def seal(at: datetime | None = None) -> list[AuditSeal]:
+    """Seal all that there is."""
+    if at is None:
+        return list(seal_log())
+    with clock_at(at):
+        return list(seal_log())
+
+
+@contextmanager
+def before_there_were(kind: str) -> Iterator[None]:
+    """Seal as the version did that knew no items of this kind."""
+    with mock.patch.dict(KINDS):
+        del KINDS[kind]
+        yield
+
+
+def items_of(*seals: AuditSeal) -> list[tuple[str, int]]:
+    return [(kind, number) for each in seals for kind, number, _ in read(each.manifest).items]
+
+
+def sealed_and_closed() -> tuple[Counter, Counter]:
+    """How often each item is in a seal, and what should be in exactly one."""
+    rows = {kind: KINDS[kind].objects.filter(SEALABLE[kind]) for kind in KINDS}
+    closed = [(kind, pk) for kind in KINDS for pk in rows[kind].values_list("pk", flat=True)]
+    return Counter(items_of(*AuditSeal.objects.all())), Counter(closed)
+
+
+def run(command: str | BaseCommand, *arguments: str, **options: Any) -> tuple[int, str]:
+    """Run a command; return its exit code and what it says."""
+    said = StringIO()
+    try:
+        call_command(command, *arguments, stdout=said, stderr=said, **options)
+    except CommandError as error:
+        return error.returncode, f"{said.getvalue()}{error}"
+    return 0, said.getvalue()
+
+
+class LogMixin:
+    """Somebody's entries, straight into the database, as the flow leaves them."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.user = person("admin")
+
+    def entry(self, attempts: int = 1, **fields: Any) -> AssociationRequest:
+        """A closed entry."""
+        entry = entry_of(self.user, **fields)
+        for number in range(1, attempts + 1):
+            self.attempt(entry, number=number)
+        return entry
+
+    def open_entry(self, **fields: Any) -> AssociationRequest:
+        values = {"outcome": "sending", "cause": "", "finished_at": None} | fields
+        return entry_of(self.user, **values)
+
+    def close(self, entry: AssociationRequest) -> None:
+        AssociationRequest.objects.filter(pk=entry.pk).update(
+            outcome="linked", cause="confirmed", finished_at=timezone.now()
+        )
+
+    def attempt(self, entry: AssociationRequest, **fields: Any) -> AssociationAttempt:
+        values = {"number": 1, "started_at": timezone.now(), "duration_ms": 95, "http_status": 200}
+        values |= {"headers": {"Content-Type": "application/json"}, "body": '{"status": "done"}'}
+        return AssociationAttempt.objects.create(request=entry, **(values | fields))
+
+    def late_attempt(self, entry: AssociationRequest, **fields: Any) -> AssociationAttempt:
+        return self.attempt(entry, **({"number": 9, "late": True} | fields))
+
+    def check(self, entry: AssociationRequest, **fields: Any) -> AssociationCheck:
+        values = {"user": self.user, "user_name": self.user.name, "checked_at": timezone.now()}
+        values |= {"duration_ms": 80, "is_linked": True, "request_id": "r-1"}
+        values |= {"types": [{"category": "HUBSPOT_DEFINED", "typeId": 279, "label": None}]}
+        return AssociationCheck.objects.create(entry=entry, **(values | fields))
+
+    def bulk_run(self, **fields: Any) -> BulkRun:
+        values = {"user": self.user, "user_name": self.user.name, "name": "pairs.csv"}
+        values |= {"state": "running", "created_at": timezone.now()}
+        return BulkRun.objects.create(**(values | fields))
+
+    def batch(self, run: BulkRun, **fields: Any) -> AssociationBatch:
+        values = {"from_object_type": "contacts", "to_object_type": "companies", "inputs": 2}
+        values |= {"started_at": timezone.now(), "duration_ms": 210, "http_status": 200}
+        values |= {"headers": {"Content-Type": "application/json"}, "body": '{"results": []}'}
+        return AssociationBatch.objects.create(
+            run=run, **({"cause": "confirmed"} | values | fields)
+        )
+
+    def entries_of(self, run: BulkRun, count: int, **fields: Any) -> list[AssociationRequest]:
+        """Entries of a run that wait, but for these fields."""
+        first = run.entries.count() + 1
+        values = {"outcome": "queued", "cause": "", "sent_at": None, "finished_at": None}
+        values |= {"run": run, "attempts": 0} | fields
+        return [self.entry(**values, row_number=first + n) for n in range(count)]
+
+    def closed_by(self, batch: AssociationBatch, count: int) -> list[AssociationRequest]:
+        """Entries of a run, and the batch that closed them."""
+        told = {"outcome": "linked", "cause": "confirmed", "finished_at": timezone.now()}
+        return self.entries_of(batch.run, count, **told, batch=batch, sent_at=timezone.now())
+
+    def export(self, **fields: Any) -> AuditExport:
+        """A finished export."""
+        now = timezone.now()
+        values = {"user": self.user, "user_name": self.user.name, "format": "csv", "rows": 3}
+        values |= {"started_at": now, "finished_at": now, "state": "complete"}
+        return AuditExport.objects.create(**(values | fields))
+
+    def pruning(self, **fields: Any) -> AuditPruning:
+        values = {"pruned_at": timezone.now(), "last_seal": 1, "head": "0" * 64, "items": 1}
+        values |= {"archive_name": "a.jsonl", "archive_sha256": "0" * 64}
+        return AuditPruning.objects.create(**(values | fields))
+
+    def sealed_log(self, seals: int = 3, since: datetime = LONG_AGO) -> list[AuditSeal]:
+        """A log of some seals, a day apart, each of two entries; the second one has some of all."""
+        made = []
+        for day in range(seals):
+            first = self.entry(reason=f"SUP-{day}", error_text=f"the error {day}")
+            self.entry(attempts=2)
+            if day == 1:
+                self.late_attempt(first)
+                self.check(first)
+                self.export()
+            made += seal(at=since + timedelta(days=day))
+        settle()
+        return made
+
+    def assert_proven(self, *arguments: str) -> str:
+        code, said = run("verify_audit_log", *arguments)
+        self.assertEqual(code, 0, said)
+        self.assertIn("Proven up to seal", said)
+        return said
+
+    def assert_not_proven(self, finding: str, *arguments: str) -> str:
+        code, said = run("verify_audit_log", *arguments)
+        self.assertEqual(code, 1, said)
+        self.assertRegex(said, finding)
+        return said
+
+
+class LogTestCase(LogMixin, TestCase):
+    pass
+
+
+class CommittedLogTestCase(LogMixin, LogTransactionTestCase):
+    """A log that other connections see."""
+
+
+def skip_a_number(table: str) -> int:
+    """Let a number go by, as an insert that was rolled back does on PostgreSQL; return it."""
+    if on_postgresql():
+        return sql(f"SELECT nextval(pg_get_serial_sequence('{table}', 'id'))")[0][0]
+    sql("UPDATE sqlite_sequence SET seq = seq + 1 WHERE name = %s", table)
+    return sql("SELECT seq FROM sqlite_sequence WHERE name = %s", table)[0][0]
+
+
+def refuse_rows_in(table: str, why: str, *, integrity: bool = False) -> None:
+    """Let the database take no new row there, as if its disk was full."""
+    if on_postgresql():
+        code = "integrity_constraint_violation" if integrity else "disk_full"
+        body = f"BEGIN RAISE EXCEPTION '{why}' USING ERRCODE = '{code}'; END"
+        sql(f"CREATE FUNCTION refuse_rows() RETURNS trigger LANGUAGE plpgsql AS $${body}$$")
+        sql(f"CREATE TRIGGER refused BEFORE INSERT ON {table} EXECUTE FUNCTION refuse_rows()")
+    else:  # always a violation of integrity
+        body = f"SELECT RAISE(ABORT, '{why}')"
+        sql(f"CREATE TRIGGER refused BEFORE INSERT ON {table} BEGIN {body}; END")

@@ -1,0 +1,263 @@
+"""The two roles of README's section on PostgreSQL: what serves can do its work, and no more."""
+
+import re
+import tempfile
+import time
+import unittest
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import psycopg
+from django.conf import settings
+from django.db import IntegrityError, ProgrammingError, connection
+from django.test import SimpleTestCase, override_settings
+from django.utils import timezone
+from django_q.brokers import get_broker
+
+from associations.audit.integrity import triggers
+from associations.bulk import services as runs
+from associations.bulk import tasks
+from associations.bulk.worker import scheduler as tending
+from associations.linking import services
+from associations.models import (
+    AssociationBatch,
+    AssociationRequest,
+    AuditExport,
+    AuditSeal,
+    BulkChunk,
+    BulkRow,
+    BulkRun,
+)
+from hubadmin.models import User
+from tests.associations.audit.integrity.base import (
+    ATTEMPT,
+    BATCH,
+    CHECK,
+    ENTRY,
+    EXPORT,
+    LONG_AGO,
+    PRUNING,
+    SEAL,
+    LogMixin,
+    on_postgresql,
+    run,
+    seal,
+    sql,
+)
+from tests.associations.audit.integrity.processes import database_url, manage
+from tests.support import LINK, SandboxMixin, SignedInClient, person
+
+TABLES = (ENTRY, ATTEMPT, CHECK, BATCH, SEAL, EXPORT, PRUNING)
+
+
+def steps_of_the_readme(name: str) -> list[str]:
+    """Its SQL, step by step, for roles and a database of another name."""
+    text = (settings.BASE_DIR / "README.md").read_text().split("### PostgreSQL")[1]
+    block = re.search(r"```sql\n(.*?)```", text, re.S)[1].replace("'…'", "'secret'")
+    named = re.sub(r"\bhubadmin(_owner)?\b", rf"{name}\1", block)
+    return re.split(r"^--.*\n", named, flags=re.M)[1:]
+
+
+@unittest.skipUnless(on_postgresql(), "SQLite has no roles")
+class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
+    databases = {"default"}
+
+    @classmethod
+    def setUpClass(cls) -> None:
+        super().setUpClass()
+        cls.name = f"{connection.settings_dict['NAME']}_roles"
+        cls.owner = {"NAME": cls.name, "USER": f"{cls.name}_owner", "PASSWORD": "secret"}
+        cls.serving = cls.owner | {"USER": cls.name}
+        cls.addClassCleanup(cls.execute, database_url(), cls.away())
+        as_superuser, before, after = steps_of_the_readme(cls.name)
+        cls.execute(database_url(), [*cls.away(), *as_superuser.split(";\n")])
+        cls.execute(database_url(**cls.owner), before.split(";\n"))
+        done = manage("migrate", DATABASE_URL=database_url(**cls.owner))
+        if done.returncode:
+            raise AssertionError(done.stderr)
+        cls.execute(database_url(**cls.owner), after.split(";\n"))
+
+    @classmethod
+    def away(cls) -> list[str]:
+        roles = cls.owner["USER"], cls.serving["USER"]
+        return [
+            f"DROP DATABASE IF EXISTS {cls.name} WITH (FORCE)",
+            *(f"DROP ROLE IF EXISTS {role}" for role in roles),
+        ]
+
+    @staticmethod
+    def execute(address: str, statements: list[str]) -> None:
+        with psycopg.connect(address, autocommit=True) as database:
+            for statement in filter(str.strip, statements):
+                database.execute(statement)
+
+    def setUp(self) -> None:
+        self.enterContext(self.connected_as(self.serving))
+        super().setUp()
+
+    @contextmanager
+    def connected_as(self, role: dict[str, str]) -> Iterator[None]:
+        before = dict(connection.settings_dict)
+        connection.close()
+        connection.settings_dict.update(role)
+        try:
+            yield
+        finally:
+            connection.close()
+            connection.settings_dict.update(before)
+
+    # --- what serving takes
+
+    def test_the_readme_tells_three_steps(self) -> None:
+        self.assertEqual(len(steps_of_the_readme("x")), 3)
+        self.assertEqual(sql("SELECT current_user"), [(self.name,)])
+
+    def test_everything_that_people_do(self) -> None:
+        client = SignedInClient(self.user)
+        self.assertEqual(client.get("/readyz").status_code, 200)
+        self.assertEqual(client.get("/").status_code, 200)
+        answer = client.post("/", LINK | {"reason": "SUP-1"})
+        entry = AssociationRequest.objects.latest("id")
+        self.assertEqual((answer.status_code, entry.outcome), (302, "linked"))
+        pages = (entry.get_absolute_url(), "/requests/", "/audit/", "/audit/figures/")
+        for path in (*pages, "/audit/exports/", "/audit/integrity/"):
+            self.assertEqual(client.get(path).status_code, 200, path)
+        for kind in ("csv", "jsonl"):
+            b"".join(client.get(f"/audit/export.{kind}").streaming_content)
+        self.assertEqual({each.state for each in AuditExport.objects.all()}, {"complete"})
+        client.post("/sign-out")
+        self.assertEqual(client.get("/").status_code, 302)
+
+    def test_a_person_signs_in_again_under_another_name_and_is_locked_out(self) -> None:
+        person("ada", "support")
+        User.objects.filter(subject="ada").update(name="Ada L.")
+        self.assertEqual(run("people", "--deactivate", "ada@example.com")[0], 0)
+        self.assertFalse(User.objects.get(subject="ada").is_active)
+
+    def test_what_was_seen_is_written_into_an_open_entry_and_checks_are_added(self) -> None:
+        entry, seen = self.open_entry(), {"was_linked": False, "verified": True}
+        seen |= {"verified_at": timezone.now(), "unverified_cause": ""}
+        AssociationRequest.objects.filter(pk=entry.pk).update(**seen, outcome="linked")
+        self.check(entry)
+        entry.refresh_from_db()
+        self.assertEqual({name: getattr(entry, name) for name in seen}, seen)
+        self.assertEqual(entry.checks.count(), 1)
+        with self.assertRaisesRegex(IntegrityError, "a closed entry .* never changes"):
+            AssociationRequest.objects.filter(pk=entry.pk).update(verified=False)
+
+    def test_a_run_from_its_file_to_the_last_outcome_and_one_that_is_discarded(self) -> None:
+        pairs = [(501, 901), (502, 901), *((1000001 + n, 2000001) for n in range(10)), (7, 901)]
+        rows = "".join(f"contact,{one},company,{other}\n" for one, other in pairs)
+        file = f"from type,from id,to type,to id\n{rows}contact,x,company,1\n".encode()
+        for way, ended in (("batch", "done"), ("single", "done"), ("batch", None)):
+            run = runs.create(
+                user=self.user, origin=services.Origin(), name="a.csv", parts=[file], way=way
+            )
+            self.work_until(run, "ready")
+            if ended is None:
+                runs.discard(run=run)
+                self.assertFalse(BulkRun.objects.filter(pk=run.pk).exists())
+                continue
+            runs.start(user=self.user, run=run, way=way, skip_linked=False)
+            self.work_until(run, ended)
+            outcomes = Counter(run.entries.values_list("outcome", flat=True))
+            self.assertEqual(outcomes, {"linked": len(pairs) - 1, "rejected": 1})
+        self.assertTrue(AssociationBatch.objects.exists())
+        with override_settings(BULK_KEEP_DAYS=0):
+            tending.tidy()
+        self.assertFalse(BulkRow.objects.exists() or BulkChunk.objects.exists())
+
+    def test_a_worker_hands_out_what_there_is_to_do(self) -> None:
+        runs.create(
+            user=self.user, origin=services.Origin(), name="a.csv", parts=[b"x"], way="batch"
+        )
+        broker = get_broker()
+        with self.assertNoLogs("associations.bulk", "ERROR"):
+            tending.Tender(broker).tend()
+        ((number, _),) = broker.dequeue()
+        broker.acknowledge(number)
+        self.assertEqual(broker.queue_size() + broker.lock_size(), 0)
+        self.assertEqual(tending.living_workers(), 1)
+
+    def work_until(self, run: BulkRun, state: str) -> None:
+        deadline = time.monotonic() + 20
+        while run.state != state:
+            self.assertLess(time.monotonic(), deadline, run.state)
+            tasks.work(run.pk)
+            run.refresh_from_db()
+
+    def test_what_a_crash_left_open_is_closed(self) -> None:
+        entry = self.open_entry(sent_at=timezone.now() - timedelta(hours=1))
+        services.close_abandoned()
+        entry.refresh_from_db()
+        self.assertEqual(entry.outcome, "unreachable")
+
+    def test_the_log_is_sealed_and_verified(self) -> None:
+        self.entry()
+        self.assertEqual(run("seal_audit_log")[0], 0)
+        self.assert_proven()
+        self.assertEqual(run("clearsessions")[0], 0)
+
+    # --- and nothing beyond that
+
+    def assert_refused(self, statement: str) -> None:
+        reason = "permission denied|must be owner|must be superuser"
+        with self.subTest(statement), self.assertRaisesRegex(ProgrammingError, reason):
+            sql(statement)
+
+    def test_nothing_of_the_log_is_changed_or_removed(self) -> None:
+        entry = self.entry()
+        for table in TABLES:
+            self.assert_refused(f"DELETE FROM {table}")
+            self.assert_refused(f"TRUNCATE {table} CASCADE")
+        for table in (ATTEMPT, CHECK, BATCH, SEAL, PRUNING, "associations_auditverification"):
+            self.assert_refused(f"UPDATE {table} SET {'head' if table == SEAL else 'id'} = '1'")
+        for column in triggers.ASKED.split():
+            self.assert_refused(f"UPDATE {ENTRY} SET {column} = {column}")
+        for column in ("id", "user_id", "user_name", "format", "query", "started_at"):
+            self.assert_refused(f"UPDATE {EXPORT} SET {column} = {column}")
+        with self.assertRaisesRegex(
+            IntegrityError, "a closed entry of the audit log never changes"
+        ):
+            sql(f"UPDATE {ENTRY} SET error_text = 'x' WHERE id = {entry.pk}")
+
+    def test_nothing_that_guards_it_is_taken_off(self) -> None:
+        for trigger in triggers.expected("postgresql"):
+            self.assert_refused(f"DROP TRIGGER {trigger.name} ON {trigger.table}")
+            self.assert_refused(f"ALTER TABLE {trigger.table} DISABLE TRIGGER {trigger.name}")
+        for table in TABLES:
+            self.assert_refused(f"ALTER TABLE {table} DISABLE TRIGGER ALL")
+            self.assert_refused(f"DROP TABLE {table} CASCADE")
+        self.assert_refused("SET session_replication_role = replica")
+        empty = "RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NEW; END$$"
+        self.assert_refused(f"CREATE OR REPLACE FUNCTION hubadmin_refuse() {empty}")
+        self.assert_refused("DROP FUNCTION hubadmin_refuse CASCADE")
+        self.assert_refused(f"SET ROLE {self.owner['USER']}")
+        self.assertEqual(triggers.problems(), [])
+
+    def test_no_person_is_deleted(self) -> None:
+        self.assert_refused("DELETE FROM hubadmin_user")
+        self.assert_refused("UPDATE hubadmin_user SET subject = 'another'")
+
+    def test_nothing_is_pruned_but_by_the_owner(self) -> None:
+        self.entry()
+        seal()
+        self.entry(), self.entry()
+        seal(at=LONG_AGO)
+        file = Path(self.enterContext(tempfile.TemporaryDirectory())) / "archive.jsonl"
+        arguments = "prune_audit_log", "--older-than", "30d", "--archive"
+        before = AssociationRequest.objects.count()
+        code, said = run(*arguments, str(file))
+        self.assertEqual(code, 1)
+        self.assertRegex(said, "The database refused: must be owner .*Are you the owner")
+        self.assertEqual(AssociationRequest.objects.count(), before)
+        self.assert_proven()
+        with self.connected_as(self.owner):
+            code, said = run(*arguments, f"{file}.2")
+            self.assertEqual(code, 0, said)
+        self.assertLess(AssociationRequest.objects.count(), before)
+        self.assert_proven()
+        self.assertGreater(AuditSeal.objects.first().number, 1)

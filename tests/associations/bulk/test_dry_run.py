@@ -1,0 +1,62 @@
+import time
+from unittest.mock import patch
+
+from django.test import override_settings
+
+from associations.bulk import dry_run as staging
+from associations.bulk import services as runs
+from associations.bulk.leases import claim
+from associations.linking.services import Origin
+from associations.models import BulkRun, RunState
+from tests.associations.bulk.engine import EngineTestCase, row
+
+
+class StagingTests(EngineTestCase):
+    def states(self, run: BulkRun) -> list[str]:
+        return list(run.rows.order_by("number").values_list("state", flat=True))
+
+    def read(self, run: BulkRun, seconds: float = 10) -> BulkRun:
+        """A worker's turn, after one that died."""
+        BulkRun.objects.filter(pk=run.pk).update(owner="", lease_until=None)
+        claimed = claim(BulkRun.objects.filter(pk=run.pk))
+        staging.read_run(claimed, time.monotonic() + seconds)
+        run.refresh_from_db()
+        return run
+
+    def test_rows_doubles_and_what_is_wrong(self) -> None:
+        run = self.read(self.uploaded(row(1), "Contact,abc,Company,1", row(2), row(1)))
+        self.assertEqual(self.states(run), ["ready", "invalid", "ready", "double"])
+        counts = (run.rows_read, run.rows_invalid, run.rows_double, run.rows_ready)
+        self.assertEqual((run.state, *counts), (RunState.READY, 4, 1, 1, 2))
+        self.assertFalse(run.uploads.exists())
+
+    @patch.object(staging, "ROWS_AT_ONCE", 2)
+    def test_it_goes_on_where_it_was_interrupted(self) -> None:
+        run = self.uploaded(*map(row, range(5)), row(0), "Contact,abc,Company,1")
+        for turn in range(1, 4):
+            self.assertEqual(self.read(run, seconds=0).rows_read, min(7, 2 * turn))
+            self.assertEqual(run.state, RunState.READING)
+        self.assertEqual(self.read(run).state, RunState.READY)
+        self.assertEqual(self.states(run), ["ready"] * 5 + ["double", "invalid"])
+        counts = (run.rows_read, run.rows_invalid, run.rows_double)
+        self.assertEqual(counts, (7, 1, 1))
+
+    @override_settings(BULK_MAX_ROWS=2)
+    def test_a_file_that_cannot_be_taken(self) -> None:
+        run = self.read(self.uploaded(*map(row, range(3))))
+        self.assertEqual((run.state, run.problem), (RunState.UNREADABLE, "too_many_rows"))
+
+    @override_settings(HUBSPOT_VERIFY=True)
+    def test_links_that_are_there_and_hubspot_that_does_not_say(self) -> None:
+        self.sandbox.link("contacts", "1000002", "companies", "2000002")
+        run = self.read(self.uploaded(row(0), row(1)))
+        self.assertEqual((run.rows_looked_up, run.rows_linked), (2, 1))
+        self.fault(method="POST", status=503, times=None)
+        run = self.read(self.uploaded(row(0)))
+        self.assertEqual((run.state, run.lookup_cause), (RunState.READY, "hubspot_down"))
+
+    def test_failed_rows_are_read_from_the_run_they_failed_in(self) -> None:
+
+        first = self.finish(self.queued(row(1), row(2, 7_000_001), row(3, 7_000_002)))
+        again = self.read(runs.retry(user=self.user, origin=Origin(), run=first))
+        self.assertEqual(list(again.rows.values_list("number", flat=True)), [2, 3])

@@ -1,0 +1,130 @@
+"""What can be taken away of a run: what became of each row, and the rows to be corrected."""
+
+import csv
+from collections.abc import Iterable
+from unittest import mock
+
+from django.test import TestCase
+
+from associations.bulk import exports as results
+from associations.bulk.exports import bad_row_lines, result_lines
+from associations.bulk.files.rows import RowChecker
+from associations.bulk.files.table import read_table
+from associations.models import BulkRow, BulkRun
+from associations.texts.object_types import standard_choices
+from tests.associations.linking.base import entry_of, run_of
+from tests.support import person
+
+
+def read(lines: Iterable[bytes]) -> list[dict[str, str]]:
+    text = b"".join(lines).decode("utf-8-sig")
+    return list(csv.DictReader(text.splitlines()))
+
+
+class ResultTestCase(TestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.user = person()
+        self.run_ = run_of(self.user, skip_linked=True)
+
+    def row(self, number: int, state: str = "ready", **fields: object) -> BulkRow:
+        values = {"from_object_type": "contacts", "from_object_id": str(500 + number)}
+        values |= {"to_object_type": "companies", "to_object_id": "902", "line": number + 1}
+        return BulkRow.objects.create(run=self.run_, number=number, state=state, **values | fields)
+
+    def invalid(self, number: int, **cells: str) -> BulkRow:
+        empty = dict.fromkeys(("from_object_type", "from_object_id"), "")
+        return self.row(
+            number,
+            "invalid",
+            problem="required",
+            problem_field="from_object_id",
+            cells=cells,
+            **empty,
+        )
+
+    def entry(self, number: int, **fields: object) -> None:
+        entry_of(self.user, run=self.run_, row_number=number, **fields)
+
+
+class RunResultTests(ResultTestCase):
+    def fill(self) -> None:
+        for number in (1, 2, 6):
+            self.row(number)
+        self.entry(2, outcome="rejected", cause="record_not_found", error_text="=no such")
+        self.entry(1, reason="SUP-1")
+        self.invalid(3, from_object_id="", to_object_id="902")
+        self.row(4, "double")
+        self.row(5, was_linked=True)
+
+    def test_every_row_in_the_order_of_the_file(self) -> None:
+        self.fill()
+        rows = read(result_lines(self.run_))
+        self.assertEqual([row["row"] for row in rows], ["1", "2", "3", "4", "5", "6"])
+        self.assertEqual([row["line"] for row in rows], ["2", "3", "4", "5", "6", "7"])
+        told = [(row["state"], row["linked"]) for row in rows]
+        self.assertEqual(
+            told,
+            [
+                ("linked", "yes"),
+                ("rejected", "no"),
+                ("invalid", "no"),
+                ("double", ""),
+                ("left_out", "yes"),
+                ("left_out", "no"),
+            ],
+        )
+        self.assertEqual(rows[0]["reason"], "SUP-1")
+        self.assertEqual(rows[1]["hubspot"], "'=no such")
+        self.assertIn("The id of the first record is missing", rows[2]["what_happened"])
+        self.assertTrue(rows[0]["entry"].isdecimal())
+
+    def test_without_what_was_staged_the_entries_remain(self) -> None:
+        self.fill()
+        self.run_.rows.all().delete()
+        rows = read(result_lines(self.run_))
+        self.assertEqual([(row["row"], row["line"]) for row in rows], [("1", ""), ("2", "")])
+
+    def test_of_this_run_only_and_whatever_the_stretches(self) -> None:
+        for number in range(1, 8):
+            self.row(number)
+            if number % 2:
+                self.entry(number)
+        entry_of(self.user, run=run_of(self.user), row_number=1)
+        whole = read(result_lines(self.run_))
+        self.assertEqual(len(whole), 7)
+        for size in (1, 2, 3, 7):
+            with mock.patch.object(results, "ROWS_AT_ONCE", size):
+                self.assertEqual(read(result_lines(self.run_)), whole)
+
+    def test_few_queries_for_many_rows(self) -> None:
+        for number in range(1, 41):
+            self.row(number)
+            self.entry(number)
+        with self.assertNumQueries(5):
+            b"".join(result_lines(self.run_))
+
+    def test_of_nothing_there_is_the_head(self) -> None:
+        self.assertEqual(len(b"".join(result_lines(self.run_)).splitlines()), 1)
+
+
+class BadRowTests(ResultTestCase):
+    def test_as_they_stood_and_why(self) -> None:
+        self.row(1)
+        self.invalid(2, from_object_id="", to_object_id="+902", reason="=1+1")
+        (row,) = read(bad_row_lines(self.run_))
+        self.assertEqual((row["line"], row["to_object_id"]), ("3", "'+902"))
+        self.assertEqual(row["reason"], "'=1+1")
+        self.assertIn("is missing", row["problem"])
+
+    def test_corrected_it_can_be_uploaded_again(self) -> None:
+        BulkRun.objects.filter(pk=self.run_.pk).update(from_object_type="contacts")
+        self.run_.refresh_from_db()
+        cells = {"from_object_id": "", "to_object_type": "Company", "to_object_id": "902"}
+        self.invalid(1, **cells, reason="-5")
+        text = b"".join(bad_row_lines(self.run_)).replace(b'"contacts",""', b'"contacts","501"')
+        table = read_table(lambda: [text])
+        self.assertEqual(table.unused, ())
+        (row,) = [RowChecker(standard_choices()).check(table.values(each)) for each in table]
+        self.assertIsNone(row.problem)
+        self.assertEqual(row[:5], ("contacts", "501", "companies", "902", "-5"))

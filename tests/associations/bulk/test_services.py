@@ -1,0 +1,63 @@
+from collections.abc import Callable
+from unittest.mock import patch
+
+from associations.bulk import services as runs
+from associations.linking.services import Origin
+from associations.models import BulkRun, RunState, Way
+from tests.associations.bulk.engine import EngineTestCase, row
+
+
+class RunsTests(EngineTestCase):
+    def actions(self, run: BulkRun) -> dict[str, Callable[[], object]]:
+        me = {"user": self.user, "run": run}
+        return {
+            "start": lambda: runs.start(**me, way=Way.BATCH, skip_linked=False),
+            "pause": lambda: runs.pause(**me),
+            "go on": lambda: runs.go_on(**me),
+            "cancel": lambda: runs.cancel(**me),
+            "discard": lambda: runs.discard(run=run),
+            "retry": lambda: runs.retry(user=self.user, origin=Origin(), run=run),
+        }
+
+    def test_what_is_possible_in_which_state(self) -> None:
+        possible = {
+            RunState.READING: {"discard"},
+            RunState.UNREADABLE: {"discard"},
+            RunState.READY: {"start", "discard"},
+            RunState.QUEUEING: {"cancel"},
+            RunState.RUNNING: {"pause", "cancel"},
+            RunState.PAUSED: {"go on", "cancel"},
+            RunState.CANCELING: set(),
+            RunState.CANCELED: {"retry"},
+            RunState.DONE: {"retry"},
+        }
+        for state, allowed in possible.items():
+            found = {name for name in self.actions(BulkRun()) if self.may(state, name)}
+            self.assertEqual(found, allowed, state)
+
+    def may(self, state: str, name: str) -> bool:
+        run = self.uploaded(row(1))
+        BulkRun.objects.filter(pk=run.pk).update(state=state, rejected=1)
+        run.refresh_from_db()
+        try:
+            self.actions(run)[name]()
+        except runs.NotPossibleError:
+            run.refresh_from_db()
+            self.assertEqual(run.state, state)
+            return False
+        return True
+
+    def test_who_did_what_is_noted(self) -> None:
+        run = self.finish(self.queued(row(1)))
+        whats = list(run.events.values_list("what", "user_name"))
+        mine = self.user.name
+        self.assertEqual(whats, [("uploaded", mine), ("started", mine), ("done", "")])
+
+    def test_a_file_in_parts_is_kept_whole_or_not_at_all(self) -> None:
+        file = {"user": self.user, "origin": Origin(), "name": "x.csv", "way": Way.BATCH}
+        run = runs.create(**file, parts=[b"ab", b"cd"])
+        self.assertEqual((run.size, run.uploads.count()), (4, 2))
+        count = BulkRun.objects.count()
+        with patch.object(runs, "BulkUpload", None), self.assertRaises(AttributeError):
+            runs.create(**file, parts=[b"ab"])
+        self.assertEqual(BulkRun.objects.count(), count)

@@ -1,0 +1,183 @@
+"""The one limit of calls, with a short window: what people and runs may take, and when."""
+
+import multiprocessing
+import os
+import threading
+import time
+import unittest
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from unittest import mock
+
+from django.db import Error as DBError
+from django.db import connection
+from django.test import TestCase, override_settings
+
+from associations.gateway import rate_limiter as limiter
+from associations.models import AssociationRequest
+from tests.support import LINK, SandboxMixin, SignedInClient, person
+
+WINDOW = 0.3
+LIMIT, FOR_PEOPLE = 12, 3
+TABLE = "associations_callslot"
+
+
+def execute(sql: str, *values: object) -> None:
+    limiter._connection.run(lambda wrapper: wrapper.cursor().execute(sql, values))
+
+
+@override_settings(HUBSPOT_CALLS_PER_10_SECONDS=LIMIT, HUBSPOT_CALLS_FOR_PEOPLE=FOR_PEOPLE)
+class LimiterTestCase(TestCase):
+    """Its own transaction is open all the while, which on SQLite keeps all others from writing."""
+
+    window = WINDOW
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.enterContext(mock.patch.object(limiter, "WINDOW", self.window))
+        self.addCleanup(limiter.close)
+        self.addCleanup(execute, f"DELETE FROM {TABLE}")
+        limiter.wait_of_runs()  # makes the slots
+
+
+class TurnTests(LimiterTestCase):
+    def test_runs_take_all_but_peoples_share(self) -> None:
+        self.assertEqual(limiter.take_for_run(100), LIMIT - FOR_PEOPLE)
+        self.assertEqual(limiter.take_for_run(1), 0)
+        self.assertEqual(limiter.calls_lately(), LIMIT - FOR_PEOPLE)
+        for _ in range(FOR_PEOPLE):
+            self.assertTrue(limiter.admit_person(0.01))
+        self.assertFalse(limiter.admit_person(0.01))
+
+    def test_people_may_take_all(self) -> None:
+        self.assertTrue(all(limiter.admit_person(0.01) for _ in range(LIMIT)))
+        self.assertEqual(limiter.take_for_run(1), 0)
+
+    def test_a_slot_is_free_again_after_the_window(self) -> None:
+        limiter.take_for_run(100)
+        wait = limiter.wait_of_runs()
+        self.assertTrue(0 < wait <= WINDOW, wait)
+        time.sleep(wait + 0.02)
+        self.assertEqual(limiter.wait_of_runs(), 0)
+        self.assertEqual(limiter.take_for_run(100), LIMIT - FOR_PEOPLE)
+
+    def test_a_person_waits_for_the_next_slot(self) -> None:
+        while limiter.admit_person(0):
+            pass
+        start = time.monotonic()
+        self.assertTrue(limiter.admit_person(2))
+        self.assertLess(time.monotonic() - start, 1.5)
+
+    def test_more_and_fewer_calls_once_the_setting_says_so(self) -> None:
+        limiter.take_for_run(100)
+        with self.settings(HUBSPOT_CALLS_PER_10_SECONDS=LIMIT + 5):
+            limiter.wait_of_runs()
+            self.assertEqual(limiter.take_for_run(100), 5)
+        time.sleep(WINDOW + 0.02)
+        with self.settings(HUBSPOT_CALLS_PER_10_SECONDS=FOR_PEOPLE + 2):
+            self.assertEqual(limiter.take_for_run(100), 2)
+        with self.settings(HUBSPOT_CALLS_PER_10_SECONDS=FOR_PEOPLE):
+            self.assertEqual(limiter.take_for_run(100), 1, "however few there are, a run gets one")
+
+    def test_without_a_limit_nobody_waits(self) -> None:
+        with self.settings(HUBSPOT_CALLS_PER_10_SECONDS=0):
+            self.assertEqual(limiter.take_for_run(5000), 5000)
+            self.assertTrue(limiter.admit_person(0))
+            self.assertEqual(limiter.wait_of_runs(), 0)
+
+    def test_a_clock_that_was_set_back_or_forward(self) -> None:
+        for seconds in (3600, -3600):
+            with self.subTest(seconds):
+                execute(f"UPDATE {TABLE} SET used_at = %s", time.time() + seconds)
+                wait = limiter.wait_of_runs()
+                self.assertLessEqual(wait, WINDOW)
+                time.sleep(wait + 0.02)
+                self.assertEqual(limiter.take_for_run(100), LIMIT - FOR_PEOPLE)
+
+
+class PatienceTests(SandboxMixin, LimiterTestCase):
+    window = 60.0
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.enterContext(mock.patch.object(limiter, "PEOPLE_WAIT", 0.05))
+        while limiter.admit_person(0):
+            pass
+
+    def test_a_person_does_not_wait_for_long(self) -> None:
+        start = time.monotonic()
+        self.assertFalse(limiter.admit_person(10))
+        self.assertLess(time.monotonic() - start, 1)
+
+    def test_the_form_says_that_nothing_was_sent_and_when_to_try_again(self) -> None:
+        page = SignedInClient(person()).post("/?submit", LINK, follow=True)
+        self.assertContains(page, "this one was not sent. Nothing was linked.")
+        self.assertContains(page, "Link them again in 10 seconds.")
+        entry = AssociationRequest.objects.get()
+        self.assertEqual((entry.outcome, entry.cause), ("rejected", "rate_limited"))
+        self.assertEqual(entry.attempts.count(), 1)
+        self.assertEqual(self.sandbox.requests, [])
+
+
+class AwayTests(LimiterTestCase):
+    @contextmanager
+    def table_away(self) -> Iterator[None]:
+        if connection.vendor == "sqlite":  # there it is made anew
+            execute(f"DROP TABLE {TABLE}")
+            yield
+        else:
+            execute(f"ALTER TABLE {TABLE} RENAME TO moved_away")
+            yield
+            execute(f"ALTER TABLE moved_away RENAME TO {TABLE}")
+
+    def test_a_limit_that_cannot_be_asked_keeps_no_person_waiting(self) -> None:
+        with self.table_away(), self.assertLogs("associations.gateway.rate_limiter", "ERROR"):
+            self.assertTrue(limiter.admit_person(1))
+
+    def test_a_run_is_told(self) -> None:
+        with self.table_away(), self.assertRaises(DBError):
+            limiter.take_for_run(1)
+        limiter.wait_of_runs()
+        self.assertEqual(limiter.take_for_run(1), 1, "it is asked again")
+
+    @unittest.skipUnless(connection.vendor == "sqlite", "PostgreSQL keeps the ring in its table")
+    def test_on_sqlite_the_ring_has_a_file_of_its_own(self) -> None:
+        name = Path(connection.settings_dict["NAME"])
+        self.assertTrue(name.with_name(f"{name.stem}-calls{name.suffix}").exists())
+
+
+def _take_all_the_time(until: float, results: multiprocessing.Queue) -> None:
+    taken = []
+
+    def take() -> None:
+        while time.monotonic() < until:
+            taken.append(limiter.take_for_run(2))
+            time.sleep(0.005)
+
+    threads = [threading.Thread(target=take) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    results.put(sum(taken))
+    results.close()
+    results.join_thread()
+    os._exit(0)  # what it has of its parent's connections it leaves alone
+
+
+class SharedTests(LimiterTestCase):
+    def test_processes_and_threads_share_it(self) -> None:
+        context = multiprocessing.get_context("fork")
+        results = context.Queue()
+        start = time.monotonic()
+        arguments = (start + 4 * WINDOW, results)
+        processes = [context.Process(target=_take_all_the_time, args=arguments) for _ in range(4)]
+        for process in processes:
+            process.start()
+        taken = sum(results.get(timeout=20) for _ in processes)
+        for process in processes:
+            process.join()
+        rounds = (time.monotonic() - start) // WINDOW + 1
+        self.assertLessEqual(taken, rounds * (LIMIT - FOR_PEOPLE))
+        self.assertGreaterEqual(taken, 2 * (LIMIT - FOR_PEOPLE), "they got their turns")

@@ -1,0 +1,70 @@
+"""What the health page says of bulk runs: the workers, what waits, the limit, a pause."""
+
+from datetime import timedelta
+from unittest import mock
+
+from django.test import TestCase, override_settings
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from associations.bulk import pauses
+from associations.gateway import rate_limiter as limiter
+from associations.hubspot.outcomes import Cause
+from associations.models import BulkRun, RunState, Worker
+from associations.status.bulk import run_lines
+from associations.status.report import Level, Line
+from tests.support import person
+
+
+class RunLinesTests(TestCase):
+    def line(self, part: str) -> Line:
+        (found,) = [line for line in run_lines() if part in line.text]
+        return found
+
+    def seen(self, name: str, seconds_ago: float) -> None:
+        Worker.objects.create(name=name, seen_at=timezone.now() - timedelta(seconds=seconds_ago))
+
+    def test_workers_that_were_seen_just_now(self) -> None:
+        self.seen("one 1", 2)
+        self.assertEqual(self.line("1 worker is running").level, Level.WELL)
+        self.seen("two 2", 3)
+        self.seen("gone 3", 60)
+        self.assertEqual(self.line("2 workers are running").level, Level.WELL)
+
+    def test_no_worker_is_a_problem_only_if_a_run_needs_one(self) -> None:
+        self.assertEqual(self.line("No worker is running.").level, Level.UNKNOWN)
+        run = BulkRun.objects.create(
+            user=person(), created_at=timezone.now(), state=RunState.RUNNING
+        )
+        line = self.line("bulk runs stand still")
+        self.assertEqual(line.level, Level.WRONG)
+        self.assertIn("run_worker", line.advice)
+        BulkRun.objects.filter(pk=run.pk).update(state=RunState.PAUSED)
+        self.assertEqual(self.line("No worker is running.").level, Level.UNKNOWN)
+
+    def test_tasks_that_wait(self) -> None:
+        self.assertFalse([line for line in run_lines() if "wait" in line.text])
+        async_task("associations.bulk.tasks.work", 1)
+        self.assertEqual(self.line("1 task waits.").level, Level.WELL)
+
+    def test_redis_that_is_away(self) -> None:
+        conf = {"BROKER_CLASS": "associations.bulk.worker.broker.RedisBroker"}
+        conf["REDIS"] = "redis://127.0.0.1:9/0"
+        with mock.patch.multiple("django_q.conf.Conf", **conf):
+            self.assertEqual(self.line("Redis").level, Level.WRONG)
+
+    def test_the_limit_of_calls(self) -> None:
+        self.assertEqual(self.line("No limit of calls is kept").level, Level.WELL)
+        self.addCleanup(limiter.close)
+        four = override_settings(HUBSPOT_CALLS_PER_10_SECONDS=4, HUBSPOT_CALLS_FOR_PEOPLE=1)
+        with four, mock.patch.object(limiter, "WINDOW", 0.05):
+            limiter.wait_of_runs()
+            limiter.take_for_run(2)
+            line = self.line("within ten seconds are used; 1 of them no run may use.")
+        self.assertRegex(line.text, r"^\d of the 4 calls")
+
+    def test_a_pause(self) -> None:
+        pauses.pause(Cause.DAILY_LIMIT, timezone.now() + timedelta(minutes=5))
+        line = self.line("Bulk runs wait until")
+        self.assertEqual(line.level, Level.WARNING)
+        self.assertIn("daily limit", line.advice)
