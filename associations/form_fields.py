@@ -8,8 +8,13 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError
-from associations.hubspot.record_ids import Reason, RecordIdError, read_record_id
-from associations.hubspot.record_references import RecordReference, read_reference
+from associations.hubspot.record_references import (
+    Reason,
+    RecordIdError,
+    RecordReference,
+    read_record_id,
+    read_reference,
+)
 from associations.texts.object_types import TypeChoices, standard_choices
 
 SENTENCES = {

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from django.conf import settings
 from django.views.debug import SafeExceptionReporterFilter
 
-from associations.hubspot.redaction import redact
+from associations.hubspot.sanitizing import redact
 
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 

@@ -1,6 +1,9 @@
 """What gunicorn and workers do before they begin: refuse to, or log what the checks say."""
 
+import ctypes
 import logging
+import signal
+import sys
 
 from django.core.checks import CheckMessage, run_checks
 
@@ -27,3 +30,12 @@ def refusal(who: str, found: list[str]) -> str:
 
 def _counts(message: CheckMessage) -> bool:
     return not message.is_silenced()
+
+
+_PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent(number: int = signal.SIGKILL) -> None:
+    """On Linux, have the kernel send this process the signal when its parent dies, however."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)

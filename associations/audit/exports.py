@@ -7,18 +7,27 @@ takes its time, and memory stays flat whatever their length.
 import csv
 import io
 import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
-from django.db import connections, models
+from django.db import DatabaseError, connection, connections, models
 from django.db.models import Case, F, Func, TextField, Value, When
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.utils import timezone
 
 from associations.audit.integrity.candidates import SEALABLE
 from associations.audit.integrity.serialization import KINDS, OWNERS, lines_from, lines_of, text_of
 from associations.hubspot.outcomes import VERDICTS, Linked
-from associations.models import AssociationRequestQuerySet
+from associations.models import AssociationRequestQuerySet, AuditExport
+
+if TYPE_CHECKING:
+    from associations.linking.services import Origin
+    from hubadmin.models import User
+
 
 ROWS_AT_ONCE = {"csv": 8_000, "jsonl": 1_000}
 _WORDS = {True: "yes", False: "no"}
@@ -211,3 +220,57 @@ def _copied(rows: AssociationRequestQuerySet) -> tuple[int, bytes]:
         with cursor.copy(command) as copy:
             data = b"".join(copy)
         return cursor.rowcount, data
+
+
+# There the end of a file is told by nothing but the end of the connection.
+NEEDS_HTTP_1_1 = (
+    "Over HTTP/1.0 an export could break off unnoticed, so none is sent. The proxy has to speak "
+    "HTTP/1.1 to hubadmin; with nginx: proxy_http_version 1.1;\n"
+)
+
+View = Callable[..., HttpResponseBase]
+
+
+def http_1_1_required(view: View) -> View:
+    """Refuse where a part of the file could pass for the whole."""
+
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponseBase:
+        if request.META.get("SERVER_PROTOCOL") == "HTTP/1.0":
+            plain = "text/plain; charset=utf-8"
+            return HttpResponse(NEEDS_HTTP_1_1, content_type=plain, status=505)
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
+QUERY_LENGTH = AuditExport._meta.get_field("query").max_length
+logger = logging.getLogger("hubadmin.audit")
+
+
+def begin(*, user: "User", file_format: str, query: str, origin: "Origin") -> AuditExport:
+    """Log that somebody begins to take a copy."""
+    return AuditExport.objects.create(
+        user=user,
+        user_name=user.name,
+        format=file_format,
+        query=query[:QUERY_LENGTH],
+        started_at=timezone.now(),
+        **{key: value for key, value in asdict(origin).items() if key != "user_agent"},
+    )
+
+
+def end(export: AuditExport, *, state: AuditExport.State, rows: int) -> None:
+    """Log how it ended. One that a crash cut off stays as it is: it never ended."""
+    still_open = AuditExport.objects.filter(pk=export.pk, finished_at=None)
+    values = {"state": state, "rows": rows, "finished_at": timezone.now()}
+    try:
+        still_open.update(**values)
+    except DatabaseError:
+        # It may be what ended the export: once more, on a new connection if this one is broken.
+        if connection.in_atomic_block:
+            raise
+        connection.close_if_unusable_or_obsolete()
+        still_open.update(**values)
+    told = {"export": export.pk, "state": state, "rows": rows, "user_id": export.user_id}
+    logger.info("audit log exported", extra=told)

@@ -11,12 +11,13 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import F, QuerySet
+from django.http import HttpRequest
 from django.utils import timezone
 
 from associations.audit import events
 from associations.hubspot.answers import Answer, Attempt, conclude, read_answer
 from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome
-from associations.linking.services import ENTRY_BODY_LENGTH, attempt_of
+from associations.linking.services import ENTRY_BODY_LENGTH, Origin, attempt_of
 from associations.models import (
     OPEN_OUTCOMES,
     AssociationAttempt,
@@ -26,6 +27,7 @@ from associations.models import (
     BulkRun,
     Way,
 )
+from hubadmin.web.client_ip import client_ip
 
 # What a batch's answer says of each entry that it closed; its body stays with the batch.
 _SHARED = [
@@ -202,3 +204,11 @@ def _count(run_id: int, closed: dict[str, int]) -> None:
     added = {str(outcome): F(str(outcome)) + number for outcome, number in closed.items() if number}
     if added:
         BulkRun.objects.filter(pk=run_id).update(**added)
+
+
+def origin_of(request: HttpRequest) -> Origin:
+    return Origin(
+        client_ip=client_ip(request),
+        user_agent=request.headers.get("User-Agent", "").replace("\0", "")[:300],
+        request_id=request.id,
+    )

@@ -7,14 +7,53 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.utils import timezone
 
-from associations.bulk import pauses
-from associations.bulk.pauses import SILENCE
 from associations.gateway import clients as doors
 from associations.hubspot.answers import Answer, Attempt, asked_wait
 from associations.hubspot.client import ReadError
 from associations.hubspot.lookups import account
 from associations.hubspot.outcomes import Cause
-from associations.models import BulkEvent, BulkRun, RunState
+from associations.models import BulkEvent, BulkRun, CallPause, RunState
+
+# HubSpot did not answer.
+SILENCE = {Cause.HUBSPOT_DOWN, Cause.TIMED_OUT, Cause.CONNECTION_LOST, Cause.NO_CONNECTION}
+_ONLY = 1  # the number of the one row
+LONGEST_SILENCE = timedelta(seconds=30)  # between two tries while HubSpot answers nothing
+
+
+def current() -> CallPause | None:
+    """Return the pause that is on now, if there is one."""
+    # One that was made later than now was made before the clock was set back.
+    return CallPause.objects.filter(
+        pk=_ONLY, made_at__lte=timezone.now() + timedelta(seconds=1), until__gt=timezone.now()
+    ).first()
+
+
+def pause(cause: str, until: datetime) -> None:
+    """Let no run call HubSpot before `until`."""
+    _write(cause, until, silent_since=None)
+
+
+def pause_for_silence(cause: str) -> None:
+    """HubSpot does not answer: wait a second, and then twice as long each time."""
+    now = timezone.now()
+    row = CallPause.objects.filter(pk=_ONLY).first()
+    since = min((row and row.silent_since) or now, now)
+    wait = min(max(now - since, timedelta(seconds=1)), LONGEST_SILENCE)
+    _write(cause, now + wait, silent_since=since)
+
+
+def end_of_silence() -> None:
+    """HubSpot has answered."""
+    CallPause.objects.filter(pk=_ONLY, silent_since__isnull=False).update(
+        silent_since=None, until=timezone.now()
+    )
+
+
+def _write(cause: str, until: datetime, *, silent_since: datetime | None) -> None:
+    values = {"cause": cause, "until": until, "silent_since": silent_since}
+    values |= {"made_at": timezone.now()}
+    CallPause.objects.update_or_create(pk=_ONLY, defaults=values)
+
 
 # No row would fare better before an admin has done something.
 STOPS = {Cause.TOKEN_REFUSED, Cause.SCOPE_MISSING, Cause.REDIRECTED}
@@ -76,14 +115,14 @@ def react(run: BulkRun, reaction: Reaction) -> None:
     """Write down what was decided."""
     now = timezone.now()
     if not reaction.is_answered:
-        pauses.pause_for_silence(reaction.pause)
+        pause_for_silence(reaction.pause)
         return
     BulkRun.objects.filter(pk=run.pk).update(answered_at=now)
-    pauses.end_of_silence()
+    end_of_silence()
     if reaction.stop:
         stop_run(run, reaction.stop)
     if reaction.pause:
-        pauses.pause(reaction.pause, now + timedelta(seconds=reaction.wait))
+        pause(reaction.pause, now + timedelta(seconds=reaction.wait))
 
 
 def stop_run(run: BulkRun, cause: str) -> None:

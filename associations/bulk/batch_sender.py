@@ -10,15 +10,13 @@ from dataclasses import replace
 
 from associations.audit import recorder as closing
 from associations.bulk import backoff as reactions
-from associations.bulk.leases import hold, release
-from associations.bulk.marking import SLOT_SECONDS, StoppedError, mark_rows
+from associations.bulk.leases import SLOT_SECONDS, StoppedError, hold, mark_rows, release
 from associations.bulk.single_sender import send_rows
+from associations.db import persist
 from associations.gateway import clients as doors
-from associations.hubspot.answers import Answer, Attempt, read_batch_answer
-from associations.hubspot.error_texts import strings_in
+from associations.hubspot.answers import Answer, Attempt, read_batch_answer, strings_in
 from associations.hubspot.outcomes import Cause
 from associations.models import AssociationBatch, BulkChunk, BulkRun, Way
-from associations.persistence import persist
 
 ROWS_AT_ONCE = 500  # written in one transaction, so that others who write hardly wait
 FEW = 8  # rows that go out as single PUTs rather than in yet smaller batches

@@ -11,6 +11,7 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from associations.bulk.leases import hold
+from associations.db import persist_in_turn
 from associations.hubspot.outcomes import Outcome
 from associations.models import (
     AssociationRequest,
@@ -21,7 +22,6 @@ from associations.models import (
     RunState,
     Way,
 )
-from associations.persistence import persist_in_turn
 
 ROWS_AT_ONCE = 500
 CHUNK_ROWS = {Way.BATCH: 2_000, Way.SINGLE: 100}

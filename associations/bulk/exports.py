@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext
 
 from associations.audit.exports import FORMULA_STARTS
-from associations.bulk.files.column_names import FIELDS
+from associations.bulk.files.columns import FIELDS
 from associations.bulk.messages import sentence
 from associations.models import AssociationRequest, BulkRow, BulkRun, RowState
 from associations.texts.outcomes import explain

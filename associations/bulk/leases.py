@@ -15,7 +15,8 @@ from django.db.models import Q, QuerySet
 from django.db.models.expressions import Combinable
 from django.utils import timezone
 
-from associations.models import BulkChunk, BulkRun
+from associations.audit import recorder as closing
+from associations.models import AssociationRequest, BulkChunk, BulkRun, RunState
 
 Claimed = TypeVar("Claimed", BulkRun, BulkChunk)
 TRIED_AT_ONCE = 20  # others may be quicker at some of these
@@ -68,3 +69,18 @@ def _length() -> timedelta:
 
 def _end() -> datetime:
     return timezone.now() + _length()
+
+
+SLOT_SECONDS = 5.0  # how long a claimed chunk waits for a slot of the limiter
+
+
+class StoppedError(Exception):
+    """The run is not running any more: somebody has paused or canceled it."""
+
+
+def mark_rows(run: BulkRun, chunk: BulkChunk, entries: QuerySet[AssociationRequest]) -> None:
+    """Part of a transaction. Raises LeaseLostError, StoppedError."""
+    hold(chunk)
+    if not BulkRun.objects.filter(pk=run.pk, state=RunState.RUNNING).exists():
+        raise StoppedError
+    closing.mark_as_sending(entries)

@@ -9,7 +9,7 @@ from django.utils.translation import pgettext_lazy
 from associations.bulk.files.errors import FileReason
 from associations.bulk.files.rows import RowReason
 from associations.form_fields import SENTENCES
-from associations.hubspot.record_ids import Reason
+from associations.hubspot.record_references import Reason
 from associations.texts.labels import type_label
 
 _FIELDS = {

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from django.db import Error as DBError
 from django.utils import timezone
 
-from associations.bulk import pauses
+from associations.bulk import backoff
 from associations.bulk.worker.scheduler import living_workers
 from associations.gateway import rate_limiter as limiter
 from associations.hubspot.outcomes import Outcome
@@ -45,7 +45,7 @@ class Wait:
 
     @property
     def is_silence(self) -> bool:
-        return self.cause in pauses.SILENCE
+        return self.cause in backoff.SILENCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def waits_for(run: BulkRun) -> Wait | None:
         return Wait(NO_WORKER)
     if run.state != RunState.RUNNING:
         return None
-    if pause := pauses.current():
+    if pause := backoff.current():
         return Wait(pause.cause, pause.until)
     return _wait_for_slots()
 

@@ -12,14 +12,13 @@ from django.utils import timezone
 
 from associations.audit import recorder as closing
 from associations.bulk import backoff as reactions
-from associations.bulk.leases import LeaseLostError, hold, release
-from associations.bulk.marking import SLOT_SECONDS, mark_rows
+from associations.bulk.leases import SLOT_SECONDS, LeaseLostError, hold, mark_rows, release
 from associations.bulk.worker.shutdown import is_over
+from associations.db import persist
 from associations.gateway import clients as doors
 from associations.hubspot.answers import Answer, Attempt, read_answer
 from associations.hubspot.outcomes import Cause, Outcome
 from associations.models import AssociationAttempt, AssociationRequest, BulkChunk, BulkRun
-from associations.persistence import persist
 
 TRIES_OF_PATIENCE = 10  # how often a row is tried, about, before it is given up
 LEAST_TRIES = 5  # even if all that time went by without any

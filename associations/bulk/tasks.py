@@ -13,15 +13,33 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from associations.audit import recorder as closing
-from associations.bulk import pauses
+from associations.bulk import backoff
+from associations.bulk.batch_sender import send_batch
 from associations.bulk.dry_run import read_run
 from associations.bulk.enqueueing import queue_rows
-from associations.bulk.leases import LeaseLostError, claim, hold, release
-from associations.bulk.marking import StoppedError
-from associations.bulk.sending import send_chunk
+from associations.bulk.leases import LeaseLostError, StoppedError, claim, hold, release
+from associations.bulk.single_sender import send_singly
 from associations.bulk.worker import shutdown as stopping
-from associations.models import BulkChunk, BulkEvent, BulkRun, RunState
-from associations.persistence import persist
+from associations.db import persist
+from associations.models import BulkChunk, BulkEvent, BulkRun, RunState, Way
+
+
+def send_chunk(run: BulkRun, chunk: BulkChunk, until: float) -> None:
+    """Send what is open in a chunk: a batch, or single rows until the clock is `until`.
+
+    `until` is on time.monotonic()'s clock. Raises LeaseLostError, StoppedError.
+    """
+    persist(lambda: _begin(chunk))
+    if chunk.way == Way.BATCH:
+        send_batch(run, chunk, until)
+    else:
+        send_singly(run, chunk, until)
+
+
+def _begin(chunk: BulkChunk) -> None:
+    hold(chunk)
+    closing.note_interrupted(chunk)
+
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +85,7 @@ def _is_still(run: BulkRun, state: str) -> bool:
 
 
 def _send(run: BulkRun, until: float) -> bool:
-    if pause := pauses.current():
+    if pause := backoff.current():
         seconds = (pause.until - timezone.now()).total_seconds()
         if seconds > SHORT_PAUSE:
             return False

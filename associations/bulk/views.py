@@ -3,30 +3,38 @@
 import csv
 import io
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
 from django.db import Error as DBError
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.views.decorators.cache import cache_control
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from associations.audit.origin import origin_of
+from associations.audit.exports import http_1_1_required
+from associations.audit.recorder import origin_of
 from associations.bulk import services as runs
-from associations.bulk.files.column_names import FIELDS
-from associations.bulk.forms import NOT_KEPT, UploadForm
+from associations.bulk.dry_run import FAILED
+from associations.bulk.enqueueing import CHUNK_ROWS
+from associations.bulk.exports import bad_row_lines, result_lines
+from associations.bulk.files.columns import FIELDS
+from associations.bulk.forms import NOT_KEPT, StartForm, UploadForm
+from associations.bulk.progress import UNDER_WAY, progress_of
 from associations.gateway.account import offered_to, type_choices
-from associations.models import BulkRun, Way
+from associations.models import BulkRun, RowState, RunState, Way
+from associations.models.bulk import ENDED, NOT_STARTED
 from hubadmin.web import drafts
 
 if TYPE_CHECKING:
     from hubadmin.models import User
 
-logger = logging.getLogger(__name__)
 
+logger = logging.getLogger(__name__)
 LISTED = 50
 PART_BYTES = 512 * 1024
 # A field that always has something, so that a draft is kept even where only a file was chosen.
@@ -35,6 +43,9 @@ _EXAMPLES = (
     ("Contact", "501", "Company", "902", "SUP-1234"),
     ("Deal", "77", "Company", "902", "SUP-1234"),
 )
+BAD_ROWS_SHOWN = 100
+FAILED_SHOWN = 50
+Action = Callable[[HttpRequest, BulkRun], HttpResponse]
 
 
 @drafts.kept(*UploadForm.TYPED_FIELDS, SENT)
@@ -121,3 +132,154 @@ def _list(request: HttpRequest) -> dict[str, Any]:
 
 def _visible(user: "User") -> Any:
     return BulkRun.objects.visible_to(user).defer("problem_facts", "samples", "unused_columns")
+
+
+@require_safe
+@never_cache
+def bulk_run(request: HttpRequest, pk: int) -> HttpResponse:
+    run = run_of(request, pk)
+    if run.state in ENDED and run.user_id == request.user.pk:
+        runs.tell(user=request.user, run=run)
+    context = _context(request, run) | {"has_moved_on": "moved" in request.GET}
+    return render(request, "bulk/run.html", context)
+
+
+@require_safe
+@never_cache
+def bulk_progress(request: HttpRequest, pk: int) -> HttpResponse:
+    """The numbers; once the state has changed, all that depends on it, and a word about it."""
+    run = run_of(request, pk)
+    if "HX-Request" not in request.headers:
+        return redirect(run)
+    if run.state == request.GET.get("state") and run.state in UNDER_WAY:
+        context = {"run": run, "progress": progress_of(run)}
+        return render(request, "bulk/progress.html", context)
+    if run.state in ENDED and run.user_id == request.user.pk:
+        runs.tell(user=request.user, run=run)
+    response = render(request, "bulk/changed.html", _context(request, run))
+    response["HX-Retarget"], response["HX-Reswap"] = "#run", "innerHTML"
+    return response
+
+
+def run_of(request: HttpRequest, pk: int) -> BulkRun:
+    """Return the run if this person may see it; else there is none."""
+    visible = BulkRun.objects.visible_to(request.user).select_related("retry_of")
+    return get_object_or_404(visible, pk=pk)
+
+
+def _context(request: HttpRequest, run: BulkRun) -> dict[str, Any]:
+    context = {
+        "run": run,
+        "is_own": run.user_id == request.user.pk,
+        "progress": progress_of(run),
+        "events": run.events.all(),
+        "retries": run.retries.visible_to(request.user),
+    }
+    if run.state == RunState.READY:
+        context |= _ready(run)
+    elif run.state in ENDED and run.failed:
+        failed = run.entries.filter(outcome__in=FAILED).prefetch_related("attempts")
+        context["failed"] = failed.order_by("row_number")[:FAILED_SHOWN]
+    return context
+
+
+def _ready(run: BulkRun) -> dict[str, Any]:
+    bad = run.rows.filter(state=RowState.INVALID).order_by("number")
+    return {
+        "bad_rows": bad[:BAD_ROWS_SHOWN] if run.rows_invalid else [],
+        "bad_rows_left": max(0, run.rows_invalid - BAD_ROWS_SHOWN),
+        "not_linked_yet": run.rows_ready - run.rows_linked,
+        "pairs_a_call": CHUNK_ROWS[Way.BATCH],
+        "is_looked_up": settings.HUBSPOT_VERIFY and not run.lookup_cause,
+    }
+
+
+def _action(*, own: bool) -> Callable[[Action], Callable[[HttpRequest, int], HttpResponse]]:
+    """A view that changes a run; if `own`, only for whom it belongs to, as it acts in their name.
+
+    Whoever had to sign in first comes back by a GET, which leads to the run.
+    """
+
+    def made(action: Action) -> Callable[[HttpRequest, int], HttpResponse]:
+        @require_http_methods(["GET", "HEAD", "POST"])
+        @wraps(action)
+        def view(request: HttpRequest, pk: int) -> HttpResponse:
+            run = run_of(request, pk)
+            if request.method != "POST":
+                return redirect(run)
+            if own and run.user_id != request.user.pk:
+                raise PermissionDenied
+            try:
+                return action(request, run)
+            except runs.NotPossibleError:
+                return redirect(f"{run.get_absolute_url()}?moved")
+
+        return view
+
+    return made
+
+
+@_action(own=True)
+def bulk_start(request: HttpRequest, run: BulkRun) -> HttpResponse:
+    form = StartForm(request.POST)
+    if not form.is_valid():
+        return redirect(run)
+    way, skip_linked = Way(form.cleaned_data["way"]), form.cleaned_data["skip_linked"]
+    runs.start(user=request.user, run=run, way=way, skip_linked=skip_linked)
+    return redirect(run)
+
+
+@_action(own=False)
+def bulk_pause(request: HttpRequest, run: BulkRun) -> HttpResponse:
+    runs.pause(user=request.user, run=run)
+    return redirect(run)
+
+
+@_action(own=False)
+def bulk_go_on(request: HttpRequest, run: BulkRun) -> HttpResponse:
+    runs.go_on(user=request.user, run=run)
+    return redirect(run)
+
+
+@_action(own=False)
+def bulk_cancel(request: HttpRequest, run: BulkRun) -> HttpResponse:
+    runs.cancel(user=request.user, run=run)
+    return redirect(run)
+
+
+@_action(own=True)
+def bulk_discard(request: HttpRequest, run: BulkRun) -> HttpResponse:
+    runs.discard(run=run)
+    return redirect("bulk_runs")
+
+
+@_action(own=True)
+def bulk_retry(request: HttpRequest, run: BulkRun) -> HttpResponse:
+    return redirect(runs.retry(user=request.user, origin=origin_of(request), run=run))
+
+
+@require_safe
+@never_cache
+@http_1_1_required
+def bulk_bad_rows(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """The rows that could not be read as they stood in the file, each with its problem."""
+    run = run_of(request, pk)
+    return _file(bad_row_lines(run), f"hubadmin-run-{pk}-bad-rows.csv")
+
+
+@require_safe
+@never_cache
+@http_1_1_required
+def bulk_results(request: HttpRequest, pk: int) -> HttpResponseBase:
+    """Every row of a run that was started, and what became of it."""
+    run = run_of(request, pk)
+    if run.state in NOT_STARTED:
+        raise Http404
+    return _file(result_lines(run), f"hubadmin-run-{pk}-results.csv")
+
+
+def _file(lines: Iterator[bytes], name: str) -> HttpResponseBase:
+    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["X-Accel-Buffering"] = "no"  # a proxy shall pass it on as it comes
+    return response

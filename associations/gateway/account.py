@@ -13,8 +13,7 @@ from django.conf import settings
 from django.db import Error as DBError
 from django.utils.translation import get_language
 
-from associations.gateway.cache import remembered, remembers
-from associations.gateway.parallel import at_once
+from associations.gateway.cache import at_once, remembered, remembers
 from associations.hubspot import lookups
 from associations.hubspot.client import ReadError
 from associations.hubspot.schemas import CustomType

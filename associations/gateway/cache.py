@@ -1,11 +1,14 @@
 """Remembers in this process, for a while, what HubSpot has shown; and that it would not show it."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from hashlib import sha256
 from time import time
 from typing import Any
 
+from django.conf import settings
 from django.core.cache import cache
 
 from associations.hubspot.client import ReadError
@@ -64,3 +67,14 @@ def _look_again(look: Callable[..., Any], arguments: tuple[Any, ...], seconds: f
     except ReadError as failure:
         value, error, seconds = None, failure, FAILURE_SECONDS
     return _Shown(value, error, shown_at=time(), until=time() + seconds)
+
+
+def at_once(*looks: Callable[[], Any]) -> list[Any]:
+    """Return what each gives, in order. They must not use the database: it is not theirs."""
+    futures = [_threads().submit(look) for look in looks]
+    return [future.result() for future in futures]
+
+
+@lru_cache(maxsize=1)
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(max_workers=2 * settings.WEB_THREADS, thread_name_prefix="look")

@@ -15,9 +15,8 @@ from requests.adapters import HTTPAdapter
 from associations.hubspot.answers import Answer, Attempt, asked_wait, conclude, read_answer
 from associations.hubspot.object_types import resolve
 from associations.hubspot.outcomes import Cause
-from associations.hubspot.record_ids import is_record_id
-from associations.hubspot.redaction import redact
-from associations.hubspot.sanitizing import json_object, storable_text
+from associations.hubspot.record_references import is_record_id
+from associations.hubspot.sanitizing import json_object, redact, storable_text
 from associations.hubspot.transport import EXCHANGE, Exchange, note_exchanges
 
 MAX_BODY_BYTES = 1024 * 1024

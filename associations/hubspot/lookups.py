@@ -11,7 +11,7 @@ from associations.hubspot.answers import Answer
 from associations.hubspot.client import ASSOCIATION_PATHS, RECORD_PATHS, HubSpotClient, ReadError
 from associations.hubspot.object_types import resolve
 from associations.hubspot.outcomes import Cause
-from associations.hubspot.record_ids import is_record_id
+from associations.hubspot.record_references import is_record_id
 from associations.hubspot.sanitizing import listed, moment_of, text_of, whole_number
 from associations.hubspot.schemas import (
     Account,

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError, resolve
-from associations.hubspot.record_ids import is_record_id
+from associations.hubspot.record_references import is_record_id
 from associations.hubspot.sanitizing import listed, text_of, whole_number
 
 NAME_LENGTH = 200

@@ -12,8 +12,7 @@ from typing import Any
 from django.conf import settings
 
 from associations.gateway.account import display_property, portal_id
-from associations.gateway.cache import remembered
-from associations.gateway.parallel import at_once
+from associations.gateway.cache import at_once, remembered
 from associations.hubspot import lookups
 from associations.hubspot.client import ReadError
 from associations.hubspot.object_types import ObjectType, resolve

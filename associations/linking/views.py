@@ -1,28 +1,44 @@
 """The form: link two records."""
 
+from time import time
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import Error as DBError
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.views.decorators.cache import cache_control
-from django.views.decorators.http import require_http_methods
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.views.decorators.cache import cache_control, never_cache
+from django.views.decorators.http import require_http_methods, require_safe
+from django_htmx.http import trigger_client_event
 
-from associations.audit.origin import origin_of
+from associations.audit.entry_details import support_bundle, timeline
+from associations.audit.pagination import page_context
+from associations.audit.recorder import origin_of
 from associations.gateway.account import form_options, offered_to
+from associations.hubspot.outcomes import Cause
 from associations.linking import services
-from associations.linking.link import AssociationForm
-from associations.linking.preview_ import preview_context
+from associations.linking.forms import AssociationForm
+from associations.linking.preview import Preview, preview, records_of
 from associations.linking.throttling import TooManySubmitsError
 from associations.models import AssociationRequest
+from associations.texts.lookup_errors import reason_of, reasons_of
+from associations.texts.outcomes import explain
 from hubadmin.web import drafts
+from hubadmin.web.http import admin_required
 
 if TYPE_CHECKING:
     from hubadmin.models import User
 
+
+FILLED = "filled"
+PER_MINUTE = 60  # previews for one person; a pair that is typed takes two or three
 LATEST = 6
 CHECK = "check"  # the button that only shows what would be linked, for browsers without script
+REFRESH_SECONDS = 3
+OF_THE_PAIR = 5  # earlier and later entries, each
+CHECKS_SHOWN = 20
 
 
 # The browser keeps the page for Back: what comes back then still has its one-time token, so that
@@ -109,3 +125,132 @@ def _latest(user: "User") -> list[AssociationRequest]:
         return list(AssociationRequest.objects.by_hand(user).for_list()[:LATEST])
     except DBError:
         return []
+
+
+@drafts.kept(*AssociationForm.TYPED_FIELDS, "submit_token", for_page="link")
+@require_safe
+@never_cache
+def link_preview(request: HttpRequest) -> HttpResponse:
+    """The panel, for what the form's fields hold now.
+
+    What an address stands for goes back to the fields with it.
+    """
+    if "HX-Request" not in request.headers:
+        return redirect(f"{reverse('link')}?{request.GET.urlencode()}")
+    form = AssociationForm(request.GET, **form_options())
+    response = render(request, "associations/preview.html", preview_context(form, request.user.pk))
+    return trigger_client_event(response, FILLED, form.filled())
+
+
+def preview_context(form: AssociationForm, person: int) -> dict[str, Any]:
+    """What associations/preview.html shows.
+
+    Each takes some of the calls that linking needs as well, so nobody has them without end.
+    """
+    if _has_had_enough(person):
+        return {"preview": Preview(), "reasons": [reason_of(Cause.RATE_LIMITED)]}
+    sides = form.sides()
+    shown = preview(sides["from"], sides["to"])
+    return {"preview": shown, "reasons": reasons_of(shown.errors)}
+
+
+def _has_had_enough(person: int) -> bool:
+    """Counted in this process, a minute by the clock at a time."""
+    key = f"previews:{person}:{int(time() // 60)}"
+    cache.add(key, 0, timeout=120)
+    return cache.incr(key) > PER_MINUTE
+
+
+@require_safe
+@never_cache
+def request_records(request: HttpRequest, pk: int) -> HttpResponse:
+    """The names of an entry's two records, as HubSpot has them now."""
+    entry = get_object_or_404(AssociationRequest.objects.visible_to(request.user), pk=pk)
+    return render(request, "associations/records.html", {"records": records_of(entry)})
+
+
+@require_safe
+@never_cache
+def request_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    """One entry as a person wants it; while it is under way the page refreshes itself."""
+    services.close_abandoned()
+    return _entry_page(request, _entry(request, pk))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def request_check(request: HttpRequest, pk: int) -> HttpResponse:
+    """Look once more whether the records of an entry are linked.
+
+    Whoever had to sign in first comes back by a GET, which leads to the entry.
+    """
+    entry = _entry(request, pk)
+    if request.method != "POST" or entry.is_open:
+        return redirect(entry)
+    try:
+        services.check_again(user=request.user, entry=entry, origin=origin_of(request))
+    except services.LogUnavailableError:
+        return _entry_page(request, entry, status=503, check_not_logged=True)
+    except TooManySubmitsError as error:
+        wait = {"too_many_checks": True, "wait_seconds": error.wait_seconds}
+        return _entry_page(request, entry, status=429, **wait)
+    return redirect(f"{entry.get_absolute_url()}?checked")
+
+
+@require_safe
+@never_cache
+@admin_required
+def request_bundle(request: HttpRequest, pk: int) -> HttpResponse:
+    """What HubSpot's support needs of one entry, as a file."""
+    entries = AssociationRequest.objects.select_related("batch").prefetch_related("attempts")
+    entry = get_object_or_404(entries, pk=pk)
+    text = support_bundle(entry, settings.HUBSPOT_API_BASE_URL)
+    response = HttpResponse(text, content_type="text/plain; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="hubadmin-entry-{pk}.txt"'
+    return response
+
+
+@require_safe
+@never_cache
+def my_requests(request: HttpRequest) -> HttpResponse:
+    services.close_abandoned()
+    entries = AssociationRequest.objects.of(request.user).for_list()
+    return render(request, "associations/my_requests.html", page_context(request, [entries]))
+
+
+def _entry(request: HttpRequest, pk: int) -> AssociationRequest:
+    entries = AssociationRequest.objects.visible_to(request.user)
+    whole = entries.select_related("batch").prefetch_related("attempts")
+    return get_object_or_404(whole, pk=pk)
+
+
+def _entry_page(
+    request: HttpRequest, entry: AssociationRequest, *, status: int = 200, **facts: Any
+) -> HttpResponse:
+    context = facts | {
+        "entry": entry,
+        "explanation": explain(entry),
+        "attempts": entry.attempts.all(),
+        "checks": entry.checks.reverse()[:CHECKS_SHOWN],
+        "is_just_checked": "checked" in request.GET,
+        "body_cut": len(entry.body) == services.ENTRY_BODY_LENGTH,
+    }
+    if request.user.is_admin:
+        context |= _for_admins(entry)
+    response = render(request, "associations/request.html", context, status=status)
+    if entry.is_open:
+        response["Refresh"] = f"{REFRESH_SECONDS}; url={request.path}?refresh"
+    return response
+
+
+def _for_admins(entry: AssociationRequest) -> dict[str, Any]:
+    same_pair = AssociationRequest.objects.of_pair(entry).for_list()
+    position = entry.created_at, entry.pk
+    later = same_pair.newer_than(*position).order_by("created_at", "id")[:OF_THE_PAIR]
+    bundle = support_bundle(entry, settings.HUBSPOT_API_BASE_URL)
+    return {
+        "timeline": timeline(entry),
+        "bundle": bundle if len(bundle) <= services.ENTRY_BODY_LENGTH else "",
+        "earlier": list(same_pair.older_than(*position)[:OF_THE_PAIR]),
+        "later": list(later)[::-1],
+    }

@@ -11,11 +11,11 @@ from associations.models.bulk import (
     Way,
 )
 from associations.models.coordination import CallPause, CallSlot, Worker
-from associations.models.exchange import AssociationBatch
 from associations.models.querysets import AssociationRequestQuerySet, AuditFilter
 from associations.models.requests import (
     OPEN_OUTCOMES,
     AssociationAttempt,
+    AssociationBatch,
     AssociationCheck,
     AssociationRequest,
 )

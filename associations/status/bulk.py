@@ -8,7 +8,7 @@ from django.utils.translation import gettext, ngettext
 from django_q.brokers import get_broker
 from redis import RedisError
 
-from associations.bulk import pauses
+from associations.bulk import backoff
 from associations.bulk.worker import scheduler as tending
 from associations.gateway import rate_limiter as limiter
 from associations.models import BulkRun, CallPause, Worker
@@ -21,7 +21,7 @@ def run_lines() -> Iterator[Line]:
     yield _worker_line(tending.living_workers())
     yield from _waiting_lines()
     yield _limit_line()
-    if pause := pauses.current():
+    if pause := backoff.current():
         yield _pause_line(pause)
 
 

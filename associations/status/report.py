@@ -10,8 +10,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from associations.hubspot.answers import missing_scopes_in
 from associations.hubspot.client import HubSpotClient, ReadError
-from associations.hubspot.error_texts import missing_scopes_in
 from associations.hubspot.outcomes import Cause
 from associations.linking.services import hubspot_client
 from associations.texts.lookup_errors import reason_of

@@ -2,15 +2,22 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 from functools import partial
 
 from django.conf import settings
-from django.utils.translation import gettext
+from django.utils.formats import date_format
+from django.utils.translation import gettext, ngettext
 
-from associations.gateway.parallel import at_once
+from associations.context_processors import V4_SUPPORT_ENDS
+from associations.gateway.cache import at_once
 from associations.hubspot import lookups
-from associations.hubspot.outcomes import Cause
-from associations.status.report import Level, Line, Look, look, told, trouble
+from associations.hubspot.answers import missing_scopes_in
+from associations.hubspot.client import ReadError
+from associations.hubspot.object_types import UnknownObjectTypeError, resolve
+from associations.hubspot.outcomes import Cause, Outcome
+from associations.models import AssociationRequest
+from associations.status.report import Level, Line, Look, look, not_known, told, trouble
 
 # The token is good: it only may not see the account's details.
 _NOT_ALLOWED = (Cause.SCOPE_MISSING, Cause.FORBIDDEN)
@@ -97,3 +104,170 @@ def _set_portal(portal: str) -> str:
         "the portal that you mean, change the token instead."
     )
     return told(text, portal=portal)
+
+
+LATELY = 1_000  # entries, the newest: their types are in use here
+REFUSED_DAYS, REFUSED_ENTRIES = 7, 100
+ALWAYS = frozenset({"contacts", "companies", "deals", "tickets"})
+SCHEMAS = "crm.schemas.custom.read"
+# Notes, calls and the like, which HubSpot lets a token have together with contacts.
+_WITH_CONTACTS = frozenset({"0-18", "0-27", "0-46", "0-47", "0-48", "0-49", "0-116"})
+_OLD_NAMES = {"crm.objects.tickets.read": "tickets", "crm.objects.tickets.write": "tickets"}
+
+
+def scope_lines(shown: Shown, now: datetime) -> Iterator[Line]:
+    token = shown.token.value
+    if token and token.scopes is not None:
+        yield from _compared(token.scopes, types_used_lately())
+        return
+    yield _not_told(shown)
+    yield _refused_line(*refused_scopes(now - timedelta(days=REFUSED_DAYS)))
+
+
+def types_used_lately() -> set[str]:
+    """Return the types of the newest entries, in canonical form."""
+    newest = AssociationRequest.objects.newest_first()
+    pairs = newest.values_list("from_object_type", "to_object_type")[:LATELY]
+    return {object_type for pair in pairs for object_type in pair}
+
+
+def refused_scopes(since: datetime) -> tuple[bool, list[str]]:
+    """Return whether HubSpot refused requests for want of a scope, and which ones it named."""
+    refused = AssociationRequest.objects.filter(
+        http_status=403, cause=Cause.SCOPE_MISSING, created_at__gte=since
+    )
+    found = list(refused.newest_first().values_list("errors", flat=True)[:REFUSED_ENTRIES])
+    named = {scope for errors in found for scope in missing_scopes_in(errors)}
+    return bool(found), sorted(named)
+
+
+def scopes_for(object_types: set[str]) -> set[str]:
+    """Return what a token needs to link records of these types, and to look at them."""
+    names = {_scope_name(each) for each in object_types} - {""}
+    return {f"crm.objects.{name}.{action}" for name in names for action in ("read", "write")}
+
+
+def _scope_name(object_type: str) -> str:
+    try:
+        known = resolve(object_type)
+    except UnknownObjectTypeError:
+        return ""
+    if not known.type_id or known.type_id.startswith("2-"):
+        return "custom"
+    name = "contacts" if known.type_id in _WITH_CONTACTS else known.plural
+    return name.lower().replace(" ", "_")
+
+
+def _compared(granted: frozenset[str], used: set[str]) -> Iterator[Line]:
+    in_use, further = scopes_for(used), scopes_for({*ALWAYS})
+    lacking = sorted(scope for scope in in_use if not _has(granted, scope))
+    unused = sorted(scope for scope in further - in_use if not _has(granted, scope))
+    writing = [scope for scope in lacking if scope.endswith(".write")]
+    reading = [scope for scope in lacking if scope not in writing]
+    if writing:
+        yield _lacking(Level.WRONG, _for_types_in_use(len(writing)), writing)
+    if reading:
+        yield _lacking(Level.WARNING, _for_looks(len(reading)), reading)
+    if unused:
+        yield _lacking(Level.WARNING, _for_further_types(len(unused)), unused)
+    if not _has(granted, SCHEMAS):
+        text = gettext("Custom objects show by their numbers: the token may not read their names.")
+        yield _lacking(Level.WARNING, text, [SCHEMAS])
+    elif not lacking and not unused:
+        yield Line(Level.WELL, gettext("The token has every scope that this site uses."))
+
+
+def _has(granted: frozenset[str], scope: str) -> bool:
+    return scope in granted or _OLD_NAMES.get(scope) in granted
+
+
+def _for_types_in_use(count: int) -> str:
+    return ngettext(
+        "The token lacks a scope for records that people here link: HubSpot refuses them.",
+        "The token lacks scopes for records that people here link: HubSpot refuses them.",
+        count,
+    )
+
+
+def _for_looks(count: int) -> str:
+    return ngettext(
+        "The token lacks a scope for looking at records: they are linked, but not verified.",
+        "The token lacks scopes for looking at records: they are linked, but not verified.",
+        count,
+    )
+
+
+def _for_further_types(count: int) -> str:
+    return ngettext(
+        "The token lacks a scope for records that nobody here has linked lately.",
+        "The token lacks scopes for records that nobody here has linked lately.",
+        count,
+    )
+
+
+def _lacking(level: Level, text: str, scopes: list[str]) -> Line:
+    advice = gettext("Add it to the app or service key in HubSpot, under “Scopes”.")
+    if len(scopes) > 1:
+        advice = gettext("Add them to the app or service key in HubSpot, under “Scopes”.")
+    return Line(level, text, advice, tuple(scopes))
+
+
+def _not_told(shown: Shown) -> Line:
+    if shown.account.error and shown.account.error.cause is Cause.TOKEN_REFUSED:
+        text = gettext("Which scopes the token has is not known while HubSpot does not accept it.")
+        return Line(Level.UNKNOWN, text)
+    if shown.token.error and _may_tell_later(shown.token.error):
+        return not_known(gettext("Which scopes the token has is not known."), shown.token.error)
+    return Line(Level.UNKNOWN, gettext("HubSpot does not tell the scopes of this kind of token."))
+
+
+def _may_tell_later(error: ReadError) -> bool:
+    verdict = error.answer.verdict
+    is_silent = verdict.outcome is Outcome.UNREACHABLE or error.cause is Cause.DAILY_LIMIT
+    return is_silent or verdict.retried
+
+
+def _refused_line(is_any: bool, scopes: list[str]) -> Line:
+    if not is_any:
+        text = gettext("In the last {days} days no request was refused for want of a scope.")
+        return Line(Level.WELL, told(text, days=REFUSED_DAYS))
+    text = ngettext(
+        "In the last {days} days HubSpot refused requests for want of a scope.",
+        "In the last {days} days HubSpot refused requests for want of scopes.",
+        len(scopes),
+    )
+    if not scopes:
+        advice = gettext("HubSpot did not name them. Compare the token's scopes with README.")
+        return Line(Level.WRONG, told(text, days=REFUSED_DAYS), advice)
+    return _lacking(Level.WRONG, told(text, days=REFUSED_DAYS), scopes)
+
+
+DAYS_TO_PREPARE = 90
+
+
+def version_lines(today: date) -> Iterator[Line]:
+    version = settings.HUBSPOT_API_VERSION
+    if version == "v4":
+        yield _v4(today)
+    else:
+        text = gettext("API version {version} is in use. HubSpot has not announced its end.")
+        yield Line(Level.WELL, told(text, version=version))
+
+
+def _v4(today: date) -> Line:
+    days = (V4_SUPPORT_ENDS - today).days
+    end = date_format(V4_SUPPORT_ENDS)
+    advice = gettext(
+        "Try <code>HUBSPOT_API_VERSION=2026-09</code> in a test account, then set it here and "
+        "restart this site. Only the addresses of the calls change."
+    )
+    if days < 0:
+        text = gettext("HubSpot's support of API version v4, which is in use, ended on {day}.")
+        return Line(Level.WRONG, told(text, day=end), told(advice))
+    text = ngettext(
+        "API version v4 is in use. HubSpot supports it until {day}: {days} more day.",
+        "API version v4 is in use. HubSpot supports it until {day}: {days} more days.",
+        days,
+    )
+    level = Level.WELL if days > DAYS_TO_PREPARE else Level.WARNING
+    return Line(level, told(text, day=end, days=days), told(advice))

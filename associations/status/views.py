@@ -7,17 +7,14 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from associations.audit.chart import bars_of
 from associations.db import TooSlowError, time_limit
 from associations.status.auditlog import log_lines
 from associations.status.bulk import run_lines
-from associations.status.latency import times_today
+from associations.status.latency import bars_of, times_today
 from associations.status.quota import quota_lines, quota_of
 from associations.status.report import Part
-from associations.status.scopes import scope_lines
 from associations.status.site import site_facts
-from associations.status.token import account_lines, look_at_hubspot
-from associations.status.version import version_lines
+from associations.status.token import account_lines, look_at_hubspot, scope_lines, version_lines
 from hubadmin.web.http import admin_required
 
 TIMES_SECONDS = 5.0

@@ -11,7 +11,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from associations.audit.presentation import directions, told_errors
+from associations.audit.entry_details import directions, told_errors
 from associations.hubspot.object_types import label_of
 from associations.hubspot.record_references import record_url
 from associations.models import AssociationCheck, AssociationRequest

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from associations.hubspot.answers import missing_scopes_in
 from associations.hubspot.client import ReadError
-from associations.hubspot.error_texts import missing_scopes_in
 from associations.hubspot.outcomes import Cause
 
 _SILENT = _("HubSpot could not be reached.")

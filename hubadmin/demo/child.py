@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 
-from hubadmin.processes import end_with_parent
+from hubadmin.startup import end_with_parent
 
 
 def end_with_the_demo() -> None:

@@ -1,6 +1,13 @@
 """Why somebody does not get in."""
 
-from typing import TYPE_CHECKING
+import logging
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from hubadmin.models import User
+from hubadmin.web.client_ip import client_ip
 
 if TYPE_CHECKING:
     from hubadmin.models import User
@@ -20,3 +27,23 @@ class DeactivatedError(RefusedError):
 
 class ProviderUnavailableError(Exception):
     """The identity provider cannot be asked, or what it answers makes no sense."""
+
+
+logger = logging.getLogger("hubadmin.sso")
+
+
+def record(request: HttpRequest, event: str, *, level: int = logging.INFO, **more: Any) -> None:
+    """Log an event of somebody's coming and going, with where they came from."""
+    extra = {"mode": settings.SSO_MODE, "client_ip": client_ip(request)} | more
+    logger.log(level, event, extra=extra)
+
+
+def record_no_access(request: HttpRequest, user: User) -> None:
+    """Log that somebody is known, but not let in."""
+    why = "no known group" if user.is_active else "the person has been deactivated"
+    record(request, "sign-in refused", level=logging.WARNING, user_id=user.pk, why=why)
+
+
+# Signed by a key that this server can check with but never sign with: no `none`, no shared secret.
+ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
+LEEWAY = 60  # seconds by which clocks may differ

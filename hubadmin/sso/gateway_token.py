@@ -21,9 +21,8 @@ from jwt import PyJWKClient
 from jwt.exceptions import PyJWKClientConnectionError, PyJWKSetError, PyJWTError
 
 from hubadmin.models import User
-from hubadmin.sso.claims import provision_from
-from hubadmin.sso.common import ProviderUnavailableError, RefusedError
-from hubadmin.sso.tokens import LEEWAY
+from hubadmin.sso.common import LEEWAY, ProviderUnavailableError, RefusedError
+from hubadmin.sso.users import provision_from
 
 REQUIRED = ["exp", "iat", "aud", "iss", "sub"]
 KEYS_LIFESPAN = 600  # seconds

@@ -10,10 +10,9 @@ from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from joserfc.errors import JoseError
 
-from hubadmin.sso.claims import claim
-from hubadmin.sso.common import ProviderUnavailableError, RefusedError
+from hubadmin.sso.common import LEEWAY, ProviderUnavailableError, RefusedError
 from hubadmin.sso.oidc_provider import UNREADABLE, Provider, provider
-from hubadmin.sso.tokens import LEEWAY
+from hubadmin.sso.users import claim
 from hubadmin.web.sessions import change_now
 
 MAX_HINT = 2000  # characters of a token; a longer one (many groups) would burst its header

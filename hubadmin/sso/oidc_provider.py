@@ -14,8 +14,7 @@ from joserfc.errors import BadSignatureError, JoseError
 from joserfc.jwk import KeySet
 
 from hubadmin.checks import is_safe_address
-from hubadmin.sso.common import ProviderUnavailableError, RefusedError
-from hubadmin.sso.tokens import ALGORITHMS
+from hubadmin.sso.common import ALGORITHMS, ProviderUnavailableError, RefusedError
 
 TIMEOUT = 5  # seconds
 MAX_PENDING = 10  # tabs that may be at the provider at the same time

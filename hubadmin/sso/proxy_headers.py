@@ -9,9 +9,8 @@ from django.http import HttpRequest
 from django.utils.crypto import constant_time_compare
 
 from hubadmin.models import User
-from hubadmin.sso.claims import EMAIL_LENGTH, is_subject, text
 from hubadmin.sso.common import RefusedError
-from hubadmin.sso.users import provision
+from hubadmin.sso.users import EMAIL_LENGTH, is_subject, provision, text
 
 
 def identify(request: HttpRequest) -> User | None:

@@ -12,7 +12,7 @@ from django.shortcuts import render, resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from hubadmin.models import User
-from hubadmin.sso import events, oidc, sessions
+from hubadmin.sso import common, oidc, sessions
 from hubadmin.sso.common import DeactivatedError, ProviderUnavailableError, RefusedError
 from hubadmin.sso.middleware import BY_PROXY
 from hubadmin.web import drafts
@@ -55,7 +55,7 @@ def to_provider(request: HttpRequest, next_page: str, **options: Any) -> HttpRes
 
 def refuse(request: HttpRequest, error: Exception) -> HttpResponse:
     """Say that signing in did not work; why, only the log knows in full."""
-    events.record(request, "sign-in refused", level=logging.WARNING, why=str(error))
+    common.record(request, "sign-in refused", level=logging.WARNING, why=str(error))
     if not isinstance(error, RefusedError):
         context = {"posted": drafts.posted(request), "next_query": _query(request)}
         response = render(request, "sso/unavailable.html", context, status=503)

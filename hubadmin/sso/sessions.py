@@ -13,7 +13,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 
 from hubadmin.models import User
-from hubadmin.sso import events
+from hubadmin.sso import common
 from hubadmin.web import drafts
 from hubadmin.web.sessions import change_now
 
@@ -72,7 +72,7 @@ def person_of(request: HttpRequest) -> User | AnonymousUser:
         request._cached_user = AnonymousUser()  # for whoever asks while the session ends
         end(request)
         request.session[_ENDED] = why
-        events.record(request, "session ended", user_id=user_id, why=why)
+        common.record(request, "session ended", user_id=user_id, why=why)
         return AnonymousUser()
     if _is_activity(request):
         _note_activity(request)
@@ -102,9 +102,9 @@ def recognise(request: HttpRequest, user: User) -> None:
         request.session.flush()
     request.session[_KEY] = {"user_id": user.pk}
     if user.role:
-        events.record(request, "signed in", user_id=user.pk, role=user.role)
+        common.record(request, "signed in", user_id=user.pk, role=user.role)
     else:
-        events.record_no_access(request, user)
+        common.record_no_access(request, user)
 
 
 def _why_over(user: User | AnonymousUser, facts: dict[str, Any]) -> str:

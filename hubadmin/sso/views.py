@@ -11,11 +11,11 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from hubadmin.models import User
-from hubadmin.sso import events, oidc, sessions
+from hubadmin.sso import common, oidc, sessions
 from hubadmin.sso import responses as answers
-from hubadmin.sso.claims import provision_from, text
 from hubadmin.sso.common import ProviderUnavailableError, RefusedError
 from hubadmin.sso.middleware import BY_PROXY
+from hubadmin.sso.users import provision_from, text
 from hubadmin.web import drafts
 
 _REFUSED = "sso_refused"
@@ -65,7 +65,7 @@ def finish_sign_in(request: HttpRequest) -> HttpResponse:
     except oidc.UnknownStateError:
         return _unknown_state(request)
     except oidc.NotSignedInError as error:
-        events.record(request, "session ended", user_id=request.user.pk, why=str(error))
+        common.record(request, "session ended", user_id=request.user.pk, why=str(error))
         sessions.end(request)
         return redirect_to_login(error.next_page)
     except (RefusedError, ProviderUnavailableError) as error:
@@ -100,7 +100,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     """
     id_token = sessions.facts(request).get("id_token", "")
     if request.user.is_authenticated:
-        events.record(request, "signed out", user_id=request.user.pk)
+        common.record(request, "signed out", user_id=request.user.pk)
     drafts.drop(request)
     sessions.end(request)
     if settings.SSO_MODE == "demo":
@@ -126,12 +126,12 @@ def _signed_in(request: HttpRequest, user: User, answer: oidc.SignIn) -> bool:
         return sessions.confirm(request, answer.id_token)
     hint = text(answer.claims.get("preferred_username")) or user.email
     sessions.start(request, user, id_token=answer.id_token, login_hint=hint)
-    events.record(request, "signed in", user_id=user.pk, role=user.role)
+    common.record(request, "signed in", user_id=user.pk, role=user.role)
     return True
 
 
 def _without_access(request: HttpRequest, user: User) -> HttpResponse:
-    events.record_no_access(request, user)
+    common.record_no_access(request, user)
     sessions.end(request)
     request.session[_REFUSED] = user.pk
     return redirect("no_access")

@@ -8,14 +8,14 @@ from django.core.management import execute_from_command_line
 
 django.setup()
 
+from associations.bulk import backoff
 from associations.bulk import backoff as reactions
-from associations.bulk import pauses
 from associations.gateway import clients as doors
 from associations.hubspot.client import Limits
 
 doors.SENDING = Limits(connect=0.5, read=0.8, total=1.2, attempts=1)
 doors.SENDING_BATCHES = Limits(connect=0.5, read=1.2, total=1.6, attempts=1)
-pauses.LONGEST_SILENCE = timedelta(seconds=2)
+backoff.LONGEST_SILENCE = timedelta(seconds=2)
 reactions.WAIT_WHEN_BUSY = 1.0
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import requests
 from django.test import tag
 
 from hubadmin.demo.sandbox import SANDBOX_TOKEN, Sandbox
-from hubadmin.demo.sandbox.demands import NO_SCOPES_TOKEN
+from hubadmin.demo.sandbox.portal import NO_SCOPES_TOKEN
 from tests.identity.server import Server
 from tests.support import LINK
 

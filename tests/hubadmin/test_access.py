@@ -6,7 +6,7 @@ from typing import Any
 from django.test import TestCase
 from django.urls import get_resolver, reverse
 
-from associations.linking.link import AssociationForm
+from associations.linking.forms import AssociationForm
 from associations.models import AssociationRequest
 from hubadmin.models import User
 from tests.associations.linking.base import entry_of, run_of

@@ -16,12 +16,12 @@ from django.conf import settings
 from django.test import SimpleTestCase, override_settings
 from django.utils import timezone, translation
 
-from associations.audit import export_log
+from associations.audit import exports
 from associations.audit.integrity.sealing import seal_log
-from associations.bulk import pauses
+from associations.bulk import backoff
 from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome
 from associations.linking import services
-from associations.linking.link import AssociationForm
+from associations.linking.forms import AssociationForm
 from associations.linking.services import Origin
 from associations.models import (
     AssociationBatch,
@@ -290,14 +290,14 @@ class PageTests(PageTestCase):
             self.assert_japanese(self.as_admin, address)
         origin = Origin(client_ip="127.0.0.1", user_agent="", request_id="")
         for state in AuditExport.State:
-            record = export_log.begin(
+            record = exports.begin(
                 user=self.admin,
                 file_format="csv",
                 query="outcome=linked&since=2026-11-24&tz=UTC",
                 origin=origin,
             )
             if state is not AuditExport.State.RUNNING:
-                export_log.end(record, state=state, rows=1234)
+                exports.end(record, state=state, rows=1234)
         entry_of(self.user)
         self.assert_japanese(self.as_admin, "/audit/integrity/")
         list(seal_log())
@@ -340,7 +340,7 @@ class PageTests(PageTestCase):
         self.assert_japanese_runs()
         Worker.objects.create(name="here", seen_at=now)
         for cause in ("rate_limited", "daily_limit", "migrating", "timed_out", "locked"):
-            pauses.pause(cause, now + timedelta(seconds=70))
+            backoff.pause(cause, now + timedelta(seconds=70))
             self.assert_japanese_runs(state="running")
             self.assert_japanese(self.as_admin, "/status/")
 
@@ -432,8 +432,8 @@ class FormatTests(PageTestCase):
 
     def test_large_numbers_are_grouped(self) -> None:
         origin = Origin(client_ip="127.0.0.1", user_agent="", request_id="")
-        record = export_log.begin(user=self.admin, file_format="csv", query="", origin=origin)
-        export_log.end(record, state=AuditExport.State.COMPLETE, rows=1234567)
+        record = exports.begin(user=self.admin, file_format="csv", query="", origin=origin)
+        exports.end(record, state=AuditExport.State.COMPLETE, rows=1234567)
         for language in ("en", "ja"):
             page = self.as_admin.get("/audit/exports/", headers={"accept-language": language})
             self.assertContains(page, "<td>1,234,567</td>")

@@ -17,8 +17,8 @@ from django.dispatch import receiver
 from django_q import cluster
 from django_q.signals import post_execute_in_worker
 
-from associations.hubspot.redaction import redact
-from hubadmin.processes import end_with_parent
+from associations.hubspot.sanitizing import redact
+from hubadmin.startup import end_with_parent
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from django_q.brokers import Broker
 from django_q.models import Failure
 from django_q.tasks import async_task
 
-from associations.bulk import pauses
+from associations.bulk import backoff
 from associations.bulk.leases import free
 from associations.bulk.worker.broker import AWAY
 from associations.models import BulkRun, RunState, Worker
@@ -83,7 +83,7 @@ def has_work(run: BulkRun) -> bool:
     """Whether there is something that a task could claim now, or that remains to be ended."""
     if run.state in (RunState.READING, RunState.QUEUEING):
         return free(BulkRun.objects.filter(pk=run.pk)).exists()
-    if run.state == RunState.RUNNING and pauses.current():
+    if run.state == RunState.RUNNING and backoff.current():
         return False
     left = run.chunks.filter(is_done=False)
     if run.state == RunState.CANCELING and left.filter(owner="").exists():

@@ -1,11 +1,24 @@
 """The sandbox's controls under /_sandbox/: play faults, see what arrived, start afresh."""
 
 import json
+from collections.abc import Iterable
+from html import escape
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
+from associations.hubspot.object_types import ObjectType
 from hubadmin.demo.sandbox.faults import FaultError
 from hubadmin.demo.sandbox.http import Answer, Call, Refused
 from hubadmin.demo.sandbox.links import LinkError, parse_link
+from hubadmin.demo.sandbox.portal import (
+    PORTAL_ID,
+    RECORDS,
+    TYPES,
+    find_record,
+    find_type,
+    generated_ids,
+)
 from hubadmin.demo.sandbox.state import State
 
 
@@ -75,3 +88,65 @@ def _posted(call: Call) -> list[Any]:
     except ValueError as error:
         raise Refused(400, f"The body is not JSON: {error}.") from error
     return posted if isinstance(posted, list) else [posted]
+
+
+def show_index(state: State, call: Call) -> Answer:
+    """List the records that are written down by type, and tell of the generated ones."""
+    lists = (
+        f"<h3>{TYPES[type_id].plural}</h3>{_list(records)}"
+        for type_id, records in groupby(RECORDS, key=itemgetter(0))
+    )
+    return _page("Records", "".join(lists) + _generated())
+
+
+def show_record(state: State, call: Call, portal_id: str, type_name: str, record_id: str) -> Answer:
+    """Show a record's properties and what it is associated with."""
+    object_type = find_type(type_name)
+    record = object_type and find_record(object_type.type_id, record_id)
+    if portal_id != PORTAL_ID or not object_type or not record:
+        raise Refused(404, "The sandbox has no such record.")
+    shown = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in record.items())
+    listed = _list(_associated(state, object_type, record_id)) or "<p>None yet.</p>"
+    return _page(
+        _title(object_type.type_id, record_id),
+        f"<dl>{shown}</dl><h3>Associated records</h3>{listed}",
+    )
+
+
+def _associated(state: State, object_type: ObjectType, record_id: str) -> Iterable[tuple[str, str]]:
+    for to_type, to_id in state.links.beside(object_type.canonical, record_id):
+        yield TYPES[to_type].type_id, to_id
+
+
+def _generated() -> str:
+    told = (f"{TYPES[i].plural.lower()} {n[0]} to {n[-1]}" for i, n in generated_ids().items())
+    return f"<h3>Not listed</h3><p>Generated ones: {', '.join(told)}.</p>"
+
+
+def _title(type_id: str, record_id: str) -> str:
+    record = find_record(type_id, record_id)
+    # A link prepared by the controls may lead to a record that is absent.
+    values = list(record.values()) if record else ["absent", ""]
+    name = " ".join(values[:2]) if type_id == "0-1" else values[0]
+    return f"{TYPES[type_id].label} {record_id}: {name}"
+
+
+def _list(records: Iterable[tuple[str, str]]) -> str:
+    items = "".join(
+        f'<li><a href="/contacts/{PORTAL_ID}/record/{type_id}/{record_id}">'
+        f"{escape(_title(type_id, record_id))}</a></li>"
+        for type_id, record_id in records
+    )
+    return items and f"<ul>{items}</ul>"
+
+
+def _page(title: str, content: str) -> Answer:
+    page = f"""<!doctype html>
+<html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(title)} · HubSpot sandbox</title>
+<style>body{{font:1rem/1.5 system-ui,sans-serif;max-width:44rem;margin:2rem auto;padding:0 1rem}}
+dt{{font-weight:600}}</style>
+<h1><a href="/">HubSpot sandbox</a></h1><p>Made-up records. This is not HubSpot.</p>
+<main><h2>{escape(title)}</h2>{content}</main></html>"""
+    return Answer(200, page, content_type="text/html;charset=utf-8")

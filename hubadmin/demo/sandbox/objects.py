@@ -3,18 +3,19 @@
 import re
 from typing import Any
 
-from hubadmin.demo.sandbox.batches import (
+from hubadmin.demo.sandbox.http import (
+    Answer,
+    Call,
+    Refused,
     batch_answer,
     batch_error,
     invalid,
     next_page,
     read_inputs,
     read_object,
+    timestamp,
 )
-from hubadmin.demo.sandbox.demands import readable_types
-from hubadmin.demo.sandbox.http import Answer, Call, Refused, timestamp
-from hubadmin.demo.sandbox.portal import error_name
-from hubadmin.demo.sandbox.records import RECORDS, find_record
+from hubadmin.demo.sandbox.portal import RECORDS, error_name, find_record, readable_types
 from hubadmin.demo.sandbox.state import State
 
 _MOST_INPUTS = 100

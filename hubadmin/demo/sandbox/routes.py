@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable
 from urllib.parse import unquote
 
-from hubadmin.demo.sandbox import account, association_reads, controls, pages, schemas
+from hubadmin.demo.sandbox import account, associations, controls
 from hubadmin.demo.sandbox import associations as api
 from hubadmin.demo.sandbox import objects as reads
-from hubadmin.demo.sandbox.demands import require_token
 from hubadmin.demo.sandbox.faults import NOT_GIVEN, Fault
 from hubadmin.demo.sandbox.http import Answer, Call, Refused, too_many_body, usual_body
+from hubadmin.demo.sandbox.portal import require_token
 from hubadmin.demo.sandbox.state import State
 
 # An endpoint is given the state, the call and the path's decoded segments.
@@ -26,16 +26,16 @@ ROUTES: list[tuple[str, str, Endpoint]] = [
     ("GET", f"{_READ_OBJECTS}/([^/]+)", reads.list_records),
     ("GET", f"{_READ_OBJECTS}/{_TWO}", reads.read_record),
     ("POST", f"{_READ_OBJECTS}/([^/]+)/batch/read", reads.read_batch),
-    ("POST", f"{_ASSOCIATIONS}/{_TWO}/batch/read", association_reads.read_batch),
+    ("POST", f"{_ASSOCIATIONS}/{_TWO}/batch/read", associations.read_batch),
     ("POST", f"{_ASSOCIATIONS}/{_TWO}/batch/associate/default", api.associate_batch),
-    ("GET", f"{_ASSOCIATIONS}/{_TWO}/labels", association_reads.list_labels),
-    ("GET", "/crm-object-schemas/v3/schemas", schemas.list_schemas),
-    ("GET", "/crm/v3/object-library/enablement", schemas.show_enablement),
+    ("GET", f"{_ASSOCIATIONS}/{_TWO}/labels", associations.list_labels),
+    ("GET", "/crm-object-schemas/v3/schemas", account.list_schemas),
+    ("GET", "/crm/v3/object-library/enablement", account.show_enablement),
     ("GET", "/account-info/v3/details", account.show_details),
     ("GET", _USAGE, account.show_usage),
     ("POST", _APP_INFO, account.describe_token),
-    ("GET", "/", pages.show_index),
-    ("GET", f"/contacts/([^/]+)/record/{_TWO}", pages.show_record),
+    ("GET", "/", controls.show_index),
+    ("GET", f"/contacts/([^/]+)/record/{_TWO}", controls.show_record),
     ("GET", "/_sandbox/faults", controls.list_faults),
     ("POST", "/_sandbox/faults", controls.add_faults),
     ("GET", "/_sandbox/requests", controls.list_requests),

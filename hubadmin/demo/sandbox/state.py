@@ -1,16 +1,116 @@
 """What the sandbox knows: its address, links, faults to play, requests received, rate limit."""
 
 import re
-from collections import deque
+from collections import Counter, deque
 from threading import Lock
+from time import monotonic
 from typing import Any
 
-from hubadmin.demo.sandbox.calls import CallTally
 from hubadmin.demo.sandbox.faults import FaultQueue
 from hubadmin.demo.sandbox.http import is_api_path, timestamp
 from hubadmin.demo.sandbox.links import Links, parse_link
 from hubadmin.demo.sandbox.portal import Association
-from hubadmin.demo.sandbox.rate import RateWindow
+
+_LIMIT_SECONDS = 10
+_USUAL_LIMIT = 190
+DAILY_LIMIT = 625_000
+
+
+class RateWindow:
+    """The app's limit per sliding ten seconds; safe to use from many threads."""
+
+    def __init__(self, limit: int | None) -> None:
+        self._limit = limit
+        self._lock = Lock()
+        self._admitted: deque[float] = deque()
+        self._today = 0
+
+    def clear(self) -> None:
+        """Forget what was admitted."""
+        with self._lock:
+            self._admitted.clear()
+            self._today = 0
+
+    @property
+    def used_today(self) -> int:
+        """How many requests were admitted since the last `clear`."""
+        with self._lock:
+            return self._today
+
+    def admit(self) -> tuple[bool, dict[str, str | None]]:
+        """Return whether one more request may pass, and the headers that say what is left."""
+        with self._lock:
+            passes = self._has_room(monotonic())
+            self._today += passes
+            return passes, self._headers()
+
+    def _has_room(self, now: float) -> bool:
+        if not self._limit:
+            return True
+        while self._admitted and self._admitted[0] <= now - _LIMIT_SECONDS:
+            self._admitted.popleft()
+        passes = len(self._admitted) < self._limit
+        if passes:
+            self._admitted.append(now)
+        return passes
+
+    def _headers(self) -> dict[str, str | None]:
+        limit = self._limit or _USUAL_LIMIT
+        told = {
+            "Max": limit,
+            "Remaining": limit - len(self._admitted),
+            "Interval-Milliseconds": _LIMIT_SECONDS * 1000,
+            "Daily": DAILY_LIMIT,
+            "Daily-Remaining": max(DAILY_LIMIT - self._today, 0),
+        }
+        return {f"X-HubSpot-RateLimit-{name}": str(value) for name, value in told.items()}
+
+
+_WINDOW_SECONDS = 10
+
+
+class CallTally:
+    """Counts every call, refused or not; remembers only the last ten seconds one by one.
+
+    Safe to use from many threads.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin afresh."""
+        with self._lock:
+            self._calls = self._most = 0
+            self._latest: deque[float] = deque()
+            self._statuses: Counter[str] = Counter()
+
+    def arrived(self) -> None:
+        """Count a call as its head arrives."""
+        with self._lock:
+            now = monotonic()
+            self._latest.append(now)
+            while self._latest[0] <= now - _WINDOW_SECONDS:
+                self._latest.popleft()
+            self._calls += 1
+            self._most = max(self._most, len(self._latest))
+
+    def answered(self, status: int) -> None:
+        """Count an answer; a call whose connection is reset has none."""
+        with self._lock:
+            self._statuses[str(status)] += 1
+
+    def summary(self) -> dict[str, Any]:
+        """Return the counts; `refused` are the 429s, by the limit or by a fault."""
+        with self._lock:
+            return {
+                "calls": self._calls,
+                "refused": self._statuses["429"],
+                "most_in_10_seconds": self._most,
+                "by_status": dict(sorted((+self._statuses).items())),
+            }
+
 
 _CONTROL_PATH = re.compile(r"/_sandbox/(faults|requests|calls|associations|reset)(\?.*)?")
 

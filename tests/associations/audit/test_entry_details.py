@@ -6,7 +6,7 @@ from django.test import SimpleTestCase, override_settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from associations.audit.presentation import Direction, ToldError, directions, told_errors
+from associations.audit.entry_details import Direction, ToldError, directions, told_errors
 from associations.hubspot.outcomes import Outcome
 from associations.models import AssociationRequest
 from associations.templatetags import associations as filters

@@ -7,7 +7,7 @@ from django.db import connection
 from django.http import HttpResponse
 from django.test.utils import CaptureQueriesContext
 
-from associations.linking.requests import OF_THE_PAIR
+from associations.linking.views import OF_THE_PAIR
 from associations.models import AssociationRequest
 from tests.associations.linking.base import PageTestCase, entry_of
 from tests.support import SignedInClient

@@ -12,7 +12,7 @@ from django.http import HttpResponse
 from django.test import override_settings
 from django.urls import reverse
 
-from associations.audit.exports_ import LISTED
+from associations.audit.views import LISTED
 from associations.models import AuditExport
 from tests.associations.linking.base import PageTestCase, entry_of
 from tests.support import SignedInClient, person
@@ -88,7 +88,7 @@ class FileTests(ExportTestCase):
         now = datetime(2026, 11, 24, 23, 30, 5, tzinfo=UTC)
         clock = SimpleNamespace(now=lambda: now)
         with (
-            mock.patch("associations.audit.export_log.timezone", clock),
+            mock.patch("associations.audit.exports.timezone", clock),
             override_settings(TIME_ZONE="Asia/Tokyo"),
         ):
             everything, some = self.export(), self.export("jsonl", "outcome=rejected&range=7d")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from django.test import TestCase
 
-from associations.audit.timeline import timeline
+from associations.audit.entry_details import timeline
 from associations.models import AssociationRequest
 from tests.associations.linking.base import entry_of
 from tests.support import person

@@ -8,8 +8,7 @@ from django.test import override_settings
 
 from associations.bulk import services as runs
 from associations.bulk import tasks
-from associations.bulk.leases import claim
-from associations.bulk.marking import StoppedError
+from associations.bulk.leases import StoppedError, claim
 from associations.gateway import clients as doors
 from associations.hubspot.client import Limits
 from associations.linking.services import Origin

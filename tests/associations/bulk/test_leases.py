@@ -7,8 +7,8 @@ from django.test import override_settings
 from django.utils import timezone
 
 from associations.bulk.leases import LeaseLostError, claim, hold, release
+from associations.db import persist
 from associations.models import BulkRun
-from associations.persistence import persist
 from tests.associations.bulk.engine import EngineTestCase, row
 
 

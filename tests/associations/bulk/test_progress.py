@@ -6,7 +6,7 @@ from datetime import timedelta
 from django.test import TestCase, override_settings
 from django.utils import timezone
 
-from associations.bulk import pauses
+from associations.bulk import backoff
 from associations.bulk.progress import NO_WORKER, progress_of, waits_for
 from associations.models import BulkRun, CallSlot, Worker
 from tests.associations.linking.base import run_of
@@ -82,12 +82,12 @@ class WaitTests(ProgressTestCase):
             self.assertIsNone(waits_for(self.run_(state)))
 
     def test_a_pause_of_all_runs(self) -> None:
-        pauses.pause("daily_limit", timezone.now() + timedelta(hours=3))
+        backoff.pause("daily_limit", timezone.now() + timedelta(hours=3))
         wait = waits_for(self.run_())
         self.assertEqual((wait.cause, wait.is_silence), ("daily_limit", False))
         self.assertAlmostEqual(wait.seconds, 3 * 3600, delta=2)
         self.assertIsNone(waits_for(self.run_("reading")))
-        pauses.pause_for_silence("timed_out")
+        backoff.pause_for_silence("timed_out")
         self.assertTrue(waits_for(self.run_()).is_silence)
 
 

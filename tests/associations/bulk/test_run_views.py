@@ -6,7 +6,7 @@ from unittest import mock
 from django.http import HttpResponse
 from django.utils import timezone
 
-from associations.bulk import bulk_run, pauses
+from associations.bulk import backoff, views
 from associations.models import BulkEvent, BulkRow, BulkRun, Worker
 from tests.associations.linking.base import PageTestCase, entry_of, run_of
 from tests.support import person
@@ -73,7 +73,7 @@ class BeforeTests(RunTestCase):
                 facts={"text": "<i>"},
                 cells={"from_object_type": "<i>"},
             )
-        with mock.patch.object(bulk_run, "BAD_ROWS_SHOWN", 2):
+        with mock.patch.object(views, "BAD_ROWS_SHOWN", 2):
             page = self.page(run)
         self.assertContains(page, "No object type called “&lt;i&gt;” is known here", count=2)
         self.assertContains(page, "And 1 more")
@@ -116,7 +116,7 @@ class UnderWayTests(RunTestCase):
             "migrating": "moving this account",
         }.items():
             with self.subTest(cause):
-                pauses.pause(cause, soon)
+                backoff.pause(cause, soon)
                 self.assertContains(self.page(run), words)
         Worker.objects.all().delete()
         self.assertContains(self.page(run), "No worker is running. Tell")

@@ -6,9 +6,8 @@ from django.db.models import QuerySet
 from associations.audit import recorder as closing
 from associations.bulk import services as runs
 from associations.bulk import tasks
-from associations.bulk.leases import LeaseLostError, claim, release
-from associations.bulk.marking import StoppedError
-from associations.bulk.sending import send_chunk
+from associations.bulk.leases import LeaseLostError, StoppedError, claim, release
+from associations.bulk.tasks import send_chunk
 from associations.bulk.worker import scheduler as tending
 from associations.models import AssociationAttempt, BulkChunk, BulkRun, RunState, Way
 from tests.associations.bulk.engine import EngineTestCase, row

@@ -3,7 +3,7 @@
 Read in portal 4242, with 127.0.0.1:8001 standing for HubSpot as in the demo.
 """
 
-from associations.hubspot.record_ids import Reason
+from associations.hubspot.record_references import Reason
 
 PORTAL_ID = "4242"
 UI_HOSTS = ("127.0.0.1:8001",)

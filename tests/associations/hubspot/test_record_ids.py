@@ -3,7 +3,7 @@ from unittest import TestCase
 from hypothesis import given
 from hypothesis import strategies as st
 
-from associations.hubspot.record_ids import (
+from associations.hubspot.record_references import (
     OF_THE_DIGITS,
     Reason,
     RecordIdError,

@@ -6,8 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError, resolve
-from associations.hubspot.record_ids import Reason, RecordIdError
-from associations.hubspot.record_references import RecordReference, read_reference, record_url
+from associations.hubspot.record_references import (
+    Reason,
+    RecordIdError,
+    RecordReference,
+    read_reference,
+    record_url,
+)
 from tests.associations.hubspot.addresses import PORTAL_ID, RECORDS, REFUSED, UI_HOSTS
 from tests.generated import ANY_TEXT, examples
 

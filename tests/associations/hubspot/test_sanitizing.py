@@ -4,7 +4,7 @@ from unittest import TestCase
 from hypothesis import given
 from hypothesis import strategies as st
 
-from associations.hubspot.redaction import REDACTED, redact
+from associations.hubspot.sanitizing import REDACTED, redact
 from tests.generated import examples
 
 PAT = "pat-na1-00000000-aaaa-bbbb-cccc-000000000000"

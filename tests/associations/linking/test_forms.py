@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 
 from associations.form_fields import SENTENCES, RecordField, told
 from associations.hubspot.object_types import ObjectType, resolve
-from associations.hubspot.record_ids import Reason
-from associations.linking.forms import Side
-from associations.linking.link import AssociationForm
+from associations.hubspot.record_references import Reason
+from associations.linking.forms import AssociationForm, Side
 from associations.texts.object_types import TypeChoice, TypeChoices
 from tests.generated import ANY_TEXT, examples
 from tests.support import LINK

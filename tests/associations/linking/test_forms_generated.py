@@ -14,7 +14,7 @@ from urllib.parse import quote
 from django.test import SimpleTestCase
 
 from associations.hubspot.object_types import CATALOGUE, ObjectType
-from associations.linking.link import AssociationForm
+from associations.linking.forms import AssociationForm
 from associations.texts.object_types import TypeChoice, TypeChoices, standard_choices
 
 COUNT = int(os.environ.get("GENERATED_ADDRESSES", "500"))

@@ -1,6 +1,6 @@
 from django.test import RequestFactory, SimpleTestCase, override_settings
 
-from associations.audit.origin import origin_of
+from associations.audit.recorder import origin_of
 from associations.linking.services import Origin
 from associations.models import AssociationRequest
 from hubadmin.web.client_ip import client_ip

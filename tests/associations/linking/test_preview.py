@@ -208,8 +208,8 @@ class TroubleTests(PreviewTestCase):
 
 class LimitTests(PreviewTestCase):
     def test_nobody_has_previews_without_end(self) -> None:
-        self.enterContext(mock.patch("associations.linking.preview_.PER_MINUTE", 2))
-        self.enterContext(mock.patch("associations.linking.preview_.time", lambda: 1_000_000.0))
+        self.enterContext(mock.patch("associations.linking.views.PER_MINUTE", 2))
+        self.enterContext(mock.patch("associations.linking.views.time", lambda: 1_000_000.0))
         for pk in ("501", "502"):
             self.assertIn(
                 "ada" if pk == "501" else "bruno",

@@ -7,7 +7,7 @@ from django.test import TestCase, override_settings
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from associations.bulk import pauses
+from associations.bulk import backoff
 from associations.gateway import rate_limiter as limiter
 from associations.hubspot.outcomes import Cause
 from associations.models import BulkRun, RunState, Worker
@@ -64,7 +64,7 @@ class RunLinesTests(TestCase):
         self.assertRegex(line.text, r"^\d of the 4 calls")
 
     def test_a_pause(self) -> None:
-        pauses.pause(Cause.DAILY_LIMIT, timezone.now() + timedelta(minutes=5))
+        backoff.pause(Cause.DAILY_LIMIT, timezone.now() + timedelta(minutes=5))
         line = self.line("Bulk runs wait until")
         self.assertEqual(line.level, Level.WARNING)
         self.assertIn("daily limit", line.advice)

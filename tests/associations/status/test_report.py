@@ -11,7 +11,6 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from associations.audit.chart import GAP, HEIGHT, MIN_MARK, SLOT, WIDTH, bars_of
 from associations.context_processors import V4_SUPPORT_ENDS
 from associations.hubspot import lookups
 from associations.hubspot.answers import Answer
@@ -20,14 +19,31 @@ from associations.hubspot.outcomes import Cause
 from associations.linking.services import hubspot_client
 from associations.models import AssociationAttempt, AssociationRequest
 from associations.status.auditlog import log_lines, oldest_open
-from associations.status.latency import COVERED, Times, times_of, times_today
+from associations.status.latency import (
+    COVERED,
+    GAP,
+    HEIGHT,
+    MIN_MARK,
+    SLOT,
+    WIDTH,
+    Times,
+    bars_of,
+    times_of,
+    times_today,
+)
 from associations.status.quota import LOOKED_THROUGH, Quota, quota_of
 from associations.status.report import Level, Line, Look, look, told, trouble
-from associations.status.scopes import LATELY, refused_scopes, scopes_for, types_used_lately
-from associations.status.token import Shown
-from associations.status.version import DAYS_TO_PREPARE, version_lines
+from associations.status.token import (
+    DAYS_TO_PREPARE,
+    LATELY,
+    Shown,
+    refused_scopes,
+    scopes_for,
+    types_used_lately,
+    version_lines,
+)
 from hubadmin.demo.sandbox import SANDBOX_TOKEN
-from hubadmin.demo.sandbox.demands import GRANTED
+from hubadmin.demo.sandbox.portal import GRANTED
 from tests.associations.linking.base import entry_of
 from tests.generated import examples
 from tests.support import LINK, SandboxMixin, person

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from associations.models import AssociationAttempt, AssociationRequest, Worker
 from hubadmin.demo.sandbox import SANDBOX_TOKEN
-from hubadmin.demo.sandbox.demands import GRANTED, NO_READ_TOKEN, NO_SCOPES_TOKEN
+from hubadmin.demo.sandbox.portal import GRANTED, NO_READ_TOKEN, NO_SCOPES_TOKEN
 from tests.associations.audit.integrity.base import as_owner, seal, settle, sql
 from tests.associations.linking.base import PageTestCase, entry_of
 from tests.support import LINK, missing_table

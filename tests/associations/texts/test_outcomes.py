@@ -5,7 +5,7 @@ from django.test import SimpleTestCase, TestCase
 from hypothesis import given
 from hypothesis import strategies as st
 
-from associations.hubspot.error_texts import missing_scopes_in
+from associations.hubspot.answers import missing_scopes_in
 from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome
 from associations.models import AssociationAttempt, AssociationRequest
 from associations.texts.labels import CUSTOM_LABELS

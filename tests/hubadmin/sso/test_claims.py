@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase as GeneratedTestCase
 
 from hubadmin.models import User
-from hubadmin.sso.claims import claim, groups_in, provision_from, text
 from hubadmin.sso.common import RefusedError
+from hubadmin.sso.users import claim, groups_in, provision_from, text
 from tests.generated import ANY_JSON, examples
 
 

@@ -5,7 +5,7 @@ from unittest import mock
 import requests
 
 from hubadmin.demo.sandbox import Sandbox
-from hubadmin.demo.sandbox.calls import CallTally
+from hubadmin.demo.sandbox.state import CallTally
 from tests.hubadmin.demo.sandbox.base import SandboxCase, pair_path
 
 EMPTY = {"calls": 0, "refused": 0, "most_in_10_seconds": 0, "by_status": {}}
@@ -41,7 +41,7 @@ class TallyTests(SandboxCase):
 
     def test_most_in_any_ten_seconds(self):
         tally = CallTally()
-        with mock.patch("hubadmin.demo.sandbox.calls.monotonic") as clock:
+        with mock.patch("hubadmin.demo.sandbox.state.monotonic") as clock:
             for now, most in (
                 (100.0, 1),
                 (104.0, 2),
