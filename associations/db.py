@@ -1,13 +1,18 @@
-"""A bound on how long a page may keep the database busy."""
+"""What every room needs of the database: a bound on slow queries, and patience while it is away."""
 
 import logging
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 
+logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+PATIENCE = 20.0  # seconds; a restart of the database is over by then
+LONGEST_TURN = 0.1  # seconds
 _STEPS = 10_000  # of SQLite's machine between two looks at the clock
 
 
@@ -47,39 +52,34 @@ def _sqlite(seconds: float) -> Iterator[None]:
         database.set_progress_handler(None, _STEPS)
 
 
-logger = logging.getLogger(__name__)
-T = TypeVar("T")
+def retry_on_outage(write: Callable[[], T], *, seconds: float = PATIENCE, atomic: bool = True) -> T:
+    """Do `write`, in a transaction unless told otherwise; while the database is away, again.
 
-SECONDS = 20.0  # a restart of the database is over by then
-LONGEST_TURN = 0.1  # seconds
-
-
-def persist(write: Callable[[], T]) -> T:
-    """Do `write` in a transaction; while the database is away, again until it is back.
-
-    Raises the database's error when that takes too long. What was to be written is then lost, and
-    the rows concerned are sent once more when their lease has run out.
+    Once more at least, and for so many seconds. Then its error is raised, and what was to be
+    written is lost: what is open in the log stays so, and is closed later by what is known.
     """
-    deadline = time.monotonic() + SECONDS
+    deadline, pause = time.monotonic() + seconds, 0.0
     while True:
         try:
-            with transaction.atomic():
+            with transaction.atomic() if atomic else nullcontext():
                 return write()
         except (OperationalError, InterfaceError):
-            if time.monotonic() >= deadline or connection.in_atomic_block:
+            # Within a transaction of the caller's only that one could be tried again.
+            if connection.in_atomic_block or (pause and time.monotonic() >= deadline):
                 raise
             logger.warning("the database is away, trying again", exc_info=True)
             connection.close()
-            time.sleep(0.5)
+            time.sleep(pause)
+            pause = 0.5
 
 
-def persist_in_turn(write: Callable[[], T]) -> T:
+def write_in_turn(write: Callable[[], T]) -> T:
     """The same for one of many writes in a row: others get their turn in between.
 
     On SQLite whoever waits for the lock asks ever more rarely, and would hardly ever find it free.
     """
     start = time.monotonic()
-    result = persist(write)
+    result = retry_on_outage(write)
     if connection.vendor == "sqlite":
         time.sleep(min(time.monotonic() - start, LONGEST_TURN))
     return result

@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from associations.audit.integrity import signing
 from associations.context_processors import V4_SUPPORT_ENDS
-from associations.gateway.clients import SENDING_BATCHES
+from associations.gateway.clients import BULK_BATCH
 from associations.hubspot.client import OBJECT_PATHS
 from associations.models.bulk import Way
 
@@ -119,7 +119,7 @@ def bulk_runs(**kwargs: Any) -> Iterable[CheckMessage]:
     for name in AT_LEAST_ONE:
         if (value := getattr(settings, name)) < 1:
             yield Error(f"{name} is {value}; it must be at least 1.", id="hubadmin.E014")
-    lease, longest = settings.BULK_LEASE_SECONDS, round(SENDING_BATCHES.total)
+    lease, longest = settings.BULK_LEASE_SECONDS, round(BULK_BATCH.total)
     if lease <= longest:
         yield Warning(
             f"BULK_LEASE_SECONDS is {lease}; a call to HubSpot may last {longest} seconds, and "

@@ -14,8 +14,8 @@ from django.db.models import Model
 from django.test import Client, RequestFactory, TransactionTestCase, override_settings
 
 from associations.audit.integrity import triggers
+from associations.gateway import clients
 from associations.hubspot.client import Limits
-from associations.linking import services
 from hubadmin.demo.sandbox import SANDBOX_TOKEN, Sandbox
 from hubadmin.models import User
 from hubadmin.sso import sessions
@@ -131,8 +131,8 @@ class SandboxMixin:
         super().setUp()
         self.sandbox.reset()
         cache.clear()
-        services.hubspot_client.cache_clear()
-        services.hubspot_client().limits = self.limits
+        clients.interactive.cache_clear()
+        clients.interactive().limits = self.limits
 
     def puts(self) -> list[str]:
         """The paths HubSpot was asked to PUT, as it received them."""

@@ -6,7 +6,7 @@ README documents the fields; they are added to, never renamed.
 import logging
 
 from associations.audit.integrity.serialization import text_of
-from associations.models import AssociationBatch, AssociationRequest, BulkChunk
+from associations.models import AssociationBatch, AssociationRequest, AuditExport, BulkChunk
 
 logger = logging.getLogger("hubadmin.audit")
 
@@ -51,3 +51,8 @@ def _record_many(
     if entries:
         range_ = {"run": run, "first_entry": ids[0], "last_entry": ids[1], "entries": entries}
         logger.info("entries closed", extra={"schema": SCHEMA, "outcome": outcome} | range_ | told)
+
+
+def record_exported(export: AuditExport, state: str, rows: int) -> None:
+    told = {"export": export.pk, "state": state, "rows": rows, "user_id": export.user_id}
+    logger.info("audit log exported", extra=told)

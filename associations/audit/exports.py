@@ -7,27 +7,20 @@ takes its time, and memory stays flat whatever their length.
 import csv
 import io
 import json
-import logging
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from functools import wraps
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from django.db import DatabaseError, connection, connections, models
+from django.db import connections, models
 from django.db.models import Case, F, Func, TextField, Value, When
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
-from django.utils import timezone
 
 from associations.audit.integrity.candidates import SEALABLE
 from associations.audit.integrity.serialization import KINDS, OWNERS, lines_from, lines_of, text_of
 from associations.hubspot.outcomes import VERDICTS, Linked
-from associations.models import AssociationRequestQuerySet, AuditExport
-
-if TYPE_CHECKING:
-    from associations.linking.services import Origin
-    from hubadmin.models import User
-
+from associations.models import AssociationRequestQuerySet
 
 ROWS_AT_ONCE = {"csv": 8_000, "jsonl": 1_000}
 _WORDS = {True: "yes", False: "no"}
@@ -242,35 +235,3 @@ def http_1_1_required(view: View) -> View:
         return view(request, *args, **kwargs)
 
     return guarded
-
-
-QUERY_LENGTH = AuditExport._meta.get_field("query").max_length
-logger = logging.getLogger("hubadmin.audit")
-
-
-def begin(*, user: "User", file_format: str, query: str, origin: "Origin") -> AuditExport:
-    """Log that somebody begins to take a copy."""
-    return AuditExport.objects.create(
-        user=user,
-        user_name=user.name,
-        format=file_format,
-        query=query[:QUERY_LENGTH],
-        started_at=timezone.now(),
-        **{key: value for key, value in asdict(origin).items() if key != "user_agent"},
-    )
-
-
-def end(export: AuditExport, *, state: AuditExport.State, rows: int) -> None:
-    """Log how it ended. One that a crash cut off stays as it is: it never ended."""
-    still_open = AuditExport.objects.filter(pk=export.pk, finished_at=None)
-    values = {"state": state, "rows": rows, "finished_at": timezone.now()}
-    try:
-        still_open.update(**values)
-    except DatabaseError:
-        # It may be what ended the export: once more, on a new connection if this one is broken.
-        if connection.in_atomic_block:
-            raise
-        connection.close_if_unusable_or_obsolete()
-        still_open.update(**values)
-    told = {"export": export.pk, "state": state, "rows": rows, "user_id": export.user_id}
-    logger.info("audit log exported", extra=told)

@@ -1,36 +1,65 @@
-"""How the entries of a run are marked as under way, closed, or put back. Beside services.py, the
-only writer of the log.
+"""The only writer of the audit log: entries, their attempts, batches, checks, and exports.
 
-Each function is part of a transaction that began with a hold() of what it is about.
+An entry is committed before anything is sent for it, and closed once, by a conditional update. What
+concerns a run is part of a transaction of the caller's, which began with a hold() of the chunk.
 """
 
+import hashlib
+import logging
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import asdict
-from datetime import datetime
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from django.db import transaction
+from django.conf import settings
+from django.db import Error as DBError
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
 from associations.audit import events
+from associations.db import retry_on_outage
+from associations.gateway import clients
 from associations.hubspot.answers import Answer, Attempt, conclude, read_answer
 from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome
-from associations.linking.services import ENTRY_BODY_LENGTH, Origin, attempt_of
 from associations.models import (
     OPEN_OUTCOMES,
     AssociationAttempt,
     AssociationBatch,
+    AssociationCheck,
     AssociationRequest,
+    AuditExport,
     BulkChunk,
+    BulkRow,
     BulkRun,
     Way,
 )
 from hubadmin.web.client_ip import client_ip
 
+if TYPE_CHECKING:
+    from hubadmin.models import User
+
+logger = logging.getLogger(__name__)
+
+ENTRY_BODY_LENGTH = 64 * 1024  # characters; the attempt has the whole
+# Beyond the longest call: for a slow name server, a busy database, clocks that differ.
+CLOSING_GRACE = timedelta(minutes=2)
+EXPORT_QUERY_LENGTH = AuditExport._meta.get_field("query").max_length
+
+_ENTRY, _ROW = AssociationRequest._meta, BulkRow._meta
+# What an entry of a run takes from its row, beside the reason. All else is the same for all.
+_FROM_ROW = {
+    "from_object_type": "from_object_type",
+    "from_object_id": "from_object_id",
+    "to_object_type": "to_object_type",
+    "to_object_id": "to_object_id",
+    "row_number": "number",
+}
 # What a batch's answer says of each entry that it closed; its body stays with the batch.
-_SHARED = [
+_OF_BATCH = [
     "cause",
     "http_status",
     "status",
@@ -40,17 +69,253 @@ _SHARED = [
     "completed_at",
     "correlation_id",
 ]
+# Somebody waits: not for as long as a worker may.
+_retry = partial(retry_on_outage, seconds=1.0, atomic=False)
 
 
-def entries_of(chunk: BulkChunk) -> QuerySet[AssociationRequest]:
-    """The entries of a chunk: only those of its run, for others may have ids in between."""
-    return AssociationRequest.objects.filter(
-        run=chunk.run_id, pk__range=(chunk.first_id, chunk.last_id)
+class LogUnavailableError(Exception):
+    """The audit log could not be written, so nothing was sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class RequestMeta:
+    """Where a request came from; the names are columns."""
+
+    client_ip: str | None = None
+    user_agent: str = ""
+    request_id: str = ""
+
+
+def request_meta(request: HttpRequest) -> RequestMeta:
+    return RequestMeta(
+        client_ip=client_ip(request),
+        user_agent=request.headers.get("User-Agent", "").replace("\0", "")[:300],
+        request_id=request.id,
     )
 
 
-def open_entries_of(chunk: BulkChunk) -> QuerySet[AssociationRequest]:
-    return entries_of(chunk).filter(outcome__in=OPEN_OUTCOMES)
+# --- entries of the form --------------------------------------------------------------------------
+
+
+def open_entry(
+    *,
+    user: "User",
+    meta: RequestMeta,
+    submit_token: str,
+    admit: Callable[["User", datetime], None] = lambda user, now: None,
+    **fields: str,
+) -> tuple[AssociationRequest, bool]:
+    """Commit an entry, `sending`; or return the one that this submit already has, and False.
+
+    `admit` may refuse, by raising, in the same transaction. Raises LogUnavailableError.
+    """
+    now = timezone.now()
+    key = _submit_key(submit_token, fields)
+    entry = AssociationRequest(
+        user=user,
+        user_name=user.name,
+        user_email=user.email,
+        api_version=settings.HUBSPOT_API_VERSION,
+        outcome=Outcome.SENDING,
+        created_at=now,
+        sent_at=now,
+        submit_key=key,
+        **asdict(meta),
+        **fields,
+    )
+    try:
+        with transaction.atomic(durable=True):
+            admit(user, now)
+            entry.save(force_insert=True)
+    except DBError as error:
+        if isinstance(error, IntegrityError) and (first := _entry_of_submit(user, key)):
+            return first, False
+        logger.exception("the log could not be written")
+        raise LogUnavailableError from error
+    except Exception:
+        # Who sends the same once more is shown what became of it, whatever `admit` says.
+        if first := _entry_of_submit(user, key):
+            return first, False
+        raise
+    return entry, True
+
+
+def _submit_key(submit_token: str, fields: dict[str, str]) -> str | None:
+    if not submit_token:
+        return None
+    text = "\0".join([submit_token, *(fields[name] for name in sorted(fields))])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _entry_of_submit(user: "User", key: str | None) -> AssociationRequest | None:
+    return AssociationRequest.objects.filter(user=user, submit_key=key).first() if key else None
+
+
+def record_attempt(entry: AssociationRequest, number: int, attempt: Attempt) -> None:
+    """Keep one exchange of an entry's. If that cannot be, its answer counts all the same."""
+    try:
+        _retry(lambda: _add_attempt(entry, number, attempt), atomic=True)
+    except DBError:
+        known = {"entry": entry.pk, "number": number, "http_status": attempt.http_status}
+        logger.exception("an attempt could not be logged", extra=known)
+
+
+def _add_attempt(entry: AssociationRequest, number: int, attempt: Attempt) -> None:
+    # Locked, so that `late` is exact: the entry cannot be closed between look and insert.
+    still_open = AssociationRequest.objects.select_for_update().filter(
+        pk=entry.pk, outcome__in=OPEN_OUTCOMES
+    )
+    _new_attempt(entry, number, attempt, late=not still_open.values_list("pk")).save()
+
+
+def _new_attempt(
+    entry: AssociationRequest, number: int, attempt: Attempt, *, late: bool
+) -> AssociationAttempt:
+    return AssociationAttempt(request=entry, number=number, late=late, **_exchange(attempt))
+
+
+def _exchange(attempt: Attempt) -> dict[str, Any]:
+    return asdict(attempt) | {"failure": attempt.failure or ""}
+
+
+def close_entry(entry: AssociationRequest, answer: Answer, **seen: Any) -> AssociationRequest:
+    """Close the entry by this answer, unless somebody was first; return it as it now stands.
+
+    `seen` are the columns that verification fills. If the log fails now, the entry stays `sending`;
+    close_abandoned() closes it by what is known.
+    """
+    try:
+        if not _retry(lambda: _close(entry, answer, **seen)):
+            logger.warning("request was closed already", extra={"entry": entry.pk})
+            entry.refresh_from_db()
+    except DBError:
+        known = {"entry": entry.pk, "cause": answer.cause, "http_status": answer.http_status}
+        known["correlation_id"] = answer.correlation_id
+        logger.exception("the log could not be written after sending", extra=known)
+    return entry
+
+
+def _close(entry: AssociationRequest, answer: Answer, **seen: Any) -> bool:
+    """Close an open entry, and let it take on what was written; false if it was closed before."""
+    values = (
+        asdict(answer)
+        | seen
+        | {
+            "body": answer.body[:ENTRY_BODY_LENGTH],
+            "outcome": answer.verdict.outcome,
+            "finished_at": timezone.now(),
+        }
+    )
+    still_open = AssociationRequest.objects.filter(pk=entry.pk, outcome__in=OPEN_OUTCOMES)
+    if not still_open.update(**values):
+        return False
+    for name, value in values.items():
+        setattr(entry, name, value)
+    transaction.on_commit(lambda: events.record_closed(entry))
+    return True
+
+
+def close_abandoned() -> None:
+    """Close what a crash left open, by what its attempts tell.
+
+    An entry counts as abandoned once it is older than any call can last. A log that cannot be
+    written is no reason not to read it: then the entries wait for the next time.
+    """
+    longest = timedelta(seconds=clients.interactive().limits.total) + CLOSING_GRACE
+    abandoned = AssociationRequest.objects.abandoned(timezone.now() - longest)
+    try:
+        for pk in abandoned.values_list("pk", flat=True):
+            _close_by_attempts(pk)
+    except DBError:
+        logger.exception("abandoned requests could not be closed")
+
+
+def _close_by_attempts(pk: int) -> None:
+    with transaction.atomic():
+        # Locked, so that no attempt can come in between the look and the closing.
+        still_open = AssociationRequest.objects.select_for_update()
+        if entry := still_open.filter(pk=pk, outcome=Outcome.SENDING).first():
+            answers = _answers(entry)
+            # After an answer that is retried, a further attempt may have been under way.
+            is_last_word = answers and (
+                not answers[-1].verdict.retried
+                or len(answers) >= clients.interactive().limits.attempts
+            )
+            _close(entry, conclude(answers) if is_last_word else Answer(Cause.INTERRUPTED))
+
+
+def _answers(entry: AssociationRequest) -> list[Answer]:
+    """What HubSpot has answered to each attempt in the log."""
+    ids = {"from_object_id": entry.from_object_id, "to_object_id": entry.to_object_id}
+    return [read_answer(_attempt(row), **ids) for row in entry.attempts.all()]
+
+
+def _attempt(row: AssociationAttempt) -> Attempt:
+    return Attempt(
+        started_at=row.started_at,
+        duration_ms=row.duration_ms,
+        http_status=row.http_status,
+        headers=row.headers,
+        body=row.body,
+        body_complete=row.body_complete,
+        failure=Cause(row.failure) if row.failure else None,
+        detail=row.detail,
+    )
+
+
+def record_check(
+    *, entry: AssociationRequest, user: "User", meta: RequestMeta, **seen: Any
+) -> AssociationCheck:
+    """Keep what a later look at the entry's records showed. Raises LogUnavailableError."""
+    try:
+        return AssociationCheck.objects.create(
+            entry=entry,
+            user=user,
+            user_name=user.name,
+            checked_at=timezone.now(),
+            client_ip=meta.client_ip,
+            request_id=meta.request_id,
+            **seen,
+        )
+    except DBError as error:
+        logger.exception("the log could not be written")
+        raise LogUnavailableError from error
+
+
+# --- entries of a run -----------------------------------------------------------------------------
+
+
+def queue_entries(run: BulkRun, rows: QuerySet[BulkRow]) -> None:
+    """Copy staged rows to entries, `queued`, in the order of their numbers, in the database."""
+    chosen, params = rows.values("pk").query.sql_with_params()
+    constants = {
+        field.column: field.get_db_prep_save(getattr(_entry_of(run), field.attname), connection)
+        for field in _ENTRY.concrete_fields
+        if not field.primary_key and field.column not in {*_FROM_ROW, "reason"}
+    }
+    columns = [*_FROM_ROW, "reason", *constants]
+    values = [*_FROM_ROW.values(), "COALESCE(NULLIF(reason, ''), %s)", *["%s"] * len(constants)]
+    sql = (
+        f"INSERT INTO {_ENTRY.db_table} ({', '.join(columns)}) SELECT {', '.join(values)} "
+        f"FROM {_ROW.db_table} WHERE id IN ({chosen}) ORDER BY number"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [run.reason, *constants.values(), *params])
+
+
+def _entry_of(run: BulkRun) -> AssociationRequest:
+    return AssociationRequest(
+        run=run,
+        user_id=run.user_id,
+        user_name=run.user_name,
+        user_email=run.user_email,
+        client_ip=run.client_ip,
+        user_agent=run.user_agent,
+        request_id=run.request_id,
+        api_version=settings.HUBSPOT_API_VERSION,
+        outcome=Outcome.QUEUED,
+        created_at=timezone.now(),
+    )
 
 
 def mark_as_sending(entries: QuerySet[AssociationRequest]) -> None:
@@ -59,7 +324,7 @@ def mark_as_sending(entries: QuerySet[AssociationRequest]) -> None:
     )
 
 
-def put_back(entries: QuerySet[AssociationRequest], batch: AssociationBatch | None = None) -> None:
+def requeue(entries: QuerySet[AssociationRequest], batch: AssociationBatch | None = None) -> None:
     """Let them wait for another turn. That they were sent before stays in `sent_at`.
 
     A batch that may have linked some of them is kept, so that the doubt is.
@@ -69,23 +334,24 @@ def put_back(entries: QuerySet[AssociationRequest], batch: AssociationBatch | No
     entries.filter(outcome=Outcome.SENDING).update(outcome=Outcome.QUEUED, **went_with)
 
 
-def note_interrupted(chunk: BulkChunk) -> None:
+def requeue_interrupted(chunk: BulkChunk) -> None:
     """Put back what somebody had under way who came to no end: HubSpot may have linked it.
 
     An exchange that was interrupted stands in the log for each, so that no later "no" of HubSpot's
     hides that an earlier call may have made the link.
     """
-    left = list(entries_of(chunk).filter(outcome=Outcome.SENDING).order_by("pk"))
+    under_way = chunk.entries.filter(outcome=Outcome.SENDING)
+    left = list(under_way.order_by("pk"))
     if not left:
         return
-    attempt = _interrupted(min(entry.sent_at for entry in left))
     if chunk.way == Way.BATCH:
         types = (left[0].from_object_type, left[0].to_object_type)
-        batch = log_batch(chunk, attempt, Answer(Cause.INTERRUPTED), types, len(left))
-        put_back(entries_of(chunk), batch)
+        attempt = _interrupted(min(entry.sent_at for entry in left))
+        batch = record_batch(chunk, attempt, Answer(Cause.INTERRUPTED), types, len(left))
+        requeue(under_way, batch)
     else:
-        log_attempts((entry, _interrupted(entry.sent_at)) for entry in left)
-        put_back(entries_of(chunk))
+        record_attempts((entry, _interrupted(entry.sent_at)) for entry in left)
+        requeue(under_way)
 
 
 def _interrupted(sent_at: datetime) -> Attempt:
@@ -93,11 +359,11 @@ def _interrupted(sent_at: datetime) -> Attempt:
     return Attempt(sent_at, round(duration * 1000), failure=Cause.INTERRUPTED)
 
 
-def log_batch(
+def record_batch(
     chunk: BulkChunk, attempt: Attempt, answer: Answer, types: tuple[str, str], inputs: int
 ) -> AssociationBatch:
     """Keep an exchange; the same one a second time is what it was."""
-    values = asdict(attempt) | {"failure": attempt.failure or ""}
+    values = _exchange(attempt)
     batch, _ = AssociationBatch.objects.get_or_create(
         run_id=chunk.run_id,
         from_object_type=types[0],
@@ -110,20 +376,7 @@ def log_batch(
     return batch
 
 
-def close_by_batch(
-    chunk: BulkChunk, ids: tuple[int, int], batch: AssociationBatch, answer: Answer
-) -> int:
-    """Close the entries in this range of ids, which the answer proves all; return how many."""
-    shared = {name: getattr(answer, name) for name in _SHARED}
-    outcome = answer.verdict.outcome
-    under_way = entries_of(chunk).filter(outcome=Outcome.SENDING, pk__range=ids)
-    closed = under_way.update(**shared, outcome=outcome, batch=batch, finished_at=timezone.now())
-    _count(chunk.run_id, {outcome: closed})
-    transaction.on_commit(lambda: events.record_batch_closed(batch, ids, outcome, closed))
-    return closed
-
-
-def log_attempts(rows: Iterable[tuple[AssociationRequest, Attempt]]) -> None:
+def record_attempts(rows: Iterable[tuple[AssociationRequest, Attempt]]) -> None:
     """Add the attempt that each entry has just had; `late` if it was closed without it.
 
     One that is there already is not added again: its transaction may have been committed although
@@ -139,44 +392,39 @@ def log_attempts(rows: Iterable[tuple[AssociationRequest, Attempt]]) -> None:
     )
     numbers = Counter(pk for pk, _ in had)
     AssociationAttempt.objects.bulk_create(
-        AssociationAttempt(
-            request=entry,
-            number=numbers[entry.pk] + 1,
-            late=outcomes[entry.pk] not in OPEN_OUTCOMES,
-            **asdict(attempt) | {"failure": attempt.failure or ""},
+        _new_attempt(
+            entry, numbers[entry.pk] + 1, attempt, late=outcomes[entry.pk] not in OPEN_OUTCOMES
         )
         for entry, attempt in rows
         if (entry.pk, attempt.started_at) not in had
     )
 
 
-def close(run_id: int, answers: Iterable[tuple[AssociationRequest, Answer]]) -> None:
+def close_entries(run_id: int, answers: Iterable[tuple[AssociationRequest, Answer]]) -> None:
     """Close each entry by its answer."""
     closed: Counter[str] = Counter()
     for entry, answer in answers:
-        if _close_one(entry, answer):
+        if _close(entry, answer):
             closed[answer.verdict.outcome] += 1
     _count(run_id, closed)
 
 
-def _close_one(entry: AssociationRequest, answer: Answer) -> bool:
-    values = asdict(answer) | {
-        "body": answer.body[:ENTRY_BODY_LENGTH],
-        "outcome": answer.verdict.outcome,
-        "finished_at": timezone.now(),
-    }
-    still_open = AssociationRequest.objects.filter(pk=entry.pk, outcome__in=OPEN_OUTCOMES)
-    if not still_open.update(**values):
-        return False
-    for name, value in values.items():
-        setattr(entry, name, value)
-    transaction.on_commit(lambda: events.record_closed(entry))
-    return True
+def close_entries_by_batch(
+    chunk: BulkChunk, ids: tuple[int, int], batch: AssociationBatch, answer: Answer
+) -> int:
+    """Close the entries in this range of ids, which the answer proves all; return how many."""
+    shared = {name: getattr(answer, name) for name in _OF_BATCH}
+    outcome = answer.verdict.outcome
+    under_way = chunk.entries.filter(outcome=Outcome.SENDING, pk__range=ids)
+    closed = under_way.update(**shared, outcome=outcome, batch=batch, finished_at=timezone.now())
+    _count(chunk.run_id, {outcome: closed})
+    transaction.on_commit(lambda: events.record_batch_closed(batch, ids, outcome, closed))
+    return closed
 
 
-def close_unsent(chunk: BulkChunk) -> None:
+def cancel_unsent(chunk: BulkChunk) -> None:
     """Close what was never sent, as canceled."""
-    unsent = open_entries_of(chunk).filter(sent_at=None)
+    unsent = chunk.open_entries.filter(sent_at=None)
     now = timezone.now()
     canceled = unsent.update(outcome=Outcome.CANCELED, cause=Cause.NOT_SENT, finished_at=now)
     _count(chunk.run_id, {Outcome.CANCELED: canceled})
@@ -184,16 +432,11 @@ def close_unsent(chunk: BulkChunk) -> None:
     transaction.on_commit(lambda: events.record_canceled(run, chunk, canceled))
 
 
-def what_is_known(entry: AssociationRequest) -> Answer:
+def known_answer(entry: AssociationRequest) -> Answer:
     """Return how an open entry ends that is to be sent no more, by its attempts and its batch."""
     if entry.outcome == Outcome.SENDING:
         return Answer(Cause.INTERRUPTED)
-    answers = [
-        read_answer(
-            attempt_of(row), from_object_id=entry.from_object_id, to_object_id=entry.to_object_id
-        )
-        for row in entry.attempts.all()
-    ]
+    answers = _answers(entry)
     known = conclude(answers) if answers else Answer(Cause.NOT_SENT)
     if entry.batch and not known.verdict.settles:
         return Answer(Cause(entry.batch.cause))
@@ -206,9 +449,26 @@ def _count(run_id: int, closed: dict[str, int]) -> None:
         BulkRun.objects.filter(pk=run_id).update(**added)
 
 
-def origin_of(request: HttpRequest) -> Origin:
-    return Origin(
-        client_ip=client_ip(request),
-        user_agent=request.headers.get("User-Agent", "").replace("\0", "")[:300],
-        request_id=request.id,
+# --- exports --------------------------------------------------------------------------------------
+
+
+def open_export(*, user: "User", file_format: str, query: str, meta: RequestMeta) -> AuditExport:
+    """Log that somebody begins to take a copy."""
+    return AuditExport.objects.create(
+        user=user,
+        user_name=user.name,
+        format=file_format,
+        query=query[:EXPORT_QUERY_LENGTH],
+        started_at=timezone.now(),
+        client_ip=meta.client_ip,
+        request_id=meta.request_id,
     )
+
+
+def close_export(export: AuditExport, *, state: AuditExport.State, rows: int) -> None:
+    """Log how it ended. One that a crash cut off stays as it is: it never ended."""
+    still_open = AuditExport.objects.filter(pk=export.pk, finished_at=None)
+    values = {"state": state, "rows": rows, "finished_at": timezone.now()}
+    # It may be what ended the export that the database is away.
+    _retry(lambda: still_open.update(**values))
+    events.record_exported(export, state, rows)

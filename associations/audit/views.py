@@ -1,4 +1,4 @@
-"""The audit log, filtered; its figures; and everything about one record."""
+"""The audit log: filtered, its figures, everything about one record, and copies of it."""
 
 import re
 from collections import Counter
@@ -14,18 +14,17 @@ from django.utils.timezone import get_current_timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from associations.audit import exports
+from associations.audit import recorder
 from associations.audit.charts import bars_of
 from associations.audit.exports import Progress, csv_lines, http_1_1_required, json_lines
 from associations.audit.forms import FAILURES, AuditFilterForm
 from associations.audit.pagination import count_context, page_context
-from associations.audit.recorder import origin_of
+from associations.audit.recorder import request_meta
 from associations.audit.statistics import by_period, figures_of
 from associations.db import TooSlowError, time_limit
 from associations.gateway.account import type_choices
 from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError, resolve
 from associations.hubspot.record_references import is_record_id
-from associations.linking import services
 from associations.models import AssociationRequest, AuditExport, AuditFilter
 from hubadmin.web.http import admin_required
 
@@ -45,7 +44,7 @@ def audit_log(request: HttpRequest) -> HttpResponse:
     if is_padded and len(address) <= MAX_URL_REDIRECT_LENGTH:
         # A form sends its empty fields as well; the address shall say no more than it means.
         return redirect(address)
-    services.close_abandoned()
+    recorder.close_abandoned()
     context = {"form": form, "failures": FAILURES}
     if not form.is_valid():
         return render(request, "audit/log.html", context, status=422)
@@ -88,7 +87,7 @@ def record_log(request: HttpRequest, object_type: str, object_id: str) -> HttpRe
         raise Http404
     if record.canonical != object_type:
         return redirect("record_log", record.canonical, object_id)
-    services.close_abandoned()
+    recorder.close_abandoned()
     wanted = AuditFilter(record_type=record.canonical, record_id=object_id)
     branches = AssociationRequest.objects.for_list().branches(wanted)
     context: dict[str, Any] = {"record": record, "record_id": object_id}
@@ -134,11 +133,11 @@ def export(request: HttpRequest, file_format: str) -> HttpResponseBase:
     response = StreamingHttpResponse(content_type=CONTENT_TYPES[file_format])
     if request.method == "HEAD":
         return response
-    record = exports.begin(
+    record = recorder.open_export(
         user=request.user,
         file_format=file_format,
         query=form.query().urlencode(),
-        origin=origin_of(request),
+        meta=request_meta(request),
     )
     response.streaming_content = _recorded(record, form)
     name = _file_name(form, record)
@@ -168,7 +167,7 @@ def _recorded(record: AuditExport, form: AuditFilterForm) -> Iterator[bytes]:
             yield from json_lines(entries, progress, record.started_at, record.query)
         state = AuditExport.State.COMPLETE
     finally:
-        exports.end(record, state=state, rows=progress.rows)
+        recorder.close_export(record, state=state, rows=progress.rows)
 
 
 def _file_name(form: AuditFilterForm, record: AuditExport) -> str:

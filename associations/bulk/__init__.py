@@ -1,5 +1,5 @@
 """Bulk runs: the one flow, many times.
 
-`reading` understands a file, `staging` tries it dry, `queueing` writes its rows to the log,
-`sending` sends what `leases` lets it have, `closing` closes; `worker` runs it all.
+`files` understands a file, `dry_run` tries it, `enqueueing` has its rows written to the log, the
+senders send what `leases` lets them have; `worker` runs it all.
 """

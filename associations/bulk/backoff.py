@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from django.utils import timezone
 
-from associations.gateway import clients as doors
+from associations.gateway import clients
 from associations.hubspot.answers import Answer, Attempt, asked_wait
 from associations.hubspot.client import ReadError
 from associations.hubspot.lookups import account
@@ -79,7 +79,7 @@ def may_give_up(cause: Cause) -> bool:
 def is_hubspot_there() -> bool:
     """Whether it answers at least a question about the account."""
     try:
-        account(doors.for_reads())
+        account(clients.bulk_read())
     except ReadError as error:
         return not may_give_up(error.cause)
     return True
@@ -135,7 +135,7 @@ def stop_run(run: BulkRun, cause: str) -> None:
 def _seconds_to_next_day() -> float:
     """Until the account's day ends, and with it the daily limit; an hour if nobody can say."""
     try:
-        zone = ZoneInfo(account(doors.for_reads()).time_zone)
+        zone = ZoneInfo(account(clients.bulk_read()).time_zone)
     except (ReadError, ZoneInfoNotFoundError, ValueError):
         return LONGEST_WAIT
     now = datetime.now(zone)

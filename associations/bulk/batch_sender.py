@@ -8,12 +8,12 @@ one bad row costs no good one.
 import re
 from dataclasses import replace
 
-from associations.audit import recorder as closing
+from associations.audit import recorder
 from associations.bulk import backoff as reactions
 from associations.bulk.leases import SLOT_SECONDS, StoppedError, hold, mark_rows, release
 from associations.bulk.single_sender import send_rows
-from associations.db import persist
-from associations.gateway import clients as doors
+from associations.db import retry_on_outage
+from associations.gateway import clients
 from associations.hubspot.answers import Answer, Attempt, read_batch_answer, strings_in
 from associations.hubspot.outcomes import Cause
 from associations.models import AssociationBatch, BulkChunk, BulkRun, Way
@@ -27,21 +27,21 @@ _Rows = list[tuple[int, str, str]]  # id, and the ids of the two records
 
 def send_batch(run: BulkRun, chunk: BulkChunk, until: float) -> None:
     rows: _Rows = list(
-        closing.open_entries_of(chunk)
-        .order_by("pk")
-        .values_list("pk", "from_object_id", "to_object_id")
+        chunk.open_entries.order_by("pk").values_list("pk", "from_object_id", "to_object_id")
     )
     if len(rows) <= FEW:
         _settle(chunk, rows)
-    elif doors.take_slots(1, SLOT_SECONDS):
+    elif clients.take_slots(1, SLOT_SECONDS):
         types = _types_of(chunk)
         _mark(run, chunk, rows)
-        attempt = doors.for_batches().create_default_associations(
+        attempt = clients.bulk_batch().create_default_associations(
             from_object_type=types[0], to_object_type=types[1], pairs=[row[1:] for row in rows]
         )
         answer = _read(attempt, types, [row[1:] for row in rows])
         # Even if the lease is lost: the call was made, and the log shall show it.
-        batch = persist(lambda: closing.log_batch(chunk, attempt, answer, types, len(rows)))
+        batch = retry_on_outage(
+            lambda: recorder.record_batch(chunk, attempt, answer, types, len(rows))
+        )
         if _conclude_batch(run, chunk, rows, batch, attempt, answer):
             _send_suspects(run, chunk, rows, answer, until)
     else:
@@ -66,22 +66,22 @@ def _settle(chunk: BulkChunk, rows: _Rows) -> None:
 
 
 def _types_of(chunk: BulkChunk) -> tuple[str, str]:
-    return closing.entries_of(chunk).values_list("from_object_type", "to_object_type")[0]
+    return chunk.entries.values_list("from_object_type", "to_object_type")[0]
 
 
 def _mark(run: BulkRun, chunk: BulkChunk, rows: _Rows) -> None:
-    entries = closing.entries_of(chunk)
+    entries = chunk.entries
     try:
         for part in _parts(rows):
-            persist(lambda part=part: mark_rows(run, chunk, entries.filter(pk__range=part)))
+            retry_on_outage(lambda part=part: mark_rows(run, chunk, entries.filter(pk__range=part)))
     except StoppedError:
-        persist(lambda: _put_all_back(chunk))
+        retry_on_outage(lambda: _put_all_back(chunk))
         raise
 
 
 def _put_all_back(chunk: BulkChunk) -> None:
     hold(chunk)
-    closing.put_back(closing.entries_of(chunk))
+    recorder.requeue(chunk.entries)
 
 
 def _conclude_batch(
@@ -95,9 +95,9 @@ def _conclude_batch(
     """Write down what has come of it; return whether some of the rows may be to blame."""
     is_proven = answer.cause is Cause.CONFIRMED
     for part in _parts(rows):
-        persist(lambda part=part: _conclude_part(chunk, part, batch, answer, is_proven))
+        retry_on_outage(lambda part=part: _conclude_part(chunk, part, batch, answer, is_proven))
     if is_proven:
-        persist(lambda: _finish(run, chunk))
+        retry_on_outage(lambda: _finish(run, chunk))
         return False
     return _react_to_batch(run, chunk, rows, attempt, answer)
 
@@ -111,28 +111,28 @@ def _conclude_part(
 ) -> None:
     hold(chunk)
     if is_proven:
-        closing.close_by_batch(chunk, ids, batch, answer)
+        recorder.close_entries_by_batch(chunk, ids, batch, answer)
     else:
-        closing.put_back(closing.entries_of(chunk).filter(pk__range=ids), batch)
+        recorder.requeue(chunk.entries.filter(pk__range=ids), batch)
 
 
 def _finish(run: BulkRun, chunk: BulkChunk) -> None:
     hold(chunk)
     reactions.react(run, reactions.Reaction())
-    release(chunk, is_done=not closing.open_entries_of(chunk).exists())
+    release(chunk, is_done=not chunk.open_entries.exists())
 
 
 def _react_to_batch(
     run: BulkRun, chunk: BulkChunk, rows: _Rows, attempt: Attempt, answer: Answer
 ) -> bool:
     reaction = reactions.reaction_to([(attempt, answer)])
-    persist(lambda: reactions.react(run, reaction))
+    retry_on_outage(lambda: reactions.react(run, reaction))
     if reactions.is_about_rows(answer.cause):
         return True
     # One row may be why none of them is answered.
     tries = chunk.tries + 1 if reactions.may_give_up(answer.cause) else 0
     if tries >= SILENT_TRIES:
-        persist(lambda: _split(chunk, [row[0] for row in rows]))
+        retry_on_outage(lambda: _split(chunk, [row[0] for row in rows]))
     else:
         release(chunk, seconds=reaction.wait, tries=tries)
     return False
@@ -147,7 +147,7 @@ def _send_suspects(
     """
     named = _named_in(answer)
     suspects = [pk for pk, one, other in rows if one in named or other in named]
-    still_open = closing.open_entries_of(chunk).filter(pk__in=suspects)
+    still_open = chunk.open_entries.filter(pk__in=suspects)
     if len(suspects) == len(rows):
         return release(chunk, way=Way.SINGLE)
     wait = send_rows(run, chunk, still_open, until) if suspects else None
@@ -155,8 +155,8 @@ def _send_suspects(
         return release(chunk, seconds=wait)
     if suspects and not still_open.exists():
         return release(chunk)
-    open_rows = closing.open_entries_of(chunk).order_by("pk").values_list("pk", flat=True)
-    return persist(lambda: _split(chunk, list(open_rows)))
+    open_rows = chunk.open_entries.order_by("pk").values_list("pk", flat=True)
+    return retry_on_outage(lambda: _split(chunk, list(open_rows)))
 
 
 def _named_in(answer: Answer) -> set[str]:

@@ -17,8 +17,8 @@ from associations.bulk.files.rows import RowChecker
 from associations.bulk.files.table import Record, Table, read_table
 from associations.bulk.leases import hold, release
 from associations.bulk.worker.shutdown import is_over
-from associations.db import persist, persist_in_turn
-from associations.gateway import clients as doors
+from associations.db import retry_on_outage, write_in_turn
+from associations.gateway import clients
 from associations.gateway.account import form_options
 from associations.hubspot.client import ReadError
 from associations.hubspot.lookups import links_of_many
@@ -42,17 +42,17 @@ def look_up_next(run: BulkRun) -> bool:
         return False
     try:
         found = links_of_many(
-            doors.for_reads(),
+            clients.bulk_read(),
             rows[0].from_object_type,
             sorted({row.from_object_id for row in rows}),
             rows[0].to_object_type,
-            seconds=doors.READ_SECONDS,
+            seconds=clients.READ_SECONDS,
         )
     except ReadError as error:
         cause = error.cause
-        persist(lambda: hold(run, lookup_cause=cause))
+        retry_on_outage(lambda: hold(run, lookup_cause=cause))
         return False
-    persist(lambda: _note(run, rows, found))
+    retry_on_outage(lambda: _note(run, rows, found))
     return True
 
 
@@ -113,11 +113,11 @@ def read_run(run: BulkRun, until: float) -> None:
             return release(run)
     except FileError as error:
         facts = {"problem": error.reason, "problem_facts": error.facts}
-        return persist(lambda: _end(run, RunState.UNREADABLE, **facts))
+        return retry_on_outage(lambda: _end(run, RunState.UNREADABLE, **facts))
     while look_up_next(run):
         if is_over(until):
             return release(run)
-    return persist(lambda: _end(run, RunState.READY))
+    return retry_on_outage(lambda: _end(run, RunState.READY))
 
 
 def _end(run: BulkRun, state: RunState, **values: object) -> None:
@@ -130,11 +130,11 @@ def _stage(run: BulkRun, until: float) -> bool:
     """Stage rows; return whether all are."""
     rows = _rows_to_retry(run) if run.retry_of_id else _rows_of_file(run)
     while part := list(islice(rows, ROWS_AT_ONCE)):
-        persist_in_turn(lambda part=part: _write(run, part))
+        write_in_turn(lambda part=part: _write(run, part))
         if is_over(until):
             return False
     _mark_doubles(run)
-    persist(lambda: hold(run, is_read=True))
+    retry_on_outage(lambda: hold(run, is_read=True))
     return True
 
 
@@ -160,7 +160,7 @@ def _rows_of_file(run: BulkRun) -> Iterator[BulkRow]:
     options = form_options()
     given = [name for name in ("from_object_type", "to_object_type") if getattr(run, name)]
     table = read_table(_parts_of(run), given=given, resolve=options["types"].resolve)
-    persist(lambda: hold(run, unused_columns=list(table.unused)))
+    retry_on_outage(lambda: hold(run, unused_columns=list(table.unused)))
     checker = RowChecker(
         **options, from_object_type=run.from_object_type, to_object_type=run.to_object_type
     )
@@ -227,7 +227,7 @@ def _mark_doubles(run: BulkRun) -> None:
     pks = list(doubles)
     for start in range(0, len(pks), ROWS_AT_ONCE):
         part = pks[start : start + ROWS_AT_ONCE]
-        persist_in_turn(lambda part=part: _mark_part(run, part))
+        write_in_turn(lambda part=part: _mark_part(run, part))
 
 
 def _mark_part(run: BulkRun, pks: list[int]) -> None:

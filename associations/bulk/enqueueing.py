@@ -5,14 +5,11 @@ only. The database copies them, a few hundred in each transaction, so that other
 wait; where it was interrupted, it goes on.
 """
 
-from django.conf import settings
-from django.db import connection
 from django.db.models import F, Q, QuerySet
-from django.utils import timezone
 
+from associations.audit import recorder
 from associations.bulk.leases import hold
-from associations.db import persist_in_turn
-from associations.hubspot.outcomes import Outcome
+from associations.db import write_in_turn
 from associations.models import (
     AssociationRequest,
     BulkChunk,
@@ -26,16 +23,6 @@ from associations.models import (
 ROWS_AT_ONCE = 500
 CHUNK_ROWS = {Way.BATCH: 2_000, Way.SINGLE: 100}
 
-# What an entry takes from its row. All else is the same for all.
-_COPIED = {
-    "from_object_type": "from_object_type",
-    "from_object_id": "from_object_id",
-    "to_object_type": "to_object_type",
-    "to_object_id": "to_object_id",
-    "row_number": "number",
-}
-_ENTRY, _ROW = AssociationRequest._meta, BulkRow._meta
-
 
 def rows_to_send(run: BulkRun) -> QuerySet[BulkRow]:
     """The rows that become entries once the run is started."""
@@ -48,7 +35,7 @@ def queue_rows(run: BulkRun) -> bool:
 
     Raises LeaseLostError.
     """
-    return persist_in_turn(lambda: _queue_rows(run))
+    return write_in_turn(lambda: _queue_rows(run))
 
 
 def _queue_rows(run: BulkRun) -> bool:
@@ -81,41 +68,13 @@ def _next_row(run: BulkRun, last: BulkChunk | None) -> BulkRow | None:
 
 
 def _copy(run: BulkRun, first: BulkRow) -> None:
-    """Copy `first` and the rows of its pair of types that follow, in the database."""
+    """Copy `first` and the rows of its pair of types that follow."""
     rows = rows_to_send(run).filter(
         from_object_type=first.from_object_type,
         to_object_type=first.to_object_type,
         number__gte=first.number,
     )
-    chosen, params = rows.order_by("number").values("pk")[:ROWS_AT_ONCE].query.sql_with_params()
-    constants = {
-        field.column: field.get_db_prep_save(getattr(_entry_of(run), field.attname), connection)
-        for field in _ENTRY.concrete_fields
-        if not field.primary_key and field.column not in {*_COPIED, "reason"}
-    }
-    columns = [*_COPIED, "reason", *constants]
-    values = [*_COPIED.values(), "COALESCE(NULLIF(reason, ''), %s)", *["%s"] * len(constants)]
-    sql = (
-        f"INSERT INTO {_ENTRY.db_table} ({', '.join(columns)}) SELECT {', '.join(values)} "
-        f"FROM {_ROW.db_table} WHERE id IN ({chosen}) ORDER BY number"
-    )
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [run.reason, *constants.values(), *params])
-
-
-def _entry_of(run: BulkRun) -> AssociationRequest:
-    return AssociationRequest(
-        run=run,
-        user_id=run.user_id,
-        user_name=run.user_name,
-        user_email=run.user_email,
-        client_ip=run.client_ip,
-        user_agent=run.user_agent,
-        request_id=run.request_id,
-        api_version=settings.HUBSPOT_API_VERSION,
-        outcome=Outcome.QUEUED,
-        created_at=timezone.now(),
-    )
+    recorder.queue_entries(run, rows.order_by("number")[:ROWS_AT_ONCE])
 
 
 def _is_of_pair(chunk: BulkChunk, row: BulkRow) -> bool:

@@ -15,7 +15,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.expressions import Combinable
 from django.utils import timezone
 
-from associations.audit import recorder as closing
+from associations.audit import recorder
 from associations.models import AssociationRequest, BulkChunk, BulkRun, RunState
 
 Claimed = TypeVar("Claimed", BulkRun, BulkChunk)
@@ -83,4 +83,4 @@ def mark_rows(run: BulkRun, chunk: BulkChunk, entries: QuerySet[AssociationReque
     hold(chunk)
     if not BulkRun.objects.filter(pk=run.pk, state=RunState.RUNNING).exists():
         raise StoppedError
-    closing.mark_as_sending(entries)
+    recorder.mark_as_sending(entries)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from associations.bulk import backoff
 from associations.bulk.worker.scheduler import living_workers
-from associations.gateway import rate_limiter as limiter
+from associations.gateway import rate_limiter
 from associations.hubspot.outcomes import Outcome
 from associations.models import BulkRun, RunState
 
@@ -110,7 +110,7 @@ def waits_for(run: BulkRun) -> Wait | None:
 
 def _wait_for_slots() -> Wait | None:
     try:
-        seconds = limiter.wait_of_runs()
+        seconds = rate_limiter.bulk_wait()
     except DBError:  # its own connection: that it cannot be asked is no reason to show no page
         return None
     if seconds <= SHORT_WAIT:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.utils import timezone
 
-from associations.linking.services import Origin
+from associations.audit.recorder import RequestMeta
 from associations.models import BulkEvent, BulkRun, BulkUpload, RunState, Way
 from associations.models.bulk import ENDED, NOT_STARTED
 
@@ -22,7 +22,7 @@ class NotPossibleError(Exception):
 def create(
     *,
     user: "User",
-    origin: Origin,
+    meta: RequestMeta,
     name: str,
     parts: Iterable[bytes],
     way: Way,
@@ -34,7 +34,7 @@ def create(
     with transaction.atomic():
         run = _create(
             user=user,
-            origin=origin,
+            meta=meta,
             name=name[-200:],
             way=way,
             reason=reason,
@@ -48,23 +48,23 @@ def create(
     return run
 
 
-def retry(*, user: "User", origin: Origin, run: BulkRun) -> BulkRun:
+def retry(*, user: "User", meta: RequestMeta, run: BulkRun) -> BulkRun:
     """Have the rows of an ended run that failed go through a dry run of their own."""
     if run.state not in ENDED or not run.failed:
         raise NotPossibleError
     with transaction.atomic():
         return _create(
-            user=user, origin=origin, name=run.name, way=run.way, reason=run.reason, retry_of=run
+            user=user, meta=meta, name=run.name, way=run.way, reason=run.reason, retry_of=run
         )
 
 
-def _create(*, user: "User", origin: Origin, **fields: object) -> BulkRun:
+def _create(*, user: "User", meta: RequestMeta, **fields: object) -> BulkRun:
     run = BulkRun.objects.create(
         user=user,
         user_name=user.name,
         user_email=user.email,
         created_at=timezone.now(),
-        **asdict(origin),
+        **asdict(meta),
         **fields,
     )
     _note(run, user, "uploaded")

@@ -10,12 +10,12 @@ from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from associations.audit import recorder as closing
+from associations.audit import recorder
 from associations.bulk import backoff as reactions
 from associations.bulk.leases import SLOT_SECONDS, LeaseLostError, hold, mark_rows, release
 from associations.bulk.worker.shutdown import is_over
-from associations.db import persist
-from associations.gateway import clients as doors
+from associations.db import retry_on_outage
+from associations.gateway import clients
 from associations.hubspot.answers import Answer, Attempt, read_answer
 from associations.hubspot.outcomes import Cause, Outcome
 from associations.models import AssociationAttempt, AssociationRequest, BulkChunk, BulkRun
@@ -27,7 +27,7 @@ _AGAIN = {Cause.HUBSPOT_ERROR, Cause.UNREADABLE, Cause.IN_PROGRESS}
 
 
 def send_singly(run: BulkRun, chunk: BulkChunk, until: float) -> None:
-    wait = send_rows(run, chunk, closing.open_entries_of(chunk), until)
+    wait = send_rows(run, chunk, chunk.open_entries, until)
     if wait is None:
         _rest(chunk)
     else:
@@ -41,12 +41,12 @@ def send_rows(
 
     Return after how many seconds to go on; None once no row is left that is due.
     """
-    with ThreadPoolExecutor(doors.PUTS_AT_ONCE) as pool:
+    with ThreadPoolExecutor(clients.PUTS_AT_ONCE) as pool:
         while not is_over(until):
             rows = _next_rows(entries)
             if not rows:
                 return None
-            taken = doors.take_slots(len(rows), SLOT_SECONDS)
+            taken = clients.take_slots(len(rows), SLOT_SECONDS)
             wait = _send_wave(run, chunk, rows[:taken], pool) if taken else 0.0
             if wait or not taken:
                 return wait
@@ -60,7 +60,7 @@ def _next_rows(entries: QuerySet[AssociationRequest]) -> list[AssociationRequest
     # A clock that was set back shall not hold them up either.
     is_due |= Q(sent_at__gt=now + pause)
     rows = entries.filter(is_due).select_related("batch")
-    return list(rows.order_by(F("sent_at").asc(nulls_first=True), "pk")[: doors.PUTS_AT_ONCE])
+    return list(rows.order_by(F("sent_at").asc(nulls_first=True), "pk")[: clients.PUTS_AT_ONCE])
 
 
 def _attempts_of_row() -> QuerySet[AssociationAttempt]:
@@ -77,7 +77,7 @@ def _patience() -> timedelta:
 
 def _rest(chunk: BulkChunk) -> None:
     """Nothing can be sent now: because all is done, or because what is left has to wait."""
-    if closing.open_entries_of(chunk).exists():
+    if chunk.open_entries.exists():
         release(chunk, seconds=min(1.0, _pause_of_row().total_seconds()))
     else:
         release(chunk, is_done=True)
@@ -88,7 +88,7 @@ def _send_wave(
 ) -> float:
     """Send these rows at once; return the seconds to wait before the next."""
     entries = AssociationRequest.objects.filter(pk__in=[entry.pk for entry in rows])
-    persist(lambda: mark_rows(run, chunk, entries))
+    retry_on_outage(lambda: mark_rows(run, chunk, entries))
     for entry in rows:
         entry.sent_at = timezone.now()
     ended = list(pool.map(_put, rows))
@@ -96,10 +96,12 @@ def _send_wave(
     if not reaction.is_answered and _is_silent_on_these(ended):
         reaction = reactions.Reaction()
     try:
-        persist(lambda: _conclude_wave(run, chunk, ended, reaction))
+        retry_on_outage(lambda: _conclude_wave(run, chunk, ended, reaction))
     except LeaseLostError:
         # The calls were made, and the log shall show them.
-        persist(lambda: closing.log_attempts((entry, attempt) for entry, attempt, _ in ended))
+        retry_on_outage(
+            lambda: recorder.record_attempts((entry, attempt) for entry, attempt, _ in ended)
+        )
         raise
     return reaction.wait
 
@@ -109,7 +111,7 @@ _Ended = tuple[AssociationRequest, Attempt, Answer]
 
 def _put(entry: AssociationRequest) -> _Ended:
     attempts: list[Attempt] = []
-    doors.for_puts().create_default_association(
+    clients.bulk_put().create_default_association(
         from_object_type=entry.from_object_type,
         from_object_id=entry.from_object_id,
         to_object_type=entry.to_object_type,
@@ -125,18 +127,18 @@ def _conclude_wave(
 ) -> None:
     hold(chunk)
     reactions.react(run, reaction)
-    closing.log_attempts((entry, attempt) for entry, attempt, _ in ended)
+    recorder.record_attempts((entry, attempt) for entry, attempt, _ in ended)
     for entry, _, _ in ended:
         entry.outcome = Outcome.QUEUED  # it has come back, whatever it brought
     over = [(entry, answer) for entry, _, answer in ended if _is_over(run, entry, answer)]
-    closing.close(
+    recorder.close_entries(
         run.pk,
         [
-            (entry, answer if answer.verdict.settles else closing.what_is_known(entry))
+            (entry, answer if answer.verdict.settles else recorder.known_answer(entry))
             for entry, answer in over
         ],
     )
-    closing.put_back(AssociationRequest.objects.filter(pk__in=[entry.pk for entry, _, _ in ended]))
+    recorder.requeue(AssociationRequest.objects.filter(pk__in=[entry.pk for entry, _, _ in ended]))
 
 
 def _is_over(run: BulkRun, entry: AssociationRequest, answer: Answer) -> bool:

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from django_q.tasks import async_task
 
-from associations.audit import recorder as closing
+from associations.audit import recorder
 from associations.bulk import backoff
 from associations.bulk.batch_sender import send_batch
 from associations.bulk.dry_run import read_run
@@ -20,7 +20,7 @@ from associations.bulk.enqueueing import queue_rows
 from associations.bulk.leases import LeaseLostError, StoppedError, claim, hold, release
 from associations.bulk.single_sender import send_singly
 from associations.bulk.worker import shutdown as stopping
-from associations.db import persist
+from associations.db import retry_on_outage
 from associations.models import BulkChunk, BulkEvent, BulkRun, RunState, Way
 
 
@@ -29,7 +29,7 @@ def send_chunk(run: BulkRun, chunk: BulkChunk, until: float) -> None:
 
     `until` is on time.monotonic()'s clock. Raises LeaseLostError, StoppedError.
     """
-    persist(lambda: _begin(chunk))
+    retry_on_outage(lambda: _begin(chunk))
     if chunk.way == Way.BATCH:
         send_batch(run, chunk, until)
     else:
@@ -38,7 +38,7 @@ def send_chunk(run: BulkRun, chunk: BulkChunk, until: float) -> None:
 
 def _begin(chunk: BulkChunk) -> None:
     hold(chunk)
-    closing.note_interrupted(chunk)
+    recorder.requeue_interrupted(chunk)
 
 
 logger = logging.getLogger(__name__)
@@ -106,16 +106,16 @@ def _cancel(run: BulkRun, until: float) -> bool:
     # Those that nobody works on need not wait for their next try.
     _chunks_to_do(run).filter(owner="").update(lease_until=None)
     if chunk := claim(_chunks_to_do(run)):
-        persist(lambda: _close_chunk(chunk))
+        retry_on_outage(lambda: _close_chunk(chunk))
         return True
     return _end(run, RunState.CANCELING, RunState.CANCELED)
 
 
 def _close_chunk(chunk: BulkChunk) -> None:
     hold(chunk)
-    closing.close_unsent(chunk)
-    sent = closing.open_entries_of(chunk).select_related("batch").prefetch_related("attempts")
-    closing.close(chunk.run_id, [(entry, closing.what_is_known(entry)) for entry in sent])
+    recorder.cancel_unsent(chunk)
+    sent = chunk.open_entries.select_related("batch").prefetch_related("attempts")
+    recorder.close_entries(chunk.run_id, [(entry, recorder.known_answer(entry)) for entry in sent])
     release(chunk, is_done=True)
 
 

@@ -1,4 +1,4 @@
-"""Bulk runs: upload one, and the list of them."""
+"""Bulk runs: upload one, try it, start it, watch it, and the list of them."""
 
 import csv
 import io
@@ -17,7 +17,7 @@ from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from associations.audit.exports import http_1_1_required
-from associations.audit.recorder import origin_of
+from associations.audit.recorder import request_meta
 from associations.bulk import services as runs
 from associations.bulk.dry_run import FAILED
 from associations.bulk.enqueueing import CHUNK_ROWS
@@ -85,7 +85,7 @@ def _create(request: HttpRequest, form: UploadForm) -> HttpResponse:
     try:
         run = runs.create(
             user=request.user,
-            origin=origin_of(request),
+            meta=request_meta(request),
             name=file.name if file else "",
             parts=_parts(file or io.BytesIO(form.cleaned_data["rows"].encode())),
             way=Way(settings.BULK_WAY),
@@ -255,7 +255,7 @@ def bulk_discard(request: HttpRequest, run: BulkRun) -> HttpResponse:
 
 @_action(own=True)
 def bulk_retry(request: HttpRequest, run: BulkRun) -> HttpResponse:
-    return redirect(runs.retry(user=request.user, origin=origin_of(request), run=run))
+    return redirect(runs.retry(user=request.user, meta=request_meta(request), run=run))
 
 
 @require_safe

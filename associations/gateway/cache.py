@@ -11,8 +11,8 @@ from typing import Any
 from django.conf import settings
 from django.core.cache import cache
 
+from associations.gateway import clients
 from associations.hubspot.client import ReadError
-from associations.linking.services import hubspot_client
 
 FAILURE_SECONDS = 5  # a HubSpot that is away is not asked with every key that is pressed
 
@@ -61,7 +61,7 @@ def _key(look: Callable[..., Any], arguments: tuple[Any, ...]) -> str:
 
 def _look_again(look: Callable[..., Any], arguments: tuple[Any, ...], seconds: float) -> _Shown:
     try:
-        value, error = look(hubspot_client(), *arguments), None
+        value, error = look(clients.interactive(), *arguments), None
         if value is None:
             seconds = FAILURE_SECONDS  # what is not there may be made any moment
     except ReadError as failure:

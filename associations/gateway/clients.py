@@ -1,45 +1,69 @@
-"""The doors to HubSpot that workers use.
+"""Every client for HubSpot that this site uses, configured: one for people, three for workers.
 
-One is for sending: whoever uses it has taken a slot from the limiter before the row was marked as
-under way. The other reads, and waits for its slots itself.
+People's calls have their turn at the rate limiter by themselves. Whoever sends for a run has taken
+a slot before the row was marked as under way.
 """
 
 import time
 from functools import lru_cache
+from typing import Any
 
+from django.conf import settings
 from django.core.signals import setting_changed
 from django.dispatch import receiver
 
-from associations.gateway import rate_limiter as limiter
+from associations.gateway import rate_limiter
 from associations.hubspot.client import HubSpotClient, Limits
-from associations.linking.services import new_client
+from hubadmin import __version__
 
 PUTS_AT_ONCE = 8  # of each worker process
-SENDING = Limits(connect=3, read=10, total=13, attempts=1)
-SENDING_BATCHES = Limits(connect=3, read=30, total=33, attempts=1)
+BULK_PUT = Limits(connect=3, read=10, total=13, attempts=1)
+BULK_BATCH = Limits(connect=3, read=30, total=33, attempts=1)
 READ_SECONDS = 20.0
 
 
-@lru_cache(maxsize=1)
-def for_puts() -> HubSpotClient:
-    return new_client(limits=SENDING, pool_size=PUTS_AT_ONCE)
+def _client(**options: Any) -> HubSpotClient:
+    """Return a client for the configured account; `options` are further ones of HubSpotClient."""
+    return HubSpotClient(
+        base_url=settings.HUBSPOT_API_BASE_URL,
+        token=settings.HUBSPOT_ACCESS_TOKEN,
+        api_version=settings.HUBSPOT_API_VERSION,
+        proxy_url=settings.HUBSPOT_PROXY_URL,
+        ca_bundle=settings.HUBSPOT_CA_BUNDLE,
+        user_agent=f"hubadmin/{__version__}",
+        **options,
+    )
 
 
 @lru_cache(maxsize=1)
-def for_batches() -> HubSpotClient:
-    return new_client(limits=SENDING_BATCHES, pool_size=1)
+def interactive() -> HubSpotClient:
+    """Return what people's requests share in this process.
+
+    Its pool is as large as the threads: each has one, and there are two more that look things up.
+    """
+    return _client(pool_size=3 * settings.WEB_THREADS, admit=rate_limiter.acquire_interactive)
 
 
 @lru_cache(maxsize=1)
-def for_reads() -> HubSpotClient:
-    return new_client(limits=SENDING_BATCHES, pool_size=1, admit=_wait_for_slot)
+def bulk_put() -> HubSpotClient:
+    return _client(limits=BULK_PUT, pool_size=PUTS_AT_ONCE)
+
+
+@lru_cache(maxsize=1)
+def bulk_batch() -> HubSpotClient:
+    return _client(limits=BULK_BATCH, pool_size=1)
+
+
+@lru_cache(maxsize=1)
+def bulk_read() -> HubSpotClient:
+    return _client(limits=BULK_BATCH, pool_size=1, admit=_wait_for_slot)
 
 
 @receiver(setting_changed)
-def _forget_doors(*, setting: str, **kwargs: object) -> None:
+def _forget(*, setting: str, **kwargs: object) -> None:
     if setting.startswith("HUBSPOT_"):
-        for door in (for_puts, for_batches, for_reads):
-            door.cache_clear()
+        for client in (interactive, bulk_put, bulk_batch, bulk_read):
+            client.cache_clear()
 
 
 def _wait_for_slot(seconds: float) -> bool:
@@ -49,9 +73,9 @@ def _wait_for_slot(seconds: float) -> bool:
 def take_slots(wanted: int, seconds: float) -> int:
     """Take up to so many slots, waiting for the first no longer than `seconds`."""
     deadline = time.monotonic() + seconds
-    while not (taken := limiter.take_for_run(wanted)):
+    while not (taken := rate_limiter.acquire_bulk(wanted)):
         left = deadline - time.monotonic()
         if left <= 0:
             break
-        time.sleep(min(left, max(0.01, limiter.wait_of_runs())))
+        time.sleep(min(left, max(0.01, rate_limiter.bulk_wait())))
     return taken

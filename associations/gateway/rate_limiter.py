@@ -114,7 +114,7 @@ _connection = _Connection()
 close = _connection.close
 
 
-def admit_person(seconds: float) -> bool:
+def acquire_interactive(seconds: float) -> bool:
     """Take a slot for a person's call, waiting for one no longer than `seconds` or two.
 
     A limit that cannot be asked keeps nobody waiting: HubSpot has its own.
@@ -133,21 +133,21 @@ def admit_person(seconds: float) -> bool:
     return True
 
 
-def take_for_run(wanted: int) -> int:
+def acquire_bulk(wanted: int) -> int:
     """Take up to so many slots for calls of a run; return how many were free."""
     if not settings.HUBSPOT_CALLS_PER_10_SECONDS:
         return wanted
     return _take(wanted, first=_first_of_runs())
 
 
-def wait_of_runs() -> float:
+def bulk_wait() -> float:
     """Return after how many seconds a run may make its next call."""
     if not settings.HUBSPOT_CALLS_PER_10_SECONDS:
         return 0.0
     return _wait(first=_first_of_runs())
 
 
-def calls_lately() -> int:
+def calls_in_window() -> int:
     """Return how many slots are in use, by people and by runs."""
     last = settings.HUBSPOT_CALLS_PER_10_SECONDS
 

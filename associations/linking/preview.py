@@ -11,6 +11,7 @@ from typing import Any
 
 from django.conf import settings
 
+from associations.gateway import clients
 from associations.gateway.account import display_property, portal_id
 from associations.gateway.cache import at_once, remembered
 from associations.hubspot import lookups
@@ -19,7 +20,6 @@ from associations.hubspot.object_types import ObjectType, resolve
 from associations.hubspot.record_references import record_url
 from associations.hubspot.schemas import AssociationType, LinkedRecord, Links, Record
 from associations.linking.forms import Side
-from associations.linking.services import hubspot_client
 from associations.models import AssociationRequest
 from associations.texts.labels import type_label
 
@@ -160,7 +160,7 @@ def _shown_links(from_: Side, to: Side) -> ShownLinks:
         links = remembered(lookups.links_of, *one, other[0], seconds=LINKS_SECONDS)
         link = links.to(to.object_id)
         if not link and not links.is_whole:
-            link = lookups.find_link(hubspot_client(), *one, *other)
+            link = lookups.find_link(clients.interactive(), *one, *other)
     except ReadError as error:
         return ShownLinks(error=error)
     others = [each.object_id for each in links.records if each.object_id != to.object_id]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hubadmin.models import User
 
 
-class TooManySubmitsError(Exception):
+class ThrottledError(Exception):
     """This person has sent as much as one may within a minute; nothing was sent."""
 
     def __init__(self, wait_seconds: int) -> None:
@@ -23,8 +23,8 @@ class TooManySubmitsError(Exception):
         self.wait_seconds = wait_seconds
 
 
-def demand_patience(user: "User", now: datetime) -> None:
-    """Raise TooManySubmitsError if the person has sent enough within the last minute.
+def check_rate_of_submits(user: "User", now: datetime) -> None:
+    """Raise ThrottledError if the person has sent enough within the last minute.
 
     Counted in the log itself, so it holds for all processes and machines together; the person is
     locked until the end of the caller's transaction, so that what they send at once is counted one
@@ -34,21 +34,21 @@ def demand_patience(user: "User", now: datetime) -> None:
         people = get_user_model().objects.select_for_update(no_key=True)
         people.filter(pk=user.pk).values_list("pk").first()
         sent = AssociationRequest.objects.by_hand(user).newest_first()
-        _demand_patience(sent.values_list("created_at", flat=True), now)
+        _check_rate(sent.values_list("created_at", flat=True), now)
 
 
-def demand_patience_for_checks(user: "User", now: datetime) -> None:
+def check_rate_of_checks(user: "User", now: datetime) -> None:
     """The same for looks at what became of an entry; these need not be counted one by one."""
     if settings.SUBMITS_PER_PERSON_PER_MINUTE:
         checks = AssociationCheck.objects.filter(user=user).order_by("-checked_at")
-        _demand_patience(checks.values_list("checked_at", flat=True), now)
+        _check_rate(checks.values_list("checked_at", flat=True), now)
 
 
-def _demand_patience(newest: "QuerySet", now: datetime) -> None:
+def _check_rate(newest: "QuerySet", now: datetime) -> None:
     limit = settings.SUBMITS_PER_PERSON_PER_MINUTE
     # The one that has to be a minute old before there may be another.
     for at in newest[limit - 1 : limit]:
         wait = (at + timedelta(minutes=1) - now).total_seconds()
         # Clocks differ a little; one that differs by more has been set back since.
         if 0 < wait < 120:
-            raise TooManySubmitsError(min(60, math.ceil(wait)))
+            raise ThrottledError(min(60, math.ceil(wait)))

@@ -1,4 +1,4 @@
-"""The form: link two records."""
+"""Pages of the one flow: the form, its preview, the answer, one's own requests."""
 
 from time import time
 from typing import TYPE_CHECKING, Any
@@ -13,15 +13,16 @@ from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import trigger_client_event
 
+from associations.audit import recorder
 from associations.audit.entry_details import support_bundle, timeline
 from associations.audit.pagination import page_context
-from associations.audit.recorder import origin_of
+from associations.audit.recorder import ENTRY_BODY_LENGTH, LogUnavailableError, request_meta
 from associations.gateway.account import form_options, offered_to
 from associations.hubspot.outcomes import Cause
 from associations.linking import services
 from associations.linking.forms import AssociationForm
 from associations.linking.preview import Preview, preview, records_of
-from associations.linking.throttling import TooManySubmitsError
+from associations.linking.throttling import ThrottledError
 from associations.models import AssociationRequest
 from associations.texts.lookup_errors import reason_of, reasons_of
 from associations.texts.outcomes import explain
@@ -51,7 +52,7 @@ def link(request: HttpRequest) -> HttpResponse:
         return _submit(request)
     if "new" in request.GET:
         drafts.drop(request)
-    services.close_abandoned()
+    recorder.close_abandoned()
     # An address with fields of its own goes before what was left behind.
     has_fields = any(name in request.GET for name in AssociationForm.TYPED_FIELDS)
     draft = None if has_fields else drafts.find(request)
@@ -74,11 +75,11 @@ def _submit(request: HttpRequest) -> HttpResponse:
         return _page(request, _as_understood(form, options), **checked)
     try:
         entry = services.create_association(
-            user=request.user, origin=origin_of(request), **form.association()
+            user=request.user, meta=request_meta(request), **form.association()
         )
-    except services.LogUnavailableError:
+    except LogUnavailableError:
         return _page(request, form, status=503, notice="log_unavailable")
-    except TooManySubmitsError as error:
+    except ThrottledError as error:
         return _too_many(request, form, error.wait_seconds)
     drafts.drop(request)
     return redirect(entry)
@@ -173,7 +174,7 @@ def request_records(request: HttpRequest, pk: int) -> HttpResponse:
 @never_cache
 def request_detail(request: HttpRequest, pk: int) -> HttpResponse:
     """One entry as a person wants it; while it is under way the page refreshes itself."""
-    services.close_abandoned()
+    recorder.close_abandoned()
     return _entry_page(request, _entry(request, pk))
 
 
@@ -188,10 +189,10 @@ def request_check(request: HttpRequest, pk: int) -> HttpResponse:
     if request.method != "POST" or entry.is_open:
         return redirect(entry)
     try:
-        services.check_again(user=request.user, entry=entry, origin=origin_of(request))
-    except services.LogUnavailableError:
+        services.check_again(user=request.user, entry=entry, meta=request_meta(request))
+    except LogUnavailableError:
         return _entry_page(request, entry, status=503, check_not_logged=True)
-    except TooManySubmitsError as error:
+    except ThrottledError as error:
         wait = {"too_many_checks": True, "wait_seconds": error.wait_seconds}
         return _entry_page(request, entry, status=429, **wait)
     return redirect(f"{entry.get_absolute_url()}?checked")
@@ -213,7 +214,7 @@ def request_bundle(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 @never_cache
 def my_requests(request: HttpRequest) -> HttpResponse:
-    services.close_abandoned()
+    recorder.close_abandoned()
     entries = AssociationRequest.objects.of(request.user).for_list()
     return render(request, "associations/my_requests.html", page_context(request, [entries]))
 
@@ -233,7 +234,7 @@ def _entry_page(
         "attempts": entry.attempts.all(),
         "checks": entry.checks.reverse()[:CHECKS_SHOWN],
         "is_just_checked": "checked" in request.GET,
-        "body_cut": len(entry.body) == services.ENTRY_BODY_LENGTH,
+        "body_cut": len(entry.body) == ENTRY_BODY_LENGTH,
     }
     if request.user.is_admin:
         context |= _for_admins(entry)
@@ -250,7 +251,7 @@ def _for_admins(entry: AssociationRequest) -> dict[str, Any]:
     bundle = support_bundle(entry, settings.HUBSPOT_API_BASE_URL)
     return {
         "timeline": timeline(entry),
-        "bundle": bundle if len(bundle) <= services.ENTRY_BODY_LENGTH else "",
+        "bundle": bundle if len(bundle) <= ENTRY_BODY_LENGTH else "",
         "earlier": list(same_pair.older_than(*position)[:OF_THE_PAIR]),
         "later": list(later)[::-1],
     }

@@ -9,6 +9,9 @@ from django.conf import settings
 from django.db import models
 from django.urls import reverse
 
+from associations.models.querysets import OPEN_OUTCOMES, AssociationRequestQuerySet
+from associations.models.requests import AssociationRequest
+
 if TYPE_CHECKING:
     from hubadmin.models import User
 
@@ -244,6 +247,16 @@ class BulkChunk(models.Model):
 
     def __str__(self) -> str:
         return f"chunk {self.first_id} to {self.last_id} of run {self.run_id}"
+
+    @property
+    def entries(self) -> AssociationRequestQuerySet:
+        """Only those of its run, for others may have ids in between."""
+        ids = self.first_id, self.last_id
+        return AssociationRequest.objects.filter(run=self.run_id, pk__range=ids)
+
+    @property
+    def open_entries(self) -> AssociationRequestQuerySet:
+        return self.entries.filter(outcome__in=OPEN_OUTCOMES)
 
 
 class BulkEvent(models.Model):

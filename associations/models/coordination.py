@@ -4,7 +4,7 @@ from django.db import models
 
 
 class CallSlot(models.Model):
-    """One of as many calls as HubSpot takes within ten seconds; see limiter.py."""
+    """One of as many calls as HubSpot takes within ten seconds; see rate_limiter.py."""
 
     number = models.PositiveIntegerField(primary_key=True)
     used_at = models.FloatField()  # seconds since the epoch, by the database's clock

@@ -8,7 +8,8 @@ from django.utils.translation import gettext
 from associations.audit.integrity import id_ranges as ranges
 from associations.audit.integrity import signing, triggers
 from associations.audit.integrity.manifest import Coverage, ManifestError, read
-from associations.linking.services import CLOSING_GRACE, hubspot_client
+from associations.audit.recorder import CLOSING_GRACE
+from associations.gateway import clients
 from associations.models import OPEN_OUTCOMES, AssociationRequest, AuditSeal
 from associations.status.report import Level, Line, told
 from associations.templatetags.associations import time_of
@@ -103,7 +104,7 @@ def _open_line(entry: AssociationRequest | None, now: datetime) -> Line:
         "number": entry.pk,
         "moment": time_of(entry.created_at),
     }
-    longest = timedelta(seconds=hubspot_client().limits.total) + CLOSING_GRACE
+    longest = timedelta(seconds=clients.interactive().limits.total) + CLOSING_GRACE
     if not entry.sent_at or entry.sent_at >= now - longest:
         text = gettext('<a href="{url}">Entry {number}</a> is under way, since {moment}.')
         return Line(Level.WELL, told(text, **values))

@@ -10,7 +10,7 @@ from redis import RedisError
 
 from associations.bulk import backoff
 from associations.bulk.worker import scheduler as tending
-from associations.gateway import rate_limiter as limiter
+from associations.gateway import rate_limiter
 from associations.models import BulkRun, CallPause, Worker
 from associations.status.report import Level, Line, told
 from associations.templatetags.associations import time_of
@@ -66,7 +66,7 @@ def _limit_line() -> Line:
         )
         return Line(Level.WELL, told(text))
     try:
-        used = limiter.calls_lately()
+        used = rate_limiter.calls_in_window()
     except DBError:
         text = gettext("The limit of calls cannot be read, so none is kept for people's requests.")
         return Line(Level.WRONG, text)

@@ -10,10 +10,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from associations.gateway import clients
 from associations.hubspot.answers import missing_scopes_in
 from associations.hubspot.client import HubSpotClient, ReadError
 from associations.hubspot.outcomes import Cause
-from associations.linking.services import hubspot_client
 from associations.texts.lookup_errors import reason_of
 
 
@@ -81,7 +81,7 @@ class Look:
 def look(lookup: Callable[[HubSpotClient], Any]) -> Look:
     """Look now; what was remembered would not say how things stand."""
     try:
-        return Look(lookup(hubspot_client()))
+        return Look(lookup(clients.interactive()))
     except ReadError as error:
         return Look(error=error)
 

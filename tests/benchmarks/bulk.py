@@ -37,10 +37,10 @@ from django.test.utils import override_settings
 from django.utils import timezone
 
 from associations.audit.integrity import triggers
+from associations.audit.recorder import RequestMeta
 from associations.bulk import services as runs
 from associations.bulk import tasks
-from associations.gateway import rate_limiter as limiter
-from associations.linking.services import Origin
+from associations.gateway import rate_limiter
 from associations.models import (
     AssociationAttempt,
     AssociationBatch,
@@ -97,7 +97,7 @@ def file_of(rows: int) -> Iterator[bytes]:
 def staged_run(user: User, rows: int, way: str) -> BulkRun:
     """A run whose dry run is done, worked on in this process."""
     file = {"name": "rows.csv", "parts": file_of(rows)}
-    run = runs.create(user=user, origin=Origin(), way=Way(way), **file)
+    run = runs.create(user=user, meta=RequestMeta(), way=Way(way), **file)
     work_until(run, RunState.READY)
     assert run.rows_ready == rows, (run.state, run.problem)
     return run
@@ -354,7 +354,11 @@ def form_meanwhile(rows: int, rounds: int) -> None:
         with worker_processes(hubspot, 2, {"HUBSPOT_CALLS_PER_10_SECONDS": "0"}):
             for _ in range(rounds):
                 run = runs.create(
-                    user=user, origin=Origin(), name="rows.csv", parts=file_of(rows), way=Way.BATCH
+                    user=user,
+                    meta=RequestMeta(),
+                    name="rows.csv",
+                    parts=file_of(rows),
+                    way=Way.BATCH,
                 )
                 wait_for(run, RunState.READY, seconds=600)
                 without = submit_times(address, lambda passed: passed < 20)
@@ -502,7 +506,7 @@ def main() -> None:
     try:
         measure(options)
     finally:
-        limiter.close()
+        rate_limiter.close()
         runner.teardown_databases(databases)
 
 

@@ -24,7 +24,7 @@ import requests
 from django.db import connection
 from django.test.runner import DiscoverRunner
 
-from associations.gateway import rate_limiter as limiter
+from associations.gateway import rate_limiter
 from associations.models import OPEN_OUTCOMES, AssociationAttempt, BulkRun, RunState
 from tests.faults.bulk_stack import Stack, Visitor, patiently
 
@@ -347,7 +347,7 @@ def main() -> None:
                 print(json.dumps(asdict(disturbed.result)), flush=True)
     finally:
         connection.close()
-        limiter.close()
+        rate_limiter.close()
         patiently(lambda: runner.teardown_databases(databases))
 
 

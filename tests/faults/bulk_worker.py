@@ -10,11 +10,11 @@ django.setup()
 
 from associations.bulk import backoff
 from associations.bulk import backoff as reactions
-from associations.gateway import clients as doors
+from associations.gateway import clients
 from associations.hubspot.client import Limits
 
-doors.SENDING = Limits(connect=0.5, read=0.8, total=1.2, attempts=1)
-doors.SENDING_BATCHES = Limits(connect=0.5, read=1.2, total=1.6, attempts=1)
+clients.BULK_PUT = Limits(connect=0.5, read=0.8, total=1.2, attempts=1)
+clients.BULK_BATCH = Limits(connect=0.5, read=1.2, total=1.6, attempts=1)
 backoff.LONGEST_SILENCE = timedelta(seconds=2)
 reactions.WAIT_WHEN_BUSY = 1.0
 

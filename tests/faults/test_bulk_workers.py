@@ -9,8 +9,8 @@ from typing import Any
 from django.db import connection, connections
 from django_q.tasks import async_task
 
+from associations.audit.recorder import RequestMeta
 from associations.bulk import services as runs
-from associations.linking.services import Origin
 from associations.models import AssociationAttempt, BulkRun, RunState, Way
 from tests.faults.bulk_stack import LEASE_SECONDS, Stack
 from tests.support import LogTransactionTestCase, person
@@ -42,7 +42,7 @@ class WorkersTests(LogTransactionTestCase):
         data = "\n".join(["from type,from id,to type,to id", *lines]).encode()
         user = person()
         run = self.run_ = runs.create(
-            user=user, origin=Origin(), name="x.csv", parts=[data], way=Way.SINGLE
+            user=user, meta=RequestMeta(), name="x.csv", parts=[data], way=Way.SINGLE
         )
         self.wait(lambda: run.state == RunState.READY)
         runs.start(user=user, run=run, way=Way.SINGLE, skip_linked=False)

@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from django.db import connection
 from django.test import override_settings
 
-from associations.linking import services
-from associations.linking.throttling import TooManySubmitsError
+from associations.audit import recorder
+from associations.audit.recorder import RequestMeta
+from associations.linking.throttling import ThrottledError, check_rate_of_submits
 from associations.models import AssociationRequest
 from tests.support import LINK, LogTransactionTestCase, person
 
@@ -20,14 +21,15 @@ class LimitTests(LogTransactionTestCase):
 
         def submit(number: int) -> bool:
             try:
-                services.open_request(
+                recorder.open_entry(
                     user=people[number % 2],
                     submit_token="",
-                    origin=services.Origin(),
+                    meta=RequestMeta(),
+                    admit=check_rate_of_submits,
                     reason="",
                     **LINK,
                 )
-            except TooManySubmitsError:
+            except ThrottledError:
                 return False
             finally:
                 connection.close()

@@ -18,6 +18,7 @@ from django.test import TestCase, override_settings
 from django.urls import path, reverse
 
 from associations.audit.integrity.sealing import seal_log
+from associations.gateway import clients
 from associations.linking import services
 from associations.models import AssociationAttempt, AssociationRequest
 from hubadmin.demo.sandbox import SANDBOX_TOKEN
@@ -80,7 +81,7 @@ PAGES = (
 def crash(request: HttpRequest) -> HttpResponse:
     """A view that fails with the token in its hands, and in what it says of it."""
     token = settings.HUBSPOT_ACCESS_TOKEN
-    client = services.hubspot_client()
+    client = clients.interactive()
     try:
         raise KeyError(f"Authorization: Bearer {token}")
     except KeyError as error:
@@ -89,7 +90,7 @@ def crash(request: HttpRequest) -> HttpResponse:
 
 def crash_unawares(request: HttpRequest) -> HttpResponse:
     """One that fails while the client that has the token is at hand."""
-    client = services.hubspot_client()
+    client = clients.interactive()
     entry = services.create_association(user=request.user, **LINK)
     raise RuntimeError(f"{client} and {entry}")
 

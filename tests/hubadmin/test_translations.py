@@ -16,13 +16,14 @@ from django.conf import settings
 from django.test import SimpleTestCase, override_settings
 from django.utils import timezone, translation
 
-from associations.audit import exports
+from associations.audit import recorder
 from associations.audit.integrity.sealing import seal_log
+from associations.audit.recorder import RequestMeta
 from associations.bulk import backoff
+from associations.gateway import clients
 from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome
 from associations.linking import services
 from associations.linking.forms import AssociationForm
-from associations.linking.services import Origin
 from associations.models import (
     AssociationBatch,
     AuditExport,
@@ -264,10 +265,10 @@ class PageTests(PageTestCase):
         for address in ("/status/", "/status/times/"):
             self.assert_japanese(self.as_admin, address)
         with override_settings(HUBSPOT_API_BASE_URL="http://127.0.0.1:9", AUDIT_SIGNING_KEY=""):
-            services.hubspot_client.cache_clear()
+            clients.interactive.cache_clear()
             self.assert_japanese(self.as_admin, "/status/")
             self.assert_japanese(self.client, "/", check="", **LINK)
-        services.hubspot_client.cache_clear()
+        clients.interactive.cache_clear()
 
     def test_the_audit_log(self) -> None:
         now = timezone.now()
@@ -288,16 +289,16 @@ class PageTests(PageTestCase):
     def test_exports_and_integrity(self) -> None:
         for address in ("/audit/exports/", "/audit/integrity/"):
             self.assert_japanese(self.as_admin, address)
-        origin = Origin(client_ip="127.0.0.1", user_agent="", request_id="")
+        meta = RequestMeta(client_ip="127.0.0.1", user_agent="", request_id="")
         for state in AuditExport.State:
-            record = exports.begin(
+            record = recorder.open_export(
                 user=self.admin,
                 file_format="csv",
                 query="outcome=linked&since=2026-11-24&tz=UTC",
-                origin=origin,
+                meta=meta,
             )
             if state is not AuditExport.State.RUNNING:
-                exports.end(record, state=state, rows=1234)
+                recorder.close_export(record, state=state, rows=1234)
         entry_of(self.user)
         self.assert_japanese(self.as_admin, "/audit/integrity/")
         list(seal_log())
@@ -431,9 +432,9 @@ class FormatTests(PageTestCase):
             self.assertContains(answer, 'datetime="2026-11-04T09:05:07+00:00"')
 
     def test_large_numbers_are_grouped(self) -> None:
-        origin = Origin(client_ip="127.0.0.1", user_agent="", request_id="")
-        record = exports.begin(user=self.admin, file_format="csv", query="", origin=origin)
-        exports.end(record, state=AuditExport.State.COMPLETE, rows=1234567)
+        meta = RequestMeta(client_ip="127.0.0.1", user_agent="", request_id="")
+        record = recorder.open_export(user=self.admin, file_format="csv", query="", meta=meta)
+        recorder.close_export(record, state=AuditExport.State.COMPLETE, rows=1234567)
         for language in ("en", "ja"):
             page = self.as_admin.get("/audit/exports/", headers={"accept-language": language})
             self.assertContains(page, "<td>1,234,567</td>")

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from associations.audit.integrity.manifest import ManifestError
 from associations.audit.integrity.sealing import seal_for_ever, seal_log
 from associations.audit.integrity.signing import SigningKeyError, own_key
-from associations.linking.services import close_abandoned
+from associations.audit.recorder import close_abandoned
 
 
 class Command(BaseCommand):

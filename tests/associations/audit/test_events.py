@@ -11,8 +11,9 @@ from django.db import transaction
 from django.test import override_settings
 from django.utils import timezone
 
-from associations.audit import recorder as closing
+from associations.audit import recorder
 from associations.audit.events import record_closed
+from associations.audit.recorder import RequestMeta
 from associations.hubspot.answers import Answer, Attempt
 from associations.hubspot.outcomes import Cause
 from associations.linking import services
@@ -31,7 +32,7 @@ KEYS = {
     *("was_linked", "verified", "unverified_cause", "verified_at"),
     *("created_at", "sent_at", "finished_at"),
 }
-ORIGIN = services.Origin(client_ip="192.0.2.7", user_agent="Firefox", request_id="r-1")
+META = RequestMeta(client_ip="192.0.2.7", user_agent="Firefox", request_id="r-1")
 
 
 class EventTestCase(SandboxMixin, LogTransactionTestCase):
@@ -55,11 +56,11 @@ class EventTestCase(SandboxMixin, LogTransactionTestCase):
         return [event for event in found if event["event"] == "entry closed"]
 
     def create(self, **fields: str) -> AssociationRequest:
-        return services.create_association(user=self.user, origin=ORIGIN, **(LINK | fields))
+        return services.create_association(user=self.user, meta=META, **(LINK | fields))
 
     def opened(self) -> AssociationRequest:
-        entry, _ = services.open_request(
-            user=self.user, submit_token="", origin=ORIGIN, reason="", **LINK
+        entry, _ = recorder.open_entry(
+            user=self.user, submit_token="", meta=META, reason="", **LINK
         )
         return entry
 
@@ -80,22 +81,22 @@ class WhenTests(EventTestCase):
 
     def test_none_when_somebody_else_has_closed_it(self) -> None:
         entry = self.opened()
-        services.close_request(entry, Answer(Cause.REFUSED))
-        with self.assertLogs("associations.linking.services", "WARNING"):
-            services.close_request(entry, Answer(Cause.CONFIRMED))
+        recorder.close_entry(entry, Answer(Cause.REFUSED))
+        with self.assertLogs("associations.audit.recorder", "WARNING"):
+            recorder.close_entry(entry, Answer(Cause.CONFIRMED))
         self.assertEqual([event["cause"] for event in self.events()], ["refused"])
 
     def test_only_after_the_commit(self) -> None:
         entry = self.opened()
         with transaction.atomic():
-            services.close_request(entry, Answer(Cause.CONFIRMED))
+            recorder.close_entry(entry, Answer(Cause.CONFIRMED))
             self.assertEqual(self.lines(), [])
         self.assertEqual(len(self.events()), 1)
 
     def test_none_when_the_closing_is_rolled_back(self) -> None:
         entry = self.opened()
         with self.assertRaises(ZeroDivisionError), transaction.atomic():
-            services.close_request(entry, Answer(Cause.CONFIRMED))
+            recorder.close_entry(entry, Answer(Cause.CONFIRMED))
             _ = 1 / 0
         entry.refresh_from_db()
         self.assertEqual((entry.outcome, self.lines()), ("sending", []))
@@ -104,10 +105,10 @@ class WhenTests(EventTestCase):
         entries = [self.opened(), self.opened()]
         answer = {"status": 400, "body": {"message": "No"}}
         attempt = Attempt(timezone.now(), 1, http_status=400, body=json.dumps(answer["body"]))
-        services._attempt_recorder(entries[1])(attempt)
+        recorder.record_attempt(entries[1], 1, attempt)
         AssociationRequest.objects.update(sent_at=timezone.now() - timedelta(hours=1))
         for _ in range(2):
-            services.close_abandoned()
+            recorder.close_abandoned()
         told = [(each["entry"], each["cause"], each["http_status"]) for each in self.events()]
         expected = [(entries[0].pk, "interrupted", None), (entries[1].pk, "refused", 400)]
         self.assertEqual(told, expected)
@@ -124,7 +125,7 @@ class WhatTests(EventTestCase):
         for write in (
             self.create,
             lambda: self.create(from_object_id="383"),
-            lambda: services.close_request(self.opened(), Answer(Cause.INTERRUPTED)),
+            lambda: recorder.close_entry(self.opened(), Answer(Cause.INTERRUPTED)),
             lambda: record_closed(empty),
         ):
             self.stream.truncate(0)
@@ -202,7 +203,7 @@ class ManyTests(LogMixin, EventTestCase):
         batch = self.batch(self.of)
         answer = Answer(Cause.CONFIRMED, http_status=200)
         with transaction.atomic():
-            closing.close_by_batch(chunk, (ids[0], ids[1]), batch, answer)
+            recorder.close_entries_by_batch(chunk, (ids[0], ids[1]), batch, answer)
             self.assertEqual(self.told(), [])
         (event,) = self.told()
         self.assertEqual(event.keys(), self.MANY | {"batch", "cause", "http_status"})
@@ -216,7 +217,7 @@ class ManyTests(LogMixin, EventTestCase):
     def test_entries_that_were_canceled_before_they_were_sent(self) -> None:
         chunk, ids = self.waiting(2)
         with transaction.atomic():
-            closing.close_unsent(chunk)
+            recorder.cancel_unsent(chunk)
         (event,) = self.told()
         self.assertEqual(event.keys(), self.MANY)
         self.assertEqual((event["outcome"], event["entries"]), ("canceled", 2))
@@ -226,13 +227,13 @@ class ManyTests(LogMixin, EventTestCase):
         chunk, ids = self.waiting(2)
         with transaction.atomic():
             answer = Answer(Cause.CONFIRMED)
-            closing.close_by_batch(chunk, (ids[0], ids[1]), self.batch(self.of), answer)
+            recorder.close_entries_by_batch(chunk, (ids[0], ids[1]), self.batch(self.of), answer)
         self.assertEqual(self.told(), [])
 
     def test_what_is_rolled_back_is_not_told(self) -> None:
         chunk, _ = self.waiting(2)
         with self.assertRaises(ZeroDivisionError), transaction.atomic():
-            closing.close_unsent(chunk)
+            recorder.cancel_unsent(chunk)
             raise ZeroDivisionError
         self.assertEqual(self.told(), [])
 

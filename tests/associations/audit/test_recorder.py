@@ -3,7 +3,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.utils import timezone
 
-from associations.audit import recorder as closing
+from associations.audit import recorder
 from associations.hubspot.answers import Answer, Attempt
 from associations.hubspot.outcomes import Cause
 from associations.models import AssociationRequest, Way
@@ -23,11 +23,11 @@ class ClosingTests(EngineTestCase):
     def log(self, *attempts: Attempt) -> None:
         for each in attempts:
             with transaction.atomic():
-                closing.log_attempts([(self.entry, each)])
+                recorder.record_attempts([(self.entry, each)])
 
     def close(self, cause: Cause) -> None:
         with transaction.atomic():
-            closing.close(self.run_.pk, [(self.entry, Answer(cause))])
+            recorder.close_entries(self.run_.pk, [(self.entry, Answer(cause))])
 
     def logged(self) -> list[tuple[int, bool]]:
         return list(self.entry.attempts.values_list("number", "late"))
@@ -54,7 +54,7 @@ class ClosingTests(EngineTestCase):
         chunk, one = self.claimed(self.run_), attempt(http_status=200, body="{}")
         types = ("contacts", "companies")
         for _ in range(2):
-            closing.log_batch(chunk, one, Answer(Cause.CONFIRMED), types, 2)
+            recorder.record_batch(chunk, one, Answer(Cause.CONFIRMED), types, 2)
         self.assertEqual(self.run_.batches.count(), 1)
 
     def test_what_is_known_of_an_entry_that_is_sent_no_more(self) -> None:
@@ -70,17 +70,17 @@ class ClosingTests(EngineTestCase):
             with self.subTest(cause):
                 self.entry = self.another()
                 self.log(*attempts)
-                self.assertEqual(closing.what_is_known(self.entry).cause, cause)
+                self.assertEqual(recorder.known_answer(self.entry).cause, cause)
 
     def another(self) -> AssociationRequest:
         return self.queued(row(1), way=Way.SINGLE).entries.get()
 
     def test_what_nobody_came_back_for_is_in_doubt(self) -> None:
-        closing.mark_as_sending(self.run_.entries.all())
+        recorder.mark_as_sending(self.run_.entries.all())
         self.entry.refresh_from_db()
-        self.assertEqual(closing.what_is_known(self.entry).cause, Cause.INTERRUPTED)
+        self.assertEqual(recorder.known_answer(self.entry).cause, Cause.INTERRUPTED)
         with transaction.atomic():
-            closing.note_interrupted(self.claimed(self.run_))
+            recorder.requeue_interrupted(self.claimed(self.run_))
         self.assertEqual(self.outcomes(self.run_), [("queued", "")] * 2)
         noted = self.entry.attempts.get()
         self.assertEqual((noted.failure, noted.started_at), ("interrupted", self.entry.sent_at))

@@ -6,12 +6,12 @@ from typing import Any
 
 from django.test import override_settings
 
+from associations.audit.recorder import RequestMeta
 from associations.bulk import services as runs
 from associations.bulk import tasks
 from associations.bulk.leases import StoppedError, claim
-from associations.gateway import clients as doors
+from associations.gateway import clients
 from associations.hubspot.client import Limits
-from associations.linking.services import Origin
 from associations.models import BulkChunk, BulkRun, CallPause, RunState, Way
 from tests.support import LogTransactionTestCase, SandboxMixin, person
 
@@ -31,13 +31,13 @@ class EngineTestCase(SandboxMixin, LogTransactionTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.user = person()
-        for door in (doors.for_puts, doors.for_batches, doors.for_reads):
+        for door in (clients.bulk_put, clients.bulk_batch, clients.bulk_read):
             door.cache_clear()
             door().limits = QUICK
 
     def uploaded(self, *lines: str, way: str = Way.BATCH) -> BulkRun:
         data = "\n".join([HEADER, *lines]).encode()
-        return runs.create(user=self.user, origin=Origin(), name="x.csv", parts=[data], way=way)
+        return runs.create(user=self.user, meta=RequestMeta(), name="x.csv", parts=[data], way=way)
 
     def started(self, *lines: str, way: str = Way.BATCH) -> BulkRun:
         """A run that has been read and started; nothing of it is in the log yet."""

@@ -3,10 +3,10 @@ from unittest.mock import patch
 
 from django.test import override_settings
 
+from associations.audit.recorder import RequestMeta
 from associations.bulk import dry_run as staging
 from associations.bulk import services as runs
 from associations.bulk.leases import claim
-from associations.linking.services import Origin
 from associations.models import BulkRun, RunState
 from tests.associations.bulk.engine import EngineTestCase, row
 
@@ -58,5 +58,5 @@ class StagingTests(EngineTestCase):
     def test_failed_rows_are_read_from_the_run_they_failed_in(self) -> None:
 
         first = self.finish(self.queued(row(1), row(2, 7_000_001), row(3, 7_000_002)))
-        again = self.read(runs.retry(user=self.user, origin=Origin(), run=first))
+        again = self.read(runs.retry(user=self.user, meta=RequestMeta(), run=first))
         self.assertEqual(list(again.rows.values_list("number", flat=True)), [2, 3])

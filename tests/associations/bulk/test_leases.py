@@ -7,7 +7,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from associations.bulk.leases import LeaseLostError, claim, hold, release
-from associations.db import persist
+from associations.db import retry_on_outage
 from associations.models import BulkRun
 from tests.associations.bulk.engine import EngineTestCase, row
 
@@ -66,7 +66,7 @@ class TriedAgainTests(EngineTestCase):
                 raise OperationalError("the server went away")
 
         before = run.size
-        persist(write)
+        retry_on_outage(write)
         run.refresh_from_db()
         self.assertEqual((run.size, run.rows_read), (before + 5, 5))
         self.assertEqual(tries, [before, before])

@@ -1,4 +1,4 @@
-from associations.audit import recorder as closing
+from associations.audit import recorder
 from associations.bulk import services as runs
 from associations.models import BulkRun, RunState, Way
 from tests.associations.bulk.engine import NO_CONTACT, EngineTestCase, row
@@ -103,7 +103,7 @@ class InterruptedTests(EngineTestCase):
 
     def died(self, way: str, rows: int) -> BulkRun:
         run = self.queued(*map(row, range(rows)), way=way)
-        closing.mark_as_sending(run.entries.all())
+        recorder.mark_as_sending(run.entries.all())
         return run
 
     def test_the_rows_are_sent_again(self) -> None:

@@ -1,8 +1,8 @@
 from collections.abc import Callable
 from unittest.mock import patch
 
+from associations.audit.recorder import RequestMeta
 from associations.bulk import services as runs
-from associations.linking.services import Origin
 from associations.models import BulkRun, RunState, Way
 from tests.associations.bulk.engine import EngineTestCase, row
 
@@ -16,7 +16,7 @@ class RunsTests(EngineTestCase):
             "go on": lambda: runs.go_on(**me),
             "cancel": lambda: runs.cancel(**me),
             "discard": lambda: runs.discard(run=run),
-            "retry": lambda: runs.retry(user=self.user, origin=Origin(), run=run),
+            "retry": lambda: runs.retry(user=self.user, meta=RequestMeta(), run=run),
         }
 
     def test_what_is_possible_in_which_state(self) -> None:
@@ -54,7 +54,7 @@ class RunsTests(EngineTestCase):
         self.assertEqual(whats, [("uploaded", mine), ("started", mine), ("done", "")])
 
     def test_a_file_in_parts_is_kept_whole_or_not_at_all(self) -> None:
-        file = {"user": self.user, "origin": Origin(), "name": "x.csv", "way": Way.BATCH}
+        file = {"user": self.user, "meta": RequestMeta(), "name": "x.csv", "way": Way.BATCH}
         run = runs.create(**file, parts=[b"ab", b"cd"])
         self.assertEqual((run.size, run.uploads.count()), (4, 2))
         count = BulkRun.objects.count()

@@ -3,7 +3,7 @@ from unittest.mock import patch
 
 from django.db.models import QuerySet
 
-from associations.audit import recorder as closing
+from associations.audit import recorder
 from associations.bulk import services as runs
 from associations.bulk import tasks
 from associations.bulk.leases import LeaseLostError, StoppedError, claim, release
@@ -76,7 +76,7 @@ class TwiceTests(EngineTestCase):
                 self.assertEqual(run.linked, 9)
 
     def overtaken(self, run: BulkRun) -> None:
-        first, mark = self.claimed(run), closing.mark_as_sending
+        first, mark = self.claimed(run), recorder.mark_as_sending
         chunks = BulkChunk.objects.filter(pk=first.pk)
 
         def mark_and_lose(entries: QuerySet) -> None:
@@ -85,7 +85,7 @@ class TwiceTests(EngineTestCase):
             self.second = claim(chunks)
 
         with (
-            patch.object(closing, "mark_as_sending", mark_and_lose),
+            patch.object(recorder, "mark_as_sending", mark_and_lose),
             self.assertRaises(LeaseLostError),
         ):
             send_chunk(run, first, time.monotonic() + 5)

@@ -14,7 +14,7 @@ from django.db import Error as DBError
 from django.db import connection
 from django.test import TestCase, override_settings
 
-from associations.gateway import rate_limiter as limiter
+from associations.gateway import rate_limiter
 from associations.models import AssociationRequest
 from tests.support import LINK, SandboxMixin, SignedInClient, person
 
@@ -24,7 +24,7 @@ TABLE = "associations_callslot"
 
 
 def execute(sql: str, *values: object) -> None:
-    limiter._connection.run(lambda wrapper: wrapper.cursor().execute(sql, values))
+    rate_limiter._connection.run(lambda wrapper: wrapper.cursor().execute(sql, values))
 
 
 @override_settings(HUBSPOT_CALLS_PER_10_SECONDS=LIMIT, HUBSPOT_CALLS_FOR_PEOPLE=FOR_PEOPLE)
@@ -35,65 +35,67 @@ class LimiterTestCase(TestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.enterContext(mock.patch.object(limiter, "WINDOW", self.window))
-        self.addCleanup(limiter.close)
+        self.enterContext(mock.patch.object(rate_limiter, "WINDOW", self.window))
+        self.addCleanup(rate_limiter.close)
         self.addCleanup(execute, f"DELETE FROM {TABLE}")
-        limiter.wait_of_runs()  # makes the slots
+        rate_limiter.bulk_wait()  # makes the slots
 
 
 class TurnTests(LimiterTestCase):
     def test_runs_take_all_but_peoples_share(self) -> None:
-        self.assertEqual(limiter.take_for_run(100), LIMIT - FOR_PEOPLE)
-        self.assertEqual(limiter.take_for_run(1), 0)
-        self.assertEqual(limiter.calls_lately(), LIMIT - FOR_PEOPLE)
+        self.assertEqual(rate_limiter.acquire_bulk(100), LIMIT - FOR_PEOPLE)
+        self.assertEqual(rate_limiter.acquire_bulk(1), 0)
+        self.assertEqual(rate_limiter.calls_in_window(), LIMIT - FOR_PEOPLE)
         for _ in range(FOR_PEOPLE):
-            self.assertTrue(limiter.admit_person(0.01))
-        self.assertFalse(limiter.admit_person(0.01))
+            self.assertTrue(rate_limiter.acquire_interactive(0.01))
+        self.assertFalse(rate_limiter.acquire_interactive(0.01))
 
     def test_people_may_take_all(self) -> None:
-        self.assertTrue(all(limiter.admit_person(0.01) for _ in range(LIMIT)))
-        self.assertEqual(limiter.take_for_run(1), 0)
+        self.assertTrue(all(rate_limiter.acquire_interactive(0.01) for _ in range(LIMIT)))
+        self.assertEqual(rate_limiter.acquire_bulk(1), 0)
 
     def test_a_slot_is_free_again_after_the_window(self) -> None:
-        limiter.take_for_run(100)
-        wait = limiter.wait_of_runs()
+        rate_limiter.acquire_bulk(100)
+        wait = rate_limiter.bulk_wait()
         self.assertTrue(0 < wait <= WINDOW, wait)
         time.sleep(wait + 0.02)
-        self.assertEqual(limiter.wait_of_runs(), 0)
-        self.assertEqual(limiter.take_for_run(100), LIMIT - FOR_PEOPLE)
+        self.assertEqual(rate_limiter.bulk_wait(), 0)
+        self.assertEqual(rate_limiter.acquire_bulk(100), LIMIT - FOR_PEOPLE)
 
     def test_a_person_waits_for_the_next_slot(self) -> None:
-        while limiter.admit_person(0):
+        while rate_limiter.acquire_interactive(0):
             pass
         start = time.monotonic()
-        self.assertTrue(limiter.admit_person(2))
+        self.assertTrue(rate_limiter.acquire_interactive(2))
         self.assertLess(time.monotonic() - start, 1.5)
 
     def test_more_and_fewer_calls_once_the_setting_says_so(self) -> None:
-        limiter.take_for_run(100)
+        rate_limiter.acquire_bulk(100)
         with self.settings(HUBSPOT_CALLS_PER_10_SECONDS=LIMIT + 5):
-            limiter.wait_of_runs()
-            self.assertEqual(limiter.take_for_run(100), 5)
+            rate_limiter.bulk_wait()
+            self.assertEqual(rate_limiter.acquire_bulk(100), 5)
         time.sleep(WINDOW + 0.02)
         with self.settings(HUBSPOT_CALLS_PER_10_SECONDS=FOR_PEOPLE + 2):
-            self.assertEqual(limiter.take_for_run(100), 2)
+            self.assertEqual(rate_limiter.acquire_bulk(100), 2)
         with self.settings(HUBSPOT_CALLS_PER_10_SECONDS=FOR_PEOPLE):
-            self.assertEqual(limiter.take_for_run(100), 1, "however few there are, a run gets one")
+            self.assertEqual(
+                rate_limiter.acquire_bulk(100), 1, "however few there are, a run gets one"
+            )
 
     def test_without_a_limit_nobody_waits(self) -> None:
         with self.settings(HUBSPOT_CALLS_PER_10_SECONDS=0):
-            self.assertEqual(limiter.take_for_run(5000), 5000)
-            self.assertTrue(limiter.admit_person(0))
-            self.assertEqual(limiter.wait_of_runs(), 0)
+            self.assertEqual(rate_limiter.acquire_bulk(5000), 5000)
+            self.assertTrue(rate_limiter.acquire_interactive(0))
+            self.assertEqual(rate_limiter.bulk_wait(), 0)
 
     def test_a_clock_that_was_set_back_or_forward(self) -> None:
         for seconds in (3600, -3600):
             with self.subTest(seconds):
                 execute(f"UPDATE {TABLE} SET used_at = %s", time.time() + seconds)
-                wait = limiter.wait_of_runs()
+                wait = rate_limiter.bulk_wait()
                 self.assertLessEqual(wait, WINDOW)
                 time.sleep(wait + 0.02)
-                self.assertEqual(limiter.take_for_run(100), LIMIT - FOR_PEOPLE)
+                self.assertEqual(rate_limiter.acquire_bulk(100), LIMIT - FOR_PEOPLE)
 
 
 class PatienceTests(SandboxMixin, LimiterTestCase):
@@ -101,13 +103,13 @@ class PatienceTests(SandboxMixin, LimiterTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.enterContext(mock.patch.object(limiter, "PEOPLE_WAIT", 0.05))
-        while limiter.admit_person(0):
+        self.enterContext(mock.patch.object(rate_limiter, "PEOPLE_WAIT", 0.05))
+        while rate_limiter.acquire_interactive(0):
             pass
 
     def test_a_person_does_not_wait_for_long(self) -> None:
         start = time.monotonic()
-        self.assertFalse(limiter.admit_person(10))
+        self.assertFalse(rate_limiter.acquire_interactive(10))
         self.assertLess(time.monotonic() - start, 1)
 
     def test_the_form_says_that_nothing_was_sent_and_when_to_try_again(self) -> None:
@@ -133,13 +135,13 @@ class AwayTests(LimiterTestCase):
 
     def test_a_limit_that_cannot_be_asked_keeps_no_person_waiting(self) -> None:
         with self.table_away(), self.assertLogs("associations.gateway.rate_limiter", "ERROR"):
-            self.assertTrue(limiter.admit_person(1))
+            self.assertTrue(rate_limiter.acquire_interactive(1))
 
     def test_a_run_is_told(self) -> None:
         with self.table_away(), self.assertRaises(DBError):
-            limiter.take_for_run(1)
-        limiter.wait_of_runs()
-        self.assertEqual(limiter.take_for_run(1), 1, "it is asked again")
+            rate_limiter.acquire_bulk(1)
+        rate_limiter.bulk_wait()
+        self.assertEqual(rate_limiter.acquire_bulk(1), 1, "it is asked again")
 
     @unittest.skipUnless(connection.vendor == "sqlite", "PostgreSQL keeps the ring in its table")
     def test_on_sqlite_the_ring_has_a_file_of_its_own(self) -> None:
@@ -152,7 +154,7 @@ def _take_all_the_time(until: float, results: multiprocessing.Queue) -> None:
 
     def take() -> None:
         while time.monotonic() < until:
-            taken.append(limiter.take_for_run(2))
+            taken.append(rate_limiter.acquire_bulk(2))
             time.sleep(0.005)
 
     threads = [threading.Thread(target=take) for _ in range(3)]

@@ -1,7 +1,6 @@
 from django.test import RequestFactory, SimpleTestCase, override_settings
 
-from associations.audit.recorder import origin_of
-from associations.linking.services import Origin
+from associations.audit.recorder import RequestMeta, request_meta
 from associations.models import AssociationRequest
 from hubadmin.web.client_ip import client_ip
 
@@ -69,13 +68,13 @@ class ClientIPTests(SimpleTestCase):
 
 
 class OriginTests(SimpleTestCase):
-    def origin(self, **headers: str) -> Origin:
+    def origin(self, **headers: str) -> RequestMeta:
         request = RequestFactory().get("/", headers=headers, REMOTE_ADDR=PEER)
         request.id = "abc"
-        return origin_of(request)
+        return request_meta(request)
 
     def test_where_a_request_came_from(self) -> None:
-        expected = Origin(client_ip=PEER, user_agent="Firefox", request_id="abc")
+        expected = RequestMeta(client_ip=PEER, user_agent="Firefox", request_id="abc")
         self.assertEqual(self.origin(user_agent="Firefox"), expected)
 
     def test_a_browser_that_says_nothing(self) -> None:

@@ -9,8 +9,8 @@ from django.http import HttpResponse
 from django.test import override_settings
 from django.utils import translation
 
+from associations.gateway import clients
 from associations.hubspot import lookups
-from associations.linking import services
 from associations.models import AssociationCheck, AssociationRequest
 from tests.associations.linking.base import PageTestCase, entry_of
 from tests.support import LINK, SignedInClient
@@ -68,7 +68,7 @@ class PanelTests(PreviewTestCase):
         numbers = [str(number) for number in range(1, 602)]
         for number in numbers:
             self.sandbox.link("contacts", "501", "companies", number)
-        shown = lookups.links_of(services.hubspot_client(), "contacts", "501", "companies")
+        shown = lookups.links_of(clients.interactive(), "contacts", "501", "companies")
         beyond = min({*numbers} - {each.object_id for each in shown.records})
         self.shows("They are linked already.", "more than 500 links", to_object_id=beyond)
 

@@ -2,11 +2,15 @@
 
 import threading
 from datetime import timedelta
+from itertools import count
 
 from django.db import close_old_connections, connection
 from django.test import TestCase, skipUnlessDBFeature
 from django.utils import timezone
 
+from associations.audit import recorder
+from associations.audit.recorder import LogUnavailableError, RequestMeta
+from associations.gateway import clients
 from associations.hubspot.answers import Answer, Attempt
 from associations.hubspot.outcomes import Cause, Linked, Outcome
 from associations.linking import services
@@ -92,8 +96,8 @@ class CreateAssociationTests(SandboxMixin, TestCase):
     def test_nothing_is_sent_when_the_log_cannot_be_written(self) -> None:
         with (
             read_only_database(),
-            self.assertLogs("associations.linking.services", "ERROR"),
-            self.assertRaises(services.LogUnavailableError),
+            self.assertLogs("associations.audit.recorder", "ERROR"),
+            self.assertRaises(LogUnavailableError),
         ):
             self.create()
         self.assertEqual(self.sandbox.requests, [])
@@ -101,7 +105,7 @@ class CreateAssociationTests(SandboxMixin, TestCase):
     def test_an_attempt_that_cannot_be_logged_does_not_cost_the_answer(self) -> None:
         with (
             missing_table(AssociationAttempt),
-            self.assertLogs("associations.linking.services", "ERROR"),
+            self.assertLogs("associations.audit.recorder", "ERROR"),
         ):
             entry = self.create()
         self.assertEqual((entry.outcome, len(self.puts())), (Outcome.LINKED, 1))
@@ -109,14 +113,14 @@ class CreateAssociationTests(SandboxMixin, TestCase):
         self.assertEqual(entry.outcome, Outcome.LINKED)
 
     def test_a_log_that_cannot_be_written_after_sending_leaves_the_entry_open(self) -> None:
-        entry, _ = services.open_request(
-            user=self.user, submit_token="", origin=services.Origin(), reason="", **LINK
+        entry, _ = recorder.open_entry(
+            user=self.user, submit_token="", meta=RequestMeta(), reason="", **LINK
         )
         with (
             read_only_database(),
-            self.assertLogs("associations.linking.services", "ERROR") as logs,
+            self.assertLogs("associations.audit.recorder", "ERROR") as logs,
         ):
-            services.send_request(entry)
+            services.send(entry)
         entry.refresh_from_db()
         self.assertEqual(entry.outcome, Outcome.SENDING)
         self.assertEqual(
@@ -125,12 +129,10 @@ class CreateAssociationTests(SandboxMixin, TestCase):
         )
 
     def test_abandoned_entries_do_not_keep_anybody_from_reading(self) -> None:
-        services.open_request(
-            user=self.user, submit_token="", origin=services.Origin(), reason="", **LINK
-        )
+        recorder.open_entry(user=self.user, submit_token="", meta=RequestMeta(), reason="", **LINK)
         AssociationRequest.objects.update(sent_at=timezone.now() - timedelta(hours=1))
-        with read_only_database(), self.assertLogs("associations.linking.services", "ERROR"):
-            services.close_abandoned()
+        with read_only_database(), self.assertLogs("associations.audit.recorder", "ERROR"):
+            recorder.close_abandoned()
         self.assertEqual(AssociationRequest.objects.get().outcome, Outcome.SENDING)
 
     def test_the_number_of_queries(self) -> None:
@@ -145,18 +147,21 @@ class CrashTests(SandboxMixin, TestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.entry, _ = services.open_request(
-            user=person(), submit_token="", origin=services.Origin(), reason="", **LINK
+        self.entry, _ = recorder.open_entry(
+            user=person(), submit_token="", meta=RequestMeta(), reason="", **LINK
         )
-        self.record = services._attempt_recorder(self.entry)
+        self.numbers = count(1)
 
     def closed_later(self) -> AssociationRequest:
         """Let longer than any call go by, and close what is open, once."""
         AssociationRequest.objects.update(sent_at=timezone.now() - timedelta(minutes=10))
-        services.close_abandoned()
+        recorder.close_abandoned()
         self.entry.refresh_from_db()
         self.assertIsNotNone(self.entry.finished_at)
         return self.entry
+
+    def record(self, attempt: Attempt) -> None:
+        recorder.record_attempt(self.entry, next(self.numbers), attempt)
 
     def attempt(self, http_status: int, body: str = "{}") -> Attempt:
         return Attempt(timezone.now(), duration_ms=1, http_status=http_status, body=body)
@@ -166,7 +171,7 @@ class CrashTests(SandboxMixin, TestCase):
         self.assertEqual((entry.outcome, entry.cause), (Outcome.UNREACHABLE, Cause.INTERRUPTED))
 
     def test_between_answer_and_closing(self) -> None:
-        services.hubspot_client().create_default_association(**LINK, on_attempt=self.record)
+        clients.interactive().create_default_association(**LINK, on_attempt=self.record)
         entry = self.closed_later()
         self.assertEqual((entry.outcome, entry.cause), (Outcome.LINKED, Cause.CONFIRMED))
         self.assertEqual(len(entry.results), 2)
@@ -181,15 +186,15 @@ class CrashTests(SandboxMixin, TestCase):
         self.assertEqual(self.closed_later().cause, Cause.HUBSPOT_DOWN)
 
     def test_an_entry_still_under_way_is_left_alone(self) -> None:
-        services.close_abandoned()
+        recorder.close_abandoned()
         self.entry.refresh_from_db()
         self.assertEqual(self.entry.outcome, Outcome.SENDING)
 
     def test_an_answer_after_closing_is_kept_as_a_late_attempt(self) -> None:
         entry = self.closed_later()
         self.record(self.attempt(200))
-        with self.assertLogs("associations.linking.services", "WARNING"):
-            after = services.close_request(entry, Answer(Cause.CONFIRMED))
+        with self.assertLogs("associations.audit.recorder", "WARNING"):
+            after = recorder.close_entry(entry, Answer(Cause.CONFIRMED))
         self.assertEqual(after.cause, Cause.INTERRUPTED)
         self.assertTrue(entry.attempts.get().late)
 

@@ -6,9 +6,11 @@ from unittest import mock
 
 from django.test import TestCase, override_settings
 
+from associations.audit.recorder import RequestMeta
 from associations.hubspot.client import Limits
 from associations.hubspot.outcomes import Linked
 from associations.linking import services
+from associations.linking.throttling import ThrottledError
 from associations.models import AssociationCheck, AssociationRequest
 from associations.texts.outcomes import explain
 from tests.support import LINK, SandboxMixin, person
@@ -178,8 +180,8 @@ class TroubleTests(VerificationTestCase):
 
 class CheckTests(VerificationTestCase):
     def check(self, entry: AssociationRequest) -> AssociationCheck:
-        origin = services.Origin(client_ip="192.0.2.1", request_id="r")
-        check = services.check_again(user=self.user, entry=entry, origin=origin)
+        meta = RequestMeta(client_ip="192.0.2.1", request_id="r")
+        check = services.check_again(user=self.user, entry=entry, meta=meta)
         return AssociationCheck.objects.get(pk=check.pk)
 
     def test_what_is_seen_is_kept_and_the_entry_stays_as_it_is(self) -> None:
@@ -212,6 +214,6 @@ class CheckTests(VerificationTestCase):
         entry = self.link()
         self.check(entry)
         self.check(entry)
-        with self.assertRaises(services.TooManySubmitsError):
+        with self.assertRaises(ThrottledError):
             self.check(entry)
         self.assertEqual(AssociationCheck.objects.count(), 2)

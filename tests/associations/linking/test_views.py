@@ -81,7 +81,7 @@ class LinkTests(PageTestCase):
     def test_the_log_unavailable_keeps_what_was_typed_and_says_so(self) -> None:
         with (
             read_only_database(),
-            self.assertLogs("associations.linking.services", "ERROR"),
+            self.assertLogs("associations.audit.recorder", "ERROR"),
         ):
             answer = self.submit()
         self.assertContains(answer, "nothing was sent", status_code=503)

@@ -10,10 +10,11 @@ from django.db import connection
 from django.test import TestCase
 from django.test.utils import CaptureQueriesContext
 
+from associations.audit import recorder
 from associations.audit.integrity import triggers
+from associations.audit.recorder import RequestMeta
 from associations.hubspot.answers import Answer
 from associations.hubspot.outcomes import Cause, Outcome
-from associations.linking import services
 from associations.models import AssociationRequest, AssociationRequestQuerySet, AuditFilter
 from associations.models.querysets import TEXT_INDEX, Position, count_of, page_of
 from tests.associations.linking.base import entry_of
@@ -287,11 +288,11 @@ class RareTextTests(TestCase):
         self.assertEqual(self.found(error="certain"), [by_error])
 
     def test_what_hubspot_said_is_found_once_the_entry_is_closed(self) -> None:
-        entry, _ = services.open_request(
-            user=self.user, submit_token="", origin=services.Origin(), reason="SUP-7", **LINK
+        entry, _ = recorder.open_entry(
+            user=self.user, submit_token="", meta=RequestMeta(), reason="SUP-7", **LINK
         )
         self.assertEqual((self.found("SUP-7"), self.found(error="invalid")), ([entry.pk], []))
-        services.close_request(entry, Answer(Cause.REFUSED, error_text="They are invalid."))
+        recorder.close_entry(entry, Answer(Cause.REFUSED, error_text="They are invalid."))
         self.assertEqual(self.found("SUP-7"), [entry.pk])
         self.assertEqual(self.found(error="invalid"), [entry.pk])
         self.assertEqual(self.found("SUP-7", "invalid"), [entry.pk])

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from associations.bulk import backoff
-from associations.gateway import rate_limiter as limiter
+from associations.gateway import rate_limiter
 from associations.hubspot.outcomes import Cause
 from associations.models import BulkRun, RunState, Worker
 from associations.status.bulk import run_lines
@@ -55,11 +55,11 @@ class RunLinesTests(TestCase):
 
     def test_the_limit_of_calls(self) -> None:
         self.assertEqual(self.line("No limit of calls is kept").level, Level.WELL)
-        self.addCleanup(limiter.close)
+        self.addCleanup(rate_limiter.close)
         four = override_settings(HUBSPOT_CALLS_PER_10_SECONDS=4, HUBSPOT_CALLS_FOR_PEOPLE=1)
-        with four, mock.patch.object(limiter, "WINDOW", 0.05):
-            limiter.wait_of_runs()
-            limiter.take_for_run(2)
+        with four, mock.patch.object(rate_limiter, "WINDOW", 0.05):
+            rate_limiter.bulk_wait()
+            rate_limiter.acquire_bulk(2)
             line = self.line("within ten seconds are used; 1 of them no run may use.")
         self.assertRegex(line.text, r"^\d of the 4 calls")
 

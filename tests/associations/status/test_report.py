@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from associations.context_processors import V4_SUPPORT_ENDS
+from associations.gateway import clients
 from associations.hubspot import lookups
 from associations.hubspot.answers import Answer
 from associations.hubspot.client import ReadError
 from associations.hubspot.outcomes import Cause
-from associations.linking.services import hubspot_client
 from associations.models import AssociationAttempt, AssociationRequest
 from associations.status.auditlog import log_lines, oldest_open
 from associations.status.latency import (
@@ -67,7 +67,7 @@ class TokenTests(SandboxMixin, SimpleTestCase):
     def token(self, **fault: object) -> lookups.Token:
         if fault:
             self.sandbox.fault(method="POST", path=self.PATH, **fault)
-        return lookups.token_scopes(hubspot_client())
+        return lookups.token_scopes(clients.interactive())
 
     def test_what_it_may_and_for_which_portal(self) -> None:
         expected = lookups.Token("4242", frozenset(GRANTED[SANDBOX_TOKEN]))

@@ -74,7 +74,7 @@ class TabTests(ProviderTestCase):
                     self.other_tab.cookies = self.client.cookies.copy()
                     submitting = SignedInClient()
                     submitting.cookies = self.client.cookies.copy()
-                    with meanwhile(services, "send_request", action):
+                    with meanwhile(services, "send", action):
                         answer = submitting.post("/?submit", TYPED)  # which this one drops
                 newest = AssociationRequest.objects.newest_first()[0]
                 self.assertEqual(answer["Location"], newest.get_absolute_url())

@@ -17,11 +17,12 @@ from django.test import SimpleTestCase, override_settings
 from django.utils import timezone
 from django_q.brokers import get_broker
 
+from associations.audit import recorder
 from associations.audit.integrity import triggers
+from associations.audit.recorder import RequestMeta
 from associations.bulk import services as runs
 from associations.bulk import tasks
 from associations.bulk.worker import scheduler as tending
-from associations.linking import services
 from associations.models import (
     AssociationBatch,
     AssociationRequest,
@@ -154,7 +155,7 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
         file = f"from type,from id,to type,to id\n{rows}contact,x,company,1\n".encode()
         for way, ended in (("batch", "done"), ("single", "done"), ("batch", None)):
             run = runs.create(
-                user=self.user, origin=services.Origin(), name="a.csv", parts=[file], way=way
+                user=self.user, meta=RequestMeta(), name="a.csv", parts=[file], way=way
             )
             self.work_until(run, "ready")
             if ended is None:
@@ -171,9 +172,7 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
         self.assertFalse(BulkRow.objects.exists() or BulkChunk.objects.exists())
 
     def test_a_worker_hands_out_what_there_is_to_do(self) -> None:
-        runs.create(
-            user=self.user, origin=services.Origin(), name="a.csv", parts=[b"x"], way="batch"
-        )
+        runs.create(user=self.user, meta=RequestMeta(), name="a.csv", parts=[b"x"], way="batch")
         broker = get_broker()
         with self.assertNoLogs("associations.bulk", "ERROR"):
             tending.Tender(broker).tend()
@@ -191,7 +190,7 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
 
     def test_what_a_crash_left_open_is_closed(self) -> None:
         entry = self.open_entry(sent_at=timezone.now() - timedelta(hours=1))
-        services.close_abandoned()
+        recorder.close_abandoned()
         entry.refresh_from_db()
         self.assertEqual(entry.outcome, "unreachable")
 
