@@ -1,6 +1,5 @@
 """The words of this project as form fields."""
 
-from collections.abc import Collection
 from typing import Any
 
 from django import forms
@@ -9,11 +8,10 @@ from django.utils.translation import gettext_lazy as _
 
 from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError
 from associations.hubspot.record_references import (
+    PairReason,
     Reason,
     RecordIdError,
-    RecordReference,
     read_record_id,
-    read_reference,
 )
 from associations.texts.object_types import TypeChoices, standard_choices
 
@@ -59,6 +57,23 @@ SENTENCES = {
     ),
     Reason.NO_ID: _("“%(text)s” is a type. Enter the record's id, too, such as Contact 501."),
 }
+PAIR_SENTENCES = {
+    PairReason.ROUNDED: _(
+        "“%(text)s” is a number that a spreadsheet has rounded: digits of the id are lost. Format "
+        "the column as text, and paste the ids into it anew."
+    ),
+    PairReason.IN_GROUPS: _(
+        "“%(text)s” has something between its digits. Write one id in each cell, with digits only."
+    ),
+    PairReason.DECIMAL: _("“%(text)s” has a decimal part. A record id has digits only."),
+    PairReason.ADDRESS_TOO_LONG: _(
+        "Keep the address to %(limit)s characters; this has %(length)s."
+    ),
+    PairReason.TWO_TYPES: _(
+        "The record id names the type %(read)s, but the type here is %(chosen)s. Leave one of them."
+    ),
+    PairReason.ITSELF: _("A record cannot be linked to itself. Enter another record here."),
+}
 
 
 class ObjectTypeField(forms.CharField):
@@ -88,34 +103,13 @@ class RecordIdField(forms.CharField):
             raise told(error.reason, **error.facts) from None
 
 
-class RecordField(forms.CharField):
-    """A record's id, perhaps with its type, or its address; cleans to a RecordReference or None."""
-
-    types: TypeChoices | None = None  # HubSpot's own unless the form says which
-    portal_id: str = ""
-    ui_hosts: Collection[str] = ()
-
-    def clean(self, value: Any) -> RecordReference | None:
-        text = super().clean(value)
-        return self._read(text) if text else None
-
-    def _read(self, text: str) -> RecordReference:
-        try:
-            return read_reference(
-                text,
-                resolve=(self.types or standard_choices()).resolve,
-                portal_id=self.portal_id,
-                ui_hosts=self.ui_hosts,
-            )
-        except RecordIdError as error:
-            raise told(error.reason, **error.facts) from None
-
-
-def told(reason: Reason, **facts: str | int) -> ValidationError:
-    """Return the error that tells a reason in a sentence."""
+def told(reason: Reason | PairReason, sentence: Any = None, **facts: str | int) -> ValidationError:
+    """Return the error that tells a reason in a sentence, by default the one for all fields."""
     if "text" in facts:
         facts["text"] = _shortened(str(facts["text"]))
-    return ValidationError(SENTENCES[reason], code=reason.value, params=facts)
+    return ValidationError(
+        sentence or (SENTENCES | PAIR_SENTENCES)[reason], code=reason.value, params=facts
+    )
 
 
 def _shortened(text: str) -> str:

@@ -8,8 +8,8 @@ from django.utils.translation import pgettext_lazy
 
 from associations.bulk.files.errors import FileReason
 from associations.bulk.files.rows import RowReason
-from associations.form_fields import SENTENCES
-from associations.hubspot.record_references import Reason
+from associations.form_fields import PAIR_SENTENCES, SENTENCES
+from associations.hubspot.record_references import PairReason, Reason
 from associations.texts.labels import type_label
 
 _FIELDS = {
@@ -20,11 +20,11 @@ _FIELDS = {
     "reason": pgettext_lazy("column of a file", "reason"),
 }
 _OF_A_SIDE: dict[str, dict[str, str | Promise]] = {
-    RowReason.REQUIRED: {
+    PairReason.REQUIRED: {
         "from": _("The id of the first record is missing."),
         "to": _("The id of the second record is missing."),
     },
-    RowReason.NO_TYPE: {
+    PairReason.NO_TYPE: {
         "from": _(
             "The type of the first record is missing. Write it in its column, or before the id, "
             "such as Contact 501."
@@ -35,7 +35,9 @@ _OF_A_SIDE: dict[str, dict[str, str | Promise]] = {
         ),
     },
 }
-_OF_A_ROW: dict[str, str | Promise] = SENTENCES | {
+_OF_A_ROW: dict[str, str | Promise] = {
+    **SENTENCES,
+    **PAIR_SENTENCES,
     Reason.UNKNOWN_TYPE: _(
         "No object type called “%(text)s” is known here. Write one such as Contact or Company; a "
         "custom object goes by its id, such as 2-4001."
@@ -45,23 +47,11 @@ _OF_A_ROW: dict[str, str | Promise] = SENTENCES | {
         "This row has more cells than there are columns (%(cells)s more). If a comma or semicolon "
         "belongs to a text, put the text between quotation marks."
     ),
-    RowReason.ADDRESS_TOO_LONG: _("Keep the address to %(limit)s characters; this has %(length)s."),
-    RowReason.ROUNDED: _(
-        "“%(text)s” is a number that a spreadsheet has rounded: digits of the id are lost. Format "
-        "the column as text, and paste the ids into it anew."
-    ),
-    RowReason.IN_GROUPS: _(
-        "“%(text)s” has something between its digits. Write one id in each cell, with digits only."
-    ),
-    RowReason.DECIMAL: _("“%(text)s” has a decimal part. A record id has digits only."),
-    RowReason.TWO_TYPES: _(
-        "The record id names the type %(read)s, but the type here is %(chosen)s. Leave one of them."
-    ),
-    RowReason.ANOTHER_TYPE: _(
+    PairReason.ANOTHER_TYPE: _(
         "This row says %(read)s, but %(chosen)s was chosen for all rows. Correct the row, or "
         "choose no type for all rows."
     ),
-    RowReason.ITSELF: _("A record cannot be linked to itself. Write another record here."),
+    PairReason.ITSELF: _("A record cannot be linked to itself. Write another record here."),
     RowReason.REASON_TOO_LONG: _("Keep the reason to %(limit)s characters; this has %(length)s."),
 }
 _OF_A_FILE: dict[str, str | Promise] = {

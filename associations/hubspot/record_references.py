@@ -1,9 +1,13 @@
-"""Addresses of records in HubSpot's own pages, and what else names a record in one line."""
+"""What names a record in one line, its address in HubSpot's own pages too; and what names a pair.
+
+The form and the rows of a file are read by the same rules: read_pair() has them.
+"""
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any, NamedTuple
 
 from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError, is_exact, resolve
 
@@ -31,6 +35,20 @@ class Reason(StrEnum):
     NO_ID = "no_id"  # (text)
 
 
+class PairReason(StrEnum):
+    """Why two records are no pair that can be sent, besides `Reason`."""
+
+    REQUIRED = "required"
+    ROUNDED = "rounded"  # (text)
+    IN_GROUPS = "in_groups"  # (text)
+    DECIMAL = "decimal"  # (text)
+    ADDRESS_TOO_LONG = "address_too_long"  # (length, limit)
+    NO_TYPE = "no_type"
+    TWO_TYPES = "two_types"  # (read, chosen), canonical
+    ANOTHER_TYPE = "another_type"  # (read, chosen), canonical
+    ITSELF = "itself"
+
+
 OF_THE_DIGITS = frozenset(
     {
         Reason.NOT_DIGITS,
@@ -45,7 +63,7 @@ OF_THE_DIGITS = frozenset(
 class RecordIdError(ValueError):
     """The text names no record: `reason` says why, `facts` are for the sentence about it."""
 
-    def __init__(self, reason: Reason, **facts: str | int) -> None:
+    def __init__(self, reason: Reason | PairReason, **facts: str | int) -> None:
         super().__init__(reason.value)
         self.reason = reason
         self.facts = facts
@@ -227,3 +245,132 @@ def _resolved(text: str, resolve: Resolve) -> ObjectType:
             choices = ", ".join(error.candidates)
             raise RecordIdError(Reason.AMBIGUOUS_TYPE, text=text, choices=choices) from None
         raise RecordIdError(Reason.UNKNOWN_TYPE, text=text) from None
+
+
+# --- pairs ----------------------------------------------------------------------------------------
+
+SIDES = ("from", "to")
+MAX_ADDRESS = 2000
+# Besides spaces, marks that copying out of documents leaves there, seen by nobody.
+_AROUND = "".join(filter(str.isspace, map(chr, range(0x3001))))
+_AROUND += "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068"
+_AROUND += "\u2069\ufeff\u00ad"
+# What a spreadsheet makes of an id that it takes for a number.
+_WHOLE = re.compile(r"([1-9][0-9]{0,14})\.0", re.ASCII)
+_NUMBERS = {
+    PairReason.ROUNDED: re.compile(r"[0-9]+([.,][0-9]+)?e\+?[0-9]+", re.ASCII | re.IGNORECASE),
+    PairReason.IN_GROUPS: re.compile(r"[0-9]{1,3}([.,'\u2019 \u00a0\u202f][0-9]{3})+", re.ASCII),
+    PairReason.DECIMAL: re.compile(r"[0-9]+[.,][0-9]+", re.ASCII),
+}
+
+
+class Problem(NamedTuple):
+    """Why a pair cannot be sent: at which field, a Reason or PairReason, facts about it."""
+
+    field: str
+    code: str
+    facts: dict[str, str | int]
+
+
+class Side(NamedTuple):
+    """What could be read of one of the two records: None or empty where nothing could."""
+
+    object_type: ObjectType | None
+    object_id: str
+    portal_id: str = ""
+    names_type: bool = False  # the type is the one that was written with the id
+
+
+class Pair(NamedTuple):
+    """Two records as far as they could be read; without problems they are whole."""
+
+    from_: Side
+    to: Side
+    problems: list[Problem]
+
+
+def bare(text: str) -> str:
+    """Return the text without spaces, unseen marks and a leading apostrophe around it."""
+    return text.strip(_AROUND).removeprefix("'").strip(_AROUND)
+
+
+def read_pair(
+    values: Mapping[str, str],
+    *,
+    resolve: Resolve = resolve,
+    portal_id: str = "",
+    ui_hosts: Collection[str] = (),
+    chosen: Mapping[str, ObjectType | None] | None = None,
+) -> Pair:
+    """Return the pair that `values` name, `from_object_type` to `to_object_id`, as people write it.
+
+    An id may say its type, too. `chosen` has the type that holds for a side ("from", "to") where
+    its own field says none. The rest is as read_reference() has it. Problems come in the order of
+    the fields, an id before its type; a field has at most one.
+    """
+    problems: list[Problem] = []
+    read = {"resolve": resolve, "portal_id": portal_id, "ui_hosts": ui_hosts}
+    one, other = (
+        _read_side(side, values, problems, (chosen or {}).get(side), **read) for side in SIDES
+    )
+    at_id = "to_object_id"
+    # Records of two portals are no pair, even where the own portal is not known.
+    if one.portal_id and other.portal_id and one.portal_id != other.portal_id:
+        facts: dict[str, str | int] = {"portal": other.portal_id, "expected": one.portal_id}
+        problems.append(Problem(at_id, Reason.ANOTHER_PORTAL, facts))
+    elif one.object_type and one.object_id and one[:2] == other[:2]:
+        problems.append(Problem(at_id, PairReason.ITSELF, {}))
+    return Pair(one, other, problems)
+
+
+def _read_side(
+    side: str,
+    values: Mapping[str, str],
+    problems: list[Problem],
+    default: ObjectType | None,
+    *,
+    resolve: Resolve,
+    **where: Any,
+) -> Side:
+    id_name, type_name = f"{side}_object_id", f"{side}_object_type"
+    reference, chosen = RecordReference(None, ""), default
+    could_say_type = False
+    try:
+        reference = _read_id(bare(values.get(id_name, "")), resolve=resolve, **where)
+    except RecordIdError as error:
+        problems.append(Problem(id_name, error.reason, error.facts))
+        # More than an id was written, but not so that it could be taken.
+        could_say_type = error.reason not in OF_THE_DIGITS | {PairReason.REQUIRED}
+    read = reference.object_type
+    try:
+        if text := bare(values.get(type_name, "")):
+            chosen = _resolved(text, resolve)
+            _demand_same(PairReason.ANOTHER_TYPE, chosen, default)
+        _demand_same(PairReason.TWO_TYPES, read, chosen)
+        if not (read or chosen or could_say_type):
+            raise RecordIdError(PairReason.NO_TYPE)
+    except RecordIdError as error:
+        problems.append(Problem(type_name, error.reason, error.facts))
+    return Side(read or chosen, reference.object_id, reference.portal_id, read is not None)
+
+
+def _read_id(text: str, **how: Any) -> RecordReference:
+    if is_record_id(text):
+        return RecordReference(None, text)
+    if not text:
+        raise RecordIdError(PairReason.REQUIRED)
+    if len(text) > MAX_ADDRESS:
+        raise RecordIdError(PairReason.ADDRESS_TOO_LONG, length=len(text), limit=MAX_ADDRESS)
+    if whole := _WHOLE.fullmatch(text):
+        return RecordReference(None, whole[1])
+    for reason, pattern in _NUMBERS.items():
+        if pattern.fullmatch(text):
+            raise RecordIdError(reason, text=text)
+    if "\0" in text:
+        raise RecordIdError(Reason.ALTERED)
+    return read_reference(text, **how)
+
+
+def _demand_same(reason: PairReason, read: ObjectType | None, chosen: ObjectType | None) -> None:
+    if read and chosen and read.canonical != chosen.canonical:
+        raise RecordIdError(reason, read=read.canonical, chosen=chosen.canonical)

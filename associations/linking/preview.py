@@ -17,9 +17,8 @@ from associations.gateway.cache import at_once, remembered
 from associations.hubspot import lookups
 from associations.hubspot.client import ReadError
 from associations.hubspot.object_types import ObjectType, resolve
-from associations.hubspot.record_references import record_url
+from associations.hubspot.record_references import Side, record_url
 from associations.hubspot.schemas import AssociationType, LinkedRecord, Links, Record
-from associations.linking.forms import Side
 from associations.models import AssociationRequest
 from associations.texts.labels import type_label
 

@@ -150,8 +150,7 @@ def preview_context(form: AssociationForm, person: int) -> dict[str, Any]:
     """
     if _has_had_enough(person):
         return {"preview": Preview(), "reasons": [reason_of(Cause.RATE_LIMITED)]}
-    sides = form.sides()
-    shown = preview(sides["from"], sides["to"])
+    shown = preview(form.pair.from_, form.pair.to)
     return {"preview": shown, "reasons": reasons_of(shown.errors)}
 
 

@@ -5,10 +5,9 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from associations.bulk.files.errors import FileError, FileReason, bare
+from associations.bulk.files.errors import FileError, FileReason
 from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError
-from associations.hubspot.record_references import RecordIdError, read_reference
-from associations.linking.forms import MAX_ADDRESS
+from associations.hubspot.record_references import MAX_ADDRESS, RecordIdError, bare, read_reference
 
 FIELDS = ("from_object_type", "from_object_id", "to_object_type", "to_object_id", "reason")
 OURS = {"line", "problem"}  # what a download of bad rows has besides

@@ -259,7 +259,7 @@ class GeneratedTests(SimpleTestCase):
         """What the form takes for the first record; None if it is refused, and says why."""
         fields = {"from_object_id": text, "to_object_type": "note", "to_object_id": "9" * 19}
         form = AssociationForm(fields, types=TYPES, portal_id=PORTAL_ID, ui_hosts=[UI_HOST])
-        filled, side = form.filled(), form.sides()["from"]
+        filled, side = form.filled(), form.pair.from_
         if not form.is_valid():
             self.assertTrue(all(form.errors.values()))
             self.assertEqual(filled, {})
