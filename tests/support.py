@@ -14,8 +14,9 @@ from django.db.models import Model
 from django.test import Client, RequestFactory, TransactionTestCase, override_settings
 
 from associations.audit.integrity import triggers
-from associations.gateway import clients
+from associations.gateway import clients, rate_limiter
 from associations.hubspot.client import Limits
+from associations.models import CallSlot
 from hubadmin.demo.sandbox import SANDBOX_TOKEN, Sandbox
 from hubadmin.models import User
 from hubadmin.sso import sessions
@@ -112,6 +113,13 @@ class LogTransactionTestCase(TransactionTestCase):
             super()._fixture_teardown()
 
 
+def forget_previews() -> None:
+    """Give everybody their previews back: the limit is kept outside of a test's transaction."""
+    table, first = CallSlot._meta.db_table, rate_limiter.FIRST_OF_PREVIEWS
+    sql = f"DELETE FROM {table} WHERE number >= %s"
+    rate_limiter._connection.run(lambda wrapper: wrapper.cursor().execute(sql, [first]))
+
+
 class SandboxMixin:
     """A sandbox for the class, empty for each test, and settings that point at it."""
 
@@ -131,6 +139,8 @@ class SandboxMixin:
         super().setUp()
         self.sandbox.reset()
         cache.clear()
+        if self.databases:  # else it is a test without
+            forget_previews()
         clients.interactive.cache_clear()
         clients.interactive().limits = self.limits
 

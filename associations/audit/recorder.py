@@ -453,12 +453,12 @@ def _count(run_id: int, closed: dict[str, int]) -> None:
 
 
 def open_export(*, user: "User", file_format: str, query: str, meta: RequestMeta) -> AuditExport:
-    """Log that somebody begins to take a copy."""
+    """Log that somebody begins to take a copy of what `query` finds, which has to fit in whole."""
     return AuditExport.objects.create(
         user=user,
         user_name=user.name,
         format=file_format,
-        query=query[:EXPORT_QUERY_LENGTH],
+        query=query,
         started_at=timezone.now(),
         client_ip=meta.client_ip,
         request_id=meta.request_id,

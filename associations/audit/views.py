@@ -6,11 +6,19 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib.auth import get_user_model
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import (
+    Http404,
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    QueryDict,
+    StreamingHttpResponse,
+)
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.http import MAX_URL_REDIRECT_LENGTH
 from django.utils.timezone import get_current_timezone
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -31,6 +39,9 @@ from hubadmin.web.http import admin_required
 FIGURES_SECONDS = 10.0
 BARS = 62
 LISTED = 200
+_TOO_LONG_TO_LOG = _(
+    "This filter is too long for the record of exports. Choose fewer people, or everybody."
+)
 CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson; charset=utf-8"}
 
 
@@ -130,13 +141,17 @@ def export(request: HttpRequest, file_format: str) -> HttpResponseBase:
     form = filter_form(request)
     if not form.is_valid():
         return render(request, "audit/log.html", {"form": form}, status=422)
+    query = form.query().urlencode()
+    if len(query) > recorder.EXPORT_QUERY_LENGTH:  # what was taken has to stand in the log, whole
+        form.add_error("who", _TOO_LONG_TO_LOG)
+        return render(request, "audit/log.html", {"form": form}, status=422)
     response = StreamingHttpResponse(content_type=CONTENT_TYPES[file_format])
     if request.method == "HEAD":
         return response
     record = recorder.open_export(
         user=request.user,
         file_format=file_format,
-        query=form.query().urlencode(),
+        query=query,
         meta=request_meta(request),
     )
     response.streaming_content = _recorded(record, form)
@@ -150,7 +165,10 @@ def export(request: HttpRequest, file_format: str) -> HttpResponseBase:
 @never_cache
 @admin_required
 def export_history(request: HttpRequest) -> HttpResponse:
-    return render(request, "audit/exports.html", {"exports": AuditExport.objects.all()[:LISTED]})
+    listed = list(AuditExport.objects.all()[:LISTED])
+    form = AuditFilterForm(QueryDict(), [])
+    readable = [(export, form.readable(export.query)) for export in listed]
+    return render(request, "audit/exports.html", {"exports": readable})
 
 
 def _recorded(record: AuditExport, form: AuditFilterForm) -> Iterator[bytes]:

@@ -98,7 +98,6 @@ def _was_linked(row: BulkRow, found: dict[str, Links]) -> bool | None:
 
 
 ROWS_AT_ONCE = 500
-MAX_CELL = 500  # characters of what stood in a cell that are kept
 FAILED = (Outcome.REJECTED, Outcome.UNREACHABLE, Outcome.UNCONFIRMED)
 _PAIR = ["from_object_type", "from_object_id", "to_object_type", "to_object_id"]
 
@@ -200,7 +199,7 @@ def _row(run: BulkRun, table: Table, record: Record, checker: RowChecker) -> Bul
     if checked.problem:
         row.state = RowState.INVALID
         row.problem_field, row.problem, row.facts = checked.problem
-        row.cells = {name: text[:MAX_CELL] for name, text in values.items()}
+        row.cells = dict(values)  # whole: a line is bounded
     return row
 
 

@@ -42,7 +42,7 @@ def result_lines(run: BulkRun) -> Iterator[bytes]:
     Some days after its end the rows that were not sent are not known any more.
     """
     yield _head(RESULT_COLUMNS)
-    entries = run.entries.defer(*_NOT_SHOWN).prefetch_related("attempts")
+    entries = run.entries.defer(*_NOT_SHOWN)
     sources = (
         ((entry.row_number, entry) for part in _stretches(entries, "row_number") for entry in part),
         ((row.number, row) for part in _stretches(run.rows.all(), "number") for row in part),

@@ -107,5 +107,10 @@ class UploadForm(forms.Form):
 class StartForm(forms.Form):
     """How the rows of a run go out."""
 
-    way = forms.ChoiceField(choices=Way)
+    way = forms.ChoiceField(
+        choices=Way,
+        error_messages=dict.fromkeys(
+            ("required", "invalid_choice"), _("Choose how they are sent.")
+        ),
+    )
     skip_linked = forms.BooleanField(required=False)

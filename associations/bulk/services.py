@@ -101,7 +101,7 @@ def discard(*, run: BulkRun) -> None:
         found.delete()
 
 
-def tell(*, user: "User", run: BulkRun) -> None:
+def mark_seen(*, user: "User", run: BulkRun) -> None:
     """Note that its person has seen that the run has ended."""
     BulkRun.objects.untold(user).filter(pk=run.pk).update(told_at=timezone.now())
 

@@ -138,8 +138,7 @@ def _visible(user: "User") -> Any:
 @never_cache
 def bulk_run(request: HttpRequest, pk: int) -> HttpResponse:
     run = run_of(request, pk)
-    if run.state in ENDED and run.user_id == request.user.pk:
-        runs.tell(user=request.user, run=run)
+    _note_seen(request, run)
     context = _context(request, run) | {"has_moved_on": "moved" in request.GET}
     return render(request, "bulk/run.html", context)
 
@@ -154,11 +153,16 @@ def bulk_progress(request: HttpRequest, pk: int) -> HttpResponse:
     if run.state == request.GET.get("state") and run.state in UNDER_WAY:
         context = {"run": run, "progress": progress_of(run)}
         return render(request, "bulk/progress.html", context)
-    if run.state in ENDED and run.user_id == request.user.pk:
-        runs.tell(user=request.user, run=run)
+    _note_seen(request, run)
     response = render(request, "bulk/changed.html", _context(request, run))
     response["HX-Retarget"], response["HX-Reswap"] = "#run", "innerHTML"
     return response
+
+
+def _note_seen(request: HttpRequest, run: BulkRun) -> None:
+    """Its person is told that it has ended, and need not be told again; HEAD shows nothing."""
+    if run.state in ENDED and run.user_id == request.user.pk and request.method == "GET":
+        runs.mark_seen(user=request.user, run=run)
 
 
 def run_of(request: HttpRequest, pk: int) -> BulkRun:
@@ -178,8 +182,8 @@ def _context(request: HttpRequest, run: BulkRun) -> dict[str, Any]:
     if run.state == RunState.READY:
         context |= _ready(run)
     elif run.state in ENDED and run.failed:
-        failed = run.entries.filter(outcome__in=FAILED).prefetch_related("attempts")
-        context["failed"] = failed.order_by("row_number")[:FAILED_SHOWN]
+        failed = run.entries.filter(outcome__in=FAILED).order_by("row_number")
+        context["failed"] = failed[:FAILED_SHOWN]
     return context
 
 
@@ -223,7 +227,10 @@ def _action(*, own: bool) -> Callable[[Action], Callable[[HttpRequest, int], Htt
 def bulk_start(request: HttpRequest, run: BulkRun) -> HttpResponse:
     form = StartForm(request.POST)
     if not form.is_valid():
-        return redirect(run)
+        if run.state != RunState.READY:
+            raise runs.NotPossibleError
+        context = _context(request, run) | {"start_form": form}
+        return render(request, "bulk/run.html", context, status=422)
     way, skip_linked = Way(form.cleaned_data["way"]), form.cleaned_data["skip_linked"]
     runs.start(user=request.user, run=run, way=way, skip_linked=skip_linked)
     return redirect(run)

@@ -2,7 +2,7 @@
 
 A ring of slots in the database, as many as HubSpot takes calls within ten seconds. Whoever wants to
 call takes a slot that was not used for that long. Some slots only people may use, so that a run
-never keeps the form waiting.
+never keeps the form waiting. Each person has a small ring of their own for previews.
 
 SQLite lets one write at a time, and who waits for a run's rows may wait for seconds. There the ring
 has a file of its own beside the database, which may be lost at any time.
@@ -29,6 +29,8 @@ T = TypeVar("T")
 # HubSpot counts when calls arrive, which may be a little sooner one time than the other.
 WINDOW = 10.1  # seconds
 PEOPLE_WAIT = 2.0  # seconds at most
+PREVIEWS, PREVIEW_WINDOW = 60, 60.0  # for one person; a pair that is typed takes two or three
+FIRST_OF_PREVIEWS = 1_000_000  # the numbers of slots from here on are people's own
 _AHEAD = 1.0  # seconds; a use that lies further in the future was written before a clock was set
 
 _TABLE = CallSlot._meta.db_table
@@ -133,6 +135,20 @@ def acquire_interactive(seconds: float) -> bool:
     return True
 
 
+def acquire_preview(person: int) -> bool:
+    """Take a slot of the person's own, if one is free: what they look up is bounded everywhere."""
+    first = FIRST_OF_PREVIEWS + person * PREVIEWS
+    last = first + PREVIEWS - 1
+    try:
+        taken = _take(1, first, last, PREVIEW_WINDOW)
+        if not taken and _connection.run(lambda wrapper: _make_slots(wrapper, last, first)):
+            taken = _take(1, first, last, PREVIEW_WINDOW)  # it was the person's first
+        return bool(taken)
+    except DBError:
+        logger.exception("the limit of previews could not be asked")
+        return True
+
+
 def acquire_bulk(wanted: int) -> int:
     """Take up to so many slots for calls of a run; return how many were free."""
     if not settings.HUBSPOT_CALLS_PER_10_SECONDS:
@@ -164,12 +180,12 @@ def _first_of_runs() -> int:
     return min(settings.HUBSPOT_CALLS_FOR_PEOPLE + 1, settings.HUBSPOT_CALLS_PER_10_SECONDS)
 
 
-def _take(wanted: int, first: int) -> int:
-    last = settings.HUBSPOT_CALLS_PER_10_SECONDS
+def _take(wanted: int, first: int, last: int | None = None, window: float | None = None) -> int:
+    last = last or settings.HUBSPOT_CALLS_PER_10_SECONDS
 
     def take(wrapper: BaseDatabaseWrapper) -> int:
         with wrapper.cursor() as cursor:
-            cursor.execute(_sql(_TAKE, wrapper), [first, last, wanted])
+            cursor.execute(_sql(_TAKE, wrapper, window), [first, last, wanted])
             return cursor.rowcount
 
     return _connection.run(take)
@@ -188,15 +204,19 @@ def _wait(first: int) -> float:
     return max(0.0, float(_connection.run(wait) or 0.0))
 
 
-def _make_slots(wrapper: BaseDatabaseWrapper, last: int) -> None:
+def _make_slots(wrapper: BaseDatabaseWrapper, last: int, first: int = 1) -> bool:
+    """Make the slots of a ring that are missing; return whether any were."""
+    numbers = range(first, last + 1)
     with wrapper.cursor() as cursor:
-        cursor.execute(f"SELECT COUNT(*) FROM {_TABLE} WHERE number <= %s", [last])
-        if cursor.fetchone()[0] < last:
+        count = f"SELECT COUNT(*) FROM {_TABLE} WHERE number BETWEEN %s AND %s"
+        cursor.execute(count, [first, last])
+        if is_missing := cursor.fetchone()[0] < len(numbers):
             cursor.executemany(
                 f"INSERT INTO {_TABLE} (number, used_at) VALUES (%s, 0) ON CONFLICT DO NOTHING",
-                [(number,) for number in range(1, last + 1)],
+                [(number,) for number in numbers],
             )
+    return is_missing
 
 
-def _sql(text: str, wrapper: BaseDatabaseWrapper) -> str:
-    return text.format(**_DIALECTS[wrapper.vendor], window=WINDOW)
+def _sql(text: str, wrapper: BaseDatabaseWrapper, window: float | None = None) -> str:
+    return text.format(**_DIALECTS[wrapper.vendor], window=window or WINDOW)

@@ -1,10 +1,8 @@
 """Pages of the one flow: the form, its preview, the answer, one's own requests."""
 
-from time import time
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.core.cache import cache
 from django.db import Error as DBError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
@@ -17,6 +15,7 @@ from associations.audit import recorder
 from associations.audit.entry_details import support_bundle, timeline
 from associations.audit.pagination import page_context
 from associations.audit.recorder import ENTRY_BODY_LENGTH, LogUnavailableError, request_meta
+from associations.gateway import rate_limiter
 from associations.gateway.account import form_options, offered_to
 from associations.hubspot.outcomes import Cause
 from associations.linking import services
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
 
 
 FILLED = "filled"
-PER_MINUTE = 60  # previews for one person; a pair that is typed takes two or three
 LATEST = 6
 CHECK = "check"  # the button that only shows what would be linked, for browsers without script
 REFRESH_SECONDS = 3
@@ -148,17 +146,10 @@ def preview_context(form: AssociationForm, person: int) -> dict[str, Any]:
 
     Each takes some of the calls that linking needs as well, so nobody has them without end.
     """
-    if _has_had_enough(person):
+    if not rate_limiter.acquire_preview(person):
         return {"preview": Preview(), "reasons": [reason_of(Cause.RATE_LIMITED)]}
     shown = preview(form.pair.from_, form.pair.to)
     return {"preview": shown, "reasons": reasons_of(shown.errors)}
-
-
-def _has_had_enough(person: int) -> bool:
-    """Counted in this process, a minute by the clock at a time."""
-    key = f"previews:{person}:{int(time() // 60)}"
-    cache.add(key, 0, timeout=120)
-    return cache.incr(key) > PER_MINUTE
 
 
 @require_safe

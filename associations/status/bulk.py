@@ -9,7 +9,7 @@ from django_q.brokers import get_broker
 from redis import RedisError
 
 from associations.bulk import backoff
-from associations.bulk.worker import scheduler as tending
+from associations.bulk.worker import scheduler
 from associations.gateway import rate_limiter
 from associations.models import BulkRun, CallPause, Worker
 from associations.status.report import Level, Line, told
@@ -18,7 +18,7 @@ from associations.texts.lookup_errors import reason_of
 
 
 def run_lines() -> Iterator[Line]:
-    yield _worker_line(tending.living_workers())
+    yield _worker_line(scheduler.living_workers())
     yield from _waiting_lines()
     yield _limit_line()
     if pause := backoff.current():
@@ -39,7 +39,7 @@ def _worker_line(living: int) -> Line:
 
 def _no_worker_line() -> Line:
     advice = told(gettext("<code>manage.py run_worker</code> starts one."))
-    if BulkRun.objects.filter(state__in=tending.AT_WORK).exists():
+    if BulkRun.objects.filter(state__in=scheduler.AT_WORK).exists():
         text = gettext("No worker is running, so bulk runs stand still.")
         return Line(Level.WRONG, text, advice)
     return Line(Level.UNKNOWN, gettext("No worker is running. No bulk run needs one now."), advice)

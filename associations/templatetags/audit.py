@@ -4,7 +4,6 @@ from collections import Counter
 
 from django import template
 from django.conf import settings
-from django.http import QueryDict
 from django.utils.translation import gettext
 
 from associations.audit.forms import AuditFilterForm
@@ -30,16 +29,6 @@ def count_of(counts: Counter[str], outcome: str) -> int:
 def record_address(object_type: str, object_id: str) -> str:
     """A record in HubSpot."""
     return record_url(settings.HUBSPOT_UI_URL, settings.HUBSPOT_PORTAL_ID, object_type, object_id)
-
-
-@register.filter
-def readable_query(query: str) -> str:
-    """`outcome=rejected&range=today` as people read it; people by their numbers."""
-    form = AuditFilterForm(QueryDict(query), [])
-    form.full_clean()
-    # Translators: a filter and what it asks for
-    text = gettext("{name}: {value}")
-    return ", ".join(text.format(name=name, value=value) for name, value in form.told())
 
 
 @register.filter

@@ -8,6 +8,7 @@ import os
 import socket
 import time
 from datetime import timedelta
+from itertools import product
 
 from django.conf import settings
 from django.db import connection
@@ -19,31 +20,31 @@ from django_q.tasks import async_task
 from associations.bulk import backoff
 from associations.bulk.leases import free
 from associations.bulk.worker.broker import AWAY
-from associations.models import BulkRun, RunState, Worker
+from associations.models import BulkChunk, BulkRow, BulkRun, RunState, Worker
 from associations.models.bulk import ENDED, NOT_STARTED
 
 logger = logging.getLogger(__name__)
 
 SAMPLES, SAMPLE_SECONDS = 13, 5  # how many and how often: a rate is that of the last minute
 BEAT_SECONDS = 5
-TIDY_SECONDS = 60 * 60
+TIDY_SECONDS, TIDY_ROWS = 60 * 60, 2_000
 DEAD_AFTER = timedelta(seconds=30)
 AT_WORK = (RunState.READING, RunState.QUEUEING, RunState.RUNNING, RunState.CANCELING)
 
 
-class Tender:
-    """One for each worker; `tend()` is called again and again."""
+class Scheduler:
+    """One for each worker; `tick()` is called again and again."""
 
     def __init__(self, broker: Broker) -> None:
         self._broker = broker
         self._name = f"{socket.gethostname()} {os.getpid()}"
         self._done_at: dict[str, float] = {}
-        self._is_away = False
+        self._is_away = self._is_tidying = False
 
-    def tend(self) -> None:
+    def tick(self) -> None:
         """Hand out what there is to do. A database or broker that is away is tried again."""
         try:
-            self._tend()
+            self._tick()
             self._note(is_away=False)
         except AWAY:
             self._note(is_away=True)
@@ -57,7 +58,7 @@ class Tender:
             logger.info("runs are looked after again")
         self._is_away = is_away
 
-    def _tend(self) -> None:
+    def _tick(self) -> None:
         if self._is_due("beat", BEAT_SECONDS):
             Worker.objects.update_or_create(name=self._name, defaults={"seen_at": timezone.now()})
         runs = list(BulkRun.objects.filter(state__in=AT_WORK).order_by("pk"))
@@ -68,8 +69,8 @@ class Tender:
             # As long as tasks wait, all workers are busy.
             if has_work(run) and not self._broker.queue_size():
                 async_task("associations.bulk.tasks.work", run.pk, broker=self._broker)
-        if self._is_due("tidy", TIDY_SECONDS):
-            tidy()
+        if self._is_tidying or self._is_due("tidy", TIDY_SECONDS):
+            self._is_tidying = tidy()
 
     def _is_due(self, what: str, seconds: float) -> bool:
         now = time.monotonic()
@@ -99,15 +100,23 @@ def _note_progress(run: BulkRun) -> None:
     BulkRun.objects.filter(pk=run.pk, state=run.state).update(samples=samples)
 
 
-def tidy() -> None:
-    """Delete what was staged and is not needed any more; nothing of the log."""
+def tidy() -> bool:
+    """Delete a part of what was staged and is not needed any more; return whether more is left.
+
+    Nothing of the log. In parts, so that a worker gives signs of life and hands out work meanwhile.
+    """
     old = timezone.now() - timedelta(days=settings.BULK_KEEP_DAYS)
-    BulkRun.objects.filter(state__in=NOT_STARTED, created_at__lt=old).delete()
-    for run in BulkRun.objects.filter(state__in=ENDED, finished_at__lt=old):
-        run.rows.all().delete()
-        run.chunks.all().delete()
+    abandoned = BulkRun.objects.filter(state__in=NOT_STARTED, created_at__lt=old)
+    ended = BulkRun.objects.filter(state__in=ENDED, finished_at__lt=old)
+    for model, runs in product((BulkRow, BulkChunk), (abandoned, ended)):
+        part = list(model.objects.filter(run__in=runs).values_list("pk", flat=True)[:TIDY_ROWS])
+        if part:
+            model.objects.filter(pk__in=part).delete()
+            return True
+    abandoned.delete()
     Worker.objects.filter(seen_at__lt=timezone.now() - timedelta(days=1)).delete()
     Failure.objects.filter(stopped__lt=old).delete()
+    return False
 
 
 def living_workers() -> int:

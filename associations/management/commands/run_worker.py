@@ -9,7 +9,7 @@ from redis import RedisError
 
 from associations.bulk.worker import shutdown as stopping
 from associations.bulk.worker.pool import Pool
-from associations.bulk.worker.scheduler import Tender
+from associations.bulk.worker.scheduler import Scheduler
 from hubadmin import startup as serving
 
 logger = logging.getLogger(__name__)
@@ -28,10 +28,10 @@ class Command(BaseCommand):
         pool = Pool()
         logger.info("worker started", extra={"processes": settings.WORKER_PROCESSES})
         try:
-            tender = Tender(broker)
+            scheduler = Scheduler(broker)
             while not stopping.is_asked():
                 pool.keep_alive()
-                tender.tend()
+                scheduler.tick()
                 stopping.wait(1)
         finally:
             pool.stop()

@@ -12,6 +12,9 @@ from django.http import HttpResponse
 from django.test import override_settings
 from django.urls import reverse
 
+from associations.audit import views
+from associations.audit.forms import AuditFilterForm
+from associations.audit.recorder import EXPORT_QUERY_LENGTH
 from associations.audit.views import LISTED
 from associations.models import AuditExport
 from tests.associations.linking.base import PageTestCase, entry_of
@@ -88,7 +91,7 @@ class FileTests(ExportTestCase):
         now = datetime(2026, 11, 24, 23, 30, 5, tzinfo=UTC)
         clock = SimpleNamespace(now=lambda: now)
         with (
-            mock.patch("associations.audit.exports.timezone", clock),
+            mock.patch("associations.audit.recorder.timezone", clock),
             override_settings(TIME_ZONE="Asia/Tokyo"),
         ):
             everything, some = self.export(), self.export("jsonl", "outcome=rejected&range=7d")
@@ -190,6 +193,20 @@ class RecordTests(ExportTestCase):
         for record in AuditExport.objects.all():
             AuditExport._meta.get_field("query").clean(record.query, record)
 
+    def test_a_filter_that_could_not_be_logged_whole_takes_nothing(self) -> None:
+        """Cut, the record would say less than was taken."""
+        people = [person(f"p{number}", "support").pk for number in range(700)]
+        entry_of(self.user)
+        query = "&".join(f"who={pk}" for pk in [*people, self.user.pk])
+        for file_format in FORMATS:
+            answer = self.export(file_format, query)
+            self.assertContains(answer, "too long for the record of exports", status_code=422)
+            self.assertContains(answer, 'href="#id_who', status_code=422)
+        self.assertFalse(AuditExport.objects.exists())
+        most = query[: EXPORT_QUERY_LENGTH - 1].rpartition("&")[0]
+        self.assertEqual(self.ids(self.export(query=most)), [])
+        self.assertEqual(AuditExport.objects.get().query, most)
+
 
 class ListTests(ExportTestCase):
     def test_whoever_took_a_copy_is_listed(self) -> None:
@@ -222,4 +239,29 @@ class ListTests(ExportTestCase):
         with self.assertNumQueries(4):
             page = self.as_admin.get("/audit/exports/")
         self.assertContains(page, f"P{LISTED}.")
+
+    def test_no_form_is_built_for_each(self) -> None:
+        now, filters = (
+            datetime.now(UTC),
+            ("outcome=linked", "range=today", "who=1&outcome=rejected"),
+        )
+        AuditExport.objects.bulk_create(
+            AuditExport(
+                user=self.admin, user_name="A", format="csv", started_at=now, query=filters[n % 3]
+            )
+            for n in range(30)
+        )
+        with mock.patch.object(views, "AuditFilterForm", wraps=AuditFilterForm) as made:
+            page = self.as_admin.get("/audit/exports/").content.decode()
+        self.assertEqual(made.call_count, 1)
+        for told in ("Outcome: linked<", "Range: Today<", "People: 1, Outcome: rejected<"):
+            self.assertEqual(page.count(told), 10, told)
+
+    def test_only_the_newest_are_listed(self) -> None:
+        now = datetime.now(UTC)
+        AuditExport.objects.bulk_create(
+            AuditExport(user=self.admin, user_name=f"P{n}.", format="csv", started_at=now)
+            for n in range(LISTED + 1)
+        )
+        page = self.as_admin.get("/audit/exports/")
         self.assertNotContains(page, "P0.")

@@ -6,9 +6,10 @@ from django.test import override_settings
 from associations.audit.recorder import RequestMeta
 from associations.bulk import dry_run as staging
 from associations.bulk import services as runs
+from associations.bulk.exports import bad_row_lines
 from associations.bulk.leases import claim
 from associations.models import BulkRun, RunState
-from tests.associations.bulk.engine import EngineTestCase, row
+from tests.associations.bulk.engine import HEADER, EngineTestCase, row
 
 
 class StagingTests(EngineTestCase):
@@ -40,6 +41,24 @@ class StagingTests(EngineTestCase):
         self.assertEqual(self.states(run), ["ready"] * 5 + ["double", "invalid"])
         counts = (run.rows_read, run.rows_invalid, run.rows_double)
         self.assertEqual(counts, (7, 1, 1))
+
+    def file(self, text: str) -> BulkRun:
+        file = {"name": "x.csv", "parts": [text.encode()], "way": "batch"}
+        return runs.create(user=self.user, meta=RequestMeta(), **file)
+
+    def test_what_is_refused_for_its_length_is_so_when_it_comes_back(self) -> None:
+        """Cut, it would be taken at the second upload, and nobody would know."""
+        head, reason = f"{HEADER},reason\n", "Because " * 75
+        address = "https://app.hubspot.com/contacts/1/record/0-1/501/?" + "q" * 2_500
+        for bad in (f"{row(1)},{reason}", f",{address},Company,902,x"):
+            first = self.read(self.file(head + bad))
+            self.assertEqual(first.rows_invalid, 1)
+            lines = b"".join(bad_row_lines(first))
+            self.assertIn(reason.strip() if reason in bad else address, lines.decode())
+            again = self.read(self.file(lines.decode()))
+            self.assertEqual((again.rows_read, again.rows_invalid), (1, 1))
+            codes = [each.rows.get().problem for each in (first, again)]
+            self.assertEqual(codes[0], codes[1])
 
     @override_settings(BULK_MAX_ROWS=2)
     def test_a_file_that_cannot_be_taken(self) -> None:

@@ -101,8 +101,10 @@ class RunResultTests(ResultTestCase):
         for number in range(1, 41):
             self.row(number)
             self.entry(number)
-        with self.assertNumQueries(5):
+        with self.assertNumQueries(4) as queries:
             b"".join(result_lines(self.run_))
+        # No sentence of the file tells of attempts, whose bodies are long.
+        self.assertNotIn("associationattempt", str(queries.captured_queries))
 
     def test_of_nothing_there_is_the_head(self) -> None:
         self.assertEqual(len(b"".join(result_lines(self.run_)).splitlines()), 1)

@@ -3,7 +3,9 @@
 from datetime import timedelta
 from unittest import mock
 
+from django.db import connection
 from django.http import HttpResponse
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from associations.bulk import backoff, views
@@ -33,7 +35,36 @@ class RunTestCase(PageTestCase):
         return answer.headers.get("Location", str(answer.status_code))
 
 
+class SeenTests(RunTestCase):
+    def test_a_head_shows_nobody_that_the_run_has_ended(self) -> None:
+        run = self.run_("done")
+        for path in ("", "progress/?state=running"):
+            self.client.head(run.get_absolute_url() + path, headers={"HX-Request": "true"})
+        self.assertContains(self.client.get("/"), run.get_absolute_url())
+        self.page(run)
+        self.assertNotContains(self.client.get("/"), run.get_absolute_url())
+
+
 class BeforeTests(RunTestCase):
+    def test_a_way_that_there_is_not_is_told_where_one_chooses(self) -> None:
+        run = self.run_("ready", **READ)
+        for way in ({"way": "rocket"}, {}):
+            answer = self.client.post(f"{run.get_absolute_url()}start/", way)
+            self.assertContains(answer, "Choose how they are sent.", status_code=422)
+            self.assertContains(answer, "Start: link 4,880 pairs", status_code=422)
+        run.refresh_from_db()
+        self.assertEqual((run.state, run.way), ("ready", "batch"))
+        running = self.run_("running")
+        self.assertIn("?moved", self.post(running, "start", way="rocket"))
+
+    def test_the_page_of_an_ended_run_reads_no_attempts(self) -> None:
+        run = self.run_("done", queued=2, rejected=2)
+        for number in (1, 2):
+            entry_of(self.user, run=run, row_number=number, outcome="rejected", cause="refused")
+        with CaptureQueriesContext(connection) as queries:
+            self.assertContains(self.page(run), "2 are not")
+        self.assertNotIn("associationattempt", str(queries.captured_queries))
+
     def test_a_file_that_cannot_be_read(self) -> None:
         page = self.page(
             self.run_("unreadable", problem="long_line", problem_facts={"line": 7, "limit": 64})
@@ -217,7 +248,7 @@ class ActionTests(RunTestCase):
     def test_starting_as_chosen(self) -> None:
         run = self.run_("ready", **READ)
         address = run.get_absolute_url()
-        self.assertEqual(self.post(run, "start", way="nonsense"), address)
+        self.assertEqual(self.post(run, "start", way="nonsense"), "422")
         run.refresh_from_db()
         self.assertEqual(run.state, "ready")
         self.assertEqual(self.post(run, "start", way="single", skip_linked="on"), address)

@@ -8,7 +8,7 @@ from associations.bulk import services as runs
 from associations.bulk import tasks
 from associations.bulk.leases import LeaseLostError, StoppedError, claim, release
 from associations.bulk.tasks import send_chunk
-from associations.bulk.worker import scheduler as tending
+from associations.bulk.worker import scheduler
 from associations.models import AssociationAttempt, BulkChunk, BulkRun, RunState, Way
 from tests.associations.bulk.engine import EngineTestCase, row
 
@@ -36,7 +36,7 @@ class CancelTests(EngineTestCase):
         run = self.queued(*map(row, range(9)))
         release(self.claimed(run), seconds=20)
         runs.cancel(user=self.user, run=run)
-        self.assertTrue(tending.has_work(run))
+        self.assertTrue(scheduler.has_work(run))
         tasks.work(run.pk)
         run.refresh_from_db()
         self.assertEqual(run.state, RunState.CANCELED)

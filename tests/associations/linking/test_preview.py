@@ -5,11 +5,13 @@ import time
 from typing import Any
 from unittest import mock
 
+from django.core.cache import cache
+from django.db import Error as DBError
 from django.http import HttpResponse
 from django.test import override_settings
 from django.utils import translation
 
-from associations.gateway import clients
+from associations.gateway import clients, rate_limiter
 from associations.hubspot import lookups
 from associations.models import AssociationCheck, AssociationRequest
 from tests.associations.linking.base import PageTestCase, entry_of
@@ -208,8 +210,8 @@ class TroubleTests(PreviewTestCase):
 
 class LimitTests(PreviewTestCase):
     def test_nobody_has_previews_without_end(self) -> None:
-        self.enterContext(mock.patch("associations.linking.views.PER_MINUTE", 2))
-        self.enterContext(mock.patch("associations.linking.views.time", lambda: 1_000_000.0))
+        self.enterContext(mock.patch("associations.gateway.rate_limiter.PREVIEWS", 2))
+        self.addCleanup(rate_limiter.close)
         for pk in ("501", "502"):
             self.assertIn(
                 "ada" if pk == "501" else "bruno",
@@ -217,6 +219,21 @@ class LimitTests(PreviewTestCase):
             )
         self.shows("takes no more requests", "link the records all the same")
         self.assertIn("Ada", self.as_admin.get("/preview/", FIELDS, headers=HTMX).content.decode())
+
+    def test_another_process_counts_the_same_ones(self) -> None:
+        self.enterContext(mock.patch("associations.gateway.rate_limiter.PREVIEWS", 3))
+        self.panel()
+        cache.clear()  # all that a process has by itself
+        rate_limiter.close()
+        self.panel()
+        with mock.patch("associations.gateway.rate_limiter.PREVIEW_WINDOW", 0.5):
+            self.panel()
+        self.shows("takes no more requests", "link the records all the same")
+
+    def test_a_limit_that_cannot_be_asked_keeps_nobody_from_looking(self) -> None:
+        broken = mock.patch.object(rate_limiter._connection, "run", side_effect=DBError)
+        with broken, self.assertLogs("associations.gateway.rate_limiter", "ERROR"):
+            self.assertIn("Ada", self.panel().content.decode())
 
 
 class WithoutScriptTests(PreviewTestCase):

@@ -22,7 +22,7 @@ from associations.audit.integrity import triggers
 from associations.audit.recorder import RequestMeta
 from associations.bulk import services as runs
 from associations.bulk import tasks
-from associations.bulk.worker import scheduler as tending
+from associations.bulk.worker import scheduler
 from associations.models import (
     AssociationBatch,
     AssociationRequest,
@@ -168,18 +168,19 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
             self.assertEqual(outcomes, {"linked": len(pairs) - 1, "rejected": 1})
         self.assertTrue(AssociationBatch.objects.exists())
         with override_settings(BULK_KEEP_DAYS=0):
-            tending.tidy()
+            while scheduler.tidy():
+                pass
         self.assertFalse(BulkRow.objects.exists() or BulkChunk.objects.exists())
 
     def test_a_worker_hands_out_what_there_is_to_do(self) -> None:
         runs.create(user=self.user, meta=RequestMeta(), name="a.csv", parts=[b"x"], way="batch")
         broker = get_broker()
         with self.assertNoLogs("associations.bulk", "ERROR"):
-            tending.Tender(broker).tend()
+            scheduler.Scheduler(broker).tick()
         ((number, _),) = broker.dequeue()
         broker.acknowledge(number)
         self.assertEqual(broker.queue_size() + broker.lock_size(), 0)
-        self.assertEqual(tending.living_workers(), 1)
+        self.assertEqual(scheduler.living_workers(), 1)
 
     def work_until(self, run: BulkRun, state: str) -> None:
         deadline = time.monotonic() + 20
