@@ -17,7 +17,7 @@ from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 
 from hubadmin import startup as serving
-from hubadmin.settings import PROBLEMS, secret
+from hubadmin.env import PROBLEMS, secret
 
 STATEMENT_SECONDS = 30
 ROTATED = ("HUBSPOT_ACCESS_TOKEN", "SSO_CLIENT_SECRET", "SSO_HEADER_SECRET")

@@ -3,64 +3,17 @@
 Secrets are demanded when serving starts (see checks.py), not here: `test` and `migrate` need none.
 """
 
-import os
-from pathlib import Path
-
-import environ
 from csp.constants import NONE, SELF
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-
-env = environ.Env()
-# An exported variable wins over the file. The demo and the tests read no file at all.
-ENV_FILE = env.str("ENV_FILE", default=str(BASE_DIR / ".env"))
-if ENV_FILE and Path(ENV_FILE).is_file():
-    env.read_env(ENV_FILE)
-
-
-def _stripped(names: list[str]) -> list[str]:
-    return [name.strip() for name in names if name.strip()]
-
-
-PROBLEMS: list[str] = []  # told by the checks
-
-
-def number(name: str, default: int) -> int:
-    """Return a whole number; the default if there is none, or none that can be read."""
-    try:
-        return env.int(name, default=default)
-    except ValueError:
-        PROBLEMS.append(f"{name} is {env.str(name)!r}; it must be a whole number.")
-        return default
-
-
-def secret(name: str) -> str:
-    """Return a secret from the variable, or from the file that `<name>_FILE` names.
-
-    Docker and Kubernetes mount secrets as files, often with a line break at the end.
-    """
-    # Read as it stands: django-environ would take one that begins with `$` for a reference.
-    value, file = os.environ.get(name, "").strip(), os.environ.get(f"{name}_FILE", "")
-    if not file:
-        return value
-    if value:
-        PROBLEMS.append(f"{name} and {name}_FILE are both set; set one of them.")
-    try:
-        value = Path(file).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        PROBLEMS.append(f"{name}_FILE is {file!r}, which cannot be read: {error}.")
-        return ""
-    if not value:
-        PROBLEMS.append(f"{name}_FILE is {file!r}, which is empty.")
-    return value
-
+from hubadmin.env import BASE_DIR, database_from, env, names, number, secret
+from hubadmin.env import PROBLEMS as PROBLEMS  # a setting as well: the checks tell them
 
 # --- Serving ------------------------------------------------------------------------------------
 
 SECRET_KEY = secret("SECRET_KEY")
 DEBUG = env.bool("DEBUG", default=False)
-ALLOWED_HOSTS = _stripped(env.list("ALLOWED_HOSTS", default=[]))
-CSRF_TRUSTED_ORIGINS = _stripped(env.list("CSRF_TRUSTED_ORIGINS", default=[]))
+ALLOWED_HOSTS = names("ALLOWED_HOSTS")
+CSRF_TRUSTED_ORIGINS = names("CSRF_TRUSTED_ORIGINS")
 # How many proxies of our own stand in front; each appends to X-Forwarded-For.
 TRUSTED_PROXY_COUNT = number("TRUSTED_PROXY_COUNT", 0)
 
@@ -100,8 +53,8 @@ SSO_MODE = env.str("SSO_MODE", default="")
 # oidc, assertion: the issuer, to the letter. header: a name for the proxy, kept with each person.
 SSO_ISSUER = env.str("SSO_ISSUER", default="")
 # Groups of the identity provider that give each role; nobody gets in without one.
-SSO_SUPPORT_GROUPS = _stripped(env.list("SSO_SUPPORT_GROUPS", default=[]))
-SSO_ADMIN_GROUPS = _stripped(env.list("SSO_ADMIN_GROUPS", default=[]))
+SSO_SUPPORT_GROUPS = names("SSO_SUPPORT_GROUPS")
+SSO_ADMIN_GROUPS = names("SSO_ADMIN_GROUPS")
 SSO_GROUPS_CLAIM = env.str("SSO_GROUPS_CLAIM", default="groups")
 SSO_CONTACT = env.str("SSO_CONTACT", default="")
 SSO_SIGN_OUT_URL = env.str("SSO_SIGN_OUT_URL", default="")
@@ -135,7 +88,7 @@ SSO_GROUPS_SEPARATOR = env.str("SSO_GROUPS_SEPARATOR", default=";")
 
 # What seals the log signs with the first; whoever checks the seals needs only the public keys.
 AUDIT_SIGNING_KEY = secret("AUDIT_SIGNING_KEY")
-AUDIT_PUBLIC_KEYS = _stripped(env.list("AUDIT_PUBLIC_KEYS", default=[]))
+AUDIT_PUBLIC_KEYS = names("AUDIT_PUBLIC_KEYS")
 
 # --- Bulk runs ----------------------------------------------------------------------------------
 
@@ -172,26 +125,6 @@ Q_CLUSTER = {
 }
 
 # --- Database -----------------------------------------------------------------------------------
-
-SQLITE_OPTIONS = {
-    "transaction_mode": "IMMEDIATE",  # wait for the write lock at the start, never fail half way
-    "timeout": 20,
-    # synchronous=FULL: the log must survive a power loss. recursive_triggers: REPLACE deletes too.
-    "init_command": (
-        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA mmap_size=134217728; "
-        "PRAGMA recursive_triggers=ON;"
-    ),
-}
-
-
-def database_from(url: str) -> dict:
-    """Return Django's settings for a database address, with what each kind needs to run well."""
-    database = env.db_url_config(url)
-    database |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
-    if database["ENGINE"].endswith("sqlite3"):
-        database["OPTIONS"] = SQLITE_OPTIONS | database.get("OPTIONS", {})
-    return database
-
 
 DATABASES = {
     "default": database_from(

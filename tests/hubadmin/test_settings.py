@@ -34,11 +34,12 @@ PRODUCTION = {
 
 
 def calls(is_ours: Callable[[ast.expr], bool]) -> set[str]:
-    """The names that settings.py passes to such functions."""
-    tree = ast.parse((ROOT / "hubadmin/settings.py").read_text())
+    """The names that settings.py and env.py pass to such functions."""
+    sources = [(ROOT / "hubadmin" / name).read_text() for name in ("settings.py", "env.py")]
     return {
         call.args[0].value
-        for call in ast.walk(tree)
+        for source in sources
+        for call in ast.walk(ast.parse(source))
         if isinstance(call, ast.Call)
         and is_ours(call.func)
         and call.args
@@ -52,10 +53,12 @@ def secrets() -> set[str]:
 
 
 def variables() -> set[str]:
-    """The names that settings.py reads from the environment."""
+    """The names that the settings read from the environment."""
     return (
         secrets()
-        | calls(lambda function: isinstance(function, ast.Name) and function.id == "number")
+        | calls(
+            lambda function: isinstance(function, ast.Name) and function.id in ("names", "number")
+        )
         | calls(
             lambda function: (
                 isinstance(function, ast.Attribute)

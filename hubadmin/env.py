@@ -1,0 +1,70 @@
+"""Reads the environment for settings.py; what is wrong with it is collected for the checks."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import environ
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+PROBLEMS: list[str] = []
+SQLITE_OPTIONS = {
+    "transaction_mode": "IMMEDIATE",  # wait for the write lock at the start, never fail half way
+    "timeout": 20,
+    # synchronous=FULL: the log must survive a power loss. recursive_triggers: REPLACE deletes too.
+    "init_command": (
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA mmap_size=134217728; "
+        "PRAGMA recursive_triggers=ON;"
+    ),
+}
+
+env = environ.Env()
+# An exported variable wins over the file. The demo and the tests read no file at all.
+ENV_FILE = env.str("ENV_FILE", default=str(BASE_DIR / ".env"))
+if ENV_FILE and Path(ENV_FILE).is_file():
+    env.read_env(ENV_FILE)
+
+
+def names(name: str) -> list[str]:
+    """Return what a list separated by commas names; none if it is not set."""
+    return [each.strip() for each in env.list(name, default=[]) if each.strip()]
+
+
+def number(name: str, default: int) -> int:
+    """Return a whole number; the default if there is none, or none that can be read."""
+    try:
+        return env.int(name, default=default)
+    except ValueError:
+        PROBLEMS.append(f"{name} is {env.str(name)!r}; it must be a whole number.")
+        return default
+
+
+def secret(name: str) -> str:
+    """Return a secret from the variable, or from the file that `<name>_FILE` names.
+
+    Docker and Kubernetes mount secrets as files, often with a line break at the end.
+    """
+    # Not by django-environ's FileAwareEnv: it raises where this collects problems, does not notice
+    # that both are set, and takes a value that begins with `$` for a reference to another variable.
+    value, file = os.environ.get(name, "").strip(), os.environ.get(f"{name}_FILE", "")
+    if not file:
+        return value
+    if value:
+        PROBLEMS.append(f"{name} and {name}_FILE are both set; set one of them.")
+    try:
+        value = Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        PROBLEMS.append(f"{name}_FILE is {file!r}, which cannot be read: {error}.")
+        return ""
+    if not value:
+        PROBLEMS.append(f"{name}_FILE is {file!r}, which is empty.")
+    return value
+
+
+def database_from(url: str) -> dict[str, Any]:
+    """Return Django's settings for a database address, with what each kind needs to run well."""
+    database: dict[str, Any] = env.db_url_config(url)
+    database |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
+    if database["ENGINE"].endswith("sqlite3"):
+        database["OPTIONS"] = SQLITE_OPTIONS | database.get("OPTIONS", {})
+    return database
