@@ -8,6 +8,11 @@ class AssociationsConfig(AppConfig):
     name = "associations"
 
     def ready(self) -> None:
+        from associations import checks  # noqa: F401 - importing registers them
+        from associations.audit.integrity import triggers
+        from hubadmin.web import readiness
+
+        readiness.CHECKS["triggers"] = triggers.problems
         pre_migrate.connect(_before_migrate, sender=self)
         post_migrate.connect(_after_migrate, sender=self)
 

@@ -3,13 +3,13 @@
 import json
 import logging
 import re
+from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
 from django.conf import settings
+from django.utils.module_loading import import_string
 from django.views.debug import SafeExceptionReporterFilter
-
-from associations.hubspot.sanitizing import redact
 
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 
@@ -29,6 +29,10 @@ class ReporterFilter(SafeExceptionReporterFilter):
 class JSONFormatter(logging.Formatter):
     """`{"time", "level", "logger", "event", "request_id"?, …extra, "traceback"?}`."""
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.redact: Callable[[str, str], str] = import_string(settings.LOG_REDACTOR)
+
     def format(self, record: logging.LogRecord) -> str:
         event = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
@@ -44,4 +48,4 @@ class JSONFormatter(logging.Formatter):
         if record.exc_info:
             event["traceback"] = self.formatException(record.exc_info)
         # Plain ASCII: the line breaks that only some readers know are escaped as well.
-        return redact(json.dumps(event, default=str), settings.HUBSPOT_ACCESS_TOKEN)
+        return self.redact(json.dumps(event, default=str), settings.HUBSPOT_ACCESS_TOKEN)

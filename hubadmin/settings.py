@@ -3,6 +3,8 @@
 Secrets are demanded when serving starts (see checks.py), not here: `test` and `migrate` need none.
 """
 
+from typing import Any
+
 from csp.constants import NONE, SELF
 
 from hubadmin.env import BASE_DIR, database_from, env, names, number, secret
@@ -178,7 +180,8 @@ TEMPLATES = [
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
-                "associations.context_processors.site",
+                "hubadmin.web.context_processors.site",
+                "associations.context_processors.associations",
             ],
             "builtins": [
                 "django.templatetags.i18n",
@@ -246,7 +249,9 @@ DEFAULT_EXCEPTION_REPORTER_FILTER = "hubadmin.logging.ReporterFilter"
 # --- Logs: one JSON line an event ---------------------------------------------------------------
 
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
-LOGGING = {
+# Takes tokens out of each line, whoever wrote it.
+LOG_REDACTOR = "associations.hubspot.sanitizing.redact"
+LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"json": {"()": "hubadmin.logging.JSONFormatter"}},

@@ -1,16 +1,13 @@
 """Why somebody does not get in."""
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
 
 from hubadmin.models import User
 from hubadmin.web.client_ip import client_ip
-
-if TYPE_CHECKING:
-    from hubadmin.models import User
 
 
 class RefusedError(Exception):
@@ -20,7 +17,7 @@ class RefusedError(Exception):
 class DeactivatedError(RefusedError):
     """It is known who it is, and that this person has been switched off here."""
 
-    def __init__(self, user: "User") -> None:
+    def __init__(self, user: User) -> None:
         super().__init__("the person has been deactivated")
         self.user = user
 

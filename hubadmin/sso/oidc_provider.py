@@ -13,8 +13,8 @@ from django.dispatch import receiver
 from joserfc.errors import BadSignatureError, JoseError
 from joserfc.jwk import KeySet
 
-from hubadmin.checks import is_safe_address
 from hubadmin.sso.common import ALGORITHMS, ProviderUnavailableError, RefusedError
+from hubadmin.web.http import is_safe_address
 
 TIMEOUT = 5  # seconds
 MAX_PENDING = 10  # tabs that may be at the provider at the same time

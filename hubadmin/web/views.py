@@ -6,8 +6,7 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
-from django.db import DatabaseError, connection
-from django.db.migrations.executor import MigrationExecutor
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
@@ -15,9 +14,8 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from associations.audit.integrity import triggers
-from associations.context_processors import contact
-from hubadmin.web import drafts
+from hubadmin.web import drafts, readiness
+from hubadmin.web.context_processors import contact
 
 logger = logging.getLogger(__name__)
 
@@ -36,19 +34,14 @@ def healthz(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """The process can do its work: the database answers, is up to date, and guards the log."""
     try:
-        executor = MigrationExecutor(connection)
-        missing = executor.migration_plan(executor.loader.graph.leaf_nodes())
-        problems = triggers.problems()
+        missing = {name: check() for name, check in readiness.CHECKS.items()}
     except DatabaseError:
         logger.exception("not ready")
         return JsonResponse({"status": "failed", "database": "unreachable"}, status=503)
-    if missing:
-        names = [f"{migration.app_label}.{migration.name}" for migration, _ in missing]
-        return JsonResponse({"status": "failed", "migrations_missing": names}, status=503)
-    if problems:
-        return JsonResponse({"status": "failed", "triggers_missing": problems}, status=503)
-    parts = ("database", "migrations", "triggers")
-    return JsonResponse({"status": "ok"} | dict.fromkeys(parts, "ok"))
+    for name, found in missing.items():
+        if found:
+            return JsonResponse({"status": "failed", f"{name}_missing": found}, status=503)
+    return JsonResponse({"status": "ok"} | dict.fromkeys(["database", *missing], "ok"))
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -1,7 +1,7 @@
 from django.core.checks import CheckMessage, Info, Warning, run_checks
 from django.test import SimpleTestCase, override_settings
 
-from hubadmin.checks import AT_LEAST_ONE
+from associations.checks import AT_LEAST_ONE
 
 RIGHT = {
     "SECRET_KEY": "k" * 60,

@@ -1,0 +1,136 @@
+"""What must be right about HubSpot, the audit log and bulk runs before hubadmin serves."""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import redis
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Info, Warning, register
+
+from associations.audit.integrity import signing
+from associations.context_processors import V4_SUPPORT_ENDS
+from associations.gateway.clients import BULK_BATCH
+from associations.hubspot.client import OBJECT_PATHS
+from associations.models.bulk import Way
+from hubadmin.web.http import VISIBLE_ASCII, is_safe_address
+
+AT_LEAST_ONE = (
+    *("BULK_MAX_ROWS", "BULK_MAX_BYTES", "BULK_KEEP_DAYS"),
+    *("BULK_ROW_PATIENCE_SECONDS", "WORKER_PROCESSES"),
+)
+
+
+@register
+def api_version(**kwargs: Any) -> Iterable[CheckMessage]:
+    version = settings.HUBSPOT_API_VERSION
+    if version not in OBJECT_PATHS:
+        known = ", ".join(OBJECT_PATHS)
+        yield Error(
+            f"HUBSPOT_API_VERSION is {version!r}; it must be one of {known}.", id="hubadmin.E001"
+        )
+    elif version == "v4":
+        yield Info(
+            f"HubSpot ends its support of API version v4 on {V4_SUPPORT_ENDS:%d %B %Y}.",
+            hint="Set HUBSPOT_API_VERSION=2026-09 when you have tried it.",
+            id="hubadmin.I001",
+        )
+
+
+@register(deploy=True)
+def access_token(**kwargs: Any) -> Iterable[CheckMessage]:
+    token = settings.HUBSPOT_ACCESS_TOKEN
+    if not token:
+        yield Error("HUBSPOT_ACCESS_TOKEN is not set.", id="hubadmin.E003")
+    elif not VISIBLE_ASCII.issuperset(token):
+        yield Error(
+            "HUBSPOT_ACCESS_TOKEN holds a space, a line break or another character that no token "
+            "has.",
+            id="hubadmin.E004",
+        )
+
+
+@register(deploy=True)
+def way_to_hubspot(**kwargs: Any) -> Iterable[CheckMessage]:
+    if not is_safe_address(settings.HUBSPOT_API_BASE_URL):
+        yield Error(
+            f"HUBSPOT_API_BASE_URL is {settings.HUBSPOT_API_BASE_URL!r}; it must be an https "
+            "address, or the token would travel in the clear.",
+            id="hubadmin.E006",
+        )
+    bundle, proxy = settings.HUBSPOT_CA_BUNDLE, settings.HUBSPOT_PROXY_URL
+    if bundle and not Path(bundle).exists():
+        yield Error(f"HUBSPOT_CA_BUNDLE is {bundle!r}; there is no such file.", id="hubadmin.E007")
+    if proxy and not re.match(r"https?://[^/\s]+", proxy):
+        yield Error(
+            f"HUBSPOT_PROXY_URL is {proxy!r}; it must be like http://proxy.example.com:3128.",
+            id="hubadmin.E008",
+        )
+
+
+@register(deploy=True)
+def audit_keys(**kwargs: Any) -> Iterable[CheckMessage]:
+    try:
+        if not signing.trusted_keys():
+            yield Error(
+                "Neither AUDIT_SIGNING_KEY nor AUDIT_PUBLIC_KEYS is set: nothing could prove the "
+                "audit log. `manage.py make_audit_key` makes a pair.",
+                id="hubadmin.E011",
+            )
+    except signing.SigningKeyError as error:
+        yield Error(str(error), id="hubadmin.E012")
+
+
+@register(deploy=True)
+def limits(**kwargs: Any) -> Iterable[CheckMessage]:
+    if settings.SUBMITS_PER_PERSON_PER_MINUTE < 0:
+        yield Error(
+            "SUBMITS_PER_PERSON_PER_MINUTE is below 0; 0 means no limit.", id="hubadmin.E009"
+        )
+
+
+@register(deploy=True)
+def bulk_runs(**kwargs: Any) -> Iterable[CheckMessage]:
+    if settings.BULK_WAY not in Way.values:
+        ways = " or ".join(Way.values)
+        yield Error(f"BULK_WAY is {settings.BULK_WAY!r}; it must be {ways}.", id="hubadmin.E013")
+    for name in AT_LEAST_ONE:
+        if (value := getattr(settings, name)) < 1:
+            yield Error(f"{name} is {value}; it must be at least 1.", id="hubadmin.E014")
+    lease, longest = settings.BULK_LEASE_SECONDS, round(BULK_BATCH.total)
+    if lease <= longest:
+        yield Warning(
+            f"BULK_LEASE_SECONDS is {lease}; a call to HubSpot may last {longest} seconds, and "
+            "meanwhile another worker would send the same rows.",
+            id="hubadmin.W001",
+        )
+
+
+@register(deploy=True)
+def shared_limit(**kwargs: Any) -> Iterable[CheckMessage]:
+    calls, people = settings.HUBSPOT_CALLS_PER_10_SECONDS, settings.HUBSPOT_CALLS_FOR_PEOPLE
+    if calls < 0 or people < 0:
+        yield Error(
+            "HUBSPOT_CALLS_PER_10_SECONDS and HUBSPOT_CALLS_FOR_PEOPLE must not be below 0.",
+            id="hubadmin.E015",
+        )
+    elif calls and people >= calls:
+        yield Error(
+            f"HUBSPOT_CALLS_FOR_PEOPLE is {people}; it must be less than "
+            f"HUBSPOT_CALLS_PER_10_SECONDS ({calls}), or no call is left for bulk runs.",
+            id="hubadmin.E016",
+        )
+
+
+@register(deploy=True)
+def broker(**kwargs: Any) -> Iterable[CheckMessage]:
+    """The address may hold a password, so it is not shown."""
+    try:
+        if settings.WORKER_BROKER_URL:
+            redis.from_url(settings.WORKER_BROKER_URL)
+    except ValueError:
+        yield Error(
+            "WORKER_BROKER_URL is no address of Redis; one is like redis://redis.example.com:6379/0.",
+            id="hubadmin.E017",
+        )
