@@ -3,6 +3,7 @@
 Secrets are demanded when serving starts (see checks.py), not here: `test` and `migrate` need none.
 """
 
+from pathlib import Path
 from typing import Any
 
 from csp.constants import NONE, SELF
@@ -225,8 +226,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
-if TRUSTED_PROXY_COUNT:
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TRUSTED_PROXY_COUNT else None
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -273,4 +273,5 @@ LOGGING: dict[str, Any] = {
 # --- Ours ---------------------------------------------------------------------------------------
 
 DEMO = False
+DEMO_DIR: Path = BASE_DIR / ".demo"
 REAL_HUBSPOT_IN_DEMO = False

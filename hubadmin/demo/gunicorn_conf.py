@@ -10,6 +10,9 @@ workers = 2
 threads = 16
 
 
-def on_starting(server: Any) -> None:
+def _on_starting(server: Any) -> None:
     end_with_the_demo()
     production.on_starting(server)
+
+
+on_starting = _on_starting

@@ -15,10 +15,10 @@ for name in filter(_OWN.fullmatch, [*os.environ]):
     del os.environ[name]  # the demo has its own, whatever is exported
 
 from hubadmin.settings import *  # noqa: F403 - settings are layered whole
-from hubadmin.settings import BASE_DIR, LOGGING, database_from, env
+from hubadmin.settings import DEMO_DIR, LOGGING, database_from, env
 
 DEMO = True
-DEMO_DIR = Path(env.str("DEMO_DIR", default=str(BASE_DIR / ".demo")))
+DEMO_DIR = Path(env.str("DEMO_DIR", default=str(DEMO_DIR)))
 IS_SERVER = "DEMO_PARENT" in os.environ  # the server learns from the command, which has the option
 REAL_HUBSPOT_IN_DEMO = env.bool("DEMO_REAL_HUBSPOT") if IS_SERVER else "--real-hubspot" in sys.argv
 

@@ -1,5 +1,7 @@
 """The demo's stand-in for company SSO: choose who you are. It exists in the demo only."""
 
+from typing import TypedDict
+
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
@@ -13,7 +15,14 @@ from hubadmin.sso import sessions
 from hubadmin.sso.responses import safe_next
 from hubadmin.sso.users import provision
 
-PEOPLE = {
+
+class Person(TypedDict):
+    name: str
+    email: str
+    groups: list[str]
+
+
+PEOPLE: dict[str, Person] = {
     "support": {"name": "Mina Sato", "email": "mina@example.com", "groups": ["support"]},
     "admin": {"name": "Noah Berg", "email": "noah@example.com", "groups": ["admin"]},
 }

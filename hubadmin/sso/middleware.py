@@ -1,5 +1,7 @@
 """Says with every request who the person is."""
 
+from typing import cast
+
 from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware
 from django.contrib.auth.models import AnonymousUser
@@ -12,6 +14,7 @@ from hubadmin.sso import gateway_token as assertion
 from hubadmin.sso import proxy_headers as header
 from hubadmin.sso import sessions
 from hubadmin.sso.common import DeactivatedError, ProviderUnavailableError, RefusedError
+from hubadmin.web.http import AnyHttpRequest
 
 # Where a proxy of the company's speaks with every request, and where a session remembers.
 BY_PROXY = {"assertion": assertion.identify, "header": header.identify}
@@ -26,16 +29,17 @@ class PersonMiddleware(AuthenticationMiddleware):
 
     def process_request(self, request: HttpRequest) -> None:
         super().process_request(request)
-        request.user = SimpleLazyObject(lambda: _person(request))
+        ours = cast(AnyHttpRequest, request)
+        ours.user = cast(User, SimpleLazyObject(lambda: _person(ours)))
 
 
-def _person(request: HttpRequest) -> User | AnonymousUser:
+def _person(request: AnyHttpRequest) -> User | AnonymousUser:
     if not hasattr(request, "_cached_user"):
         request._cached_user = _identified(request)
     return request._cached_user
 
 
-def _identified(request: HttpRequest) -> User | AnonymousUser:
+def _identified(request: AnyHttpRequest) -> User | AnonymousUser:
     try:
         if settings.SSO_MODE in BY_SESSION:
             return sessions.person_of(request)

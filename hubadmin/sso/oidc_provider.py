@@ -47,6 +47,7 @@ class Provider(DjangoOAuth2App):
     """Authlib's client, stricter: one issuer, known algorithms, and keys that may be rotated."""
 
     client_cls = _Session
+    server_metadata: dict[str, Any]
 
     def load_server_metadata(self) -> dict[str, Any]:
         if not self.server_metadata:

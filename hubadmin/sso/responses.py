@@ -57,14 +57,18 @@ def refuse(request: HttpRequest, error: Exception) -> HttpResponse:
     """Say that signing in did not work; why, only the log knows in full."""
     common.record(request, "sign-in refused", level=logging.WARNING, why=str(error))
     if not isinstance(error, RefusedError):
-        context = {"posted": drafts.posted(request), "next_query": _query(request)}
-        response = render(request, "sso/unavailable.html", context, status=503)
-        response["Retry-After"] = str(RETRY_SECONDS)
-        return response
+        return _unavailable(request)
     if isinstance(error, DeactivatedError):
         return no_access(request, error.user)
     context = {"by_proxy": settings.SSO_MODE in BY_PROXY, "next_query": _query(request)}
     return render(request, "sso/refused.html", context, status=403)
+
+
+def _unavailable(request: HttpRequest) -> HttpResponse:
+    context = {"posted": drafts.posted(request), "next_query": _query(request)}
+    response = render(request, "sso/unavailable.html", context, status=503)
+    response["Retry-After"] = str(RETRY_SECONDS)
+    return response
 
 
 def no_access(request: HttpRequest, user: User | None) -> HttpResponse:

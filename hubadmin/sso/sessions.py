@@ -15,6 +15,7 @@ from django.http import HttpRequest
 from hubadmin.models import User
 from hubadmin.sso import common
 from hubadmin.web import drafts
+from hubadmin.web.http import AnyHttpRequest
 from hubadmin.web.sessions import change_now
 
 IDLE, LIFETIME = "there was no activity", "its lifetime is over"
@@ -62,7 +63,7 @@ def facts(request: HttpRequest) -> dict[str, Any]:
     return request.session.get(_KEY, {})
 
 
-def person_of(request: HttpRequest) -> User | AnonymousUser:
+def person_of(request: AnyHttpRequest) -> User | AnonymousUser:
     """Return who is signed in by this session; end it if its time is over."""
     user = get_user(request)
     if SESSION_KEY not in request.session:

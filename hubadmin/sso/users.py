@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
@@ -65,7 +65,7 @@ def provision_from(claims: Mapping[str, Any]) -> User:
     )
 
 
-def is_subject(value: Any) -> bool:
+def is_subject(value: Any) -> TypeGuard[str]:
     """Whether somebody can be known by it: cutting or mending it might make it another's."""
     return isinstance(value, str) and 0 < len(value) <= SUBJECT_LENGTH and value.isprintable()
 

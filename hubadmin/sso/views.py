@@ -83,11 +83,10 @@ def finish_sign_in(request: HttpRequest) -> HttpResponse:
 def no_access(request: HttpRequest) -> HttpResponse:
     """For somebody whom the provider vouches for, but whom no group lets in here."""
     user = request.user
-    if user.is_authenticated and user.role:
-        return redirect(settings.LOGIN_REDIRECT_URL)
     if not user.is_authenticated:
-        user = User.objects.filter(pk=request.session.get(_REFUSED)).first()
-    return answers.no_access(request, user)
+        refused = request.session.get(_REFUSED)
+        return answers.no_access(request, refused and User.objects.filter(pk=refused).first())
+    return redirect(settings.LOGIN_REDIRECT_URL) if user.role else answers.no_access(request, user)
 
 
 @require_POST

@@ -6,6 +6,7 @@ one-time token, so that what had been sent already is not sent twice.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from django.contrib.auth import SESSION_KEY
 from django.http import HttpRequest, QueryDict, UnreadablePostError
@@ -23,6 +24,11 @@ _MAX_SHOWN = 5000
 MAX_KEPT = 2100  # more than any field takes, so that the form can still say that it is too much
 
 
+class _Kept(NamedTuple):
+    fields: tuple[str, ...]
+    page: str
+
+
 def kept(*fields: str, for_page: str = "") -> Callable[[Callable], Callable]:
     """Mark a form's view: what is posted to these fields is worth keeping, and shown again.
 
@@ -31,31 +37,35 @@ def kept(*fields: str, for_page: str = "") -> Callable[[Callable], Callable]:
     """
 
     def mark(view: Callable) -> Callable:
-        view.draft_fields, view.draft_page = fields, for_page
+        vars(view)["kept"] = _Kept(fields, for_page)  # decorators copy it along
         return view
 
     return mark
 
 
+def _kept_by_view(request: HttpRequest) -> _Kept | None:
+    return getattr(request.resolver_match and request.resolver_match.func, "kept", None)
+
+
 def posted(request: HttpRequest) -> dict[str, str]:
     """Return what was sent to a view that keeps drafts; bounded, as anybody may have sent it."""
-    view = getattr(request.resolver_match, "func", None)
-    if not hasattr(view, "draft_fields"):
+    form = _kept_by_view(request)
+    if form is None:
         return {}
-    by_script = bool(view.draft_page) and "HX-Request" in request.headers
+    by_script = bool(form.page) and "HX-Request" in request.headers
     if request.method != "POST" and not by_script:
         return {}
     try:
         fields = request.GET if by_script else request.POST
     except UnreadablePostError:  # the browser went away before it had sent all of it
         return {}
-    return {name: fields[name][:_MAX_SHOWN] for name in view.draft_fields if name in fields}
+    return {name: fields[name][:_MAX_SHOWN] for name in form.fields if name in fields}
 
 
 def page_of(request: HttpRequest) -> str:
     """Return the address of the page whose form was sent, or was about to be."""
-    page = getattr(request.resolver_match.func, "draft_page", "")
-    return resolve_url(page) if page else request.path
+    form = _kept_by_view(request)
+    return resolve_url(form.page) if form and form.page else request.path
 
 
 def keep(request: HttpRequest, why: str) -> bool:

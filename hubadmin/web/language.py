@@ -1,8 +1,10 @@
 """In which language a person reads: as the browser asks, or as they chose, which a cookie keeps."""
 
+from collections.abc import Awaitable
+
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
 from django.shortcuts import resolve_url
 from django.utils import translation
@@ -17,7 +19,7 @@ class LanguageMiddleware(LocaleMiddleware):
     The thread's next one may fail before it comes to this; its error page is in no one's language.
     """
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         with translation.override(settings.LANGUAGE_CODE, deactivate=True):
             return super().__call__(request)
 

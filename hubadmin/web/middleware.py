@@ -23,6 +23,7 @@ from hubadmin.logging import REQUEST_ID
 from hubadmin.sso import responses as answers
 from hubadmin.sso import sessions
 from hubadmin.web import drafts
+from hubadmin.web.http import AnyHttpRequest
 
 logger = logging.getLogger("hubadmin.request")
 
@@ -35,7 +36,7 @@ class RequestLogMiddleware:
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
-    def __call__(self, request: HttpRequest) -> HttpResponse:
+    def __call__(self, request: AnyHttpRequest) -> HttpResponse:
         inbound = request.headers.get("X-Request-ID", "")
         request.id = inbound if _ACCEPTED_ID.fullmatch(inbound) else uuid.uuid4().hex
         reset, start = REQUEST_ID.set(request.id), time.monotonic()
@@ -47,7 +48,7 @@ class RequestLogMiddleware:
             REQUEST_ID.reset(reset)
         return response
 
-    def _log(self, request: HttpRequest, response: HttpResponse, start: float) -> None:
+    def _log(self, request: AnyHttpRequest, response: HttpResponse, start: float) -> None:
         # Only if some view has asked already: a log line shall not need the database.
         user = getattr(request, "_cached_user", None)
         extra = {
@@ -69,17 +70,14 @@ class SignInRequiredMiddleware(LoginRequiredMiddleware):
     def process_view(self, request: HttpRequest, view_func: Callable, *args: Any) -> Any:
         if not getattr(view_func, "login_required", True):
             return None  # and who it is, is not asked: health needs neither session nor database
-        response = super().process_view(request, view_func, *args)
-        if response is not None:
-            return response
+        user = request.user
+        if not user.is_authenticated:
+            drafts.keep(request, drafts.SIGNED_OUT)
+            instead = answers.sign_in_needed(request)
+            return instead or self.handle_no_permission(request, view_func)
         if sessions.recheck_is_due(request):
             return answers.recheck(request)
-        return None if request.user.role else answers.no_access(request, request.user)
-
-    def handle_no_permission(self, request: HttpRequest, view_func: Callable) -> HttpResponse:
-        drafts.keep(request, drafts.SIGNED_OUT)
-        instead = answers.sign_in_needed(request)
-        return instead or super().handle_no_permission(request, view_func)
+        return None if user.role else answers.no_access(request, user)
 
 
 class ViewerTimeZoneMiddleware:

@@ -21,6 +21,7 @@ _ZONE = ZoneInfo("Europe/Berlin")
 def show_details(state: State, call: Call) -> Answer:
     """Answer with what kind of portal this is, and where its pages are."""
     now = datetime.now(_ZONE)
+    offset = now.utcoffset() or timedelta()
     details = {
         "portalId": int(PORTAL_ID),
         "accountType": "STANDARD",
@@ -28,7 +29,7 @@ def show_details(state: State, call: Call) -> Answer:
         "companyCurrency": "EUR",
         "additionalCurrencies": [],
         "utcOffset": now.isoformat()[-6:],
-        "utcOffsetMilliseconds": now.utcoffset() // timedelta(milliseconds=1),
+        "utcOffsetMilliseconds": offset // timedelta(milliseconds=1),
         "uiDomain": state.host,
         "dataHostingLocation": "eu1",
     }

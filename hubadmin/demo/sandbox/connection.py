@@ -35,12 +35,12 @@ class Listener(socketserver.ThreadingTCPServer):
         self._lock = threading.Lock()
         self._live: set[socket.socket] = set()
 
-    def process_request(self, request: socket.socket, client_address: Any) -> None:
+    def process_request(self, request: Any, client_address: Any) -> None:
         with self._lock:
             self._live.add(request)
         super().process_request(request, client_address)
 
-    def shutdown_request(self, request: socket.socket) -> None:
+    def shutdown_request(self, request: Any) -> None:
         with self._lock:
             self._live.discard(request)
         super().shutdown_request(request)
@@ -149,5 +149,6 @@ class _Connection(BaseHTTPRequestHandler):
 def _correlation_id(answer: Answer) -> str:
     told = answer.body.get("correlationId") if isinstance(answer.body, dict) else None
     # A fault's body may hold anything; only a plain word may stand in a header.
-    plain = isinstance(told, str) and re.fullmatch("[!-~]+", told)
-    return told if plain else str(uuid4())
+    if isinstance(told, str) and re.fullmatch("[!-~]+", told):
+        return told
+    return str(uuid4())

@@ -158,7 +158,7 @@ def batch_answer(
     started: str, results: list[dict[str, Any]], errors: list[dict[str, Any]]
 ) -> Answer:
     """Return a batch's answer: 200, or 207 where there are errors."""
-    body = {"status": "COMPLETE", "results": results}
+    body: dict[str, Any] = {"status": "COMPLETE", "results": results}
     body |= {"startedAt": started, "completedAt": timestamp()}
     if errors:
         body |= {"numErrors": len(errors), "errors": errors}

@@ -7,7 +7,13 @@ from threading import Lock
 from time import monotonic
 from typing import Any
 
-from hubadmin.demo.sandbox.portal import ASSOCIATION_TYPES, Association, AssociationType, find_type
+from hubadmin.demo.sandbox.portal import (
+    ASSOCIATION_TYPES,
+    TYPES,
+    Association,
+    AssociationType,
+    find_type,
+)
 
 _FIELDS = Association._fields
 _ID = re.compile("[1-9][0-9]{0,19}")
@@ -52,7 +58,7 @@ def types_there_and_back(
     from_type: str, to_type: str, label: str | None
 ) -> tuple[AssociationType, AssociationType]:
     """Return a link's association types in both directions; raises LinkError."""
-    one, other = find_type(from_type).type_id, find_type(to_type).type_id
+    one, other = TYPES[from_type].type_id, TYPES[to_type].type_id
     there, back = (ASSOCIATION_TYPES.get(pair, []) for pair in ((one, other), (other, one)))
     for two in zip(there, back, strict=True):
         if two[0].label == label:

@@ -44,7 +44,9 @@ def list_records(state: State, call: Call, type_name: str) -> Answer:
         raise invalid(f"“limit” must be from 1 to {_MOST_LISTED}.")
     ids = [i for type_id, i in RECORDS if type_id == object_type.type_id and int(i) > after]
     asked = _asked(call)
-    body = {"results": [_shown(RECORDS[object_type.type_id, i], asked) for i in ids[:limit]]}
+    body: dict[str, Any] = {
+        "results": [_shown(RECORDS[object_type.type_id, i], asked) for i in ids[:limit]]
+    }
     if len(ids) > limit:
         body["paging"] = next_page(f"{state.url}{call.path}?limit={limit}", ids[limit - 1])
     return Answer(200, body)

@@ -164,14 +164,14 @@ def _read_types() -> dict[str, ObjectType]:
 
 
 def _read_association_types() -> dict[tuple[str, str], list[AssociationType]]:
-    types = {}
+    types: dict[tuple[str, str], list[AssociationType]] = {}
     for category, pairs in (("HUBSPOT_DEFINED", _HUBSPOT_DEFINED), ("USER_DEFINED", _USER_DEFINED)):
         for one, other, there, back in pairs:
             types[one, other] = [AssociationType(category, there)]
             types[other, one] = [AssociationType(category, back)]
-    for one, other, category, there, back in _LABELLED:
-        types[one, other].append(AssociationType(category, *there))
-        types[other, one].append(AssociationType(category, *back))
+    for one, other, category, labelled_there, labelled_back in _LABELLED:
+        types[one, other].append(AssociationType(category, *labelled_there))
+        types[other, one].append(AssociationType(category, *labelled_back))
     return types
 
 
