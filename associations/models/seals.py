@@ -7,8 +7,8 @@ from django.db import models
 class AuditSeal(models.Model):
     """One link of the chain that proves the log; rows are added, never changed.
 
-    `manifest` is the text that is sealed (README gives its format), `head` the SHA-256 of it in
-    hex, `signature` the Ed25519 signature of that hex in base64.
+    `manifest` is the text that is sealed (audit/integrity/README.md gives its format), `head` the
+    SHA-256 of it in hex, `signature` the Ed25519 signature of that hex in base64.
     """
 
     number = models.PositiveBigIntegerField(primary_key=True)  # 1, 2, 3: no gap, and so no fork

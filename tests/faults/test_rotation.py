@@ -1,4 +1,4 @@
-"""Changing HubSpot's token under load: the real server, as README says to do it."""
+"""Changing HubSpot's token under load: the real server, as hubadmin/README.md says to do it."""
 
 import re
 import sqlite3

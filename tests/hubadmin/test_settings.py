@@ -1,4 +1,4 @@
-"""Settings: complete in the README, safe in production, and demanded when serving starts."""
+"""Settings: complete in their README, safe in production, and demanded when serving starts."""
 
 import ast
 import os
@@ -16,7 +16,7 @@ import requests
 from django.conf import settings
 
 ROOT = settings.BASE_DIR
-README = ROOT / "README.md"
+README, SETTINGS = ROOT / "README.md", ROOT / "hubadmin" / "README.md"
 PRODUCTION = {
     "ENV_FILE": "",
     "DJANGO_SETTINGS_MODULE": "hubadmin.settings",
@@ -72,14 +72,14 @@ def variables() -> set[str]:
 class DocumentedTests(unittest.TestCase):
     def test_the_readme_and_the_example_name_every_variable_and_no_other(self) -> None:
         self.assertIn("HUBSPOT_ACCESS_TOKEN", variables())
-        table = re.findall(r"^\| `([A-Z0-9_]+)` \|", README.read_text(), re.M)
+        table = re.findall(r"^\| `([A-Z0-9_]+)` \|", SETTINGS.read_text(), re.M)
         self.assertEqual(sorted(table), sorted(variables()))
         example = re.findall(r"^#? ?([A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.M)
         self.assertEqual(sorted(example), sorted(variables() - {"ENV_FILE"}))
 
     def test_the_readme_names_every_secret_that_may_come_from_a_file(self) -> None:
         self.assertIn("SECRET_KEY", secrets())
-        readme = README.read_text()
+        readme = SETTINGS.read_text()
         for name in secrets():
             self.assertIn(f"`{name}_FILE`", readme)
 

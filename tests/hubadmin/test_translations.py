@@ -139,7 +139,7 @@ class FreshnessTests(SimpleTestCase):
 
 class ReadmeTests(SimpleTestCase):
     def test_it_gives_the_command(self) -> None:
-        readme = (settings.BASE_DIR / "README.md").read_text(encoding="utf-8")
+        readme = (PO.parents[2] / "README.md").read_text(encoding="utf-8")
         self.assertIn(f".venv/bin/python manage.py {' '.join(COMMAND)}\n", readme)
 
 

@@ -52,7 +52,7 @@ def naive_proxy(upstream: str, secret: str) -> str:
 
 def openid_proxy(upstream: str, provider: RealProvider, secret: str) -> str:
     """README's example for mod_auth_openidc, nothing changed but names and secrets."""
-    readme = (settings.BASE_DIR / "README.md").read_text()
+    readme = (settings.BASE_DIR / "hubadmin" / "sso" / "README.md").read_text()
     (example,) = re.findall(r"^```apache\n(.+?)^```", readme, re.M | re.S)
     changes = {
         "https://login.example.com": provider.issuer,

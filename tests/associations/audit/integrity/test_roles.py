@@ -1,4 +1,4 @@
-"""The two roles of README's section on PostgreSQL: what serves can do its work, and no more."""
+"""The two roles of hubadmin/README.md, PostgreSQL: what serves can do its work, and no more."""
 
 import re
 import tempfile
@@ -56,7 +56,7 @@ TABLES = (ENTRY, ATTEMPT, CHECK, BATCH, SEAL, EXPORT, PRUNING)
 
 def steps_of_the_readme(name: str) -> list[str]:
     """Its SQL, step by step, for roles and a database of another name."""
-    text = (settings.BASE_DIR / "README.md").read_text().split("### PostgreSQL")[1]
+    text = (settings.BASE_DIR / "hubadmin" / "README.md").read_text().split("## PostgreSQL")[1]
     block = re.search(r"```sql\n(.*?)```", text, re.S)[1].replace("'…'", "'secret'")
     named = re.sub(r"\bhubadmin(_owner)?\b", rf"{name}\1", block)
     return re.split(r"^--.*\n", named, flags=re.M)[1:]
