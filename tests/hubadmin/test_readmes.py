@@ -114,6 +114,12 @@ class ReadmeTests(TestCase):
             with self.subTest(f"{path.relative_to(ROOT)}: {file} {function}"):
                 self.assertIn(function, defined_in(found(file, path)))
 
+    def test_every_function_that_is_named_exists(self) -> None:
+        sources = [p for d in ("associations", "hubadmin") for p in (ROOT / d).glob("**/*.py")]
+        defined = set().union(*map(defined_in, sources))
+        named = {name for path in READMES for name in re.findall(r"`(\w+)\(\)`", prose(path))}
+        self.assertEqual(named - defined, set())
+
     def test_every_command_exists(self) -> None:
         known = get_commands()
         for path in READMES:
