@@ -16,7 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.dispatch import receiver
 
-from hubadmin import startup as serving
+from hubadmin import startup
 from hubadmin.env import PROBLEMS, secret
 
 STATEMENT_SECONDS = 30
@@ -60,8 +60,8 @@ def limit_statements(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
 
 def on_starting(server: Any) -> None:
     """Refuse to serve without what serving needs; log what else the checks have to say."""
-    if found := serving.problems():
-        sys.exit(serving.refusal("hubadmin", found))
+    if found := startup.problems():
+        sys.exit(startup.refusal("hubadmin", found))
 
 
 def on_reload(server: Any) -> None:
@@ -70,7 +70,7 @@ def on_reload(server: Any) -> None:
     PROBLEMS.clear()
     for name in ROTATED:
         setattr(settings, name, secret(name))
-    if errors := serving.serious(run_checks(include_deployment_checks=True)):
+    if errors := startup.serious(run_checks(include_deployment_checks=True)):
         for name, value in before.items():
             setattr(settings, name, value)
         logger.error("secrets were not changed", extra={"why": errors})

@@ -165,7 +165,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "hubadmin.sso.middleware.PersonMiddleware",
-    "hubadmin.web.middleware.SignInRequiredMiddleware",
+    "hubadmin.sso.middleware.SignInRequiredMiddleware",
     "hubadmin.web.middleware.ViewerTimeZoneMiddleware",
 ]
 

@@ -86,7 +86,7 @@ def run(port: int, real_hubspot: bool, announce: Callable[[str, str], None]) -> 
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, _interrupt)
     sandbox = None if real_hubspot else Sandbox(rate_limit=190)
-    children: list[subprocess.Popen] = []
+    children: list[subprocess.Popen[bytes]] = []
     try:
         if sandbox:
             sandbox.start()
@@ -128,7 +128,7 @@ def _environment(port: int, hubspot_url: str, real_hubspot: bool) -> dict[str, s
     return environment
 
 
-def _start(module: list[str], environment: dict[str, str]) -> subprocess.Popen:
+def _start(module: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
     # In a session of its own, so that Ctrl-C reaches only this process, which ends it in order.
     return subprocess.Popen(  # noqa: S603 - nothing in it comes from outside
         [sys.executable, "-m", *module],
@@ -138,7 +138,7 @@ def _start(module: list[str], environment: dict[str, str]) -> subprocess.Popen:
     )
 
 
-def _wait_until_ready(server: subprocess.Popen, port: int) -> None:
+def _wait_until_ready(server: subprocess.Popen[bytes], port: int) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if server.poll() is not None:
@@ -152,7 +152,7 @@ def _wait_until_ready(server: subprocess.Popen, port: int) -> None:
     raise DemoError(f"The web server was not ready after {START_SECONDS} seconds.")
 
 
-def _wait_for_end_of_any(server: subprocess.Popen, worker: subprocess.Popen) -> None:
+def _wait_for_end_of_any(server: subprocess.Popen[bytes], worker: subprocess.Popen[bytes]) -> None:
     while True:
         for name, child in (("web server", server), ("worker", worker)):
             if (code := child.poll()) is not None:
@@ -160,7 +160,7 @@ def _wait_for_end_of_any(server: subprocess.Popen, worker: subprocess.Popen) -> 
         time.sleep(0.2)
 
 
-def _stop(children: list[subprocess.Popen]) -> None:
+def _stop(children: list[subprocess.Popen[bytes]]) -> None:
     """End all of them at the same time, in order; after a second Ctrl-C without more patience."""
     deadline = time.monotonic() + STOP_SECONDS
     for child in children:
@@ -173,7 +173,7 @@ def _stop(children: list[subprocess.Popen]) -> None:
             _kill_session(child)
 
 
-def _kill_session(child: subprocess.Popen) -> None:
+def _kill_session(child: subprocess.Popen[bytes]) -> None:
     """Kill the process and all that it has started."""
     if child.poll() is None:
         os.killpg(child.pid, signal.SIGKILL)

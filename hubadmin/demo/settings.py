@@ -14,8 +14,9 @@ _OWN = re.compile(r"DATABASE_URL|WEB_(WORKERS|THREADS)|TRUSTED_PROXY_COUNT|DEBUG
 for name in filter(_OWN.fullmatch, [*os.environ]):
     del os.environ[name]  # the demo has its own, whatever is exported
 
+from hubadmin.env import database_from, env
 from hubadmin.settings import *  # noqa: F403 - settings are layered whole
-from hubadmin.settings import DEMO_DIR, LOGGING, database_from, env
+from hubadmin.settings import DEMO_DIR, LOGGING
 
 DEMO = True
 DEMO_DIR = Path(env.str("DEMO_DIR", default=str(DEMO_DIR)))

@@ -7,8 +7,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
-from hubadmin.sso.common import ALGORITHMS
-from hubadmin.sso.middleware import BY_PROXY
+from hubadmin.sso.common import ALGORITHMS, BY_PROXY
 from hubadmin.web.http import VISIBLE_ASCII, is_safe_address
 
 # What each mode cannot do without; what it may have besides.

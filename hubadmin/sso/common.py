@@ -9,6 +9,9 @@ from django.http import HttpRequest
 from hubadmin.models import User
 from hubadmin.web.client_ip import client_ip
 
+# The modes in which a proxy of the company's speaks with every request.
+BY_PROXY = {"assertion", "header"}
+
 
 class RefusedError(Exception):
     """What came as a proof of identity proves nothing, or not enough. The text is for the log."""

@@ -1,24 +1,22 @@
-"""Says with every request who the person is."""
+"""Says with every request who the person is, and lets in only those who have a role."""
 
-from typing import cast
+from typing import Any, cast
 
 from django.conf import settings
-from django.contrib.auth.middleware import AuthenticationMiddleware
+from django.contrib.auth.middleware import AuthenticationMiddleware, LoginRequiredMiddleware
 from django.contrib.auth.models import AnonymousUser
 from django.db import DatabaseError
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
 from hubadmin.models import User
-from hubadmin.sso import gateway_token as assertion
-from hubadmin.sso import proxy_headers as header
-from hubadmin.sso import sessions
+from hubadmin.sso import gateway_token, proxy_headers, responses, sessions
 from hubadmin.sso.common import DeactivatedError, ProviderUnavailableError, RefusedError
-from hubadmin.web.http import AnyHttpRequest
+from hubadmin.web import drafts
+from hubadmin.web.http import AnyHttpRequest, View
 
-# Where a proxy of the company's speaks with every request, and where a session remembers.
-BY_PROXY = {"assertion": assertion.identify, "header": header.identify}
 BY_SESSION = {"oidc", "demo"}
+IDENTIFY = {"assertion": gateway_token.identify, "header": proxy_headers.identify}
 
 
 class PersonMiddleware(AuthenticationMiddleware):
@@ -43,7 +41,7 @@ def _identified(request: AnyHttpRequest) -> User | AnonymousUser:
     try:
         if settings.SSO_MODE in BY_SESSION:
             return sessions.person_of(request)
-        if settings.SSO_MODE in BY_PROXY:
+        if settings.SSO_MODE in IDENTIFY:
             return _named_by_proxy(request)
     except (RefusedError, ProviderUnavailableError, DatabaseError) as error:
         request.sso_error = error
@@ -51,10 +49,31 @@ def _identified(request: AnyHttpRequest) -> User | AnonymousUser:
 
 
 def _named_by_proxy(request: HttpRequest) -> User | AnonymousUser:
-    user = BY_PROXY[settings.SSO_MODE](request)
+    user = IDENTIFY[settings.SSO_MODE](request)
     if user is None:
         return AnonymousUser()
     if not user.is_active:
         raise DeactivatedError(user)
     sessions.recognise(request, user)
     return user
+
+
+class SignInRequiredMiddleware(LoginRequiredMiddleware):
+    """Closed by default: to people who are signed out, and to those without a role.
+
+    What somebody sent while signed out waits for them behind the sign-in.
+    """
+
+    def process_view(
+        self, request: HttpRequest, view_func: View, *args: Any
+    ) -> HttpResponseBase | None:
+        if not getattr(view_func, "login_required", True):
+            return None  # and who it is, is not asked: health needs neither session nor database
+        user = request.user
+        if not user.is_authenticated:
+            drafts.keep(request, drafts.SIGNED_OUT)
+            instead = responses.sign_in_needed(request)
+            return instead or self.handle_no_permission(request, view_func)
+        if sessions.recheck_is_due(request):
+            return responses.recheck(request)
+        return None if user.role else responses.no_access(request, user)

@@ -13,8 +13,12 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from hubadmin.models import User
 from hubadmin.sso import common, oidc, sessions
-from hubadmin.sso.common import DeactivatedError, ProviderUnavailableError, RefusedError
-from hubadmin.sso.middleware import BY_PROXY
+from hubadmin.sso.common import (
+    BY_PROXY,
+    DeactivatedError,
+    ProviderUnavailableError,
+    RefusedError,
+)
 from hubadmin.web import drafts
 
 RETRY_SECONDS = 30

@@ -11,10 +11,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from hubadmin.models import User
-from hubadmin.sso import common, oidc, sessions
-from hubadmin.sso import responses as answers
-from hubadmin.sso.common import ProviderUnavailableError, RefusedError
-from hubadmin.sso.middleware import BY_PROXY
+from hubadmin.sso import common, oidc, responses, sessions
+from hubadmin.sso.common import BY_PROXY, ProviderUnavailableError, RefusedError
 from hubadmin.sso.users import provision_from, text
 from hubadmin.web import drafts
 
@@ -26,12 +24,12 @@ _REFUSED = "sso_refused"
 @login_not_required
 def sign_in(request: HttpRequest) -> HttpResponse:
     """A page with one button, rather than a redirect to the provider and perhaps back for ever."""
-    next_page = answers.safe_next(request, request.GET.get("next", ""))
+    next_page = responses.safe_next(request, request.GET.get("next", ""))
     if request.user.is_authenticated and not sessions.recheck_is_due(request):
         return redirect(next_page)
     if settings.SSO_MODE in BY_PROXY:
         error = getattr(request, "sso_error", RefusedError("no proxy spoke for anybody"))
-        return answers.refuse(request, error)
+        return responses.refuse(request, error)
     is_configured = settings.SSO_MODE == "oidc"
     context = {
         "is_configured": is_configured,
@@ -48,8 +46,8 @@ def start_sign_in(request: HttpRequest) -> HttpResponse:
     """On to the provider; a GET, as the CSP lets no form lead away from this site."""
     _only_oidc()
     parameters = {"prompt": "select_account"} if "switch" in request.GET else {}
-    return answers.to_provider(
-        request, answers.safe_next(request, request.GET.get("next", "")), **parameters
+    return responses.to_provider(
+        request, responses.safe_next(request, request.GET.get("next", "")), **parameters
     )
 
 
@@ -69,7 +67,7 @@ def finish_sign_in(request: HttpRequest) -> HttpResponse:
         sessions.end(request)
         return redirect_to_login(error.next_page)
     except (RefusedError, ProviderUnavailableError) as error:
-        return answers.refuse(request, error)
+        return responses.refuse(request, error)
     if not user.is_active or not user.role:
         return _without_access(request, user)
     if not _signed_in(request, user, answer):
@@ -85,8 +83,10 @@ def no_access(request: HttpRequest) -> HttpResponse:
     user = request.user
     if not user.is_authenticated:
         refused = request.session.get(_REFUSED)
-        return answers.no_access(request, refused and User.objects.filter(pk=refused).first())
-    return redirect(settings.LOGIN_REDIRECT_URL) if user.role else answers.no_access(request, user)
+        return responses.no_access(request, refused and User.objects.filter(pk=refused).first())
+    if user.role:
+        return redirect(settings.LOGIN_REDIRECT_URL)
+    return responses.no_access(request, user)
 
 
 @require_POST

@@ -12,6 +12,7 @@ from django.contrib.auth import SESSION_KEY
 from django.http import HttpRequest, QueryDict, UnreadablePostError
 from django.shortcuts import resolve_url
 
+from hubadmin.web.http import View
 from hubadmin.web.sessions import change_now
 
 SIGNED_OUT = "signed_out"
@@ -29,14 +30,14 @@ class _Kept(NamedTuple):
     page: str
 
 
-def kept(*fields: str, for_page: str = "") -> Callable[[Callable], Callable]:
+def kept(*fields: str, for_page: str = "") -> Callable[[View], View]:
     """Mark a form's view: what is posted to these fields is worth keeping, and shown again.
 
     A view that gives a part of that form's page names the page: what was typed so far comes with
     each request of the page's own script.
     """
 
-    def mark(view: Callable) -> Callable:
+    def mark(view: View) -> View:
         vars(view)["kept"] = _Kept(fields, for_page)  # decorators copy it along
         return view
 

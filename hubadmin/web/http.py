@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 VISIBLE_ASCII = set(string.ascii_letters + string.digits + string.punctuation)
 
+View = Callable[..., HttpResponseBase]
+
 
 class AnyHttpRequest(HttpRequest):
     """A request of anybody, signed in or not; its types only: Django makes the requests."""
@@ -33,7 +35,7 @@ class AuthenticatedHttpRequest(AnyHttpRequest):
     user: "User"
 
 
-def admin_required(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+def admin_required(view: View) -> View:
     """Only admins; for everybody else the page is forbidden."""
 
     @wraps(view)

@@ -1,6 +1,6 @@
 """What happens around every request.
 
-Its id and log line, the demand to be signed in, its size, and what browsers are told.
+Its id and log line, the time zone it is answered in, its size, and what browsers are told.
 """
 
 import logging
@@ -9,20 +9,15 @@ import time
 import uuid
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
 from zoneinfo import available_timezones
 
 from django.conf import settings
-from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 
 from hubadmin.logging import REQUEST_ID
-from hubadmin.sso import responses as answers
-from hubadmin.sso import sessions
-from hubadmin.web import drafts
 from hubadmin.web.http import AnyHttpRequest
 
 logger = logging.getLogger("hubadmin.request")
@@ -59,25 +54,6 @@ class RequestLogMiddleware:
             "user": user.pk if user else None,
         }
         logger.info("request", extra=extra)
-
-
-class SignInRequiredMiddleware(LoginRequiredMiddleware):
-    """Closed by default: to people who are signed out, and to those without a role.
-
-    What somebody sent while signed out waits for them behind the sign-in.
-    """
-
-    def process_view(self, request: HttpRequest, view_func: Callable, *args: Any) -> Any:
-        if not getattr(view_func, "login_required", True):
-            return None  # and who it is, is not asked: health needs neither session nor database
-        user = request.user
-        if not user.is_authenticated:
-            drafts.keep(request, drafts.SIGNED_OUT)
-            instead = answers.sign_in_needed(request)
-            return instead or self.handle_no_permission(request, view_func)
-        if sessions.recheck_is_due(request):
-            return answers.recheck(request)
-        return None if user.role else answers.no_access(request, user)
 
 
 class ViewerTimeZoneMiddleware:

@@ -86,6 +86,9 @@ RULES: dict[str, Callable[[str, str], bool]] = {
     "of hubadmin the application knows web, startup, people and version": lambda module, name: (
         within(module, "associations") and within(name, "hubadmin") and not within(name, *SHARED)
     ),
+    "pages know no sign-in: it stands around them": lambda module, name: (
+        within(module, "hubadmin.web") and within(name, "hubadmin.sso")
+    ),
     "the product never imports tests": lambda module, name: within(name, "tests"),
 }
 
@@ -141,6 +144,10 @@ BREACHES = {
         ("associations.checks", "from hubadmin.checks import secret_key"),
         ("associations.bulk.views", "from hubadmin import settings"),
         ("associations.apps", "import hubadmin"),
+    ],
+    "pages know no sign-in: it stands around them": [
+        ("hubadmin.web.middleware", "from hubadmin.sso import sessions"),
+        ("hubadmin.web.drafts", "from ..sso import sessions"),
     ],
     "the product never imports tests": [
         ("hubadmin.demo.server", "from tests.support import person"),
@@ -225,6 +232,17 @@ class ImportTests(TestCase):
         """Else a rule would have nothing left to guard."""
         source = (ROOT / "associations/hubspot/client.py").read_text(encoding="utf-8")
         self.assertIn("requests", [*imports_of(HUBSPOT, source)])
+
+    def test_hubadmin_names_the_application_only_in_settings_and_addresses(self) -> None:
+        naming = {
+            module
+            for module, _, source in modules()
+            for node in ast.walk(ast.parse(source))
+            if within(module, "hubadmin")
+            and isinstance(node, ast.Constant)
+            and str(node.value).startswith("associations.")
+        }
+        self.assertEqual(naming, {"hubadmin.settings", "hubadmin.urls"})
 
 
 class LayerTests(TestCase):

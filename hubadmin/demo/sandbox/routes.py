@@ -4,9 +4,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import unquote
 
-from hubadmin.demo.sandbox import account, associations, controls
-from hubadmin.demo.sandbox import associations as api
-from hubadmin.demo.sandbox import objects as reads
+from hubadmin.demo.sandbox import account, associations, controls, objects
 from hubadmin.demo.sandbox.faults import NOT_GIVEN, Fault
 from hubadmin.demo.sandbox.http import Answer, Call, Refused, too_many_body, usual_body
 from hubadmin.demo.sandbox.portal import require_token
@@ -22,12 +20,12 @@ _APP_INFO = "/oauth/v2/private-apps/get/access-token-info"
 _USAGE = "/account-info/v3/api-usage/daily/private-apps"
 _TWO = "([^/]+)/([^/]+)"
 ROUTES: list[tuple[str, str, Endpoint]] = [
-    ("PUT", f"{_OBJECTS}/{_TWO}/associations/default/{_TWO}", api.associate_default),
-    ("GET", f"{_READ_OBJECTS}/([^/]+)", reads.list_records),
-    ("GET", f"{_READ_OBJECTS}/{_TWO}", reads.read_record),
-    ("POST", f"{_READ_OBJECTS}/([^/]+)/batch/read", reads.read_batch),
+    ("PUT", f"{_OBJECTS}/{_TWO}/associations/default/{_TWO}", associations.associate_default),
+    ("GET", f"{_READ_OBJECTS}/([^/]+)", objects.list_records),
+    ("GET", f"{_READ_OBJECTS}/{_TWO}", objects.read_record),
+    ("POST", f"{_READ_OBJECTS}/([^/]+)/batch/read", objects.read_batch),
     ("POST", f"{_ASSOCIATIONS}/{_TWO}/batch/read", associations.read_batch),
-    ("POST", f"{_ASSOCIATIONS}/{_TWO}/batch/associate/default", api.associate_batch),
+    ("POST", f"{_ASSOCIATIONS}/{_TWO}/batch/associate/default", associations.associate_batch),
     ("GET", f"{_ASSOCIATIONS}/{_TWO}/labels", associations.list_labels),
     ("GET", "/crm-object-schemas/v3/schemas", account.list_schemas),
     ("GET", "/crm/v3/object-library/enablement", account.show_enablement),
