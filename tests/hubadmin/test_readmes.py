@@ -19,12 +19,6 @@ READMES = [
 READMES = [path for path in READMES if "node_modules" not in path.parts]
 PO = ROOT / "associations/locale/ja/LC_MESSAGES/django.po"
 
-# Named already, and made elsewhere; one that has come is to be taken off.
-PENDING = {
-    *("hubadmin/env.py", "associations/checks.py"),
-    *(f"tests/tools/{name}.py" for name in ("flows", "imports", "pixels", "sizes")),
-}
-
 _FENCED = re.compile(r"^```.*?^```\n", re.M | re.S)
 _LINK = re.compile(r"\]\(([^)\s]+)\)")
 _SPAN = re.compile(r"`([^`]+)`")
@@ -67,10 +61,6 @@ def found(name: str, beside: Path) -> Path | None:
     return next((place for place in places if place.exists()), None)
 
 
-def is_pending(name: str, beside: Path) -> bool:
-    return any(str(p.relative_to(ROOT)) in PENDING for p in (beside.parent / name, ROOT / name))
-
-
 @cache
 def defined_in(path: Path) -> set[str]:
     kinds = (ast.FunctionDef, ast.ClassDef)
@@ -102,10 +92,9 @@ class ReadmeTests(TestCase):
             f"{path.relative_to(ROOT)}: {name}"
             for path in READMES
             for name in files_named(path)
-            if not found(name, path) and not is_pending(name, path)
+            if not found(name, path)
         ]
         self.assertEqual(missing, [])
-        self.assertEqual([name for name in sorted(PENDING) if (ROOT / name).exists()], [])
 
     def test_every_function_is_where_it_is_said_to_be(self) -> None:
         named = [(path, *pair) for path in READMES for pair in _FUNCTION.findall(prose(path))]
