@@ -17,7 +17,7 @@ from associations.audit.recorder import LogUnavailableError, RequestMeta
 from associations.gateway import clients
 from associations.hubspot.client import default_association_path
 from associations.linking.throttling import check_rate_of_checks, check_rate_of_submits
-from associations.linking.verification import look, look_after, look_before
+from associations.linking.verification import read_after, read_before, read_link
 from associations.models import AssociationCheck, AssociationRequest
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def send(entry: AssociationRequest) -> AssociationRequest:
     What is there before and after is looked up, if that is switched on.
     """
     client, numbers = clients.interactive(), count(1)
-    before = look_before(client, entry)
+    before = read_before(client, entry)
     answer = client.create_default_association(
         from_object_type=entry.from_object_type,
         from_object_id=entry.from_object_id,
@@ -75,7 +75,7 @@ def send(entry: AssociationRequest) -> AssociationRequest:
         to_object_id=entry.to_object_id,
         on_attempt=lambda attempt: recorder.record_attempt(entry, next(numbers), attempt),
     )
-    seen = look_after(client, entry, before, answer.verdict.linked)
+    seen = read_after(client, entry, before, answer.verdict.linked)
     return recorder.close_entry(entry, answer, **asdict(seen))
 
 
@@ -89,7 +89,7 @@ def check_again(*, user: "User", entry: AssociationRequest, meta: RequestMeta) -
     except DBError as error:
         raise LogUnavailableError from error
     start = time.monotonic()
-    seen = look(clients.interactive(), entry)
+    seen = read_link(clients.interactive(), entry)
     return recorder.record_check(
         entry=entry,
         user=user,

@@ -28,7 +28,7 @@ _LASTING = {Cause.TOKEN_REFUSED, Cause.SCOPE_MISSING, Cause.FORBIDDEN, Cause.DAI
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class LinkState:
     """What one look showed: the link, or none; or why nothing could be seen."""
 
     link: LinkedRecord | None = None
@@ -40,7 +40,7 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class Verification:
     """What an entry keeps of the looks before and after; the names are its columns."""
 
     was_linked: bool | None = None
@@ -49,7 +49,7 @@ class Seen:
     unverified_cause: str = ""
 
 
-def look(client: HubSpotClient, entry: AssociationRequest) -> Look:
+def read_link(client: HubSpotClient, entry: AssociationRequest) -> LinkState:
     try:
         link = find_link(
             client,
@@ -59,37 +59,37 @@ def look(client: HubSpotClient, entry: AssociationRequest) -> Look:
             entry.to_object_id,
         )
     except ReadError as error:
-        return Look(error=error)
+        return LinkState(error=error)
     except Exception:  # whatever it is: the request itself must not suffer from a look
         logger.exception("a look failed", extra={"entry": entry.pk})
-        return Look(error=ReadError(Answer(Cause.UNREADABLE)))
-    return Look(link)
+        return LinkState(error=ReadError(Answer(Cause.UNREADABLE)))
+    return LinkState(link)
 
 
-def look_before(client: HubSpotClient, entry: AssociationRequest) -> Look | None:
+def read_before(client: HubSpotClient, entry: AssociationRequest) -> LinkState | None:
     """Look whether the records are linked already; None if verifying is switched off."""
-    return look(client, entry) if settings.HUBSPOT_VERIFY else None
+    return read_link(client, entry) if settings.HUBSPOT_VERIFY else None
 
 
-def look_after(
-    client: HubSpotClient, entry: AssociationRequest, before: Look | None, linked: Linked
-) -> Seen:
+def read_after(
+    client: HubSpotClient, entry: AssociationRequest, before: LinkState | None, linked: Linked
+) -> Verification:
     """Look what has become of it, unless it cannot have become anything: once more if need be."""
     if before is None:
-        return Seen()
+        return Verification()
     was_linked = None if before.error else bool(before.link and before.link.is_default)
     if linked is Linked.NO:
-        return Seen(was_linked)
+        return Verification(was_linked)
     if before.error and before.error.cause in _LASTING:
-        return Seen(was_linked, unverified_cause=before.error.cause)
-    after = _until_seen(lambda: look(client, entry))
+        return Verification(was_linked, unverified_cause=before.error.cause)
+    after = _until_seen(lambda: read_link(client, entry))
     if after.error:
-        return Seen(was_linked, unverified_cause=after.error.cause)
+        return Verification(was_linked, unverified_cause=after.error.cause)
     is_there = bool(after.link and after.link.is_default)
-    return Seen(was_linked, verified=is_there, verified_at=timezone.now())
+    return Verification(was_linked, verified=is_there, verified_at=timezone.now())
 
 
-def _until_seen(look_once: Callable[[], Look]) -> Look:
+def _until_seen(look_once: Callable[[], LinkState]) -> LinkState:
     first = look_once()
     if first.error or (first.link and first.link.is_default):
         return first
