@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from associations.audit.integrity.serialization import text_of
+from associations.audit.integrity.serialization import format_moment
 from associations.hubspot.client import OBJECT_PATHS, default_association_path
 from associations.models import AssociationAttempt, AssociationBatch, AssociationRequest
 from associations.texts.labels import word_for
@@ -44,7 +44,7 @@ def _lines(entry: AssociationRequest, base_url: str) -> Iterator[str]:
     }
     for name, value in told.items():
         if value not in (None, ""):
-            yield f"  {name}: {value if isinstance(value, (str, int)) else text_of(value)}"
+            yield f"  {name}: {value if isinstance(value, (str, int)) else format_moment(value)}"
     if entry.batch:
         yield from _batch(entry.batch)
     for attempt in entry.attempts.all():
@@ -56,7 +56,7 @@ def _batch(batch: AssociationBatch) -> Iterator[str]:
     yield ""
     types = f"{batch.from_object_type}/{batch.to_object_type}"
     yield f"Batch of {batch.inputs}: POST .../{types}/batch/associate/default"
-    yield f"  started {text_of(batch.started_at)}, took {batch.duration_ms} ms"
+    yield f"  started {format_moment(batch.started_at)}, took {batch.duration_ms} ms"
     if batch.failure:
         yield f"  {batch.failure}: {batch.detail or 'no detail'}"
     if batch.http_status:
@@ -68,7 +68,7 @@ def _batch(batch: AssociationBatch) -> Iterator[str]:
 def _attempt(attempt: AssociationAttempt) -> Iterator[str]:
     yield ""
     yield f"Attempt {attempt.number}"
-    yield f"  started {text_of(attempt.started_at)}, took {attempt.duration_ms} ms"
+    yield f"  started {format_moment(attempt.started_at)}, took {attempt.duration_ms} ms"
     if attempt.failure:
         yield f"  {attempt.failure}: {attempt.detail or 'no detail'}"
     if attempt.http_status:

@@ -5,7 +5,7 @@ README documents the fields; they are added to, never renamed.
 
 import logging
 
-from associations.audit.integrity.serialization import text_of
+from associations.audit.integrity.serialization import format_moment
 from associations.models import AssociationBatch, AssociationRequest, AuditExport, BulkChunk
 
 logger = logging.getLogger("hubadmin.audit")
@@ -24,7 +24,8 @@ def record_closed(entry: AssociationRequest) -> None:
     """Write the line; call it once the closing is committed."""
     fields = {name: getattr(entry, name) for name in _FIELDS}
     times = {
-        name: text_of(moment) if (moment := getattr(entry, name)) else None for name in _MOMENTS
+        name: format_moment(moment) if (moment := getattr(entry, name)) else None
+        for name in _MOMENTS
     }
     # The entry's own, not that of the request that may have closed it for another.
     own = {"schema": SCHEMA, "entry": entry.pk, "entry_request_id": entry.request_id}

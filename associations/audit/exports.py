@@ -18,7 +18,13 @@ from django.db.models import Case, F, Func, TextField, Value, When
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from associations.audit.integrity.candidates import SEALABLE
-from associations.audit.integrity.serialization import KINDS, OWNERS, lines_from, lines_of, text_of
+from associations.audit.integrity.serialization import (
+    KINDS,
+    OWNERS,
+    format_moment,
+    lines_from,
+    lines_of,
+)
 from associations.hubspot.outcomes import VERDICTS, Linked
 from associations.models import AssociationRequestQuerySet
 
@@ -146,7 +152,7 @@ def json_lines(
         "kind": "end",
         "complete": True,
         "lines": lines,
-        "exported_at": text_of(exported_at),
+        "exported_at": format_moment(exported_at),
         "query": query,
     }
     yield json.dumps(end).encode() + b"\n"

@@ -16,7 +16,7 @@ from django.utils.dateparse import parse_datetime
 from associations.audit.integrity import signing
 from associations.audit.integrity.chain_verification import TamperedError, check_seal
 from associations.audit.integrity.manifest import read
-from associations.audit.integrity.serialization import KINDS, rows_with_lines, text_of
+from associations.audit.integrity.serialization import KINDS, format_moment, rows_with_lines
 from associations.models import AuditSeal
 
 
@@ -24,7 +24,7 @@ def seal_line(seal: AuditSeal) -> str:
     fields = {
         "kind": "seal",
         "number": seal.number,
-        "sealed_at": text_of(seal.sealed_at),
+        "sealed_at": format_moment(seal.sealed_at),
         "manifest": seal.manifest,
         "head": seal.head,
         "signature": seal.signature,
@@ -40,7 +40,7 @@ def lines_to_archive(seals: Iterable[AuditSeal]) -> Iterator[str]:
             yield from (line for _, line in rows_with_lines(kind, manifest.ids(kind)))
 
 
-def write(path: Path, seals: Iterable[AuditSeal]) -> str:
+def write_archive(path: Path, seals: Iterable[AuditSeal]) -> str:
     """Write the archive, down to the disk; return its SHA-256. An existing file is an error."""
     whole, count = hashlib.sha256(), 0
     with path.open("xb") as file:
@@ -58,7 +58,7 @@ def write(path: Path, seals: Iterable[AuditSeal]) -> str:
     return whole.hexdigest()
 
 
-def verify(path: Path) -> tuple[int, int]:
+def verify_archive(path: Path) -> tuple[int, int]:
     """Prove an archive by itself; return how many seals and items it has.
 
     Raises TamperedError, and OSError if it cannot be read.

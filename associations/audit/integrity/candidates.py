@@ -32,7 +32,7 @@ NEVER_SEALED = {kind: Q(late=False) if kind == "attempt" else Q(pk__lt=0) for ki
 
 
 @dataclass(slots=True)
-class Look:
+class Candidates:
     """What there is of one kind up to the id `top`, by the ids that are in no seal yet.
 
     `ready` can go; `waiting` are rows that cannot yet; in `gaps` are no rows, or none that belong
@@ -48,9 +48,9 @@ class Look:
     is_all: bool = True
 
 
-def look(kind: str, before: Coverage, at_most: int) -> Look:
+def find_candidates(kind: str, before: Coverage, at_most: int) -> Candidates:
     """Look at what waits and what is new, until a few more can go than `at_most`."""
-    found, seen = Look(before.high), LAST_ID
+    found, seen = Candidates(before.high), LAST_ID
     for part in _parts(kind, before.candidates(LAST_ID)):
         _look_at(kind, part, found)
         if len(found.ready) > at_most:
@@ -99,7 +99,7 @@ def _short(kind: str, ids: ranges.Ranges) -> Iterator[tuple[int, int]]:
             yield start, last
 
 
-def _look_at(kind: str, part: ranges.Ranges, found: Look) -> None:
+def _look_at(kind: str, part: ranges.Ranges, found: Candidates) -> None:
     rows = _rows(kind, part)
     if kind == "entry" and _count_of_open(rows) == ranges.size(part):
         found.waiting = ranges.merged(found.waiting, part)
@@ -113,7 +113,7 @@ def _count_of_open(rows: QuerySet) -> int:
     return rows.aggregate(count=Count("pk", filter=~SEALABLE["entry"]))["count"]
 
 
-def _look_at_each(kind: str, rows: QuerySet, found: Look) -> None:
+def _look_at_each(kind: str, rows: QuerySet, found: Candidates) -> None:
     is_ready, is_other = (
         ExpressionWrapper(each[kind], models.BooleanField()) for each in (SEALABLE, NEVER_SEALED)
     )

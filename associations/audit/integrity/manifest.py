@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from associations.audit.integrity import id_ranges as ranges
-from associations.audit.integrity.serialization import KINDS, digest, text_of
+from associations.audit.integrity.serialization import KINDS, digest, format_moment
 
 FIRST_LINE = "hubadmin-seal 1"
 NOTHING_BEFORE = "0" * 64
@@ -57,7 +57,7 @@ class Manifest:
             FIRST_LINE,
             f"number {self.number}",
             f"previous {self.previous}",
-            f"sealed_at {text_of(self.sealed_at)}",
+            f"sealed_at {format_moment(self.sealed_at)}",
             f"key {self.key_id}",
         ]
         for kind, coverage in self.coverage.items():

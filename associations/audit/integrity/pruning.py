@@ -40,8 +40,8 @@ def last_seal_before(cutoff: datetime) -> AuditSeal:
 
 def write_archive(path: Path, last: AuditSeal) -> tuple[str, int, int]:
     """Archive all up to this seal and prove the file; return its SHA-256, seals and items."""
-    sha256 = archive.write(path, _read_one_by_one(_seals_to_prune(last)))
-    return sha256, *archive.verify(path)
+    sha256 = archive.write_archive(path, _read_one_by_one(_seals_to_prune(last)))
+    return sha256, *archive.verify_archive(path)
 
 
 def items_up_to(last: AuditSeal) -> int:

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from associations.audit.integrity import id_ranges as ranges
 from associations.audit.integrity import signing
-from associations.audit.integrity.candidates import Look, look
+from associations.audit.integrity.candidates import Candidates, find_candidates
 from associations.audit.integrity.manifest import (
     NOTHING_BEFORE,
     Coverage,
@@ -51,7 +51,8 @@ def seal_log() -> Iterator[AuditSeal]:
     while not is_done:
         last = AuditSeal.objects.last()
         looks = {
-            kind: look(kind, before, ITEMS_PER_SEAL) for kind, before in _coverage(last).items()
+            kind: find_candidates(kind, before, ITEMS_PER_SEAL)
+            for kind, before in _coverage(last).items()
         }
         if not any(found.ready for found in looks.values()):
             return
@@ -86,7 +87,7 @@ def seal_for_ever(seconds: float, before_each: Callable[[], object] = lambda: No
 def waiting_for_a_seal(at_most: int) -> int:
     """Return how many closed entries no seal holds yet, counted no further than asked."""
     coverage = _coverage(AuditSeal.objects.last())["entry"]
-    return min(at_most, len(look("entry", coverage, at_most).ready))
+    return min(at_most, len(find_candidates("entry", coverage, at_most).ready))
 
 
 def _coverage(seal: AuditSeal | None) -> dict[str, Coverage]:
@@ -99,7 +100,7 @@ def _settled() -> dict[str, Coverage]:
     return _coverage(AuditSeal.objects.filter(sealed_at__lt=long_ago).last())
 
 
-def _step(kind: str, found: Look, settled: int) -> _Step:
+def _step(kind: str, found: Candidates, settled: int) -> _Step:
     digests, unreadable = readable_digests_of(kind, sorted(found.ready)[:ITEMS_PER_SEAL])
     for pk in unreadable:
         logger.error("an item cannot be read, and so not be sealed", extra={kind: pk})

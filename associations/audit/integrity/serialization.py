@@ -108,7 +108,7 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def text_of(moment: datetime) -> str:
+def format_moment(moment: datetime) -> str:
     utc = moment.astimezone(UTC).replace(tzinfo=None)
     return utc.isoformat(timespec="microseconds") + "Z"
 
@@ -122,4 +122,4 @@ def _filled(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str:
-    return text_of(value) if isinstance(value, datetime) else str(value)
+    return format_moment(value) if isinstance(value, datetime) else str(value)

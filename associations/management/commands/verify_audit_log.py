@@ -73,7 +73,7 @@ class Command(BaseCommand):
 
     def prove_archive(self, file: Path) -> None:
         try:
-            seals, items = archive.verify(file)
+            seals, items = archive.verify_archive(file)
         except TamperedError as error:
             raise CommandError(f"NOT PROVEN. {error}") from None
         except OSError as error:

@@ -30,13 +30,13 @@ class ArchiveTestCase(LogTestCase):
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
         self.file = self.folder / "archive.jsonl"
         self.seals = self.sealed_log(3)
-        self.sha256 = archive.write(self.file, AuditSeal.objects.all())
+        self.sha256 = archive.write_archive(self.file, AuditSeal.objects.all())
         self.content = self.file.read_bytes()
         self.lines = self.content.splitlines(keepends=True)[:-1]
 
     def verify(self, content: bytes) -> tuple[int, int]:
         self.file.write_bytes(content)
-        return archive.verify(self.file)
+        return archive.verify_archive(self.file)
 
     def numbers_of(self, kind: str) -> list[int]:
         """On which lines things of this kind stand."""
@@ -80,13 +80,13 @@ class ArchiveTests(ArchiveTestCase):
 
     def test_it_may_begin_and_end_in_the_middle_of_the_chain(self) -> None:
         second = self.folder / "second.jsonl"
-        archive.write(second, AuditSeal.objects.filter(number=2))
-        self.assertEqual(archive.verify(second), (1, 5))
+        archive.write_archive(second, AuditSeal.objects.filter(number=2))
+        self.assertEqual(archive.verify_archive(second), (1, 5))
 
     def test_a_file_that_there_is_stays_as_it_is(self) -> None:
         self.file.write_text("something else")
         with self.assertRaises(FileExistsError):
-            archive.write(self.file, AuditSeal.objects.all())
+            archive.write_archive(self.file, AuditSeal.objects.all())
         self.assertEqual(self.file.read_text(), "something else")
 
     def test_a_file_that_there_is_not_is_told(self) -> None:

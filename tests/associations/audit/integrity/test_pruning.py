@@ -53,7 +53,7 @@ class PruneTests(PruningTestCase):
 
     def test_the_archive_has_all_of_it_and_is_proven_by_itself(self) -> None:
         said = self.assert_pruned()
-        self.assertEqual(archive.verify(self.file), (3, 9))
+        self.assertEqual(archive.verify_archive(self.file), (3, 9))
         content = self.file.read_bytes()
         sha256 = hashlib.sha256(content).hexdigest()
         self.assertIn(f"3 seals, 9 items, proven; SHA-256 {sha256}", said)

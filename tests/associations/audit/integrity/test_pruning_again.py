@@ -44,7 +44,7 @@ class AgainTests(PruningTestCase):
 
     def test_it_goes_on_where_the_last_one_ended(self) -> None:
         self.assert_pruned("second.jsonl", now=self.later)
-        self.assertEqual(archive.verify(self.folder / "second.jsonl"), (2, 2))
+        self.assertEqual(archive.verify_archive(self.folder / "second.jsonl"), (2, 2))
         self.assertEqual(AuditSeal.objects.first().number, 5)
         said = self.assert_proven()
         self.assertIn("What seals 1 to 5 held was archived and taken out.", said)
@@ -215,5 +215,5 @@ class FirstSealTests(PruningTestCase):
     def test_and_once_more(self) -> None:
         self.assert_pruned()
         self.assert_pruned("second.jsonl", now=timezone.now() + MONTH)
-        self.assertEqual(archive.verify(self.folder / "second.jsonl"), (2, 2))
+        self.assertEqual(archive.verify_archive(self.folder / "second.jsonl"), (2, 2))
         self.assert_proven()

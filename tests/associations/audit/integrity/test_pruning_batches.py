@@ -39,7 +39,7 @@ class BatchPruningTests(PruningTestCase):
         expected = {("batch", each.pk) for each in self.batches}
         expected |= {("entry", each.pk) for each in entries}
         self.assertLessEqual(expected, {*items_of(sealed)})
-        archive.verify(self.file)
+        archive.verify_archive(self.file)
         self.assert_proven()
 
     def test_it_stays_while_an_entry_that_names_it_is_in_a_later_seal(self) -> None:

@@ -65,7 +65,7 @@ class FailureTests(PruningTestCase):
         said = self.assert_as_it_was()
         self.assertIn("The database refused: the disk is full", said)
         self.assert_proven()
-        self.assertEqual(archive.verify(self.file), (3, 9))
+        self.assertEqual(archive.verify_archive(self.file), (3, 9))
 
     @skipUnlessDBFeature("has_select_for_update")  # SQLite cannot be told to fail there
     def test_a_database_that_fails_as_the_pruning_is_sealed(self) -> None:

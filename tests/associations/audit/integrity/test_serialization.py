@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase as GeneratedTestCase
 
-from associations.audit.integrity.serialization import KINDS, digest, line, lines_of, text_of
+from associations.audit.integrity.serialization import KINDS, digest, format_moment, line, lines_of
 from associations.hubspot.sanitizing import json_object
 from associations.models import AssociationAttempt, AssociationRequest, AuditExport
 from tests.associations.audit.integrity.base import LogTestCase
@@ -125,9 +125,11 @@ class LineTests(LogTestCase):
         self.assertEqual(line("x", {"a": 0, "b": False}), '{"a":0,"b":false,"kind":"x"}')
 
     def test_times_are_utc_to_the_microsecond(self) -> None:
-        self.assertEqual(text_of(AT), TIME)
-        self.assertEqual(text_of(AT.astimezone(timezone(timedelta(hours=-7)))), TIME)
-        self.assertEqual(text_of(datetime(2026, 1, 1, tzinfo=UTC)), "2026-01-01T00:00:00.000000Z")
+        self.assertEqual(format_moment(AT), TIME)
+        self.assertEqual(format_moment(AT.astimezone(timezone(timedelta(hours=-7)))), TIME)
+        self.assertEqual(
+            format_moment(datetime(2026, 1, 1, tzinfo=UTC)), "2026-01-01T00:00:00.000000Z"
+        )
 
     def test_the_digest_is_that_of_the_utf_8(self) -> None:
         self.assertEqual(digest("Grüße"), hashlib.sha256("Grüße".encode()).hexdigest())
