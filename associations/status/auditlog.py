@@ -11,14 +11,14 @@ from associations.audit.integrity.manifest import Coverage, ManifestError, read
 from associations.audit.recorder import CLOSING_GRACE
 from associations.gateway import clients
 from associations.models import OPEN_OUTCOMES, AssociationRequest, AuditSeal
-from associations.status.report import Level, Line, told
+from associations.status.report import Item, Level, html
 from associations.templatetags.associations import time_of
 
 LONGEST_WAIT = timedelta(minutes=15)  # for a seal, of which there is one a minute
 MOST_RANGES = 200  # as many as a database takes in one condition
 
 
-def log_lines(now: datetime) -> Iterator[Line]:
+def log_lines(now: datetime) -> Iterator[Item]:
     seal = AuditSeal.objects.last()
     yield _seal_line(seal)
     yield from _waiting_lines(seal, now)
@@ -34,19 +34,19 @@ def oldest_open() -> AssociationRequest | None:
     return min(filter(None, found), key=lambda entry: entry.created_at, default=None)
 
 
-def _seal_line(seal: AuditSeal | None) -> Line:
+def _seal_line(seal: AuditSeal | None) -> Item:
     if problem := _key_problem():
         advice = gettext(
             "Make a pair of keys with <code>manage.py make_audit_key</code>, and set "
             "<code>AUDIT_SIGNING_KEY</code> where the log is sealed and "
             "<code>AUDIT_PUBLIC_KEYS</code> here."
         )
-        return Line(Level.WRONG, problem, told(advice))
+        return Item(Level.WRONG, problem, html(advice))
     if seal is None:
-        return Line(Level.UNKNOWN, gettext("Nothing has been sealed yet."))
+        return Item(Level.UNKNOWN, gettext("Nothing has been sealed yet."))
     text = gettext("The last seal is number {number}, of {moment}. Its head:")
     moment = time_of(seal.sealed_at)
-    return Line(Level.WELL, told(text, number=seal.number, moment=moment), codes=(seal.head,))
+    return Item(Level.WELL, html(text, number=seal.number, moment=moment), codes=(seal.head,))
 
 
 def _key_problem() -> str:
@@ -58,13 +58,13 @@ def _key_problem() -> str:
     return gettext("No key for the seals is configured, so nothing proves the log.")
 
 
-def _waiting_lines(seal: AuditSeal | None, now: datetime) -> Iterator[Line]:
+def _waiting_lines(seal: AuditSeal | None, now: datetime) -> Iterator[Item]:
     try:
         coverage = read(seal.manifest).coverage["entry"] if seal else Coverage()
     except ManifestError:
         text = gettext("The last seal cannot be read: it was altered.")
         advice = gettext("See “Integrity of the log” below for what to do.")
-        yield Line(Level.WRONG, text, advice)
+        yield Item(Level.WRONG, text, advice)
         return
     if waiting := _waiting_since(coverage, now - LONGEST_WAIT):
         text = gettext("Closed entries wait for a seal, one of them since {moment}.")
@@ -72,7 +72,7 @@ def _waiting_lines(seal: AuditSeal | None, now: datetime) -> Iterator[Line]:
             "Find out whether <code>manage.py seal_audit_log --every 60</code> runs, and what it "
             "logs. What is not sealed could be altered unnoticed."
         )
-        yield Line(Level.WRONG, told(text, moment=time_of(waiting)), told(advice))
+        yield Item(Level.WRONG, html(text, moment=time_of(waiting)), html(advice))
 
 
 def _waiting_since(coverage: Coverage, before: datetime) -> datetime | None:
@@ -85,20 +85,20 @@ def _waiting_since(coverage: Coverage, before: datetime) -> datetime | None:
     return min((moment for part in found for moment in part), default=None)
 
 
-def _trigger_line(problems: list[str]) -> Line:
+def _trigger_line(problems: list[str]) -> Item:
     if not problems:
-        return Line(Level.WELL, gettext("The database keeps the log as it was written."))
+        return Item(Level.WELL, gettext("The database keeps the log as it was written."))
     text = gettext("The database does not protect the log: triggers are missing or were changed.")
     advice = gettext(
         "<code>manage.py migrate</code> installs them again. Find out who took them off, and "
         "verify the log with <code>manage.py verify_audit_log</code>."
     )
-    return Line(Level.WRONG, text, told(advice), tuple(problems))
+    return Item(Level.WRONG, text, html(advice), tuple(problems))
 
 
-def _open_line(entry: AssociationRequest | None, now: datetime) -> Line:
+def _open_line(entry: AssociationRequest | None, now: datetime) -> Item:
     if entry is None:
-        return Line(Level.WELL, gettext("No entry is open."))
+        return Item(Level.WELL, gettext("No entry is open."))
     values = {
         "url": entry.get_absolute_url(),
         "number": entry.pk,
@@ -107,7 +107,7 @@ def _open_line(entry: AssociationRequest | None, now: datetime) -> Line:
     longest = timedelta(seconds=clients.interactive().limits.total) + CLOSING_GRACE
     if not entry.sent_at or entry.sent_at >= now - longest:
         text = gettext('<a href="{url}">Entry {number}</a> is under way, since {moment}.')
-        return Line(Level.WELL, told(text, **values))
+        return Item(Level.WELL, html(text, **values))
     text = gettext(
         '<a href="{url}">Entry {number}</a> has been open since {moment}, longer than any call '
         "can last: its process has ended."
@@ -116,4 +116,4 @@ def _open_line(entry: AssociationRequest | None, now: datetime) -> Line:
         "<code>manage.py seal_audit_log --every 60</code> closes such entries by what is known of "
         "them, and so does whoever opens the audit log. Find out whether it runs."
     )
-    return Line(Level.WARNING, told(text, **values), told(advice))
+    return Item(Level.WARNING, html(text, **values), html(advice))

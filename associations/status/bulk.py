@@ -12,12 +12,12 @@ from associations.bulk import backoff
 from associations.bulk.worker import scheduler
 from associations.gateway import rate_limiter
 from associations.models import BulkRun, CallPause, Worker
-from associations.status.report import Level, Line, told
+from associations.status.report import Item, Level, html
 from associations.templatetags.associations import time_of
 from associations.texts.lookup_errors import reason_of
 
 
-def run_lines() -> Iterator[Line]:
+def run_lines() -> Iterator[Item]:
     yield _worker_line(scheduler.living_workers())
     yield from _waiting_lines()
     yield _limit_line()
@@ -25,7 +25,7 @@ def run_lines() -> Iterator[Line]:
         yield _pause_line(pause)
 
 
-def _worker_line(living: int) -> Line:
+def _worker_line(living: int) -> Item:
     if not living:
         return _no_worker_line()
     text = ngettext(
@@ -34,50 +34,50 @@ def _worker_line(living: int) -> Line:
         living,
     )
     seen = Worker.objects.latest("seen_at").seen_at
-    return Line(Level.WELL, told(text, count=living, moment=time_of(seen)))
+    return Item(Level.WELL, html(text, count=living, moment=time_of(seen)))
 
 
-def _no_worker_line() -> Line:
-    advice = told(gettext("<code>manage.py run_worker</code> starts one."))
+def _no_worker_line() -> Item:
+    advice = html(gettext("<code>manage.py run_worker</code> starts one."))
     if BulkRun.objects.filter(state__in=scheduler.AT_WORK).exists():
         text = gettext("No worker is running, so bulk runs stand still.")
-        return Line(Level.WRONG, text, advice)
-    return Line(Level.UNKNOWN, gettext("No worker is running. No bulk run needs one now."), advice)
+        return Item(Level.WRONG, text, advice)
+    return Item(Level.UNKNOWN, gettext("No worker is running. No bulk run needs one now."), advice)
 
 
-def _waiting_lines() -> Iterator[Line]:
+def _waiting_lines() -> Iterator[Item]:
     try:
         waiting = get_broker().queue_size()
     except RedisError:
         text = gettext("Redis, where the workers' tasks wait, cannot be reached.")
         advice = gettext("Find out whether it runs. Bulk runs go on by themselves once it does.")
-        yield Line(Level.WRONG, text, advice)
+        yield Item(Level.WRONG, text, advice)
         return
     if waiting:
         text = ngettext("{count} task waits.", "{count} tasks wait.", waiting)
-        yield Line(Level.WELL, told(text, count=waiting))
+        yield Item(Level.WELL, html(text, count=waiting))
 
 
-def _limit_line() -> Line:
+def _limit_line() -> Item:
     limit = settings.HUBSPOT_CALLS_PER_10_SECONDS
     if not limit:
         text = gettext(
             "No limit of calls is kept here (<code>HUBSPOT_CALLS_PER_10_SECONDS</code>)."
         )
-        return Line(Level.WELL, told(text))
+        return Item(Level.WELL, html(text))
     try:
         used = rate_limiter.calls_in_window()
     except DBError:
         text = gettext("The limit of calls cannot be read, so none is kept for people's requests.")
-        return Line(Level.WRONG, text)
+        return Item(Level.WRONG, text)
     text = gettext(
         "{used} of the {limit} calls that HubSpot takes within ten seconds are used; {people} of "
         "them no run may use."
     )
     people = settings.HUBSPOT_CALLS_FOR_PEOPLE
-    return Line(Level.WELL, told(text, used=used, limit=limit, people=people))
+    return Item(Level.WELL, html(text, used=used, limit=limit, people=people))
 
 
-def _pause_line(pause: CallPause) -> Line:
-    text = told(gettext("Bulk runs wait until {moment}."), moment=time_of(pause.until))
-    return Line(Level.WARNING, text, reason_of(pause.cause))
+def _pause_line(pause: CallPause) -> Item:
+    text = html(gettext("Bulk runs wait until {moment}."), moment=time_of(pause.until))
+    return Item(Level.WARNING, text, reason_of(pause.cause))

@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 
 from associations.hubspot.sanitizing import header
 from associations.models import AssociationAttempt
-from associations.status.report import Level, Line, not_known, told
+from associations.status.report import Item, Level, html, not_known
 from associations.status.token import Shown
 from associations.templatetags.associations import time_of
 
@@ -50,21 +50,21 @@ def quota_of(shown: Shown, now: datetime) -> Quota | None:
     return _from_the_log(now, _zone(account.time_zone if account else ""))
 
 
-def quota_lines(shown: Shown, quota: Quota | None) -> Iterator[Line]:
+def quota_lines(shown: Shown, quota: Quota | None) -> Iterator[Item]:
     error = shown.usage.error
     if quota is None:
         text = gettext(
             "How many calls are left today is not known, and no answer in the log tells."
         )
-        yield not_known(text, error) if error else Line(Level.UNKNOWN, text)
+        yield not_known(text, error) if error else Item(Level.UNKNOWN, text)
         return
-    yield Line(quota.level, _left(quota), _advice(quota))
+    yield Item(quota.level, _left(quota), _advice(quota))
     if quota.seen_at:
-        text = told(
+        text = html(
             gettext("So said HubSpot's answer of {moment}; newer numbers are not known."),
             moment=time_of(quota.seen_at),
         )
-        yield not_known(text, error) if error else Line(Level.UNKNOWN, text)
+        yield not_known(text, error) if error else Item(Level.UNKNOWN, text)
 
 
 def _left(quota: Quota) -> str:
@@ -78,11 +78,11 @@ def _left(quota: Quota) -> str:
             "{left} of {limit} calls are left; {percent} % are used. The count starts anew at "
             "midnight of the HubSpot account's time zone."
         )
-        return told(text, **numbers)
+        return html(text, **numbers)
     text = gettext(
         "{left} of {limit} calls are left; {percent} % are used. The count starts anew at {moment}."
     )
-    return told(text, **numbers, moment=time_of(quota.resets_at))
+    return html(text, **numbers, moment=time_of(quota.resets_at))
 
 
 def _advice(quota: Quota) -> str:

@@ -36,7 +36,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class Item:
     """One thing that is known, or why it is not; `codes` are for people to copy."""
 
     level: Level
@@ -58,12 +58,12 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Section:
     """What the page says of one matter; `name` is its place on the page."""
 
     name: str
     title: str
-    lines: list[Line] = field(default_factory=list)
+    lines: list[Item] = field(default_factory=list)
 
     @property
     def needs_attention(self) -> bool:
@@ -71,22 +71,22 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Reading:
     """What a look at HubSpot showed, or why it showed nothing."""
 
     value: Any = None
     error: ReadError | None = None
 
 
-def look(lookup: Callable[[HubSpotClient], Any]) -> Look:
+def look(lookup: Callable[[HubSpotClient], Any]) -> Reading:
     """Look now; what was remembered would not say how things stand."""
     try:
-        return Look(lookup(clients.interactive()))
+        return Reading(lookup(clients.interactive()))
     except ReadError as error:
-        return Look(error=error)
+        return Reading(error=error)
 
 
-def told(text: str, **values: object) -> SafeString:
+def html(text: str, **values: object) -> SafeString:
     """A sentence of ours, which may hold markup, with its values; these are escaped."""
     return format_html(str(text), **values) if values else SafeString(text)
 
@@ -129,18 +129,18 @@ def reason_for_admins(error: ReadError) -> str:
     return reason_of(error.cause, missing_scopes_in(answer.errors), answer.error_text)
 
 
-def trouble(error: ReadError) -> Line:
+def trouble(error: ReadError) -> Item:
     """The line for why HubSpot does not answer as it should, and what to do."""
     level = Level.WRONG if error.cause in _FOR_ADMINS else Level.WARNING
-    advice = told(_ADVICE.get(error.cause, _HUBSPOTS_STATUS))
-    return Line(level, reason_for_admins(error), advice, codes_of(error))
+    advice = html(_ADVICE.get(error.cause, _HUBSPOTS_STATUS))
+    return Item(level, reason_for_admins(error), advice, codes_of(error))
 
 
-def not_known(text: str, error: ReadError) -> Line:
+def not_known(text: str, error: ReadError) -> Item:
     """A line for one thing that HubSpot did not show: `text` says what; why is added."""
     # Translators: two sentences: what is not known, and why
-    whole = told(gettext("{what} {why}"), what=text, why=reason_for_admins(error))
-    return Line(Level.UNKNOWN, whole, codes=codes_of(error))
+    whole = html(gettext("{what} {why}"), what=text, why=reason_for_admins(error))
+    return Item(Level.UNKNOWN, whole, codes=codes_of(error))
 
 
 def codes_of(error: ReadError) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from associations.hubspot.client import ReadError
 from associations.hubspot.object_types import UnknownObjectTypeError, resolve
 from associations.hubspot.outcomes import Cause, Outcome
 from associations.models import AssociationRequest
-from associations.status.report import Level, Line, Look, look, not_known, told, trouble
+from associations.status.report import Item, Level, Reading, html, look, not_known, trouble
 
 # The token is good: it only may not see the account's details.
 _NOT_ALLOWED = (Cause.SCOPE_MISSING, Cause.FORBIDDEN)
@@ -27,9 +27,9 @@ _NOT_ALLOWED = (Cause.SCOPE_MISSING, Cause.FORBIDDEN)
 class Shown:
     """What HubSpot shows now: an Account, a Token, a Usage; each of them may be missing."""
 
-    account: Look
-    token: Look
-    usage: Look
+    account: Reading
+    token: Reading
+    usage: Reading
 
     @property
     def portal_id(self) -> str:
@@ -43,23 +43,23 @@ def look_at_hubspot() -> Shown:
     return Shown(*at_once(*(partial(look, each) for each in asked)))
 
 
-def account_lines(shown: Shown) -> Iterator[Line]:
+def account_lines(shown: Shown) -> Iterator[Item]:
     yield _token_line(shown)
     yield _portal_line(shown.portal_id, settings.HUBSPOT_PORTAL_ID)
 
 
-def _token_line(shown: Shown) -> Line:
+def _token_line(shown: Shown) -> Item:
     error = shown.account.error
     if error and error.cause not in _NOT_ALLOWED:
         return trouble(error)
     if not shown.portal_id:
         text = gettext("HubSpot accepts this site's access token, but does not tell its portal.")
-        return Line(Level.WELL, text)
+        return Item(Level.WELL, text)
     text = gettext("HubSpot accepts this site's access token. It is for portal {portal}.")
-    return Line(Level.WELL, told(text, portal=shown.portal_id))
+    return Item(Level.WELL, html(text, portal=shown.portal_id))
 
 
-def _portal_line(portal: str, configured: str) -> Line:
+def _portal_line(portal: str, configured: str) -> Item:
     if not portal:
         return _unknown_portal(configured)
     if not configured:
@@ -67,27 +67,27 @@ def _portal_line(portal: str, configured: str) -> Line:
             "<code>HUBSPOT_PORTAL_ID</code> is not set, so the pages of the log do not link to the "
             "records."
         )
-        return Line(
-            Level.WARNING, told(text), _set_portal(portal), (f"HUBSPOT_PORTAL_ID={portal}",)
+        return Item(
+            Level.WARNING, html(text), _set_portal(portal), (f"HUBSPOT_PORTAL_ID={portal}",)
         )
     if configured != portal:
         text = gettext(
             "<code>HUBSPOT_PORTAL_ID</code> is {configured}, but the access token is for portal "
             "{portal}: links to records lead into another account."
         )
-        text = told(text, configured=configured, portal=portal)
-        return Line(Level.WRONG, text, _set_portal(portal), (f"HUBSPOT_PORTAL_ID={portal}",))
+        text = html(text, configured=configured, portal=portal)
+        return Item(Level.WRONG, text, _set_portal(portal), (f"HUBSPOT_PORTAL_ID={portal}",))
     text = gettext("<code>HUBSPOT_PORTAL_ID</code> is set to that portal.")
-    return Line(Level.WELL, told(text))
+    return Item(Level.WELL, html(text))
 
 
-def _unknown_portal(configured: str) -> Line:
+def _unknown_portal(configured: str) -> Item:
     if configured:
         text = gettext(
             "<code>HUBSPOT_PORTAL_ID</code> is {configured}. Whether the access token is for that "
             "portal is not known."
         )
-        return Line(Level.UNKNOWN, told(text, configured=configured))
+        return Item(Level.UNKNOWN, html(text, configured=configured))
     text = gettext(
         "<code>HUBSPOT_PORTAL_ID</code> is not set, and HubSpot does not tell which it should be."
     )
@@ -95,7 +95,7 @@ def _unknown_portal(configured: str) -> Line:
         "Set it to the number behind /contacts/ in the address of any record, and restart this "
         "site. The pages then link to the records."
     )
-    return Line(Level.WARNING, told(text), advice)
+    return Item(Level.WARNING, html(text), advice)
 
 
 def _set_portal(portal: str) -> str:
@@ -103,7 +103,7 @@ def _set_portal(portal: str) -> str:
         "Set <code>HUBSPOT_PORTAL_ID</code> to {portal}, and restart this site. If {portal} is not "
         "the portal that you mean, change the token instead."
     )
-    return told(text, portal=portal)
+    return html(text, portal=portal)
 
 
 LATELY = 1_000  # entries, the newest: their types are in use here
@@ -115,7 +115,7 @@ _WITH_CONTACTS = frozenset({"0-18", "0-27", "0-46", "0-47", "0-48", "0-49", "0-1
 _OLD_NAMES = {"crm.objects.tickets.read": "tickets", "crm.objects.tickets.write": "tickets"}
 
 
-def scope_lines(shown: Shown, now: datetime) -> Iterator[Line]:
+def scope_lines(shown: Shown, now: datetime) -> Iterator[Item]:
     token = shown.token.value
     if token and token.scopes is not None:
         yield from _compared(token.scopes, types_used_lately())
@@ -158,7 +158,7 @@ def _scope_name(object_type: str) -> str:
     return name.lower().replace(" ", "_")
 
 
-def _compared(granted: frozenset[str], used: set[str]) -> Iterator[Line]:
+def _compared(granted: frozenset[str], used: set[str]) -> Iterator[Item]:
     in_use, further = scopes_for(used), scopes_for({*ALWAYS})
     lacking = sorted(scope for scope in in_use if not _has(granted, scope))
     unused = sorted(scope for scope in further - in_use if not _has(granted, scope))
@@ -174,7 +174,7 @@ def _compared(granted: frozenset[str], used: set[str]) -> Iterator[Line]:
         text = gettext("Custom objects show by their numbers: the token may not read their names.")
         yield _lacking(Level.WARNING, text, [SCHEMAS])
     elif not lacking and not unused:
-        yield Line(Level.WELL, gettext("The token has every scope that this site uses."))
+        yield Item(Level.WELL, gettext("The token has every scope that this site uses."))
 
 
 def _has(granted: frozenset[str], scope: str) -> bool:
@@ -205,20 +205,20 @@ def _for_further_types(count: int) -> str:
     )
 
 
-def _lacking(level: Level, text: str, scopes: list[str]) -> Line:
+def _lacking(level: Level, text: str, scopes: list[str]) -> Item:
     advice = gettext("Add it to the app or service key in HubSpot, under “Scopes”.")
     if len(scopes) > 1:
         advice = gettext("Add them to the app or service key in HubSpot, under “Scopes”.")
-    return Line(level, text, advice, tuple(scopes))
+    return Item(level, text, advice, tuple(scopes))
 
 
-def _not_told(shown: Shown) -> Line:
+def _not_told(shown: Shown) -> Item:
     if shown.account.error and shown.account.error.cause is Cause.TOKEN_REFUSED:
         text = gettext("Which scopes the token has is not known while HubSpot does not accept it.")
-        return Line(Level.UNKNOWN, text)
+        return Item(Level.UNKNOWN, text)
     if shown.token.error and _may_tell_later(shown.token.error):
         return not_known(gettext("Which scopes the token has is not known."), shown.token.error)
-    return Line(Level.UNKNOWN, gettext("HubSpot does not tell the scopes of this kind of token."))
+    return Item(Level.UNKNOWN, gettext("HubSpot does not tell the scopes of this kind of token."))
 
 
 def _may_tell_later(error: ReadError) -> bool:
@@ -227,10 +227,10 @@ def _may_tell_later(error: ReadError) -> bool:
     return is_silent or verdict.retried
 
 
-def _refused_line(is_any: bool, scopes: list[str]) -> Line:
+def _refused_line(is_any: bool, scopes: list[str]) -> Item:
     if not is_any:
         text = gettext("In the last {days} days no request was refused for want of a scope.")
-        return Line(Level.WELL, told(text, days=REFUSED_DAYS))
+        return Item(Level.WELL, html(text, days=REFUSED_DAYS))
     text = ngettext(
         "In the last {days} days HubSpot refused requests for want of a scope.",
         "In the last {days} days HubSpot refused requests for want of scopes.",
@@ -238,23 +238,23 @@ def _refused_line(is_any: bool, scopes: list[str]) -> Line:
     )
     if not scopes:
         advice = gettext("HubSpot did not name them. Compare the token's scopes with README.")
-        return Line(Level.WRONG, told(text, days=REFUSED_DAYS), advice)
-    return _lacking(Level.WRONG, told(text, days=REFUSED_DAYS), scopes)
+        return Item(Level.WRONG, html(text, days=REFUSED_DAYS), advice)
+    return _lacking(Level.WRONG, html(text, days=REFUSED_DAYS), scopes)
 
 
 DAYS_TO_PREPARE = 90
 
 
-def version_lines(today: date) -> Iterator[Line]:
+def version_lines(today: date) -> Iterator[Item]:
     version = settings.HUBSPOT_API_VERSION
     if version == "v4":
         yield _v4(today)
     else:
         text = gettext("API version {version} is in use. HubSpot has not announced its end.")
-        yield Line(Level.WELL, told(text, version=version))
+        yield Item(Level.WELL, html(text, version=version))
 
 
-def _v4(today: date) -> Line:
+def _v4(today: date) -> Item:
     days = (V4_SUPPORT_ENDS - today).days
     end = date_format(V4_SUPPORT_ENDS)
     advice = gettext(
@@ -263,11 +263,11 @@ def _v4(today: date) -> Line:
     )
     if days < 0:
         text = gettext("HubSpot's support of API version v4, which is in use, ended on {day}.")
-        return Line(Level.WRONG, told(text, day=end), told(advice))
+        return Item(Level.WRONG, html(text, day=end), html(advice))
     text = ngettext(
         "API version v4 is in use. HubSpot supports it until {day}: {days} more day.",
         "API version v4 is in use. HubSpot supports it until {day}: {days} more days.",
         days,
     )
     level = Level.WELL if days > DAYS_TO_PREPARE else Level.WARNING
-    return Line(level, told(text, day=end, days=days), told(advice))
+    return Item(level, html(text, day=end, days=days), html(advice))

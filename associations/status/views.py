@@ -12,7 +12,7 @@ from associations.status.auditlog import log_lines
 from associations.status.bulk import run_lines
 from associations.status.latency import bars_of, times_today
 from associations.status.quota import quota_lines, quota_of
-from associations.status.report import Part
+from associations.status.report import Section
 from associations.status.site import site_facts
 from associations.status.token import account_lines, look_at_hubspot, scope_lines, version_lines
 from hubadmin.web.http import admin_required
@@ -28,11 +28,11 @@ def status(request: HttpRequest) -> HttpResponse:
     shown = look_at_hubspot()
     quota = quota_of(shown, now)
     parts = [
-        Part("hubspot", "HubSpot", [*account_lines(shown), *scope_lines(shown, now)]),
-        Part("calls", _("Calls left today"), [*quota_lines(shown, quota)]),
-        Part("runs", _("Bulk runs"), [*run_lines()]),
-        Part("version", _("API version"), [*version_lines(timezone.localdate(now))]),
-        Part("log", _("The audit log"), [*log_lines(now)]),
+        Section("hubspot", "HubSpot", [*account_lines(shown), *scope_lines(shown, now)]),
+        Section("calls", _("Calls left today"), [*quota_lines(shown, quota)]),
+        Section("runs", _("Bulk runs"), [*run_lines()]),
+        Section("version", _("API version"), [*version_lines(timezone.localdate(now))]),
+        Section("log", _("The audit log"), [*log_lines(now)]),
     ]
     context = {"parts": parts, "quota": quota, "facts": site_facts()}
     context["worrying"] = [part for part in parts if part.needs_attention]

@@ -12,12 +12,12 @@ from associations.gateway import rate_limiter
 from associations.hubspot.outcomes import Cause
 from associations.models import BulkRun, RunState, Worker
 from associations.status.bulk import run_lines
-from associations.status.report import Level, Line
+from associations.status.report import Item, Level
 from tests.support import person
 
 
 class RunLinesTests(TestCase):
-    def line(self, part: str) -> Line:
+    def line(self, part: str) -> Item:
         (found,) = [line for line in run_lines() if part in line.text]
         return found
 

@@ -32,7 +32,7 @@ from associations.status.latency import (
     times_today,
 )
 from associations.status.quota import LOOKED_THROUGH, Quota, quota_of
-from associations.status.report import Level, Line, Look, look, told, trouble
+from associations.status.report import Item, Level, Reading, html, look, trouble
 from associations.status.token import (
     DAYS_TO_PREPARE,
     LATELY,
@@ -98,11 +98,11 @@ class TokenTests(SandboxMixin, SimpleTestCase):
 
 class LineTests(SandboxMixin, SimpleTestCase):
     def test_values_are_escaped_but_not_the_sentence_nor_markup(self) -> None:
-        text = told("It's <b>{one}</b> and {other}", one="<i>", other=told("<u>1</u>"))
+        text = html("It's <b>{one}</b> and {other}", one="<i>", other=html("<u>1</u>"))
         self.assertEqual(text, "It's <b>&lt;i&gt;</b> and <u>1</u>")
 
     def test_every_level_has_an_icon_and_a_word(self) -> None:
-        lines = [Line(level, "") for level in Level]
+        lines = [Item(level, "") for level in Level]
         self.assertEqual(len({line.icon for line in lines}), len(Level))
         self.assertEqual(len({line.word for line in lines}), len(Level))
         self.assertEqual([line.needs_attention for line in lines], [False, True, True, False])
@@ -176,7 +176,7 @@ class ScopeTests(TestCase):
 class QuotaTests(TestCase):
     def quota(self, now: datetime = NOON, zone: str = "") -> Quota | None:
         account = lookups.Account("4242", zone) if zone else None
-        return quota_of(Shown(Look(account), Look(), Look(error=TOLD_NOTHING)), now)
+        return quota_of(Shown(Reading(account), Reading(), Reading(error=TOLD_NOTHING)), now)
 
     def test_the_newest_answer_that_tells(self) -> None:
         attempts(NOON - timedelta(hours=2), headers=DAILY)
@@ -235,7 +235,7 @@ class QuotaTests(TestCase):
     def test_what_hubspot_tells_now_wins_and_the_log_is_not_asked(self) -> None:
         usage = lookups.Usage(1000, 10, NOON)
         with CaptureQueriesContext(connection) as found:
-            quota = quota_of(Shown(Look(), Look(), Look(usage)), NOON)
+            quota = quota_of(Shown(Reading(), Reading(), Reading(usage)), NOON)
         self.assertEqual((quota.left, quota.seen_at, len(found)), (990, None, 0))
 
 
