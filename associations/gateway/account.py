@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import Error as DBError
 from django.utils.translation import get_language
 
-from associations.gateway.cache import at_once, remembered, remembers
+from associations.gateway.cache import cached_lookup, is_fresh, run_concurrently
 from associations.hubspot import lookups
 from associations.hubspot.client import ReadError
 from associations.hubspot.schemas import CustomType
@@ -29,14 +29,14 @@ MOST_USED_OF = 100  # of a person's latest entries
 _LOOKS = (lookups.custom_types, lookups.types_not_enabled)
 
 
-def custom_types() -> list[CustomType]:
+def custom_objects() -> list[CustomType]:
     """Return the account's custom objects; none where HubSpot does not show them."""
     found = _known(lookups.custom_types) or []
     words.CUSTOM_LABELS.update({t.object_type.canonical: t.object_type.label for t in found})
     return found
 
 
-def types_not_enabled() -> set[str]:
+def disabled_types() -> set[str]:
     """Return the ids of the types that are switched off in the account, as far as is known."""
     return _known(lookups.types_not_enabled) or set()
 
@@ -51,7 +51,7 @@ def portal_id() -> str:
 
 def display_property(object_type: str) -> str:
     """Return the property that names the records of a custom object; empty if it is not known."""
-    properties = {each.object_type.canonical: each.display_property for each in custom_types()}
+    properties = {each.object_type.canonical: each.display_property for each in custom_objects()}
     return properties.get(object_type, "")
 
 
@@ -66,9 +66,9 @@ def form_options() -> dict[str, Any]:
 
 def type_choices() -> TypeChoices:
     """Return the types there are, under their labels in the active language."""
-    if not all(map(remembers, _LOOKS)):
-        at_once(custom_types, types_not_enabled, portal_id)
-    return _choices(tuple(custom_types()), frozenset(types_not_enabled()), get_language())
+    if not all(map(is_fresh, _LOOKS)):
+        run_concurrently(custom_objects, disabled_types, portal_id)
+    return _choices(tuple(custom_objects()), frozenset(disabled_types()), get_language())
 
 
 def offered_to(user: "User", types: TypeChoices) -> list[TypeChoice]:
@@ -101,6 +101,6 @@ def _how_often_used(user: "User") -> Counter[str]:
 
 def _known(look: Callable[..., Any]) -> Any:
     try:
-        return remembered(look, seconds=SECONDS, at_worst=AT_WORST_SECONDS)
+        return cached_lookup(look, seconds=SECONDS, at_worst=AT_WORST_SECONDS)
     except ReadError:
         return None

@@ -27,13 +27,13 @@ class _Shown:
     until: float
 
 
-def remembers(look: Callable[..., Any], *arguments: Any) -> bool:
+def is_fresh(look: Callable[..., Any], *arguments: Any) -> bool:
     """Whether one of the lookups need not be made anew just now."""
     shown: _Shown | None = cache.get(_key(look, arguments))
     return shown is not None and time() < shown.until
 
 
-def remembered(
+def cached_lookup(
     look: Callable[..., Any], *arguments: Any, seconds: float, at_worst: float = 0
 ) -> Any:
     """Return what one of the lookups shows, or has shown within the last `seconds`.
@@ -69,7 +69,7 @@ def _look_again(look: Callable[..., Any], arguments: tuple[Any, ...], seconds: f
     return _Shown(value, error, shown_at=time(), until=time() + seconds)
 
 
-def at_once(*looks: Callable[[], Any]) -> list[Any]:
+def run_concurrently(*looks: Callable[[], Any]) -> list[Any]:
     """Return what each gives, in order. They must not use the database: it is not theirs."""
     futures = [_threads().submit(look) for look in looks]
     return [future.result() for future in futures]

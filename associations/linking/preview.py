@@ -13,7 +13,7 @@ from django.conf import settings
 
 from associations.gateway import clients
 from associations.gateway.account import display_property, portal_id
-from associations.gateway.cache import at_once, remembered
+from associations.gateway.cache import cached_lookup, run_concurrently
 from associations.hubspot import lookups
 from associations.hubspot.client import ReadError
 from associations.hubspot.object_types import ObjectType, resolve
@@ -123,7 +123,7 @@ def preview(from_: Side, to: Side) -> Preview:
     if len(looks) == 2:
         looks["links"] = partial(_shown_links, from_, to)
         looks["types"] = partial(_shown_types, from_, to)
-    return Preview(**dict(zip(looks, at_once(*looks.values()), strict=True)))
+    return Preview(**dict(zip(looks, run_concurrently(*looks.values()), strict=True)))
 
 
 def shown_record(object_type: ObjectType, object_id: str) -> ShownRecord:
@@ -131,7 +131,7 @@ def shown_record(object_type: ObjectType, object_id: str) -> ShownRecord:
     url = record_url(settings.HUBSPOT_UI_URL, portal_id(), object_type.canonical, object_id)
     named_by = display_property(object_type.canonical)
     try:
-        record = remembered(
+        record = cached_lookup(
             lookups.find_record,
             object_type.canonical,
             object_id,
@@ -149,14 +149,14 @@ def records_of(entry: AssociationRequest) -> list[ShownRecord]:
         (entry.from_object_type, entry.from_object_id),
         (entry.to_object_type, entry.to_object_id),
     )
-    return at_once(*(partial(shown_record, resolve(name), pk) for name, pk in sides))
+    return run_concurrently(*(partial(shown_record, resolve(name), pk) for name, pk in sides))
 
 
 def _shown_links(from_: Side, to: Side) -> ShownLinks:
     one = from_.object_type.canonical, from_.object_id
     other = to.object_type.canonical, to.object_id
     try:
-        links = remembered(lookups.links_of, *one, other[0], seconds=LINKS_SECONDS)
+        links = cached_lookup(lookups.links_of, *one, other[0], seconds=LINKS_SECONDS)
         link = links.to(to.object_id)
         if not link and not links.is_whole:
             link = lookups.find_link(clients.interactive(), *one, *other)
@@ -173,7 +173,7 @@ def _named(object_type: ObjectType, object_ids: list[str]) -> list[Record]:
     name = object_type.canonical
     asked = name, tuple(object_ids), display_property(name)
     try:
-        found = remembered(lookups.find_records, *asked, seconds=RECORD_SECONDS)
+        found = cached_lookup(lookups.find_records, *asked, seconds=RECORD_SECONDS)
     except ReadError:
         found = {}
     return [found.get(each) or Record(each) for each in object_ids]
@@ -182,6 +182,6 @@ def _named(object_type: ObjectType, object_ids: list[str]) -> list[Record]:
 def _shown_types(from_: Side, to: Side) -> ShownTypes:
     pair = from_.object_type.canonical, to.object_type.canonical
     try:
-        return ShownTypes(remembered(lookups.association_types, *pair, seconds=TYPES_SECONDS))
+        return ShownTypes(cached_lookup(lookups.association_types, *pair, seconds=TYPES_SECONDS))
     except ReadError as error:
         return ShownTypes(error=error)

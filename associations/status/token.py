@@ -10,7 +10,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext, ngettext
 
 from associations.context_processors import V4_SUPPORT_ENDS
-from associations.gateway.cache import at_once
+from associations.gateway.cache import run_concurrently
 from associations.hubspot import lookups
 from associations.hubspot.answers import missing_scopes_in
 from associations.hubspot.client import ReadError
@@ -40,7 +40,7 @@ class Shown:
 def look_at_hubspot() -> Shown:
     """Ask HubSpot all of it at the same time; it takes no longer than the slowest answer may."""
     asked = (lookups.account, lookups.token_scopes, lookups.usage)
-    return Shown(*at_once(*(partial(look, each) for each in asked)))
+    return Shown(*run_concurrently(*(partial(look, each) for each in asked)))
 
 
 def account_lines(shown: Shown) -> Iterator[Item]:

@@ -6,7 +6,7 @@ from django.core.cache import cache
 from django.test import SimpleTestCase
 
 from associations.gateway import cache as memory
-from associations.gateway.cache import FAILURE_SECONDS, remembered
+from associations.gateway.cache import FAILURE_SECONDS, cached_lookup
 from associations.hubspot import lookups
 from associations.hubspot.client import ReadError
 from associations.hubspot.outcomes import Cause
@@ -21,7 +21,7 @@ class MemoryTests(SandboxMixin, SimpleTestCase):
         self.addCleanup(cache.clear)
 
     def name(self, **options: float) -> str:
-        shown = remembered(lookups.find_record, "contacts", "501", seconds=60, **options)
+        shown = cached_lookup(lookups.find_record, "contacts", "501", seconds=60, **options)
         return shown.name
 
     def asked(self) -> int:
@@ -36,7 +36,7 @@ class MemoryTests(SandboxMixin, SimpleTestCase):
         self.assertEqual(self.asked(), 2)
 
     def test_each_record_by_itself(self) -> None:
-        other = remembered(lookups.find_record, "contacts", "502", seconds=60)
+        other = cached_lookup(lookups.find_record, "contacts", "502", seconds=60)
         self.assertNotEqual(self.name(), other.name)
 
     def test_a_failure_is_remembered_for_a_moment(self) -> None:
@@ -51,7 +51,7 @@ class MemoryTests(SandboxMixin, SimpleTestCase):
 
     def test_that_there_is_nothing_is_remembered_only_for_a_moment(self) -> None:
         for asked in (1, 1, 2):
-            self.assertIsNone(remembered(lookups.find_record, "contacts", "9", seconds=60))
+            self.assertIsNone(cached_lookup(lookups.find_record, "contacts", "9", seconds=60))
             self.assertEqual(self.asked(), asked)
             self.now += FAILURE_SECONDS / 2
 
