@@ -23,7 +23,7 @@ from django.utils import timezone
 from associations.audit import events
 from associations.db import retry_on_outage
 from associations.gateway import clients
-from associations.hubspot.answers import Answer, Attempt, conclude, read_answer
+from associations.hubspot.answers import Answer, Attempt, merge_attempts, read_answer
 from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome
 from associations.models import (
     OPEN_OUTCOMES,
@@ -241,7 +241,7 @@ def _close_by_attempts(pk: int) -> None:
                 not answers[-1].verdict.retried
                 or len(answers) >= clients.interactive().limits.attempts
             )
-            _close(entry, conclude(answers) if is_last_word else Answer(Cause.INTERRUPTED))
+            _close(entry, merge_attempts(answers) if is_last_word else Answer(Cause.INTERRUPTED))
 
 
 def _answers(entry: AssociationRequest) -> list[Answer]:
@@ -437,7 +437,7 @@ def known_answer(entry: AssociationRequest) -> Answer:
     if entry.outcome == Outcome.SENDING:
         return Answer(Cause.INTERRUPTED)
     answers = _answers(entry)
-    known = conclude(answers) if answers else Answer(Cause.NOT_SENT)
+    known = merge_attempts(answers) if answers else Answer(Cause.NOT_SENT)
     if entry.batch and not known.verdict.settles:
         return Answer(Cause(entry.batch.cause))
     return known

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from django.utils import timezone
 
 from associations.gateway import clients
-from associations.hubspot.answers import Answer, Attempt, asked_wait
+from associations.hubspot.answers import Answer, Attempt, retry_after
 from associations.hubspot.client import ReadError
 from associations.hubspot.lookups import account
 from associations.hubspot.outcomes import Cause
@@ -105,7 +105,7 @@ def reaction_to(ended: Sequence[tuple[Attempt, Answer]]) -> Reaction:
         return Reaction(stop=stop, pause=Cause.DAILY_LIMIT, wait=_seconds_to_next_day())
     if busy := next((cause for cause in by_cause if cause in _BUSY), None):
         attempt = by_cause[busy]
-        asked = asked_wait(attempt.http_status, attempt.headers) or WAIT_WHEN_BUSY
+        asked = retry_after(attempt.http_status, attempt.headers) or WAIT_WHEN_BUSY
         return Reaction(stop=stop, pause=busy, wait=min(asked, LONGEST_WAIT))
     is_locked = set(by_cause) == {Cause.LOCKED}
     return Reaction(stop=stop, wait=WAIT_WHEN_LOCKED if is_locked else 0.0)

@@ -14,11 +14,11 @@ from typing import Any
 
 from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Verdict
 from associations.hubspot.sanitizing import (
+    cut_text,
     header,
     json_object,
     listed,
-    moment_of,
-    text_of,
+    parse_moment,
     whole_number,
 )
 
@@ -66,7 +66,7 @@ class Answer:
         return VERDICTS[self.cause]
 
 
-def conclude(answers: Sequence[Answer]) -> Answer:
+def merge_attempts(answers: Sequence[Answer]) -> Answer:
     """Return the answer that tells the truth about a request after all its attempts.
 
     It is the last one, unless that one says nothing of the pair ("too many requests") while an
@@ -102,14 +102,14 @@ def _read(attempt: Attempt, pairs: Sequence[tuple[str, str]]) -> Answer:
     errors = listed(body.get("errors")) if succeeded else [body] if body else []
     answer = {
         "http_status": attempt.http_status,
-        "status": text_of(body.get("status"), 32),
+        "status": cut_text(body.get("status"), 32),
         "results": listed(body.get("results")) if succeeded else [],
         "num_errors": whole_number(body.get("numErrors")),
         "errors": errors,
         "links": body.get("links") if isinstance(body.get("links"), dict) else {},
-        "requested_at": moment_of(body.get("requestedAt")),
-        "started_at": moment_of(body.get("startedAt")),
-        "completed_at": moment_of(body.get("completedAt")),
+        "requested_at": parse_moment(body.get("requestedAt")),
+        "started_at": parse_moment(body.get("startedAt")),
+        "completed_at": parse_moment(body.get("completedAt")),
         "error_category": _first_text(errors, "category", 100),
         "error_text": _error_text(errors, attempt),
         "correlation_id": _correlation_id(body, attempt),
@@ -124,7 +124,7 @@ def _read(attempt: Attempt, pairs: Sequence[tuple[str, str]]) -> Answer:
     return Answer(cause, **answer)
 
 
-def asked_wait(http_status: int | None, headers: dict[str, str]) -> float | None:
+def retry_after(http_status: int | None, headers: dict[str, str]) -> float | None:
     """Return the seconds HubSpot asks to wait after such an answer, None if it does not say."""
     asked = header(headers, "Retry-After").strip()
     if re.fullmatch(r"[0-9]{1,9}", asked, re.ASCII):
@@ -240,7 +240,7 @@ def _without_links(value: Any) -> Any:
 
 
 def _first_text(errors: list[Any], name: str, length: int) -> str:
-    texts = (text_of(error.get(name), length) for error in errors if isinstance(error, dict))
+    texts = (cut_text(error.get(name), length) for error in errors if isinstance(error, dict))
     return next((text for text in texts if text), "")
 
 
@@ -249,7 +249,7 @@ def _messages(errors: list[Any]) -> list[str]:
     found: dict[str, None] = {}
     for error in errors:
         if isinstance(error, dict):
-            if text := text_of(error.get("message"), ERROR_TEXT_LENGTH):
+            if text := cut_text(error.get("message"), ERROR_TEXT_LENGTH):
                 found[text] = None
             found.update(dict.fromkeys(_messages(listed(error.get("errors")))))
         elif isinstance(error, str):
@@ -266,7 +266,7 @@ def _error_text(errors: list[Any], attempt: Attempt) -> str:
 
 
 def _correlation_id(body: dict[str, Any], attempt: Attempt) -> str:
-    return text_of(body.get("correlationId"), 100) or text_of(
+    return cut_text(body.get("correlationId"), 100) or cut_text(
         header(attempt.headers, "X-HubSpot-Correlation-Id"), 100
     )
 

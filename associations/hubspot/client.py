@@ -12,12 +12,12 @@ import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 
-from associations.hubspot.answers import Answer, Attempt, asked_wait, conclude, read_answer
+from associations.hubspot.answers import Answer, Attempt, merge_attempts, read_answer, retry_after
 from associations.hubspot.object_types import resolve
 from associations.hubspot.outcomes import Cause
 from associations.hubspot.record_references import is_record_id
 from associations.hubspot.sanitizing import json_object, redact, storable_text
-from associations.hubspot.transport import EXCHANGE, Exchange, note_exchanges
+from associations.hubspot.transport import CALL_DEADLINE, CallDeadline, note_exchanges
 
 MAX_BODY_BYTES = 1024 * 1024
 MAX_READ_BYTES = 8 * MAX_BODY_BYTES  # schemas come with every property
@@ -131,12 +131,12 @@ class HubSpotClient:
                 read_answer(attempt, from_object_id=from_object_id, to_object_id=to_object_id)
             )
             if not answers[-1].verdict.retried or len(answers) >= self.limits.attempts:
-                return conclude(answers)
+                return merge_attempts(answers)
             if attempt.failure is Cause.RATE_LIMITED:  # it has waited for its turn already
-                return conclude(answers)
+                return merge_attempts(answers)
             pause = self._pause_before_next(attempt, len(answers))
             if time.monotonic() + pause >= deadline:
-                return conclude(answers)
+                return merge_attempts(answers)
             time.sleep(pause)
 
     def create_default_associations(
@@ -176,7 +176,7 @@ class HubSpotClient:
 
     def _pause_before_next(self, attempt: Attempt, attempts: int) -> float:
         """Seconds to wait: as HubSpot asks, else growing; with jitter, so that a crowd spreads."""
-        asked = asked_wait(attempt.http_status, attempt.headers)
+        asked = retry_after(attempt.http_status, attempt.headers)
         if asked is not None:
             return asked + random.uniform(0, 0.25) * self.limits.pause
         return random.uniform(0.5, 1.5) * attempts * self.limits.pause
@@ -192,8 +192,8 @@ class HubSpotClient:
         if not self._admit(deadline - time.monotonic()):
             return _not_made()
         started_at, start = datetime.now(UTC), time.monotonic()
-        exchange = Exchange(deadline, self.limits.read)
-        EXCHANGE.set(exchange)
+        exchange = CallDeadline(deadline, self.limits.read)
+        CALL_DEADLINE.set(exchange)
         try:
             end = self._answer(method, url, max(0.05, deadline - start), body, max_bytes)
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as e:

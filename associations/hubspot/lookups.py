@@ -12,7 +12,7 @@ from associations.hubspot.client import ASSOCIATION_PATHS, RECORD_PATHS, HubSpot
 from associations.hubspot.object_types import resolve
 from associations.hubspot.outcomes import Cause
 from associations.hubspot.record_references import is_record_id
-from associations.hubspot.sanitizing import listed, moment_of, text_of, whole_number
+from associations.hubspot.sanitizing import cut_text, listed, parse_moment, whole_number
 from associations.hubspot.schemas import (
     Account,
     AssociationType,
@@ -22,11 +22,11 @@ from associations.hubspot.schemas import (
     Record,
     Token,
     Usage,
-    association_type_of,
-    custom_type_of,
-    id_of,
-    linked_record_of,
-    record_of,
+    parse_association_type,
+    parse_custom_type,
+    parse_id,
+    parse_linked_record,
+    parse_record,
 )
 
 SECONDS = 1.5  # a look is a courtesy, and shall not keep anybody waiting
@@ -67,7 +67,7 @@ def find_records(
     }
     path = f"{RECORD_PATHS[client.api_version]}/{_segment(object_type)}/batch/read"
     shown = _read(client, path, body)
-    found = [record for each in _results(shown) if (record := record_of(each, names, details))]
+    found = [record for each in _results(shown) if (record := parse_record(each, names, details))]
     if len(found) < len(object_ids) and not _errors_only_say(shown, "OBJECT_NOT_FOUND"):
         raise ReadError(Answer(Cause.UNREADABLE))
     return {record.object_id: record for record in found}
@@ -114,7 +114,9 @@ def links_of_many(
     path = f"{_association_path(client, from_object_type, to_object_type)}/batch/read"
     body = {"inputs": [{"id": _id(object_id)} for object_id in from_object_ids]}
     shown = client.read(path, body, seconds=seconds)
-    found = {id_of(_dict(each.get("from")).get("id")): _links_in(each) for each in _results(shown)}
+    found = {
+        parse_id(_dict(each.get("from")).get("id")): _links_in(each) for each in _results(shown)
+    }
     if _errors_only_say(shown, "NO_ASSOCIATIONS_FOUND"):
         return dict.fromkeys(from_object_ids, Links()) | found
     return found
@@ -148,13 +150,13 @@ def association_types(
 ) -> list[AssociationType]:
     """Return the ways in which records of two types may be linked."""
     path = f"{_association_path(client, from_object_type, to_object_type)}/labels"
-    return [association_type_of(each) for each in _results(_read(client, path))]
+    return [parse_association_type(each) for each in _results(_read(client, path))]
 
 
 def custom_types(client: HubSpotClient) -> list[CustomType]:
     """Return the account's custom objects, with its own labels."""
     shown = _read(client, "/crm-object-schemas/v3/schemas")
-    return [found for each in _results(shown) if (found := custom_type_of(each))]
+    return [found for each in _results(shown) if (found := parse_custom_type(each))]
 
 
 def types_not_enabled(client: HubSpotClient) -> set[str]:
@@ -168,8 +170,8 @@ def types_not_enabled(client: HubSpotClient) -> set[str]:
 def account(client: HubSpotClient) -> Account:
     shown = _read(client, "/account-info/v3/details")
     return Account(
-        portal_id=id_of(shown.get("portalId")),
-        time_zone=text_of(shown.get("timeZone"), 100),
+        portal_id=parse_id(shown.get("portalId")),
+        time_zone=cut_text(shown.get("timeZone"), 100),
     )
 
 
@@ -178,7 +180,7 @@ def usage(client: HubSpotClient) -> Usage | None:
     for each in _results(_read(client, "/account-info/v3/api-usage/daily/private-apps")):
         limit, used = (whole_number(each.get(name)) for name in ("usageLimit", "currentUsage"))
         if limit and used is not None:
-            return Usage(limit, used, moment_of(each.get("resetsAt")))
+            return Usage(limit, used, parse_moment(each.get("resetsAt")))
     return None
 
 
@@ -188,8 +190,8 @@ def token_scopes(client: HubSpotClient) -> Token:
     shown = client.read_token_info(path, seconds=SECONDS)
     scopes = shown.get("scopes")
     is_told = isinstance(scopes, list)
-    names = frozenset(filter(None, (text_of(each, 100) for each in scopes))) if is_told else None
-    return Token(id_of(shown.get("hubId")), names)
+    names = frozenset(filter(None, (cut_text(each, 100) for each in scopes))) if is_told else None
+    return Token(parse_id(shown.get("hubId")), names)
 
 
 # --- what came back -----------------------------------------------------------------------------
@@ -208,7 +210,7 @@ def _results(shown: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _links_in(result: dict[str, Any]) -> Links:
-    linked = tuple(filter(None, map(linked_record_of, listed(result.get("to")))))
+    linked = tuple(filter(None, map(parse_linked_record, listed(result.get("to")))))
     return Links(linked, not result.get("paging"))
 
 

@@ -70,7 +70,7 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value] if value else []
 
 
-def text_of(value: Any, length: int) -> str:
+def cut_text(value: Any, length: int) -> str:
     """A string, cut to `length`; empty for anything else."""
     return value[:length] if isinstance(value, str) else ""
 
@@ -82,7 +82,7 @@ def whole_number(value: Any) -> int | None:
     return value if 0 <= value < 2**31 else None
 
 
-def moment_of(value: Any) -> datetime | None:
+def parse_moment(value: Any) -> datetime | None:
     """An ISO time, in UTC if it names no zone; None for anything else."""
     try:
         moment = datetime.fromisoformat(value)

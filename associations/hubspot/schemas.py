@@ -7,7 +7,7 @@ from typing import Any
 
 from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError, resolve
 from associations.hubspot.record_references import is_record_id
-from associations.hubspot.sanitizing import listed, text_of, whole_number
+from associations.hubspot.sanitizing import cut_text, listed, whole_number
 
 NAME_LENGTH = 200
 
@@ -88,9 +88,11 @@ class Token:
     scopes: frozenset[str] | None
 
 
-def record_of(shown: dict[str, Any], names: Iterable[str], details: Iterable[str]) -> Record | None:
+def parse_record(
+    shown: dict[str, Any], names: Iterable[str], details: Iterable[str]
+) -> Record | None:
     """A record of an answer, by the properties that name it; None if it has no id."""
-    object_id, properties = id_of(shown.get("id")), shown.get("properties")
+    object_id, properties = parse_id(shown.get("id")), shown.get("properties")
     if not object_id:
         return None
     properties = properties if isinstance(properties, dict) else {}
@@ -98,36 +100,36 @@ def record_of(shown: dict[str, Any], names: Iterable[str], details: Iterable[str
 
 
 def _joined(properties: dict[str, Any], names: Iterable[str]) -> str:
-    texts = (text_of(properties.get(name), NAME_LENGTH).strip() for name in names)
+    texts = (cut_text(properties.get(name), NAME_LENGTH).strip() for name in names)
     return " ".join(" ".join(filter(None, texts)).split())
 
 
-def linked_record_of(shown: Any) -> LinkedRecord | None:
+def parse_linked_record(shown: Any) -> LinkedRecord | None:
     """One end of a link; None if it is not told which."""
     if not isinstance(shown, dict):
         return None
-    object_id = id_of(shown.get("toObjectId"))
-    types = tuple(association_type_of(each) for each in listed(shown.get("associationTypes")))
+    object_id = parse_id(shown.get("toObjectId"))
+    types = tuple(parse_association_type(each) for each in listed(shown.get("associationTypes")))
     return LinkedRecord(object_id, types) if object_id else None
 
 
-def association_type_of(shown: Any) -> AssociationType:
+def parse_association_type(shown: Any) -> AssociationType:
     """One way to be linked, as far as it is told."""
     shown = shown if isinstance(shown, dict) else {}
     return AssociationType(
-        category=text_of(shown.get("category"), 50),
+        category=cut_text(shown.get("category"), 50),
         type_id=whole_number(shown.get("typeId")),
-        label=text_of(shown.get("label"), 100),
+        label=cut_text(shown.get("label"), 100),
     )
 
 
-def custom_type_of(shown: dict[str, Any]) -> CustomType | None:
+def parse_custom_type(shown: dict[str, Any]) -> CustomType | None:
     """A custom object of the account; None if its id or its name is not told."""
-    type_id, labels = text_of(shown.get("objectTypeId"), 30), shown.get("labels")
+    type_id, labels = cut_text(shown.get("objectTypeId"), 30), shown.get("labels")
     labels = labels if isinstance(labels, dict) else {}
-    name = text_of(shown.get("name"), 100)
-    label = text_of(labels.get("singular"), 100).strip() or name
-    plural = text_of(labels.get("plural"), 100).strip() or label
+    name = cut_text(shown.get("name"), 100)
+    label = cut_text(labels.get("singular"), 100).strip() or name
+    plural = cut_text(labels.get("plural"), 100).strip() or label
     try:
         known = resolve(type_id)
     except UnknownObjectTypeError:
@@ -135,10 +137,10 @@ def custom_type_of(shown: dict[str, Any]) -> CustomType | None:
     if not label or known.canonical != type_id:
         return None
     object_type = ObjectType(type_id, type_id, label, plural)
-    return CustomType(object_type, text_of(shown.get("primaryDisplayProperty"), 100))
+    return CustomType(object_type, cut_text(shown.get("primaryDisplayProperty"), 100))
 
 
-def id_of(value: Any) -> str:
+def parse_id(value: Any) -> str:
     """An id, which HubSpot writes as a number here and as text there; empty if it is none."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     return text if isinstance(text, str) and is_record_id(text) else ""

@@ -18,7 +18,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 
 
 @dataclass(slots=True)
-class Exchange:
+class CallDeadline:
     """One request under way; `deadline` on time.monotonic()'s clock, `read` in seconds.
 
     The answer must be there, whole, `read` seconds after the request has gone, and never later than
@@ -30,12 +30,12 @@ class Exchange:
     sent: bool = False
 
 
-EXCHANGE: ContextVar[Exchange] = ContextVar("exchange")
+CALL_DEADLINE: ContextVar[CallDeadline] = ContextVar("exchange")
 
 
 class _ClockedReader(io.RawIOBase):
     def __init__(self, reader: io.RawIOBase, sock: socket.socket) -> None:
-        exchange = EXCHANGE.get()
+        exchange = CALL_DEADLINE.get()
         self._reader, self._socket = reader, sock
         self._until = min(exchange.deadline, time.monotonic() + exchange.read)
 
@@ -68,10 +68,10 @@ class _NotingConnection(HTTPConnection):
         try:
             super().connect()
         finally:
-            EXCHANGE.get().sent = False  # what a proxy was asked was not HubSpot's request
+            CALL_DEADLINE.get().sent = False  # what a proxy was asked was not HubSpot's request
 
     def _left(self) -> float:
-        return max(0.05, EXCHANGE.get().deadline - time.monotonic())
+        return max(0.05, CALL_DEADLINE.get().deadline - time.monotonic())
 
     def _addresses(self) -> int:
         """How many there are to try, each of which gets a timeout of its own."""
@@ -83,7 +83,7 @@ class _NotingConnection(HTTPConnection):
     def send(self, data: Any) -> None:
         if self.sock is None:
             self.connect()
-        exchange = EXCHANGE.get()
+        exchange = CALL_DEADLINE.get()
         if time.monotonic() >= exchange.deadline:
             raise TimeoutError("no time was left to send the request")
         exchange.sent = True

@@ -11,7 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from associations.hubspot.answers import asked_wait, missing_scopes_in, strings_in
+from associations.hubspot.answers import missing_scopes_in, retry_after, strings_in
 from associations.hubspot.object_types import CATALOGUE, label_of
 from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome
 from associations.models import AssociationRequest
@@ -105,7 +105,7 @@ def _get_scopes(entry: AssociationRequest) -> str:
 
 def _wait(entry: AssociationRequest) -> str:
     last = entry.attempts.last()
-    asked = asked_wait(last.http_status, last.headers) if last else None
+    asked = retry_after(last.http_status, last.headers) if last else None
     seconds = math.ceil(asked or 10)
     if seconds >= 120:
         minutes = math.ceil(seconds / 60)

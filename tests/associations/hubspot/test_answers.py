@@ -10,8 +10,8 @@ from django.test import override_settings
 
 from associations.hubspot.answers import (
     Answer,
-    asked_wait,
-    conclude,
+    merge_attempts,
+    retry_after,
 )
 from associations.hubspot.outcomes import Cause, Linked, Outcome
 from associations.hubspot.sanitizing import MAX_DEPTH
@@ -382,7 +382,7 @@ class ConcludeTests(AnswerTestCase):
         ):
             with self.subTest(causes=causes):
                 answers = [Answer(cause, error_text=str(n)) for n, cause in enumerate(causes)]
-                self.assertIs(conclude(answers), answers[truth])
+                self.assertIs(merge_attempts(answers), answers[truth])
 
     def test_a_no_is_never_said_while_an_earlier_attempt_may_have_made_the_link(self) -> None:
         for first in Cause:
@@ -390,7 +390,7 @@ class ConcludeTests(AnswerTestCase):
                 one, other = Answer(first), Answer(last)
                 if one.verdict.linked is Linked.PERHAPS and not other.verdict.settles:
                     with self.subTest(first=first, last=last):
-                        self.assertIs(conclude([one, other]).verdict.linked, Linked.PERHAPS)
+                        self.assertIs(merge_attempts([one, other]).verdict.linked, Linked.PERHAPS)
 
 
 class AskedWaitTests(TestCase):
@@ -416,11 +416,11 @@ class AskedWaitTests(TestCase):
             (429, {"Retry-After": "Mon, 23 Nov 2020 10:00:00 GMT"}, 0.0),
         ):
             with self.subTest(status=status, headers=headers):
-                self.assertEqual(asked_wait(status, headers), seconds)
+                self.assertEqual(retry_after(status, headers), seconds)
 
     def test_until_a_date(self) -> None:
         date = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
-        wait = asked_wait(503, {"Retry-After": date})
+        wait = retry_after(503, {"Retry-After": date})
         self.assertAlmostEqual(wait, 60, delta=5)
 
 

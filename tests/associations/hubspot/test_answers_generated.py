@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from associations.hubspot.answers import (
-    asked_wait,
     read_answer,
+    retry_after,
 )
 from associations.hubspot.outcomes import Cause
 from associations.hubspot.sanitizing import MAX_DEPTH, storable_text
@@ -90,7 +90,7 @@ class AnythingTests(AnswerTestCase):
         answer = read_answer(received, from_object_id="501", to_object_id="902")
         for name, value in asdict(answer).items():
             self.assert_storable(name, value)
-        wait = asked_wait(received.http_status, received.headers)
+        wait = retry_after(received.http_status, received.headers)
         self.assertTrue(wait is None or 0 <= wait < math.inf)
 
     @examples(100)
