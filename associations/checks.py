@@ -13,7 +13,7 @@ from associations.audit.integrity import signing
 from associations.context_processors import V4_SUPPORT_ENDS
 from associations.gateway.clients import BULK_BATCH
 from associations.hubspot.client import OBJECT_PATHS
-from associations.models.bulk import Way
+from associations.models.bulk import SendMode
 from hubadmin.web.http import VISIBLE_ASCII, is_safe_address
 
 AT_LEAST_ONE = (
@@ -92,8 +92,8 @@ def limits(**kwargs: Any) -> Iterable[CheckMessage]:
 
 @register(deploy=True)
 def bulk_runs(**kwargs: Any) -> Iterable[CheckMessage]:
-    if settings.BULK_WAY not in Way.values:
-        ways = " or ".join(Way.values)
+    if settings.BULK_WAY not in SendMode.values:
+        ways = " or ".join(SendMode.values)
         yield Error(f"BULK_WAY is {settings.BULK_WAY!r}; it must be {ways}.", id="hubadmin.E013")
     for name in AT_LEAST_ONE:
         if (value := getattr(settings, name)) < 1:

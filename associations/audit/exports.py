@@ -113,13 +113,13 @@ CSV_COLUMNS: dict[str, models.expressions.Combinable] = {
 
 
 @dataclass(slots=True)
-class Progress:
+class ExportProgress:
     """How many entries an export has given so far."""
 
     rows: int = 0
 
 
-def csv_lines(entries: AssociationRequestQuerySet, progress: Progress) -> Iterator[bytes]:
+def csv_lines(entries: AssociationRequestQuerySet, progress: ExportProgress) -> Iterator[bytes]:
     """Give the entries as CSV (RFC 4180, UTF-8 with a mark that spreadsheets know it by).
 
     All cells stand between quotes: some spreadsheets also split at semicolons, tabs and CRs.
@@ -134,7 +134,7 @@ def csv_lines(entries: AssociationRequestQuerySet, progress: Progress) -> Iterat
 
 
 def json_lines(
-    entries: AssociationRequestQuerySet, progress: Progress, exported_at: datetime, query: str
+    entries: AssociationRequestQuerySet, progress: ExportProgress, exported_at: datetime, query: str
 ) -> Iterator[bytes]:
     """Give each entry as its canonical line, after it what came later, and an end.
 
@@ -175,7 +175,9 @@ def _stretches(
 _Lines = tuple[int | None, list[str]]  # the entry's batch; its line, and what came later
 
 
-def _with_what_came_later(stretch: AssociationRequestQuerySet, progress: Progress) -> list[_Lines]:
+def _with_what_came_later(
+    stretch: AssociationRequestQuerySet, progress: ExportProgress
+) -> list[_Lines]:
     found: dict[int, _Lines] = {
         row["id"]: (row["batch_id"], [line]) for row, line in lines_from("entry", stretch)
     }

@@ -35,7 +35,7 @@ from associations.models import (
     BulkChunk,
     BulkRow,
     BulkRun,
-    Way,
+    SendMode,
 )
 from hubadmin.web.client_ip import client_ip
 
@@ -344,7 +344,7 @@ def requeue_interrupted(chunk: BulkChunk) -> None:
     left = list(under_way.order_by("pk"))
     if not left:
         return
-    if chunk.way == Way.BATCH:
+    if chunk.way == SendMode.BATCH:
         types = (left[0].from_object_type, left[0].to_object_type)
         attempt = _interrupted(min(entry.sent_at for entry in left))
         batch = record_batch(chunk, attempt, Answer(Cause.INTERRUPTED), types, len(left))

@@ -24,7 +24,7 @@ from django.views.decorators.http import require_safe
 
 from associations.audit import recorder
 from associations.audit.charts import bars_of
-from associations.audit.exports import Progress, csv_lines, http_1_1_required, json_lines
+from associations.audit.exports import ExportProgress, csv_lines, http_1_1_required, json_lines
 from associations.audit.forms import FAILURES, AuditFilterForm
 from associations.audit.pagination import count_context, page_context
 from associations.audit.recorder import request_meta
@@ -176,7 +176,7 @@ def _recorded(record: AuditExport, form: AuditFilterForm) -> Iterator[bytes]:
 
     An error goes on to the server, which breaks the transfer off: no part passes for the whole.
     """
-    progress, state = Progress(), AuditExport.State.ABORTED
+    progress, state = ExportProgress(), AuditExport.State.ABORTED
     entries = AssociationRequest.objects.matching(form.wanted())
     try:
         if record.format == "csv":

@@ -28,12 +28,12 @@ def current() -> CallPause | None:
     ).first()
 
 
-def pause(cause: str, until: datetime) -> None:
+def pause_calls(cause: str, until: datetime) -> None:
     """Let no run call HubSpot before `until`."""
     _write(cause, until, silent_since=None)
 
 
-def pause_for_silence(cause: str) -> None:
+def pause_calls_for_silence(cause: str) -> None:
     """HubSpot does not answer: wait a second, and then twice as long each time."""
     now = timezone.now()
     row = CallPause.objects.filter(pk=_ONLY).first()
@@ -91,7 +91,7 @@ class Reaction:
 
     is_answered: bool = True
     stop: str = ""  # the cause for which the run pauses itself
-    pause: str = ""  # the cause for which all runs wait
+    pause_calls: str = ""  # the cause for which all runs wait
     wait: float = 0.0
 
 
@@ -115,14 +115,14 @@ def react(run: BulkRun, reaction: Reaction) -> None:
     """Write down what was decided."""
     now = timezone.now()
     if not reaction.is_answered:
-        pause_for_silence(reaction.pause)
+        pause_calls_for_silence(reaction.pause)
         return
     BulkRun.objects.filter(pk=run.pk).update(answered_at=now)
     end_of_silence()
     if reaction.stop:
         stop_run(run, reaction.stop)
     if reaction.pause:
-        pause(reaction.pause, now + timedelta(seconds=reaction.wait))
+        pause_calls(reaction.pause, now + timedelta(seconds=reaction.wait))
 
 
 def stop_run(run: BulkRun, cause: str) -> None:

@@ -16,7 +16,7 @@ from associations.db import retry_on_outage
 from associations.gateway import clients
 from associations.hubspot.answers import Answer, Attempt, read_batch_answer, strings_in
 from associations.hubspot.outcomes import Cause
-from associations.models import AssociationBatch, BulkChunk, BulkRun, Way
+from associations.models import AssociationBatch, BulkChunk, BulkRun, SendMode
 
 ROWS_AT_ONCE = 500  # written in one transaction, so that others who write hardly wait
 FEW = 8  # rows that go out as single PUTs rather than in yet smaller batches
@@ -62,7 +62,7 @@ def _read(attempt: Attempt, types: tuple[str, str], pairs: list[tuple[str, str]]
 
 def _settle(chunk: BulkChunk, rows: _Rows) -> None:
     """Nothing is left to send, or too little for a batch."""
-    release(chunk, **({"way": Way.SINGLE} if rows else {"is_done": True}))
+    release(chunk, **({"way": SendMode.SINGLE} if rows else {"is_done": True}))
 
 
 def _types_of(chunk: BulkChunk) -> tuple[str, str]:
@@ -149,7 +149,7 @@ def _send_suspects(
     suspects = [pk for pk, one, other in rows if one in named or other in named]
     still_open = chunk.open_entries.filter(pk__in=suspects)
     if len(suspects) == len(rows):
-        return release(chunk, way=Way.SINGLE)
+        return release(chunk, way=SendMode.SINGLE)
     wait = send_rows(run, chunk, still_open, until) if suspects else None
     if wait is not None:
         return release(chunk, seconds=wait)

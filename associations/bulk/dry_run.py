@@ -14,9 +14,9 @@ from django.utils import timezone
 
 from associations.bulk.files.errors import FileError, FileReason
 from associations.bulk.files.rows import RowChecker
-from associations.bulk.files.table import Record, Table, read_table
+from associations.bulk.files.table import Table, TableRow, read_table
 from associations.bulk.leases import hold, release
-from associations.bulk.worker.shutdown import is_over
+from associations.bulk.worker.shutdown import out_of_time
 from associations.db import retry_on_outage, write_in_turn
 from associations.gateway import clients
 from associations.gateway.account import form_options
@@ -114,7 +114,7 @@ def read_run(run: BulkRun, until: float) -> None:
         facts = {"problem": error.reason, "problem_facts": error.facts}
         return retry_on_outage(lambda: _end(run, RunState.UNREADABLE, **facts))
     while look_up_next(run):
-        if is_over(until):
+        if out_of_time(until):
             return release(run)
     return retry_on_outage(lambda: _end(run, RunState.READY))
 
@@ -130,7 +130,7 @@ def _stage(run: BulkRun, until: float) -> bool:
     rows = _rows_to_retry(run) if run.retry_of_id else _rows_of_file(run)
     while part := list(islice(rows, ROWS_AT_ONCE)):
         write_in_turn(lambda part=part: _write(run, part))
-        if is_over(until):
+        if out_of_time(until):
             return False
     _mark_doubles(run)
     retry_on_outage(lambda: hold(run, is_read=True))
@@ -182,7 +182,7 @@ def _parts_of(run: BulkRun) -> Callable[[], Iterator[bytes]]:
     return parts
 
 
-def _row(run: BulkRun, table: Table, record: Record, checker: RowChecker) -> BulkRow:
+def _row(run: BulkRun, table: Table, record: TableRow, checker: RowChecker) -> BulkRow:
     values = table.values(record)
     checked = checker.check(values)
     row = BulkRow(

@@ -17,11 +17,11 @@ from associations.models import (
     BulkRun,
     RowState,
     RunState,
-    Way,
+    SendMode,
 )
 
 ROWS_AT_ONCE = 500
-CHUNK_ROWS = {Way.BATCH: 2_000, Way.SINGLE: 100}
+CHUNK_ROWS = {SendMode.BATCH: 2_000, SendMode.SINGLE: 100}
 
 
 def rows_to_send(run: BulkRun) -> QuerySet[BulkRow]:
@@ -87,7 +87,7 @@ def _is_of_pair(chunk: BulkChunk, row: BulkRow) -> bool:
 
 def _put_into_chunks(run: BulkRun, last: BulkChunk | None, ids: list[int]) -> None:
     """Fill the last chunk up, if it is of the same pair of types, and make new ones."""
-    size = CHUNK_ROWS[Way(run.way)]
+    size = CHUNK_ROWS[SendMode(run.way)]
     if last and (room := ids[: max(0, size - last.rows)]):
         last.last_id, last.rows = room[-1], last.rows + len(room)
         last.save(update_fields=["last_id", "rows"])

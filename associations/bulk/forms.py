@@ -10,7 +10,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext_lazy as _
 
 from associations.form_fields import ObjectTypeField
-from associations.models import Way
+from associations.models import SendMode
 from associations.texts.object_types import TypeChoices, standard_choices
 
 TYPE_FIELDS = ("from_object_type", "to_object_type")
@@ -108,7 +108,7 @@ class StartForm(forms.Form):
     """How the rows of a run go out."""
 
     way = forms.ChoiceField(
-        choices=Way,
+        choices=SendMode,
         error_messages=dict.fromkeys(
             ("required", "invalid_choice"), _("Choose how they are sent.")
         ),

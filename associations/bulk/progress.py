@@ -49,7 +49,7 @@ class Wait:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Segment:
     """Rows that ended alike; `start` and `width` in per cent of the bar."""
 
     outcome: str
@@ -64,7 +64,7 @@ class Progress:
 
     total: int
     done: int
-    parts: list[Part]
+    parts: list[Segment]
     rate: float | None = None
     waits_for: Wait | None = None
 
@@ -90,7 +90,7 @@ def progress_of(run: BulkRun) -> Progress:
     return Progress(total, done, parts, rate, waits_for(run))
 
 
-def rows_to_send(run: BulkRun) -> int:
+def count_to_send(run: BulkRun) -> int:
     """How many rows become entries of the log."""
     return run.rows_ready - (run.rows_linked if run.skip_linked else 0)
 
@@ -123,16 +123,16 @@ def _total_and_done(run: BulkRun) -> tuple[int, int]:
         case RunState.READING:
             return run.rows_ready, run.rows_looked_up
         case RunState.QUEUEING:
-            return rows_to_send(run), run.queued
+            return count_to_send(run), run.queued
         case _:
             return run.queued, run.closed
 
 
-def _parts(counts: dict[Outcome, int], total: int) -> list[Part]:
+def _parts(counts: dict[Outcome, int], total: int) -> list[Segment]:
     parts, start = [], 0.0
     for outcome, count in counts.items():
         width = 100 * count / max(total, 1)
-        parts.append(Part(outcome, count, round(start, 2), round(width, 2)))
+        parts.append(Segment(outcome, count, round(start, 2), round(width, 2)))
         start += width
     return parts
 

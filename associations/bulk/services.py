@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from associations.audit.recorder import RequestMeta
-from associations.models import BulkEvent, BulkRun, BulkUpload, RunState, Way
+from associations.models import BulkEvent, BulkRun, BulkUpload, RunState, SendMode
 from associations.models.bulk import ENDED, NOT_STARTED
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def create(
     meta: RequestMeta,
     name: str,
     parts: Iterable[bytes],
-    way: Way,
+    way: SendMode,
     reason: str = "",
     from_object_type: str = "",
     to_object_type: str = "",
@@ -71,7 +71,7 @@ def _create(*, user: "User", meta: RequestMeta, **fields: object) -> BulkRun:
     return run
 
 
-def start(*, user: "User", run: BulkRun, way: Way, skip_linked: bool) -> None:
+def start(*, user: "User", run: BulkRun, way: SendMode, skip_linked: bool) -> None:
     """Have the rows that are ready written to the log, and then sent."""
     values = {"way": way, "skip_linked": skip_linked, "started_at": timezone.now()}
     _change(run, user, "started", {RunState.READY}, RunState.QUEUEING, **values)
@@ -82,7 +82,7 @@ def pause(*, user: "User", run: BulkRun) -> None:
     _change(run, user, "paused", {RunState.RUNNING}, RunState.PAUSED, stop_cause="")
 
 
-def go_on(*, user: "User", run: BulkRun) -> None:
+def resume(*, user: "User", run: BulkRun) -> None:
     _change(run, user, "went_on", {RunState.PAUSED}, RunState.RUNNING, stop_cause="")
 
 

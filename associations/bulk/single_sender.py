@@ -13,7 +13,7 @@ from django.utils import timezone
 from associations.audit import recorder
 from associations.bulk import backoff as reactions
 from associations.bulk.leases import SLOT_SECONDS, LeaseLostError, hold, mark_rows, release
-from associations.bulk.worker.shutdown import is_over
+from associations.bulk.worker.shutdown import out_of_time
 from associations.db import retry_on_outage
 from associations.gateway import clients
 from associations.hubspot.answers import Answer, Attempt, read_answer
@@ -42,7 +42,7 @@ def send_rows(
     Return after how many seconds to go on; None once no row is left that is due.
     """
     with ThreadPoolExecutor(clients.PUTS_AT_ONCE) as pool:
-        while not is_over(until):
+        while not out_of_time(until):
             rows = _next_rows(entries)
             if not rows:
                 return None

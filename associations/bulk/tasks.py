@@ -21,7 +21,7 @@ from associations.bulk.leases import LeaseLostError, StoppedError, claim, hold, 
 from associations.bulk.single_sender import send_singly
 from associations.bulk.worker import shutdown as stopping
 from associations.db import retry_on_outage
-from associations.models import BulkChunk, BulkEvent, BulkRun, RunState, Way
+from associations.models import BulkChunk, BulkEvent, BulkRun, RunState, SendMode
 
 
 def send_chunk(run: BulkRun, chunk: BulkChunk, until: float) -> None:
@@ -30,7 +30,7 @@ def send_chunk(run: BulkRun, chunk: BulkChunk, until: float) -> None:
     `until` is on time.monotonic()'s clock. Raises LeaseLostError, StoppedError.
     """
     retry_on_outage(lambda: _begin(chunk))
-    if chunk.way == Way.BATCH:
+    if chunk.way == SendMode.BATCH:
         send_batch(run, chunk, until)
     else:
         send_singly(run, chunk, until)
@@ -50,7 +50,7 @@ SHORT_PAUSE = 5.0  # seconds that are waited for in a task rather than after it
 def work(run_id: int) -> None:
     """Do what there is to do for a run, for a while; then let another task go on with it."""
     until = time.monotonic() + WORK_SECONDS
-    while not stopping.is_over(until):
+    while not stopping.out_of_time(until):
         run = BulkRun.objects.filter(pk=run_id).first()
         step = _STEPS.get(run.state) if run else None
         try:
@@ -70,7 +70,7 @@ def _read(run: BulkRun, until: float) -> bool:
 def _queue(run: BulkRun, until: float) -> bool:
     claimed = claim(BulkRun.objects.filter(pk=run.pk, state=RunState.QUEUEING))
     while claimed and queue_rows(claimed):
-        if stopping.is_over(until) or not _is_still(claimed, RunState.QUEUEING):
+        if stopping.out_of_time(until) or not _is_still(claimed, RunState.QUEUEING):
             release(claimed)
             return True
     if claimed:

@@ -26,7 +26,7 @@ from associations.bulk.files.columns import FIELDS
 from associations.bulk.forms import NOT_KEPT, StartForm, UploadForm
 from associations.bulk.progress import UNDER_WAY, progress_of
 from associations.gateway.account import offered_to, type_choices
-from associations.models import BulkRun, RowState, RunState, Way
+from associations.models import BulkRun, RowState, RunState, SendMode
 from associations.models.bulk import ENDED, NOT_STARTED
 from hubadmin.web import drafts
 
@@ -88,7 +88,7 @@ def _create(request: HttpRequest, form: UploadForm) -> HttpResponse:
             meta=request_meta(request),
             name=file.name if file else "",
             parts=_parts(file or io.BytesIO(form.cleaned_data["rows"].encode())),
-            way=Way(settings.BULK_WAY),
+            way=SendMode(settings.BULK_WAY),
             **form.for_all_rows(),
         )
     except DBError:
@@ -193,7 +193,7 @@ def _ready(run: BulkRun) -> dict[str, Any]:
         "bad_rows": bad[:BAD_ROWS_SHOWN] if run.rows_invalid else [],
         "bad_rows_left": max(0, run.rows_invalid - BAD_ROWS_SHOWN),
         "not_linked_yet": run.rows_ready - run.rows_linked,
-        "pairs_a_call": CHUNK_ROWS[Way.BATCH],
+        "pairs_a_call": CHUNK_ROWS[SendMode.BATCH],
         "is_looked_up": settings.HUBSPOT_VERIFY and not run.lookup_cause,
     }
 
@@ -231,7 +231,7 @@ def bulk_start(request: HttpRequest, run: BulkRun) -> HttpResponse:
             raise runs.NotPossibleError
         context = _context(request, run) | {"start_form": form}
         return render(request, "bulk/run.html", context, status=422)
-    way, skip_linked = Way(form.cleaned_data["way"]), form.cleaned_data["skip_linked"]
+    way, skip_linked = SendMode(form.cleaned_data["way"]), form.cleaned_data["skip_linked"]
     runs.start(user=request.user, run=run, way=way, skip_linked=skip_linked)
     return redirect(run)
 
@@ -244,7 +244,7 @@ def bulk_pause(request: HttpRequest, run: BulkRun) -> HttpResponse:
 
 @_action(own=False)
 def bulk_go_on(request: HttpRequest, run: BulkRun) -> HttpResponse:
-    runs.go_on(user=request.user, run=run)
+    runs.resume(user=request.user, run=run)
     return redirect(run)
 
 

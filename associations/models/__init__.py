@@ -8,7 +8,7 @@ from associations.models.bulk import (
     BulkUpload,
     RowState,
     RunState,
-    Way,
+    SendMode,
 )
 from associations.models.coordination import CallPause, CallSlot, Worker
 from associations.models.querysets import AssociationRequestQuerySet, AuditFilter
@@ -42,6 +42,6 @@ __all__ = [
     "CallSlot",
     "RowState",
     "RunState",
-    "Way",
+    "SendMode",
     "Worker",
 ]

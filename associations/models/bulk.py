@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from hubadmin.models import User
 
 
-class Way(models.TextChoices):
+class SendMode(models.TextChoices):
     """How the rows of a run go out."""
 
     BATCH = "batch"  # many in one call, and single ones where its answer does not prove each
@@ -61,7 +61,7 @@ class BulkRun(models.Model):
     # What it is to do
     name = models.CharField(max_length=200)  # of the file, or what stands for one
     reason = models.CharField(max_length=500, blank=True)  # for rows without one of their own
-    way = models.CharField(max_length=10, choices=Way, default=Way.BATCH)
+    way = models.CharField(max_length=10, choices=SendMode, default=SendMode.BATCH)
     from_object_type = models.CharField(max_length=128, blank=True)  # chosen for all rows
     to_object_type = models.CharField(max_length=128, blank=True)
     skip_linked = models.BooleanField(default=False)  # leave out what the dry run saw linked
@@ -229,7 +229,7 @@ class BulkChunk(models.Model):
     first_id = models.PositiveBigIntegerField()
     last_id = models.PositiveBigIntegerField()
     rows = models.PositiveIntegerField()
-    way = models.CharField(max_length=10, choices=Way)
+    way = models.CharField(max_length=10, choices=SendMode)
     tries = models.PositiveSmallIntegerField(default=0)  # in a row that HubSpot did not answer
     owner = models.CharField(max_length=32, blank=True)
     lease_until = models.DateTimeField(null=True)

@@ -27,7 +27,7 @@ django.setup()
 from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 
-from associations.audit.exports import CSV_COLUMNS, Progress, csv_lines
+from associations.audit.exports import CSV_COLUMNS, ExportProgress, csv_lines
 from associations.audit.forms import FAILURES
 from associations.audit.integrity import triggers
 from associations.audit.integrity.chain_verification import verify
@@ -308,7 +308,7 @@ def export_against_cli(folder: Path) -> None:
 
     def ours() -> None:
         with file.open("wb") as target:
-            target.writelines(csv_lines(entries, Progress()))
+            target.writelines(csv_lines(entries, ExportProgress()))
 
     def theirs() -> None:
         by_program(database, literal_sql(database, query), file)
@@ -372,7 +372,7 @@ def print_memory_of_export(name: str, at_most: int) -> None:
     connections[DEFAULT_DB_ALIAS].settings_dict["NAME"] = name
     entries, rows = newest(at_most)
     idle = peak = own_memory()
-    for _ in csv_lines(entries, Progress()):
+    for _ in csv_lines(entries, ExportProgress()):
         peak = max(peak, own_memory())
     print(rows, (peak - idle) / 1024)
 

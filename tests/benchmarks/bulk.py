@@ -49,7 +49,7 @@ from associations.models import (
     BulkRow,
     BulkRun,
     RunState,
-    Way,
+    SendMode,
 )
 from hubadmin.models import User
 from tests.demo import MANAGE
@@ -97,7 +97,7 @@ def file_of(rows: int) -> Iterator[bytes]:
 def staged_run(user: User, rows: int, way: str) -> BulkRun:
     """A run whose dry run is done, worked on in this process."""
     file = {"name": "rows.csv", "parts": file_of(rows)}
-    run = runs.create(user=user, meta=RequestMeta(), way=Way(way), **file)
+    run = runs.create(user=user, meta=RequestMeta(), way=SendMode(way), **file)
     work_until(run, RunState.READY)
     assert run.rows_ready == rows, (run.state, run.problem)
     return run
@@ -167,7 +167,7 @@ def seconds(call: Callable[[], object]) -> float:
 
 
 def start_and_finish(user: User, run: BulkRun) -> None:
-    runs.start(user=user, run=run, way=Way(run.way), skip_linked=False)
+    runs.start(user=user, run=run, way=SendMode(run.way), skip_linked=False)
     work_until(run, RunState.DONE)
 
 
@@ -264,7 +264,7 @@ def ceiling(windows: int) -> None:
             )
             run = staged_run(user, windows * share + 1, "single")
             with worker_processes(hubspot, workers):
-                runs.start(user=user, run=run, way=Way.SINGLE, skip_linked=False)
+                runs.start(user=user, run=run, way=SendMode.SINGLE, skip_linked=False)
                 wait_for(run, RunState.DONE, seconds=30 + 20 * windows)
             took = seconds_between_puts(hubspot)
             calls = requests.get(f"{hubspot}/_sandbox/calls", timeout=5).json()
@@ -358,11 +358,11 @@ def form_meanwhile(rows: int, rounds: int) -> None:
                     meta=RequestMeta(),
                     name="rows.csv",
                     parts=file_of(rows),
-                    way=Way.BATCH,
+                    way=SendMode.BATCH,
                 )
                 wait_for(run, RunState.READY, seconds=600)
                 without = submit_times(address, lambda passed: passed < 20)
-                runs.start(user=user, run=run, way=Way.BATCH, skip_linked=False)
+                runs.start(user=user, run=run, way=SendMode.BATCH, skip_linked=False)
                 begun = time.monotonic()
                 during = submit_times(address, lambda passed, run=run: is_under_way(run))
                 took = time.monotonic() - begun

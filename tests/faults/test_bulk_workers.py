@@ -11,7 +11,7 @@ from django_q.tasks import async_task
 
 from associations.audit.recorder import RequestMeta
 from associations.bulk import services as runs
-from associations.models import AssociationAttempt, BulkRun, RunState, Way
+from associations.models import AssociationAttempt, BulkRun, RunState, SendMode
 from tests.faults.bulk_stack import LEASE_SECONDS, Stack
 from tests.support import LogTransactionTestCase, person
 
@@ -42,10 +42,10 @@ class WorkersTests(LogTransactionTestCase):
         data = "\n".join(["from type,from id,to type,to id", *lines]).encode()
         user = person()
         run = self.run_ = runs.create(
-            user=user, meta=RequestMeta(), name="x.csv", parts=[data], way=Way.SINGLE
+            user=user, meta=RequestMeta(), name="x.csv", parts=[data], way=SendMode.SINGLE
         )
         self.wait(lambda: run.state == RunState.READY)
-        runs.start(user=user, run=run, way=Way.SINGLE, skip_linked=False)
+        runs.start(user=user, run=run, way=SendMode.SINGLE, skip_linked=False)
         return run
 
     def wait(self, what: Callable[[], Any], seconds: float = 30) -> None:

@@ -341,7 +341,7 @@ class PageTests(PageTestCase):
         self.assert_japanese_runs()
         Worker.objects.create(name="here", seen_at=now)
         for cause in ("rate_limited", "daily_limit", "migrating", "timed_out", "locked"):
-            backoff.pause(cause, now + timedelta(seconds=70))
+            backoff.pause_calls(cause, now + timedelta(seconds=70))
             self.assert_japanese_runs(state="running")
             self.assert_japanese(self.as_admin, "/status/")
 

@@ -24,7 +24,7 @@ from django.test.runner import DiscoverRunner
 from associations.audit.integrity.chain_verification import verify
 from associations.audit.integrity.sealing import seal_log
 from associations.bulk import tasks
-from associations.models import AssociationRequest, BulkRun, RunState, Way
+from associations.models import AssociationRequest, BulkRun, RunState, SendMode
 from tests.associations.audit.integrity.base import LogTestCase
 from tests.associations.bulk.engine import HEADER, EngineTestCase, row
 from tests.associations.linking.base import PageTestCase
@@ -86,7 +86,7 @@ class BulkFlows(EngineTestCase):
         page = self.run_.get_absolute_url()
         self.work(f"bulk: dry run of {ROWS} rows", RunState.READY)
         follow("bulk: page, ready", lambda: get(browser, page))
-        follow("bulk: start", lambda: post(browser, f"{page}start/", way=Way.BATCH))
+        follow("bulk: start", lambda: post(browser, f"{page}start/", way=SendMode.BATCH))
         self.work("bulk: queue", RunState.RUNNING)
         self.work("bulk: send one batch", RunState.RUNNING)
         self.work("bulk: end", RunState.DONE)

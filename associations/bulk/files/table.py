@@ -76,14 +76,14 @@ class _Source:
         return FileError(FileReason.OPEN_QUOTE, line=line)
 
 
-__all__ = ["EXTRA_CELLS", "FIELDS", "Record", "Table", "read_table"]
+__all__ = ["EXTRA_CELLS", "FIELDS", "Table", "TableRow", "read_table"]
 
 EXTRA_CELLS = "extra_cells"
 _DELIMITERS = ",;\t"
 _SAMPLE = 20
 
 
-class Record(NamedTuple):
+class TableRow(NamedTuple):
     """A row: its number among the rows with data, the line where it begins, and its cells."""
 
     number: int
@@ -118,12 +118,12 @@ class Table:
         """Whether the first row holds names."""
         return self.layout.has_header
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[TableRow]:
         rows = rows_of(lines_in(self.parts, self.encoding), self.delimiter)
         for number, (line, cells) in enumerate(islice(rows, self.has_header, None), 1):
-            yield Record(number, line, cells)
+            yield TableRow(number, line, cells)
 
-    def values(self, record: Record) -> dict[str, str]:
+    def values(self, record: TableRow) -> dict[str, str]:
         """Return field → text of a record, as RowChecker.check() takes it.
 
         Cells beyond the last column, if anything stands in them, are told by their number as

@@ -8,22 +8,22 @@ from typing import Any
 _asked = mmap.mmap(-1, 1)
 
 
-def ask(*args: Any) -> None:
+def request(*args: Any) -> None:
     """Ask all processes of this worker to end; also a handler of signals."""
     _asked[0] = 1
 
 
-def is_asked() -> bool:
+def is_requested() -> bool:
     return _asked[0] == 1
 
 
-def is_over(until: float) -> bool:
+def out_of_time(until: float) -> bool:
     """Whether a task has to leave the rest to another: its time is up, or its worker ends."""
-    return is_asked() or time.monotonic() >= until
+    return is_requested() or time.monotonic() >= until
 
 
 def wait(seconds: float) -> None:
     """Sleep, but not on when this worker is asked to end."""
     until = time.monotonic() + seconds
-    while not is_over(until):
+    while not out_of_time(until):
         time.sleep(0.1)

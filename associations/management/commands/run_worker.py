@@ -24,12 +24,12 @@ class Command(BaseCommand):
             raise CommandError(serving.refusal("The worker", found))
         broker = reached_broker()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, stopping.ask)
+            signal.signal(number, stopping.request)
         pool = Pool()
         logger.info("worker started", extra={"processes": settings.WORKER_PROCESSES})
         try:
             scheduler = Scheduler(broker)
-            while not stopping.is_asked():
+            while not stopping.is_requested():
                 pool.keep_alive()
                 scheduler.tick()
                 stopping.wait(1)

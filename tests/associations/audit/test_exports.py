@@ -11,7 +11,7 @@ from django.db import models
 from django.test import TestCase
 from django.utils import timezone
 
-from associations.audit.exports import CSV_COLUMNS, ROWS_AT_ONCE, Progress, csv_lines
+from associations.audit.exports import CSV_COLUMNS, ROWS_AT_ONCE, ExportProgress, csv_lines
 from associations.hubspot.client import OBJECT_PATHS
 from associations.hubspot.object_types import CATALOGUE
 from associations.hubspot.outcomes import VERDICTS, Cause, Outcome
@@ -61,7 +61,7 @@ class CSVTestCase(TestCase):
     def file(self, entries: models.QuerySet | None = None) -> str:
         """The file as a text, without the mark that it begins with."""
         found = AssociationRequest.objects.all() if entries is None else entries
-        data = b"".join(csv_lines(found, Progress()))
+        data = b"".join(csv_lines(found, ExportProgress()))
         self.assertTrue(data.startswith(b"\xef\xbb\xbfid,"))
         return data.decode("utf-8-sig")
 
@@ -225,7 +225,7 @@ class StretchTests(CSVTestCase):
                 self.assertEqual(self.exported(created_at=two), wanted)
 
     def test_what_comes_meanwhile_moves_nothing(self) -> None:
-        progress = Progress()
+        progress = ExportProgress()
         with mock.patch.dict(ROWS_AT_ONCE, csv=3):
             lines = csv_lines(AssociationRequest.objects.all(), progress)
             found = [next(lines), next(lines)]

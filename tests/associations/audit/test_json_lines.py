@@ -7,7 +7,7 @@ from unittest import mock
 
 from django.test import TestCase
 
-from associations.audit.exports import ROWS_AT_ONCE, Progress, json_lines
+from associations.audit.exports import ROWS_AT_ONCE, ExportProgress, json_lines
 from associations.audit.integrity.sealing import seal_log
 from associations.audit.integrity.serialization import digest, lines_of
 from associations.models import (
@@ -38,7 +38,7 @@ class LinesTestCase(TestCase):
         self.user = person()
 
     def stream(self, query: str = "") -> Iterator[bytes]:
-        self.progress = Progress()
+        self.progress = ExportProgress()
         return json_lines(AssociationRequest.objects.all(), self.progress, NOON, query)
 
     def lines(self, query: str = "") -> list[bytes]:
@@ -119,7 +119,7 @@ class JSONLinesTests(LinesTestCase):
         wanted, other = self.entry(), self.entry()
         self.check(other)
         only = AssociationRequest.objects.filter(pk=wanted.pk)
-        (data, end) = json_lines(only, Progress(), NOON, "")
+        (data, end) = json_lines(only, ExportProgress(), NOON, "")
         self.assertEqual([json.loads(line)["kind"] for line in data.splitlines()], ["entry"])
         self.assertEqual(json.loads(end)["lines"], 1)
 
@@ -220,5 +220,5 @@ class BatchTests(LinesTestCase):
     def test_a_filter_that_no_entry_of_it_passes_leaves_it_out(self) -> None:
         wanted, _ = self.of_batches(None, self.batch())
         only = AssociationRequest.objects.filter(pk=wanted.pk)
-        data, _ = json_lines(only, Progress(), NOON, "")
+        data, _ = json_lines(only, ExportProgress(), NOON, "")
         self.assertNotIn(b'"kind":"batch"', data)

@@ -6,7 +6,7 @@ from django.utils import timezone
 from associations.audit import recorder
 from associations.hubspot.answers import Answer, Attempt
 from associations.hubspot.outcomes import Cause
-from associations.models import AssociationRequest, Way
+from associations.models import AssociationRequest, SendMode
 from tests.associations.bulk.engine import EngineTestCase, row
 
 
@@ -17,7 +17,7 @@ def attempt(**values: object) -> Attempt:
 class ClosingTests(EngineTestCase):
     def setUp(self) -> None:
         super().setUp()
-        self.run_ = self.queued(row(1), row(2), way=Way.SINGLE)
+        self.run_ = self.queued(row(1), row(2), way=SendMode.SINGLE)
         self.entry = self.run_.entries.first()
 
     def log(self, *attempts: Attempt) -> None:
@@ -73,7 +73,7 @@ class ClosingTests(EngineTestCase):
                 self.assertEqual(recorder.known_answer(self.entry).cause, cause)
 
     def another(self) -> AssociationRequest:
-        return self.queued(row(1), way=Way.SINGLE).entries.get()
+        return self.queued(row(1), way=SendMode.SINGLE).entries.get()
 
     def test_what_nobody_came_back_for_is_in_doubt(self) -> None:
         recorder.mark_as_sending(self.run_.entries.all())

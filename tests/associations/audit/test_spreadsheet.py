@@ -15,7 +15,7 @@ from pathlib import Path
 
 from django.test import TestCase
 
-from associations.audit.exports import Progress, csv_lines
+from associations.audit.exports import ExportProgress, csv_lines
 from associations.models import AssociationRequest
 from tests.associations.linking.base import entry_of
 from tests.support import needed, person
@@ -97,7 +97,7 @@ class SpreadsheetTests(TestCase):
         for text in reversed(texts):
             words = dict.fromkeys(("user_name", "reason", "error_text", "user_agent"), text)
             entry_of(self.user, **words)
-        return b"".join(csv_lines(AssociationRequest.objects.all(), Progress()))
+        return b"".join(csv_lines(AssociationRequest.objects.all(), ExportProgress()))
 
     def assert_kept(self, rows: list[list[Cell]], name: str, texts: list[str]) -> None:
         """Nothing is computed, and the column holds these texts, a CR as the line break it is."""
@@ -121,7 +121,7 @@ class SpreadsheetTests(TestCase):
 
     def test_every_column_arrives_under_its_name(self) -> None:
         entry_of(self.user, reason="SUP-1", http_status=400, client_ip="2001:db8::1")
-        data = b"".join(csv_lines(AssociationRequest.objects.all(), Progress()))
+        data = b"".join(csv_lines(AssociationRequest.objects.all(), ExportProgress()))
         names, cells = [[cell.text for cell in row] for row in self.opened(data, COMMA)]
         self.assertEqual(names, data.decode("utf-8-sig").splitlines()[0].split(","))
         found = dict(zip(names, cells, strict=False))

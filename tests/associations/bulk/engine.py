@@ -12,7 +12,7 @@ from associations.bulk import tasks
 from associations.bulk.leases import StoppedError, claim
 from associations.gateway import clients
 from associations.hubspot.client import Limits
-from associations.models import BulkChunk, BulkRun, CallPause, RunState, Way
+from associations.models import BulkChunk, BulkRun, CallPause, RunState, SendMode
 from tests.support import LogTransactionTestCase, SandboxMixin, person
 
 HEADER = "from type,from id,to type,to id"
@@ -35,11 +35,11 @@ class EngineTestCase(SandboxMixin, LogTransactionTestCase):
             door.cache_clear()
             door().limits = QUICK
 
-    def uploaded(self, *lines: str, way: str = Way.BATCH) -> BulkRun:
+    def uploaded(self, *lines: str, way: str = SendMode.BATCH) -> BulkRun:
         data = "\n".join([HEADER, *lines]).encode()
         return runs.create(user=self.user, meta=RequestMeta(), name="x.csv", parts=[data], way=way)
 
-    def started(self, *lines: str, way: str = Way.BATCH) -> BulkRun:
+    def started(self, *lines: str, way: str = SendMode.BATCH) -> BulkRun:
         """A run that has been read and started; nothing of it is in the log yet."""
         run = self.uploaded(*lines, way=way)
         tasks.work(run.pk)
@@ -47,7 +47,7 @@ class EngineTestCase(SandboxMixin, LogTransactionTestCase):
         runs.start(user=self.user, run=run, way=way, skip_linked=False)
         return run
 
-    def queued(self, *lines: str, way: str = Way.BATCH) -> BulkRun:
+    def queued(self, *lines: str, way: str = SendMode.BATCH) -> BulkRun:
         """A run whose rows stand in the log, and of which nothing was sent."""
         run = self.started(*lines, way=way)
         tasks._queue(run, time.monotonic() + 10)

@@ -4,12 +4,12 @@ from unittest.mock import patch
 from associations.bulk import enqueueing as queueing
 from associations.bulk import services as runs
 from associations.bulk.leases import claim
-from associations.models import BulkRun, RunState, Way
+from associations.models import BulkRun, RunState, SendMode
 from tests.associations.bulk.engine import FIRST_COMPANY, FIRST_CONTACT, EngineTestCase, row
 
 
 @patch.object(queueing, "ROWS_AT_ONCE", 3)
-@patch.dict(queueing.CHUNK_ROWS, {Way.BATCH: 4})
+@patch.dict(queueing.CHUNK_ROWS, {SendMode.BATCH: 4})
 class QueueingTests(EngineTestCase):
     def queue(self, run: BulkRun, times: int) -> list[bool]:
         """As often as that, by one worker after the other, each of which dies."""

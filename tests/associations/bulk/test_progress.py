@@ -82,12 +82,12 @@ class WaitTests(ProgressTestCase):
             self.assertIsNone(waits_for(self.run_(state)))
 
     def test_a_pause_of_all_runs(self) -> None:
-        backoff.pause("daily_limit", timezone.now() + timedelta(hours=3))
+        backoff.pause_calls("daily_limit", timezone.now() + timedelta(hours=3))
         wait = waits_for(self.run_())
         self.assertEqual((wait.cause, wait.is_silence), ("daily_limit", False))
         self.assertAlmostEqual(wait.seconds, 3 * 3600, delta=2)
         self.assertIsNone(waits_for(self.run_("reading")))
-        backoff.pause_for_silence("timed_out")
+        backoff.pause_calls_for_silence("timed_out")
         self.assertTrue(waits_for(self.run_()).is_silence)
 
 

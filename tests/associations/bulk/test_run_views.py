@@ -147,7 +147,7 @@ class UnderWayTests(RunTestCase):
             "migrating": "moving this account",
         }.items():
             with self.subTest(cause):
-                backoff.pause(cause, soon)
+                backoff.pause_calls(cause, soon)
                 self.assertContains(self.page(run), words)
         Worker.objects.all().delete()
         self.assertContains(self.page(run), "No worker is running. Tell")

@@ -1,6 +1,6 @@
 from associations.audit import recorder
 from associations.bulk import services as runs
-from associations.models import BulkRun, RunState, Way
+from associations.models import BulkRun, RunState, SendMode
 from tests.associations.bulk.engine import NO_CONTACT, EngineTestCase, row
 
 CONFIRMED = ("linked", "confirmed")
@@ -93,7 +93,7 @@ class BatchTests(EngineTestCase):
                 self.step(run)
                 self.assertEqual((run.state, run.stop_cause), (RunState.PAUSED, cause))
                 self.assertEqual(self.outcomes(run), [("queued", "")] * 9)
-                runs.go_on(user=self.user, run=run)
+                runs.resume(user=self.user, run=run)
                 self.finish(run)
                 self.assertEqual(run.linked, 9)
 
@@ -107,7 +107,7 @@ class InterruptedTests(EngineTestCase):
         return run
 
     def test_the_rows_are_sent_again(self) -> None:
-        for way, logged in ((Way.BATCH, "batches"), (Way.SINGLE, "attempts")):
+        for way, logged in ((SendMode.BATCH, "batches"), (SendMode.SINGLE, "attempts")):
             with self.subTest(way):
                 run = self.finish(self.died(way, 9))
                 self.assertEqual(self.outcomes(run), [CONFIRMED] * 9)
@@ -118,13 +118,13 @@ class InterruptedTests(EngineTestCase):
         return list(rows.order_by("pk").values_list("failure", flat=True))
 
     def test_a_no_that_settles_nothing_does_not_hide_it(self) -> None:
-        run = self.died(Way.SINGLE, 2)
+        run = self.died(SendMode.SINGLE, 2)
         self.fault(status=400, body={"message": "no"}, times=None)
         self.finish(run)
         self.assertEqual(self.outcomes(run), [("unreachable", "interrupted")] * 2)
 
     def test_neither_does_a_cancel_after_a_limit(self) -> None:
-        for way, method in ((Way.BATCH, "POST"), (Way.SINGLE, "PUT")):
+        for way, method in ((SendMode.BATCH, "POST"), (SendMode.SINGLE, "PUT")):
             with self.subTest(way):
                 self.sandbox.faults.clear()
                 run = self.died(way, 9)
@@ -140,7 +140,7 @@ class InterruptedTests(EngineTestCase):
 
 class SingleTests(EngineTestCase):
     def test_each_row_ends_as_hubspot_says(self) -> None:
-        run = self.finish(self.queued(row(1), row(2, NO_CONTACT), row(3), way=Way.SINGLE))
+        run = self.finish(self.queued(row(1), row(2, NO_CONTACT), row(3), way=SendMode.SINGLE))
         self.assertEqual(self.outcomes(run), [CONFIRMED, MISSING, CONFIRMED])
 
     def test_what_says_nothing_of_a_row_has_it_sent_again(self) -> None:
@@ -158,26 +158,26 @@ class SingleTests(EngineTestCase):
             )
         ):
             with self.subTest(**answer):
-                run = self.queued(row(number), row(number, NO_CONTACT), way=Way.SINGLE)
+                run = self.queued(row(number), row(number, NO_CONTACT), way=SendMode.SINGLE)
                 self.fault(path=f"/{1_000_001 + number}/", **answer)
                 self.finish(run)
                 self.assertEqual(self.outcomes(run), [CONFIRMED, MISSING])
 
     def test_a_row_that_is_never_answered_is_given_up(self) -> None:
-        run = self.queued(row(1), row(2), way=Way.SINGLE)
+        run = self.queued(row(1), row(2), way=SendMode.SINGLE)
         self.fault(path="/1000002/", reset="before", times=None)
         self.finish(run)
         self.assertEqual(self.outcomes(run), [("unreachable", "connection_lost"), CONFIRMED])
 
     def test_even_if_it_is_all_that_is_left(self) -> None:
-        run = self.queued(row(1), way=Way.SINGLE)
+        run = self.queued(row(1), way=SendMode.SINGLE)
         self.fault(reset="before", times=None)
         self.finish(run)
         self.assertEqual(self.outcomes(run), [("unreachable", "connection_lost")])
         self.assertLess(self.calls("PUT"), 20)
 
     def test_none_is_given_up_while_hubspot_answers_nothing(self) -> None:
-        run = self.queued(row(1), way=Way.SINGLE)
+        run = self.queued(row(1), way=SendMode.SINGLE)
         self.fault(reset="before", times=None)
         self.fault(method="GET", reset="before", times=None)
         with self.assertRaises(AssertionError):

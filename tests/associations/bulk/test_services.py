@@ -3,7 +3,7 @@ from unittest.mock import patch
 
 from associations.audit.recorder import RequestMeta
 from associations.bulk import services as runs
-from associations.models import BulkRun, RunState, Way
+from associations.models import BulkRun, RunState, SendMode
 from tests.associations.bulk.engine import EngineTestCase, row
 
 
@@ -11,9 +11,9 @@ class RunsTests(EngineTestCase):
     def actions(self, run: BulkRun) -> dict[str, Callable[[], object]]:
         me = {"user": self.user, "run": run}
         return {
-            "start": lambda: runs.start(**me, way=Way.BATCH, skip_linked=False),
+            "start": lambda: runs.start(**me, way=SendMode.BATCH, skip_linked=False),
             "pause": lambda: runs.pause(**me),
-            "go on": lambda: runs.go_on(**me),
+            "go on": lambda: runs.resume(**me),
             "cancel": lambda: runs.cancel(**me),
             "discard": lambda: runs.discard(run=run),
             "retry": lambda: runs.retry(user=self.user, meta=RequestMeta(), run=run),
@@ -54,7 +54,7 @@ class RunsTests(EngineTestCase):
         self.assertEqual(whats, [("uploaded", mine), ("started", mine), ("done", "")])
 
     def test_a_file_in_parts_is_kept_whole_or_not_at_all(self) -> None:
-        file = {"user": self.user, "meta": RequestMeta(), "name": "x.csv", "way": Way.BATCH}
+        file = {"user": self.user, "meta": RequestMeta(), "name": "x.csv", "way": SendMode.BATCH}
         run = runs.create(**file, parts=[b"ab", b"cd"])
         self.assertEqual((run.size, run.uploads.count()), (4, 2))
         count = BulkRun.objects.count()

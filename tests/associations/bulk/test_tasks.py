@@ -9,7 +9,7 @@ from associations.bulk import tasks
 from associations.bulk.leases import LeaseLostError, StoppedError, claim, release
 from associations.bulk.tasks import send_chunk
 from associations.bulk.worker import scheduler
-from associations.models import AssociationAttempt, BulkChunk, BulkRun, RunState, Way
+from associations.models import AssociationAttempt, BulkChunk, BulkRun, RunState, SendMode
 from tests.associations.bulk.engine import EngineTestCase, row
 
 CONFIRMED = ("linked", "confirmed")
@@ -17,7 +17,7 @@ CONFIRMED = ("linked", "confirmed")
 
 class CancelTests(EngineTestCase):
     def test_what_was_never_sent_is_canceled(self) -> None:
-        for way in Way:
+        for way in SendMode:
             run = self.queued(*map(row, range(9)), way=way)
             runs.cancel(user=self.user, run=run)
             self.finish(run)
@@ -51,7 +51,7 @@ class CancelTests(EngineTestCase):
         self.assertEqual(self.outcomes(run), [("queued", "")] * 9)
 
     def test_a_chunk_that_is_about_to_go_out_does_not(self) -> None:
-        for way in Way:
+        for way in SendMode:
             for change in (runs.pause, runs.cancel):
                 with self.subTest(way=way, change=change.__name__):
                     run = self.queued(*map(row, range(9)), way=way)
@@ -67,7 +67,7 @@ class TwiceTests(EngineTestCase):
     """Two workers on one chunk: the lease of the first ran out while its call was out."""
 
     def test_each_row_is_closed_once(self) -> None:
-        for way in Way:
+        for way in SendMode:
             with self.subTest(way):
                 run = self.queued(*map(row, range(9)), way=way)
                 self.overtaken(run)

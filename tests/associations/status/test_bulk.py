@@ -64,7 +64,7 @@ class RunLinesTests(TestCase):
         self.assertRegex(line.text, r"^\d of the 4 calls")
 
     def test_a_pause(self) -> None:
-        backoff.pause(Cause.DAILY_LIMIT, timezone.now() + timedelta(minutes=5))
+        backoff.pause_calls(Cause.DAILY_LIMIT, timezone.now() + timedelta(minutes=5))
         line = self.line("Bulk runs wait until")
         self.assertEqual(line.level, Level.WARNING)
         self.assertIn("daily limit", line.advice)

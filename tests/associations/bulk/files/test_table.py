@@ -3,7 +3,7 @@ from unittest import TestCase
 from django.test import SimpleTestCase
 
 from associations.bulk.files.errors import FileError, FileReason
-from associations.bulk.files.table import EXTRA_CELLS, Record
+from associations.bulk.files.table import EXTRA_CELLS, TableRow
 from tests.associations.bulk.files.files import CHOSEN, HEADER, table_of
 
 
@@ -50,9 +50,9 @@ class RecordTests(SimpleTestCase):
         self.assertEqual(
             list(table_of(content, given=CHOSEN)),
             [
-                Record(1, 5, ["1", "2", "a\nb\r\nc"]),
-                Record(2, 11, ["3", "4"]),
-                Record(3, 12, ["5", "6"]),
+                TableRow(1, 5, ["1", "2", "a\nb\r\nc"]),
+                TableRow(2, 11, ["3", "4"]),
+                TableRow(3, 12, ["5", "6"]),
             ],
         )
 
