@@ -16,12 +16,12 @@ LONGEST_TURN = 0.1  # seconds
 _STEPS = 10_000  # of SQLite's machine between two looks at the clock
 
 
-class TooSlowError(Exception):
+class QueryTimeoutError(Exception):
     """The database needs longer for this than a page may wait."""
 
 
 @contextmanager
-def time_limit(seconds: float) -> Iterator[None]:
+def query_timeout(seconds: float) -> Iterator[None]:
     """End queries that take longer. Raises TooSlowError."""
     limited = _postgresql if connection.vendor == "postgresql" else _sqlite
     start = time.monotonic()
@@ -31,7 +31,7 @@ def time_limit(seconds: float) -> Iterator[None]:
     except OperationalError as error:
         if time.monotonic() - start < seconds:
             raise
-        raise TooSlowError from error
+        raise QueryTimeoutError from error
 
 
 @contextmanager

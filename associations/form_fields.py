@@ -89,7 +89,7 @@ class ObjectTypeField(forms.CharField):
             return (self.types or standard_choices()).resolve(text)
         except UnknownObjectTypeError as error:
             reason = Reason.AMBIGUOUS_TYPE if error.candidates else Reason.UNKNOWN_TYPE
-            raise told(reason, text=text, choices=", ".join(error.candidates)) from None
+            raise validation_error(reason, text=text, choices=", ".join(error.candidates)) from None
 
 
 class RecordIdField(forms.CharField):
@@ -100,10 +100,12 @@ class RecordIdField(forms.CharField):
         try:
             return read_record_id(text) if text else ""
         except RecordIdError as error:
-            raise told(error.reason, **error.facts) from None
+            raise validation_error(error.reason, **error.facts) from None
 
 
-def told(reason: Reason | PairReason, sentence: Any = None, **facts: str | int) -> ValidationError:
+def validation_error(
+    reason: Reason | PairReason, sentence: Any = None, **facts: str | int
+) -> ValidationError:
     """Return the error that tells a reason in a sentence, by default the one for all fields."""
     if "text" in facts:
         facts["text"] = _shortened(str(facts["text"]))

@@ -39,7 +39,7 @@ class Bar:
         return min((mark.y for mark in self.marks), default=HEIGHT)
 
 
-def bars_of(periods: list[tuple[date, Counter[str]]]) -> list[Bar]:
+def outcome_bars(periods: list[tuple[date, Counter[str]]]) -> list[Bar]:
     highest = max((counts.total() for _, counts in periods), default=0)
     step = WIDTH / max(len(periods), 8)
     label_all = len(periods) <= LABELLED

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.http import HttpRequest, QueryDict
 
-from associations.db import TooSlowError, time_limit
+from associations.db import QueryTimeoutError, query_timeout
 from associations.models import AssociationRequest, AssociationRequestQuerySet
 from associations.models.querysets import COUNTED_AT_MOST, Position, count_of, page_of
 
@@ -21,7 +21,7 @@ def page_context(
     `query` is what of the address its further pages keep. Raises TooSlowError.
     """
     before, after = _position(request, "before"), _position(request, "after")
-    with time_limit(LIST_SECONDS):
+    with query_timeout(LIST_SECONDS):
         # One more, only to know whether there is any.
         found = page_of(branches, size=PAGE_SIZE + 1, before=before, after=after)
         is_more = len(found) > PAGE_SIZE
@@ -38,9 +38,9 @@ def page_context(
 def count_context(branches: list[AssociationRequestQuerySet]) -> dict[str, Any]:
     """How many entries there are in all; None if counting them takes too long."""
     try:
-        with time_limit(COUNT_SECONDS):
+        with query_timeout(COUNT_SECONDS):
             count = count_of(branches)
-    except TooSlowError:
+    except QueryTimeoutError:
         return {"count": None}
     return {"count": min(count, COUNTED_AT_MOST - 1), "is_more": count == COUNTED_AT_MOST}
 

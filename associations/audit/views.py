@@ -23,13 +23,13 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from associations.audit import recorder
-from associations.audit.charts import bars_of
+from associations.audit.charts import outcome_bars
 from associations.audit.exports import ExportProgress, csv_lines, http_1_1_required, json_lines
 from associations.audit.forms import FAILURES, AuditFilterForm
 from associations.audit.pagination import count_context, page_context
 from associations.audit.recorder import request_meta
 from associations.audit.statistics import by_period, figures_of
-from associations.db import TooSlowError, time_limit
+from associations.db import QueryTimeoutError, query_timeout
 from associations.gateway.account import type_choices
 from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError, resolve
 from associations.hubspot.record_references import is_record_id
@@ -63,7 +63,7 @@ def audit_log(request: HttpRequest) -> HttpResponse:
     context |= {"chips": form.chips(), "filter_query": form.query().urlencode()}
     try:
         context |= page_context(request, branches, form.query())
-    except TooSlowError:
+    except QueryTimeoutError:
         return render(request, "audit/log.html", context | {"is_too_slow": True}, status=503)
     return render(request, "audit/log.html", context | count_context(branches))
 
@@ -81,9 +81,9 @@ def audit_figures(request: HttpRequest) -> HttpResponse:
     context = {"form": form, "chips": form.chips(), "filter_query": form.query().urlencode()}
     status = 200
     try:
-        with time_limit(FIGURES_SECONDS):
+        with query_timeout(FIGURES_SECONDS):
             context |= _figures(form)
-    except TooSlowError:
+    except QueryTimeoutError:
         context["is_too_slow"], status = True, 503
     return render(request, template, context, status=status)
 
@@ -104,7 +104,7 @@ def record_log(request: HttpRequest, object_type: str, object_id: str) -> HttpRe
     context: dict[str, Any] = {"record": record, "record_id": object_id}
     try:
         context |= page_context(request, branches) | count_context(branches)
-    except TooSlowError:
+    except QueryTimeoutError:
         return render(request, "audit/record.html", context | {"is_too_slow": True}, status=503)
     return render(request, "audit/record.html", context)
 
@@ -122,7 +122,7 @@ def _figures(form: AuditFilterForm) -> dict[str, Any]:
     entries = AssociationRequest.objects.matching(form.wanted())
     figures = figures_of(entries, get_current_timezone())
     periods = by_period(figures.by_day, BARS)
-    return {"figures": figures, "periods": periods, "bars": bars_of(periods)}
+    return {"figures": figures, "periods": periods, "bars": outcome_bars(periods)}
 
 
 def _record_type(text: str) -> ObjectType:

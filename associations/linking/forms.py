@@ -9,7 +9,7 @@ from django import forms
 from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
-from associations.form_fields import told
+from associations.form_fields import validation_error
 from associations.hubspot.record_references import SIDES, Pair, PairReason, Problem, read_pair
 from associations.texts.object_types import TypeChoices, standard_choices
 
@@ -135,7 +135,9 @@ class AssociationForm(forms.Form):
         reason, facts = problem.code, dict(problem.facts)
         if reason is PairReason.TWO_TYPES:
             facts = {name: self.types.label_of(str(type_)) for name, type_ in facts.items()}
-        self.add_error(problem.field, told(reason, _OF_A_SIDE.get(reason, {}).get(side), **facts))
+        self.add_error(
+            problem.field, validation_error(reason, _OF_A_SIDE.get(reason, {}).get(side), **facts)
+        )
 
     def association(self) -> dict[str, str]:
         """Return what services.create_association() asks for; the form must be valid."""

@@ -123,7 +123,7 @@ class HourBar:
         return "start" if self.hour < 2 else "end" if self.hour > 21 else "middle"
 
 
-def bars_of(by_hour: list[tuple[int, Times]]) -> list[HourBar]:
+def hour_bars(by_hour: list[tuple[int, Times]]) -> list[HourBar]:
     """Return a bar for each hour with an answer; the slowest says its number."""
     answered = [(hour, times) for hour, times in by_hour if times.slow is not None]
     highest = max((times.slow for _, times in answered), default=0.0)

@@ -7,10 +7,10 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from associations.db import TooSlowError, time_limit
+from associations.db import QueryTimeoutError, query_timeout
 from associations.status.auditlog import log_lines
 from associations.status.bulk import run_lines
-from associations.status.latency import bars_of, times_today
+from associations.status.latency import hour_bars, times_today
 from associations.status.quota import quota_lines, quota_of
 from associations.status.report import Section
 from associations.status.site import site_facts
@@ -47,9 +47,9 @@ def status_times(request: HttpRequest) -> HttpResponse:
     is_part = "HX-Request" in request.headers
     template = "status/times_part.html" if is_part else "status/times.html"
     try:
-        with time_limit(TIMES_SECONDS):
+        with query_timeout(TIMES_SECONDS):
             today = times_today(timezone.get_current_timezone(), timezone.now())
-    except TooSlowError:
+    except QueryTimeoutError:
         return render(request, template, {"is_too_slow": True}, status=503)
-    context = {"today": today, "bars": bars_of(today.by_hour)}
+    context = {"today": today, "bars": hour_bars(today.by_hour)}
     return render(request, template, context)

@@ -33,7 +33,7 @@ from associations.audit.integrity import triggers
 from associations.audit.integrity.chain_verification import verify
 from associations.audit.integrity.sealing import seal_log
 from associations.audit.pagination import LIST_SECONDS, PAGE_SIZE
-from associations.db import TooSlowError, time_limit
+from associations.db import QueryTimeoutError, query_timeout
 from associations.models import AssociationRequest, AuditFilter, AuditSeal
 from associations.models.querysets import SEEN, count_of, page_of
 from hubadmin.models import User
@@ -283,10 +283,10 @@ def combinations() -> None:
         for what, call in (("page", page), ("count", count)):
             start = time.perf_counter()
             try:
-                with time_limit(LIST_SECONDS):
+                with query_timeout(LIST_SECONDS):
                     call(wanted)
                 ended = ""
-            except TooSlowError:
+            except QueryTimeoutError:
                 ended = f", ended by the limit of {LIST_SECONDS:.0f} s"
             took = (time.perf_counter() - start) * 1000
             print(f"combined, {name}: {what} {took:.0f} ms{ended}")

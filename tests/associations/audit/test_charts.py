@@ -8,7 +8,7 @@ from django.test import SimpleTestCase
 from hypothesis import given
 from hypothesis import strategies as st
 
-from associations.audit.charts import HEIGHT, LABELLED, MIN_MARK, ORDER, WIDTH, Bar, bars_of
+from associations.audit.charts import HEIGHT, LABELLED, MIN_MARK, ORDER, WIDTH, Bar, outcome_bars
 from associations.hubspot.outcomes import Outcome
 from tests.generated import examples
 
@@ -19,7 +19,7 @@ ROUNDED = 0.011  # places are told to two digits
 
 def bars(*periods: dict[str, int]) -> list[Bar]:
     start = date(2026, 11, 1)
-    return bars_of([(start + timedelta(n), Counter(each)) for n, each in enumerate(periods)])
+    return outcome_bars([(start + timedelta(n), Counter(each)) for n, each in enumerate(periods)])
 
 
 class ChartTests(SimpleTestCase):

@@ -5,7 +5,7 @@ from django.test import SimpleTestCase
 from hypothesis import given
 from hypothesis import strategies as st
 
-from associations.form_fields import SENTENCES, told
+from associations.form_fields import SENTENCES, validation_error
 from associations.hubspot.object_types import ObjectType, resolve
 from associations.hubspot.record_references import Reason, Side
 from associations.linking.forms import AssociationForm
@@ -143,7 +143,7 @@ class MessageTests(FormTestCase):
         facts = dict.fromkeys(["length", "portal", "expected", "text", "choices"], "x")
         for reason in Reason:
             with self.subTest(reason):
-                [sentence] = told(reason, **facts).messages
+                [sentence] = validation_error(reason, **facts).messages
                 self.assertNotIn("%", sentence)
                 self.assertTrue(sentence.endswith("."))
 
@@ -228,7 +228,7 @@ class PastedTests(FormTestCase):
     def test_two_portals_are_no_pair_even_where_the_own_is_not_known(self) -> None:
         fields = {"from_object_id": "/contacts/4242/contact/1", "from_object_type": ""}
         fields |= {"to_object_id": "/contacts/999/company/2", "to_object_type": ""}
-        [message] = told(Reason.ANOTHER_PORTAL, portal="999", expected="4242").messages
+        [message] = validation_error(Reason.ANOTHER_PORTAL, portal="999", expected="4242").messages
         self.assert_errors({"to_object_id": [message]}, **fields)
         self.assert_cleans_to({}, **fields | {"to_object_id": "/contacts/4242/company/2"})
 

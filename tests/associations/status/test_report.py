@@ -27,7 +27,7 @@ from associations.status.latency import (
     SLOT,
     WIDTH,
     Times,
-    bars_of,
+    hour_bars,
     times_of,
     times_today,
 )
@@ -309,7 +309,7 @@ class SlowTests(SimpleTestCase):
 
 class ChartTests(SimpleTestCase):
     def test_bars_stand_at_their_hours(self) -> None:
-        first, last = bars_of([(0, _times(1, 2)), (23, _times(2, 4))])
+        first, last = hour_bars([(0, _times(1, 2)), (23, _times(2, 4))])
         self.assertEqual((first.x, last.x), (GAP / 2, 23 * SLOT + GAP / 2))
         self.assertLessEqual(last.x + last.width, WIDTH)
         self.assertEqual((last.slow_height, last.median_height), (HEIGHT, HEIGHT / 2))
@@ -317,14 +317,14 @@ class ChartTests(SimpleTestCase):
         self.assertEqual((first.label_anchor, last.label_anchor), ("start", "end"))
 
     def test_only_the_slowest_says_its_number_and_only_once(self) -> None:
-        bars = bars_of([(1, _times(1, 2)), (2, _times(1, 9)), (3, _times(1, 9))])
+        bars = hour_bars([(1, _times(1, 2)), (2, _times(1, 9)), (3, _times(1, 9))])
         self.assertEqual([bar.is_labelled for bar in bars], [False, True, False])
 
     def test_an_hour_without_an_answer_has_none(self) -> None:
-        self.assertEqual(bars_of([(1, Times(3, 3, 3, None, None, None))]), [])
+        self.assertEqual(hour_bars([(1, Times(3, 3, 3, None, None, None))]), [])
 
     def test_what_is_there_is_seen_however_little_it_is(self) -> None:
-        (bar,) = bars_of([(1, _times(0, 0))])
+        (bar,) = hour_bars([(1, _times(0, 0))])
         self.assertEqual((bar.median_height, bar.slow_height), (MIN_MARK, MIN_MARK))
 
 
