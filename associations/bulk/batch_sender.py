@@ -9,7 +9,7 @@ import re
 from dataclasses import replace
 
 from associations.audit import recorder
-from associations.bulk import backoff as reactions
+from associations.bulk import backoff
 from associations.bulk.leases import SLOT_SECONDS, StoppedError, hold, mark_rows, release
 from associations.bulk.single_sender import send_rows
 from associations.db import retry_on_outage
@@ -118,19 +118,19 @@ def _conclude_part(
 
 def _finish(run: BulkRun, chunk: BulkChunk) -> None:
     hold(chunk)
-    reactions.react(run, reactions.Reaction())
+    backoff.react(run, backoff.Reaction())
     release(chunk, is_done=not chunk.open_entries.exists())
 
 
 def _react_to_batch(
     run: BulkRun, chunk: BulkChunk, rows: _Rows, attempt: Attempt, answer: Answer
 ) -> bool:
-    reaction = reactions.reaction_to([(attempt, answer)])
-    retry_on_outage(lambda: reactions.react(run, reaction))
-    if reactions.is_about_rows(answer.cause):
+    reaction = backoff.reaction_to([(attempt, answer)])
+    retry_on_outage(lambda: backoff.react(run, reaction))
+    if backoff.is_about_rows(answer.cause):
         return True
     # One row may be why none of them is answered.
-    tries = chunk.tries + 1 if reactions.may_give_up(answer.cause) else 0
+    tries = chunk.tries + 1 if backoff.may_give_up(answer.cause) else 0
     if tries >= SILENT_TRIES:
         retry_on_outage(lambda: _split(chunk, [row[0] for row in rows]))
     else:

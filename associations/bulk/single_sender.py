@@ -11,7 +11,7 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from associations.audit import recorder
-from associations.bulk import backoff as reactions
+from associations.bulk import backoff
 from associations.bulk.leases import SLOT_SECONDS, LeaseLostError, hold, mark_rows, release
 from associations.bulk.worker.shutdown import out_of_time
 from associations.db import retry_on_outage
@@ -92,9 +92,9 @@ def _send_wave(
     for entry in rows:
         entry.sent_at = timezone.now()
     ended = list(pool.map(_put, rows))
-    reaction = reactions.reaction_to([(attempt, answer) for _, attempt, answer in ended])
+    reaction = backoff.reaction_to([(attempt, answer) for _, attempt, answer in ended])
     if not reaction.is_answered and _is_silent_on_these(ended):
-        reaction = reactions.Reaction()
+        reaction = backoff.Reaction()
     try:
         retry_on_outage(lambda: _conclude_wave(run, chunk, ended, reaction))
     except LeaseLostError:
@@ -123,10 +123,10 @@ def _put(entry: AssociationRequest) -> _Ended:
 
 
 def _conclude_wave(
-    run: BulkRun, chunk: BulkChunk, ended: list[_Ended], reaction: reactions.Reaction
+    run: BulkRun, chunk: BulkChunk, ended: list[_Ended], reaction: backoff.Reaction
 ) -> None:
     hold(chunk)
-    reactions.react(run, reaction)
+    backoff.react(run, reaction)
     recorder.record_attempts((entry, attempt) for entry, attempt, _ in ended)
     for entry, _, _ in ended:
         entry.outcome = Outcome.QUEUED  # it has come back, whatever it brought
@@ -143,9 +143,9 @@ def _conclude_wave(
 
 def _is_over(run: BulkRun, entry: AssociationRequest, answer: Answer) -> bool:
     """Whether there is no point in sending this row again."""
-    if reactions.is_about_rows(answer.cause) and answer.cause not in _AGAIN:
+    if backoff.is_about_rows(answer.cause) and answer.cause not in _AGAIN:
         return True
-    if answer.cause not in _AGAIN and not reactions.may_give_up(answer.cause):
+    if answer.cause not in _AGAIN and not backoff.may_give_up(answer.cause):
         return False
     return _is_given_up(run, entry)
 
@@ -164,7 +164,7 @@ def _is_silent_on_these(ended: list["_Ended"]) -> bool:
     """Whether it is these rows that HubSpot does not answer, and nothing else is left to tell."""
     tries = [_tries(entry) for entry, _, _ in ended]
     is_long = any(len(each) + 1 >= LEAST_TRIES and _is_long_ago(each[0]) for each in tries)
-    return is_long and reactions.is_hubspot_there()
+    return is_long and backoff.is_hubspot_there()
 
 
 def _tries(entry: AssociationRequest) -> list[datetime]:

@@ -19,7 +19,7 @@ from associations.bulk.dry_run import read_run
 from associations.bulk.enqueueing import queue_rows
 from associations.bulk.leases import LeaseLostError, StoppedError, claim, hold, release
 from associations.bulk.single_sender import send_singly
-from associations.bulk.worker import shutdown as stopping
+from associations.bulk.worker import shutdown
 from associations.db import retry_on_outage
 from associations.models import BulkChunk, BulkEvent, BulkRun, RunState, SendMode
 
@@ -50,7 +50,7 @@ SHORT_PAUSE = 5.0  # seconds that are waited for in a task rather than after it
 def work(run_id: int) -> None:
     """Do what there is to do for a run, for a while; then let another task go on with it."""
     until = time.monotonic() + WORK_SECONDS
-    while not stopping.out_of_time(until):
+    while not shutdown.out_of_time(until):
         run = BulkRun.objects.filter(pk=run_id).first()
         step = _STEPS.get(run.state) if run else None
         try:
@@ -70,7 +70,7 @@ def _read(run: BulkRun, until: float) -> bool:
 def _queue(run: BulkRun, until: float) -> bool:
     claimed = claim(BulkRun.objects.filter(pk=run.pk, state=RunState.QUEUEING))
     while claimed and queue_rows(claimed):
-        if stopping.out_of_time(until) or not _is_still(claimed, RunState.QUEUEING):
+        if shutdown.out_of_time(until) or not _is_still(claimed, RunState.QUEUEING):
             release(claimed)
             return True
     if claimed:
@@ -89,7 +89,7 @@ def _send(run: BulkRun, until: float) -> bool:
         seconds = (pause.until - timezone.now()).total_seconds()
         if seconds > SHORT_PAUSE:
             return False
-        stopping.wait(seconds)
+        shutdown.wait(seconds)
         return True
     if chunk := claim(_chunks_to_do(run)):
         try:

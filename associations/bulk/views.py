@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from associations.audit.exports import http_1_1_required
 from associations.audit.recorder import request_meta
-from associations.bulk import services as runs
+from associations.bulk import services
 from associations.bulk.dry_run import FAILED
 from associations.bulk.enqueueing import CHUNK_ROWS
 from associations.bulk.exports import bad_row_lines, result_lines
@@ -83,7 +83,7 @@ def bulk_template(request: HttpRequest) -> HttpResponse:
 def _create(request: HttpRequest, form: UploadForm) -> HttpResponse:
     file = form.cleaned_data["file"]
     try:
-        run = runs.create(
+        run = services.create(
             user=request.user,
             meta=request_meta(request),
             name=file.name if file else "",
@@ -162,7 +162,7 @@ def bulk_progress(request: HttpRequest, pk: int) -> HttpResponse:
 def _note_seen(request: HttpRequest, run: BulkRun) -> None:
     """Its person is told that it has ended, and need not be told again; HEAD shows nothing."""
     if run.state in ENDED and run.user_id == request.user.pk and request.method == "GET":
-        runs.mark_seen(user=request.user, run=run)
+        services.mark_seen(user=request.user, run=run)
 
 
 def run_of(request: HttpRequest, pk: int) -> BulkRun:
@@ -215,7 +215,7 @@ def _action(*, own: bool) -> Callable[[Action], Callable[[HttpRequest, int], Htt
                 raise PermissionDenied
             try:
                 return action(request, run)
-            except runs.NotPossibleError:
+            except services.NotPossibleError:
                 return redirect(f"{run.get_absolute_url()}?moved")
 
         return view
@@ -228,41 +228,41 @@ def bulk_start(request: HttpRequest, run: BulkRun) -> HttpResponse:
     form = StartForm(request.POST)
     if not form.is_valid():
         if run.state != RunState.READY:
-            raise runs.NotPossibleError
+            raise services.NotPossibleError
         context = _context(request, run) | {"start_form": form}
         return render(request, "bulk/run.html", context, status=422)
     way, skip_linked = SendMode(form.cleaned_data["way"]), form.cleaned_data["skip_linked"]
-    runs.start(user=request.user, run=run, way=way, skip_linked=skip_linked)
+    services.start(user=request.user, run=run, way=way, skip_linked=skip_linked)
     return redirect(run)
 
 
 @_action(own=False)
 def bulk_pause(request: HttpRequest, run: BulkRun) -> HttpResponse:
-    runs.pause(user=request.user, run=run)
+    services.pause(user=request.user, run=run)
     return redirect(run)
 
 
 @_action(own=False)
 def bulk_go_on(request: HttpRequest, run: BulkRun) -> HttpResponse:
-    runs.resume(user=request.user, run=run)
+    services.resume(user=request.user, run=run)
     return redirect(run)
 
 
 @_action(own=False)
 def bulk_cancel(request: HttpRequest, run: BulkRun) -> HttpResponse:
-    runs.cancel(user=request.user, run=run)
+    services.cancel(user=request.user, run=run)
     return redirect(run)
 
 
 @_action(own=True)
 def bulk_discard(request: HttpRequest, run: BulkRun) -> HttpResponse:
-    runs.discard(run=run)
+    services.discard(run=run)
     return redirect("bulk_runs")
 
 
 @_action(own=True)
 def bulk_retry(request: HttpRequest, run: BulkRun) -> HttpResponse:
-    return redirect(runs.retry(user=request.user, meta=request_meta(request), run=run))
+    return redirect(services.retry(user=request.user, meta=request_meta(request), run=run))
 
 
 @require_safe

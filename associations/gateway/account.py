@@ -18,7 +18,7 @@ from associations.hubspot import lookups
 from associations.hubspot.client import ReadError
 from associations.hubspot.schemas import CustomType
 from associations.models import AssociationRequest
-from associations.texts import labels as words
+from associations.texts import labels
 from associations.texts.object_types import TypeChoice, TypeChoices, standard_choices
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _LOOKS = (lookups.custom_types, lookups.types_not_enabled)
 def custom_objects() -> list[CustomType]:
     """Return the account's custom objects; none where HubSpot does not show them."""
     found = _known(lookups.custom_types) or []
-    words.CUSTOM_LABELS.update({t.object_type.canonical: t.object_type.label for t in found})
+    labels.CUSTOM_LABELS.update({t.object_type.canonical: t.object_type.label for t in found})
     return found
 
 

@@ -5,8 +5,7 @@ from datetime import datetime, timedelta
 
 from django.utils.translation import gettext
 
-from associations.audit.integrity import id_ranges as ranges
-from associations.audit.integrity import signing, triggers
+from associations.audit.integrity import id_ranges, signing, triggers
 from associations.audit.integrity.manifest import Coverage, ManifestError, read
 from associations.audit.recorder import CLOSING_GRACE
 from associations.gateway import clients
@@ -79,7 +78,7 @@ def _waiting_since(coverage: Coverage, before: datetime) -> datetime | None:
     """When an entry was closed that still waits though it was closed before this moment."""
     late = AssociationRequest.objects.closed().filter(finished_at__lt=before)
     # Apart, as a database may go through the whole log for one or the other.
-    old = late.filter(ranges.condition(coverage.waiting[:MOST_RANGES]))
+    old = late.filter(id_ranges.condition(coverage.waiting[:MOST_RANGES]))
     new = late.filter(pk__gt=coverage.high).order_by("pk")
     found = [each.values_list("finished_at", flat=True)[:1] for each in (old, new)]
     return min((moment for part in found for moment in part), default=None)

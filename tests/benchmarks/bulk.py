@@ -38,8 +38,7 @@ from django.utils import timezone
 
 from associations.audit.integrity import triggers
 from associations.audit.recorder import RequestMeta
-from associations.bulk import services as runs
-from associations.bulk import tasks
+from associations.bulk import services, tasks
 from associations.gateway import rate_limiter
 from associations.models import (
     AssociationAttempt,
@@ -97,7 +96,7 @@ def file_of(rows: int) -> Iterator[bytes]:
 def staged_run(user: User, rows: int, way: str) -> BulkRun:
     """A run whose dry run is done, worked on in this process."""
     file = {"name": "rows.csv", "parts": file_of(rows)}
-    run = runs.create(user=user, meta=RequestMeta(), way=SendMode(way), **file)
+    run = services.create(user=user, meta=RequestMeta(), way=SendMode(way), **file)
     work_until(run, RunState.READY)
     assert run.rows_ready == rows, (run.state, run.problem)
     return run
@@ -167,7 +166,7 @@ def seconds(call: Callable[[], object]) -> float:
 
 
 def start_and_finish(user: User, run: BulkRun) -> None:
-    runs.start(user=user, run=run, way=SendMode(run.way), skip_linked=False)
+    services.start(user=user, run=run, way=SendMode(run.way), skip_linked=False)
     work_until(run, RunState.DONE)
 
 
@@ -264,7 +263,7 @@ def ceiling(windows: int) -> None:
             )
             run = staged_run(user, windows * share + 1, "single")
             with worker_processes(hubspot, workers):
-                runs.start(user=user, run=run, way=SendMode.SINGLE, skip_linked=False)
+                services.start(user=user, run=run, way=SendMode.SINGLE, skip_linked=False)
                 wait_for(run, RunState.DONE, seconds=30 + 20 * windows)
             took = seconds_between_puts(hubspot)
             calls = requests.get(f"{hubspot}/_sandbox/calls", timeout=5).json()
@@ -353,7 +352,7 @@ def form_meanwhile(rows: int, rounds: int) -> None:
             requests.post(f"{hubspot}/_sandbox/faults", json=slow, timeout=5)
         with worker_processes(hubspot, 2, {"HUBSPOT_CALLS_PER_10_SECONDS": "0"}):
             for _ in range(rounds):
-                run = runs.create(
+                run = services.create(
                     user=user,
                     meta=RequestMeta(),
                     name="rows.csv",
@@ -362,7 +361,7 @@ def form_meanwhile(rows: int, rounds: int) -> None:
                 )
                 wait_for(run, RunState.READY, seconds=600)
                 without = submit_times(address, lambda passed: passed < 20)
-                runs.start(user=user, run=run, way=SendMode.BATCH, skip_linked=False)
+                services.start(user=user, run=run, way=SendMode.BATCH, skip_linked=False)
                 begun = time.monotonic()
                 during = submit_times(address, lambda passed, run=run: is_under_way(run))
                 took = time.monotonic() - begun

@@ -10,7 +10,7 @@ from django.db import connection, connections
 from django_q.tasks import async_task
 
 from associations.audit.recorder import RequestMeta
-from associations.bulk import services as runs
+from associations.bulk import services
 from associations.models import AssociationAttempt, BulkRun, RunState, SendMode
 from tests.faults.bulk_stack import LEASE_SECONDS, Stack
 from tests.support import LogTransactionTestCase, person
@@ -41,11 +41,11 @@ class WorkersTests(LogTransactionTestCase):
         lines = [f"Contact,{1_000_001 + n},Company,{2_000_001 + n}" for n in range(ROWS)]
         data = "\n".join(["from type,from id,to type,to id", *lines]).encode()
         user = person()
-        run = self.run_ = runs.create(
+        run = self.run_ = services.create(
             user=user, meta=RequestMeta(), name="x.csv", parts=[data], way=SendMode.SINGLE
         )
         self.wait(lambda: run.state == RunState.READY)
-        runs.start(user=user, run=run, way=SendMode.SINGLE, skip_linked=False)
+        services.start(user=user, run=run, way=SendMode.SINGLE, skip_linked=False)
         return run
 
     def wait(self, what: Callable[[], Any], seconds: float = 30) -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from django.db import models
 from django.db.models import Count, ExpressionWrapper, Q, QuerySet
 
-from associations.audit.integrity import id_ranges as ranges
+from associations.audit.integrity import id_ranges
 from associations.audit.integrity.manifest import Coverage
 from associations.audit.integrity.serialization import KINDS
 from associations.models import OPEN_OUTCOMES
@@ -41,10 +41,10 @@ class Candidates:
 
     top: int
     ready: list[int] = field(default_factory=list)
-    waiting: ranges.Ranges = field(default_factory=list)
-    others: ranges.Ranges = field(default_factory=list)  # rows that are part of another item
-    gaps: ranges.Ranges = field(default_factory=list)
-    unseen: ranges.Ranges = field(default_factory=list)
+    waiting: id_ranges.Ranges = field(default_factory=list)
+    others: id_ranges.Ranges = field(default_factory=list)  # rows that are part of another item
+    gaps: id_ranges.Ranges = field(default_factory=list)
+    unseen: id_ranges.Ranges = field(default_factory=list)
     is_all: bool = True
 
 
@@ -57,30 +57,32 @@ def find_candidates(kind: str, before: Coverage, at_most: int) -> Candidates:
             found.is_all, seen = False, part[-1][1]
             break
     candidates = before.candidates(found.top)
-    found.unseen = ranges.above(candidates, seen)
-    there = ranges.merged(found.waiting, found.others, ranges.of_ids(found.ready), found.unseen)
-    found.gaps = ranges.less(candidates, there)
+    found.unseen = id_ranges.above(candidates, seen)
+    there = id_ranges.merged(
+        found.waiting, found.others, id_ranges.of_ids(found.ready), found.unseen
+    )
+    found.gaps = id_ranges.less(candidates, there)
     return found
 
 
-def rows_there(kind: str, ids: ranges.Ranges) -> set[int]:
+def rows_there(kind: str, ids: id_ranges.Ranges) -> set[int]:
     """Return which of these ids are rows that belong into a seal."""
     found = set[int]()
-    for part in ranges.batches(ids):
+    for part in id_ranges.batches(ids):
         rows = _rows(kind, part).exclude(NEVER_SEALED[kind])
         found.update(rows.values_list("pk", flat=True))
     return found
 
 
-def _rows(kind: str, ids: ranges.Ranges) -> QuerySet:
-    return KINDS[kind].objects.filter(ranges.condition(ids))
+def _rows(kind: str, ids: id_ranges.Ranges) -> QuerySet:
+    return KINDS[kind].objects.filter(id_ranges.condition(ids))
 
 
-def _parts(kind: str, ids: ranges.Ranges) -> Iterator[ranges.Ranges]:
+def _parts(kind: str, ids: id_ranges.Ranges) -> Iterator[id_ranges.Ranges]:
     """Give the ids a few at a time, and none of those between two rows that are far apart."""
-    part: ranges.Ranges = []
+    part: id_ranges.Ranges = []
     for first, last in _short(kind, ids):
-        if part and (len(part) == 200 or ranges.size(part) + last - first >= IDS_AT_ONCE):
+        if part and (len(part) == 200 or id_ranges.size(part) + last - first >= IDS_AT_ONCE):
             yield part
             part = []
         part.append((first, last))
@@ -88,7 +90,7 @@ def _parts(kind: str, ids: ranges.Ranges) -> Iterator[ranges.Ranges]:
         yield part
 
 
-def _short(kind: str, ids: ranges.Ranges) -> Iterator[tuple[int, int]]:
+def _short(kind: str, ids: id_ranges.Ranges) -> Iterator[tuple[int, int]]:
     for first, last in ids:
         start = first
         while last - start >= IDS_AT_ONCE:
@@ -99,10 +101,10 @@ def _short(kind: str, ids: ranges.Ranges) -> Iterator[tuple[int, int]]:
             yield start, last
 
 
-def _look_at(kind: str, part: ranges.Ranges, found: Candidates) -> None:
+def _look_at(kind: str, part: id_ranges.Ranges, found: Candidates) -> None:
     rows = _rows(kind, part)
-    if kind == "entry" and _count_of_open(rows) == ranges.size(part):
-        found.waiting = ranges.merged(found.waiting, part)
+    if kind == "entry" and _count_of_open(rows) == id_ranges.size(part):
+        found.waiting = id_ranges.merged(found.waiting, part)
         found.top = max(found.top, part[-1][1])
     else:
         _look_at_each(kind, rows, found)
@@ -122,5 +124,5 @@ def _look_at_each(kind: str, rows: QuerySet, found: Candidates) -> None:
     for pk, ready, other in told.values_list("pk", "is_ready", "is_other"):
         (found.ready if ready else others if other else waiting).append(pk)
         found.top = max(found.top, pk)
-    found.waiting = ranges.merged(found.waiting, ranges.of_ids(waiting))
-    found.others = ranges.merged(found.others, ranges.of_ids(others))
+    found.waiting = id_ranges.merged(found.waiting, id_ranges.of_ids(waiting))
+    found.others = id_ranges.merged(found.others, id_ranges.of_ids(others))

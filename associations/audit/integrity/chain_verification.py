@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from associations.audit.integrity import id_ranges as ranges
-from associations.audit.integrity import signing
+from associations.audit.integrity import id_ranges, signing
 from associations.audit.integrity.candidates import rows_there
 from associations.audit.integrity.manifest import (
     NOTHING_BEFORE,
@@ -151,7 +150,7 @@ def _check_contents(manifest: Manifest, coverage: dict[str, Coverage]) -> None:
         before, now = coverage[kind], manifest.coverage[kind]
         sealed = manifest.ids(kind)
         # What waited and waits on may be there or not.
-        decided = ranges.less(before.candidates(now.high), now.waiting)
+        decided = id_ranges.less(before.candidates(now.high), now.waiting)
         there = rows_there(kind, decided)
         digests, unreadable = readable_digests_of(kind, sealed)
         for pk in sorted(sealed.keys() | there):

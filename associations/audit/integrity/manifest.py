@@ -17,7 +17,7 @@ seal belongs to no row. The head is the SHA-256 of the text, in UTF-8, each line
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from associations.audit.integrity import id_ranges as ranges
+from associations.audit.integrity import id_ranges
 from associations.audit.integrity.serialization import KINDS, digest, format_moment
 
 FIRST_LINE = "hubadmin-seal 1"
@@ -33,11 +33,11 @@ class Coverage:
     """How far a kind has been sealed: up to which id, less those that wait."""
 
     high: int = 0
-    waiting: ranges.Ranges = field(default_factory=list)
+    waiting: id_ranges.Ranges = field(default_factory=list)
 
-    def candidates(self, top: int) -> ranges.Ranges:
+    def candidates(self, top: int) -> id_ranges.Ranges:
         """The ids that the next seal may hold: those that wait, and the further ones up to top."""
-        return ranges.merged(self.waiting, [(self.high + 1, top)])
+        return id_ranges.merged(self.waiting, [(self.high + 1, top)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class Manifest:
         for kind, coverage in self.coverage.items():
             lines.append(f"covers {kind} {coverage.high}")
             if coverage.waiting:
-                lines.append(f"waiting {kind} {ranges.to_text(coverage.waiting)}")
+                lines.append(f"waiting {kind} {id_ranges.to_text(coverage.waiting)}")
         lines += [f"{kind} {number} {sha256}" for kind, number, sha256 in self.items]
         return "".join(f"{line}\n" for line in lines)
 
@@ -88,14 +88,14 @@ def read(text: str) -> Manifest:
             raise ManifestError("of another format")
         head = dict(lines[1:5])
         high: dict[str, int] = {}
-        waiting: dict[str, ranges.Ranges] = {}
+        waiting: dict[str, id_ranges.Ranges] = {}
         items = []
         for word, rest in lines[5:]:
             kind, _, value = rest.partition(" ")
             if word == "covers":
                 high[kind] = int(value)
             elif word == "waiting":
-                waiting[kind] = ranges.from_text(value)
+                waiting[kind] = id_ranges.from_text(value)
             else:
                 items.append((word, int(kind), value))
         return Manifest(

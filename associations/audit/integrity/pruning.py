@@ -15,8 +15,7 @@ from pathlib import Path
 from django.db.models import Min, QuerySet
 from django.utils import timezone
 
-from associations.audit.integrity import archive, signing, triggers
-from associations.audit.integrity import id_ranges as ranges
+from associations.audit.integrity import archive, id_ranges, signing, triggers
 from associations.audit.integrity.candidates import SEALABLE
 from associations.audit.integrity.manifest import Coverage, read
 from associations.audit.integrity.sealing import seal_log
@@ -112,8 +111,8 @@ def _needed_by_what_stays(last: AuditSeal) -> _Items:
 def _later(rows: QuerySet, coverage: Coverage) -> Iterator[QuerySet]:
     """Those that are in no seal so far, in parts."""
     yield rows.filter(pk__gt=coverage.high)
-    for part in ranges.batches(coverage.waiting):
-        yield rows.filter(ranges.condition(part))
+    for part in id_ranges.batches(coverage.waiting):
+        yield rows.filter(id_ranges.condition(part))
 
 
 def _named(parts: Iterator[QuerySet], column: str, coverage: Coverage) -> set[int]:
@@ -122,7 +121,7 @@ def _named(parts: Iterator[QuerySet], column: str, coverage: Coverage) -> set[in
     for rows in parts:
         sealed = rows.filter(**{f"{column}__lte": coverage.high})
         found |= set(sealed.values_list(column, flat=True).distinct())
-    return {pk for pk in found if not ranges.contains(coverage.waiting, pk)}
+    return {pk for pk in found if not id_ranges.contains(coverage.waiting, pk)}
 
 
 def _last_without(items: _Items, last: AuditSeal) -> AuditSeal | None:

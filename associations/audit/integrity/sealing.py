@@ -10,8 +10,7 @@ from django.db import Error as DBError
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from associations.audit.integrity import id_ranges as ranges
-from associations.audit.integrity import signing
+from associations.audit.integrity import id_ranges, signing
 from associations.audit.integrity.candidates import Candidates, find_candidates
 from associations.audit.integrity.manifest import (
     NOTHING_BEFORE,
@@ -104,12 +103,12 @@ def _step(kind: str, found: Candidates, settled: int) -> _Step:
     digests, unreadable = readable_digests_of(kind, sorted(found.ready)[:ITEMS_PER_SEAL])
     for pk in unreadable:
         logger.error("an item cannot be read, and so not be sealed", extra={kind: pk})
-    later = ranges.of_ids(pk for pk in found.ready if pk not in digests)
-    free = ranges.merged(found.gaps, found.unseen)
+    later = id_ranges.of_ids(pk for pk in found.ready if pk not in digests)
+    free = id_ranges.merged(found.gaps, found.unseen)
     # No transaction leaves so large a gap: somebody chose that number, and all below is still free.
     large = [(first, last) for first, last in free if last - first >= LARGEST_GAP]
-    gaps = ranges.above(found.gaps, settled)
-    waiting = ranges.merged(found.waiting, later, found.unseen, gaps, large)
+    gaps = id_ranges.above(found.gaps, settled)
+    waiting = id_ranges.merged(found.waiting, later, found.unseen, gaps, large)
     return _Step(digests, Coverage(found.top, waiting))
 
 

@@ -7,10 +7,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django_q.brokers import Broker, get_broker
 from redis import RedisError
 
-from associations.bulk.worker import shutdown as stopping
+from associations.bulk.worker import shutdown
 from associations.bulk.worker.pool import Pool
 from associations.bulk.worker.scheduler import Scheduler
-from hubadmin import startup as serving
+from hubadmin import startup
 
 logger = logging.getLogger(__name__)
 
@@ -20,19 +20,19 @@ class Command(BaseCommand):
     requires_system_checks = []  # it runs all of them, as gunicorn does
 
     def handle(self, *args: Any, **options: Any) -> None:
-        if found := serving.problems():
-            raise CommandError(serving.refusal("The worker", found))
+        if found := startup.problems():
+            raise CommandError(startup.refusal("The worker", found))
         broker = reached_broker()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, stopping.request)
+            signal.signal(number, shutdown.request)
         pool = Pool()
         logger.info("worker started", extra={"processes": settings.WORKER_PROCESSES})
         try:
             scheduler = Scheduler(broker)
-            while not stopping.is_requested():
+            while not shutdown.is_requested():
                 pool.keep_alive()
                 scheduler.tick()
-                stopping.wait(1)
+                shutdown.wait(1)
         finally:
             pool.stop()
         logger.info("worker ended")

@@ -7,8 +7,7 @@ from typing import Any
 from django.test import override_settings
 
 from associations.audit.recorder import RequestMeta
-from associations.bulk import services as runs
-from associations.bulk import tasks
+from associations.bulk import services, tasks
 from associations.bulk.leases import StoppedError, claim
 from associations.gateway import clients
 from associations.hubspot.client import Limits
@@ -37,14 +36,16 @@ class EngineTestCase(SandboxMixin, LogTransactionTestCase):
 
     def uploaded(self, *lines: str, way: str = SendMode.BATCH) -> BulkRun:
         data = "\n".join([HEADER, *lines]).encode()
-        return runs.create(user=self.user, meta=RequestMeta(), name="x.csv", parts=[data], way=way)
+        return services.create(
+            user=self.user, meta=RequestMeta(), name="x.csv", parts=[data], way=way
+        )
 
     def started(self, *lines: str, way: str = SendMode.BATCH) -> BulkRun:
         """A run that has been read and started; nothing of it is in the log yet."""
         run = self.uploaded(*lines, way=way)
         tasks.work(run.pk)
         run.refresh_from_db()
-        runs.start(user=self.user, run=run, way=way, skip_linked=False)
+        services.start(user=self.user, run=run, way=way, skip_linked=False)
         return run
 
     def queued(self, *lines: str, way: str = SendMode.BATCH) -> BulkRun:

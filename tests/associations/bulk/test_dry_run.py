@@ -4,8 +4,7 @@ from unittest.mock import patch
 from django.test import override_settings
 
 from associations.audit.recorder import RequestMeta
-from associations.bulk import dry_run as staging
-from associations.bulk import services as runs
+from associations.bulk import dry_run, services
 from associations.bulk.exports import bad_row_lines
 from associations.bulk.leases import claim
 from associations.models import BulkRun, RunState
@@ -20,7 +19,7 @@ class StagingTests(EngineTestCase):
         """A worker's turn, after one that died."""
         BulkRun.objects.filter(pk=run.pk).update(owner="", lease_until=None)
         claimed = claim(BulkRun.objects.filter(pk=run.pk))
-        staging.read_run(claimed, time.monotonic() + seconds)
+        dry_run.read_run(claimed, time.monotonic() + seconds)
         run.refresh_from_db()
         return run
 
@@ -31,7 +30,7 @@ class StagingTests(EngineTestCase):
         self.assertEqual((run.state, *counts), (RunState.READY, 4, 1, 1, 2))
         self.assertFalse(run.uploads.exists())
 
-    @patch.object(staging, "ROWS_AT_ONCE", 2)
+    @patch.object(dry_run, "ROWS_AT_ONCE", 2)
     def test_it_goes_on_where_it_was_interrupted(self) -> None:
         run = self.uploaded(*map(row, range(5)), row(0), "Contact,abc,Company,1")
         for turn in range(1, 4):
@@ -44,7 +43,7 @@ class StagingTests(EngineTestCase):
 
     def file(self, text: str) -> BulkRun:
         file = {"name": "x.csv", "parts": [text.encode()], "way": "batch"}
-        return runs.create(user=self.user, meta=RequestMeta(), **file)
+        return services.create(user=self.user, meta=RequestMeta(), **file)
 
     def test_what_is_refused_for_its_length_is_so_when_it_comes_back(self) -> None:
         """Cut, it would be taken at the second upload, and nobody would know."""
@@ -77,5 +76,5 @@ class StagingTests(EngineTestCase):
     def test_failed_rows_are_read_from_the_run_they_failed_in(self) -> None:
 
         first = self.finish(self.queued(row(1), row(2, 7_000_001), row(3, 7_000_002)))
-        again = self.read(runs.retry(user=self.user, meta=RequestMeta(), run=first))
+        again = self.read(services.retry(user=self.user, meta=RequestMeta(), run=first))
         self.assertEqual(list(again.rows.values_list("number", flat=True)), [2, 3])

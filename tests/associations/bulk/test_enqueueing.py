@@ -1,22 +1,21 @@
 from itertools import pairwise
 from unittest.mock import patch
 
-from associations.bulk import enqueueing as queueing
-from associations.bulk import services as runs
+from associations.bulk import enqueueing, services
 from associations.bulk.leases import claim
 from associations.models import BulkRun, RunState, SendMode
 from tests.associations.bulk.engine import FIRST_COMPANY, FIRST_CONTACT, EngineTestCase, row
 
 
-@patch.object(queueing, "ROWS_AT_ONCE", 3)
-@patch.dict(queueing.CHUNK_ROWS, {SendMode.BATCH: 4})
+@patch.object(enqueueing, "ROWS_AT_ONCE", 3)
+@patch.dict(enqueueing.CHUNK_ROWS, {SendMode.BATCH: 4})
 class QueueingTests(EngineTestCase):
     def queue(self, run: BulkRun, times: int) -> list[bool]:
         """As often as that, by one worker after the other, each of which dies."""
         found = []
         for _ in range(times):
             BulkRun.objects.filter(pk=run.pk).update(owner="", lease_until=None)
-            found.append(queueing.queue_rows(claim(BulkRun.objects.filter(pk=run.pk))))
+            found.append(enqueueing.queue_rows(claim(BulkRun.objects.filter(pk=run.pk))))
         return found
 
     def test_it_goes_on_where_it_was_interrupted(self) -> None:
@@ -42,7 +41,7 @@ class QueueingTests(EngineTestCase):
     def test_a_run_that_is_canceled_meanwhile_queues_no_more(self) -> None:
         run = self.started(*map(row, range(8)))
         self.queue(run, 1)
-        runs.cancel(user=self.user, run=run)
+        services.cancel(user=self.user, run=run)
         self.assertEqual(self.queue(run, 1), [False])
         run.refresh_from_db()
         self.finish(run)

@@ -6,7 +6,7 @@ from unittest import mock
 
 from django.test import TestCase
 
-from associations.bulk import exports as results
+from associations.bulk import exports
 from associations.bulk.exports import bad_row_lines, result_lines
 from associations.bulk.files.rows import RowChecker
 from associations.bulk.files.table import read_table
@@ -94,7 +94,7 @@ class RunResultTests(ResultTestCase):
         whole = read(result_lines(self.run_))
         self.assertEqual(len(whole), 7)
         for size in (1, 2, 3, 7):
-            with mock.patch.object(results, "ROWS_AT_ONCE", size):
+            with mock.patch.object(exports, "ROWS_AT_ONCE", size):
                 self.assertEqual(read(result_lines(self.run_)), whole)
 
     def test_few_queries_for_many_rows(self) -> None:

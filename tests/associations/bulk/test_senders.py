@@ -1,5 +1,5 @@
 from associations.audit import recorder
-from associations.bulk import services as runs
+from associations.bulk import services
 from associations.models import BulkRun, RunState, SendMode
 from tests.associations.bulk.engine import NO_CONTACT, EngineTestCase, row
 
@@ -93,7 +93,7 @@ class BatchTests(EngineTestCase):
                 self.step(run)
                 self.assertEqual((run.state, run.stop_cause), (RunState.PAUSED, cause))
                 self.assertEqual(self.outcomes(run), [("queued", "")] * 9)
-                runs.resume(user=self.user, run=run)
+                services.resume(user=self.user, run=run)
                 self.finish(run)
                 self.assertEqual(run.linked, 9)
 
@@ -132,7 +132,7 @@ class InterruptedTests(EngineTestCase):
                 while run.entries.filter(outcome="sending").exists():
                     self.step(run)
                 self.assertEqual(set(self.outcomes(run)), {("queued", "")})
-                runs.cancel(user=self.user, run=run)
+                services.cancel(user=self.user, run=run)
                 self.finish(run)
                 unclear = ("unreachable", "interrupted")
                 self.assertEqual(self.outcomes(run).count(unclear), 9)

@@ -2,7 +2,7 @@ from collections.abc import Callable
 from unittest.mock import patch
 
 from associations.audit.recorder import RequestMeta
-from associations.bulk import services as runs
+from associations.bulk import services
 from associations.models import BulkRun, RunState, SendMode
 from tests.associations.bulk.engine import EngineTestCase, row
 
@@ -11,12 +11,12 @@ class RunsTests(EngineTestCase):
     def actions(self, run: BulkRun) -> dict[str, Callable[[], object]]:
         me = {"user": self.user, "run": run}
         return {
-            "start": lambda: runs.start(**me, way=SendMode.BATCH, skip_linked=False),
-            "pause": lambda: runs.pause(**me),
-            "go on": lambda: runs.resume(**me),
-            "cancel": lambda: runs.cancel(**me),
-            "discard": lambda: runs.discard(run=run),
-            "retry": lambda: runs.retry(user=self.user, meta=RequestMeta(), run=run),
+            "start": lambda: services.start(**me, way=SendMode.BATCH, skip_linked=False),
+            "pause": lambda: services.pause(**me),
+            "go on": lambda: services.resume(**me),
+            "cancel": lambda: services.cancel(**me),
+            "discard": lambda: services.discard(run=run),
+            "retry": lambda: services.retry(user=self.user, meta=RequestMeta(), run=run),
         }
 
     def test_what_is_possible_in_which_state(self) -> None:
@@ -41,7 +41,7 @@ class RunsTests(EngineTestCase):
         run.refresh_from_db()
         try:
             self.actions(run)[name]()
-        except runs.NotPossibleError:
+        except services.NotPossibleError:
             run.refresh_from_db()
             self.assertEqual(run.state, state)
             return False
@@ -55,9 +55,9 @@ class RunsTests(EngineTestCase):
 
     def test_a_file_in_parts_is_kept_whole_or_not_at_all(self) -> None:
         file = {"user": self.user, "meta": RequestMeta(), "name": "x.csv", "way": SendMode.BATCH}
-        run = runs.create(**file, parts=[b"ab", b"cd"])
+        run = services.create(**file, parts=[b"ab", b"cd"])
         self.assertEqual((run.size, run.uploads.count()), (4, 2))
         count = BulkRun.objects.count()
-        with patch.object(runs, "BulkUpload", None), self.assertRaises(AttributeError):
-            runs.create(**file, parts=[b"ab"])
+        with patch.object(services, "BulkUpload", None), self.assertRaises(AttributeError):
+            services.create(**file, parts=[b"ab"])
         self.assertEqual(BulkRun.objects.count(), count)

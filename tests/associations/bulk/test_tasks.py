@@ -4,8 +4,7 @@ from unittest.mock import patch
 from django.db.models import QuerySet
 
 from associations.audit import recorder
-from associations.bulk import services as runs
-from associations.bulk import tasks
+from associations.bulk import services, tasks
 from associations.bulk.leases import LeaseLostError, StoppedError, claim, release
 from associations.bulk.tasks import send_chunk
 from associations.bulk.worker import scheduler
@@ -19,7 +18,7 @@ class CancelTests(EngineTestCase):
     def test_what_was_never_sent_is_canceled(self) -> None:
         for way in SendMode:
             run = self.queued(*map(row, range(9)), way=way)
-            runs.cancel(user=self.user, run=run)
+            services.cancel(user=self.user, run=run)
             self.finish(run)
             self.assertEqual(self.outcomes(run), [("canceled", "not_sent")] * 9)
         self.assertEqual(self.calls("PUT"), 0)
@@ -28,14 +27,14 @@ class CancelTests(EngineTestCase):
         run = self.queued(*map(row, range(9)))
         self.fault(method="POST", path="batch/associate", reset="after")
         self.step(run)
-        runs.cancel(user=self.user, run=run)
+        services.cancel(user=self.user, run=run)
         self.finish(run)
         self.assertEqual(self.outcomes(run), [("unreachable", "connection_lost")] * 9)
 
     def test_it_waits_for_no_pause(self) -> None:
         run = self.queued(*map(row, range(9)))
         release(self.claimed(run), seconds=20)
-        runs.cancel(user=self.user, run=run)
+        services.cancel(user=self.user, run=run)
         self.assertTrue(scheduler.has_work(run))
         tasks.work(run.pk)
         run.refresh_from_db()
@@ -44,7 +43,7 @@ class CancelTests(EngineTestCase):
     def test_it_waits_for_a_call_that_is_out(self) -> None:
         run = self.queued(*map(row, range(9)))
         self.claimed(run)
-        runs.cancel(user=self.user, run=run)
+        services.cancel(user=self.user, run=run)
         tasks.work(run.pk)
         run.refresh_from_db()
         self.assertEqual(run.state, RunState.CANCELING)
@@ -52,7 +51,7 @@ class CancelTests(EngineTestCase):
 
     def test_a_chunk_that_is_about_to_go_out_does_not(self) -> None:
         for way in SendMode:
-            for change in (runs.pause, runs.cancel):
+            for change in (services.pause, services.cancel):
                 with self.subTest(way=way, change=change.__name__):
                     run = self.queued(*map(row, range(9)), way=way)
                     chunk = self.claimed(run)

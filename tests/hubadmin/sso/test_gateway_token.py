@@ -11,7 +11,7 @@ from django.http import HttpResponse
 from django.test import TestCase, override_settings
 
 from hubadmin.models import User
-from hubadmin.sso import gateway_token as assertion
+from hubadmin.sso import gateway_token
 from tests.identity import forgery
 from tests.identity.forgery import GOOD_EC, GOOD_PEM, OTHER, sign, unsigned
 from tests.identity.hostile import GONE, HostileProvider
@@ -54,8 +54,8 @@ class GatewayTestCase(TestCase):
 
     def setUp(self) -> None:
         self.gateway.reset()
-        assertion._key_set.cache_clear()
-        assertion._load_balancer_key.cache_clear()
+        gateway_token._key_set.cache_clear()
+        gateway_token._load_balancer_key.cache_clear()
         self.client = SignedInClient()
 
     def get(self, token: str | None) -> HttpResponse:
@@ -126,7 +126,7 @@ class AssertionTests(GatewayTestCase):
         self.gateway.keys = forgery.jwks(new=OTHER)
         token = sign(claims(), key=OTHER, kid="new")
         with mock.patch("jwt.jwks_client.time") as clock:
-            clock.monotonic.return_value = time.monotonic() + assertion.KEYS_COOLDOWN + 1
+            clock.monotonic.return_value = time.monotonic() + gateway_token.KEYS_COOLDOWN + 1
             self.assertEqual(self.get(token).status_code, 200)
             self.assertEqual(self.get(sign(claims())).status_code, 403, "the old one is gone")
 

@@ -6,7 +6,7 @@ from unittest import mock
 
 from hubadmin.logging import JSONFormatter
 from hubadmin.models import User
-from hubadmin.sso import oidc_provider as openid_provider
+from hubadmin.sso import oidc_provider
 from hubadmin.sso.oidc_provider import provider
 from tests.hubadmin.sso.base import CLIENT_SECRET, ProviderTestCase, query_of
 from tests.identity import forgery
@@ -106,7 +106,7 @@ class SignInTests(ProviderTestCase):
         for _ in range(20):
             asked = self.go()
         pending = [name for name in dict(self.client.session.items()) if name.startswith("_state_")]
-        self.assertEqual(len(pending), openid_provider.MAX_PENDING)
+        self.assertEqual(len(pending), oidc_provider.MAX_PENDING)
         self.assertEqual(self.come_back(asked).status_code, 302)
 
     def test_a_refusal_of_the_providers_is_a_page(self) -> None:
@@ -225,7 +225,7 @@ class ProviderTroubleTests(ProviderTestCase):
     def test_a_provider_that_does_not_answer_in_time(self) -> None:
         asked = self.go()
         self.provider.delay = 1.5
-        with mock.patch.object(openid_provider, "TIMEOUT", 0.5):
+        with mock.patch.object(oidc_provider, "TIMEOUT", 0.5):
             self.assertEqual(self.come_back(asked).status_code, 503)
 
     def test_keys_that_were_rotated(self) -> None:

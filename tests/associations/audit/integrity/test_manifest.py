@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from associations.audit.integrity import id_ranges as ranges
+from associations.audit.integrity import id_ranges
 from associations.audit.integrity.manifest import (
     NOTHING_BEFORE,
     Coverage,
@@ -62,7 +62,9 @@ MANIFESTS = st.builds(
     sealed_at=st.datetimes(datetime(2000, 1, 1), timezones=st.just(UTC)),
     key_id=st.text("0123456789abcdef", min_size=16, max_size=16),
     coverage=st.fixed_dictionaries(
-        dict.fromkeys(KINDS, st.builds(Coverage, st.integers(0, 2**63 - 1), IDS.map(ranges.of_ids)))
+        dict.fromkeys(
+            KINDS, st.builds(Coverage, st.integers(0, 2**63 - 1), IDS.map(id_ranges.of_ids))
+        )
     ),
     items=st.lists(
         st.tuples(st.sampled_from([*KINDS]), st.integers(1, 2**63 - 1), DIGESTS), max_size=5

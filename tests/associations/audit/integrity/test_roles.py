@@ -20,8 +20,7 @@ from django_q.brokers import get_broker
 from associations.audit import recorder
 from associations.audit.integrity import triggers
 from associations.audit.recorder import RequestMeta
-from associations.bulk import services as runs
-from associations.bulk import tasks
+from associations.bulk import services, tasks
 from associations.bulk.worker import scheduler
 from associations.models import (
     AssociationBatch,
@@ -154,15 +153,15 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
         rows = "".join(f"contact,{one},company,{other}\n" for one, other in pairs)
         file = f"from type,from id,to type,to id\n{rows}contact,x,company,1\n".encode()
         for way, ended in (("batch", "done"), ("single", "done"), ("batch", None)):
-            run = runs.create(
+            run = services.create(
                 user=self.user, meta=RequestMeta(), name="a.csv", parts=[file], way=way
             )
             self.work_until(run, "ready")
             if ended is None:
-                runs.discard(run=run)
+                services.discard(run=run)
                 self.assertFalse(BulkRun.objects.filter(pk=run.pk).exists())
                 continue
-            runs.start(user=self.user, run=run, way=way, skip_linked=False)
+            services.start(user=self.user, run=run, way=way, skip_linked=False)
             self.work_until(run, ended)
             outcomes = Counter(run.entries.values_list("outcome", flat=True))
             self.assertEqual(outcomes, {"linked": len(pairs) - 1, "rejected": 1})
@@ -173,7 +172,7 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
         self.assertFalse(BulkRow.objects.exists() or BulkChunk.objects.exists())
 
     def test_a_worker_hands_out_what_there_is_to_do(self) -> None:
-        runs.create(user=self.user, meta=RequestMeta(), name="a.csv", parts=[b"x"], way="batch")
+        services.create(user=self.user, meta=RequestMeta(), name="a.csv", parts=[b"x"], way="batch")
         broker = get_broker()
         with self.assertNoLogs("associations.bulk", "ERROR"):
             scheduler.Scheduler(broker).tick()

@@ -8,9 +8,7 @@ from django.test import skipUnlessDBFeature
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from associations.audit.integrity import candidates as looking
-from associations.audit.integrity import id_ranges as ranges
-from associations.audit.integrity import sealing
+from associations.audit.integrity import candidates, id_ranges, sealing
 from associations.audit.integrity.manifest import Manifest, read
 from associations.audit.integrity.sealing import LONGEST_TRANSACTION, waiting_for_a_seal
 from associations.models import AssociationRequest, AuditSeal
@@ -114,7 +112,7 @@ class UnreadableTests(LogTestCase):
         self.assertEqual(items_of(only), [("entry", self.good.pk)])
         self.assertEqual(logs.records[0].entry, self.broken.pk)
         waiting = manifest_of_last().coverage["entry"].waiting
-        self.assertTrue(ranges.contains(waiting, self.broken.pk))
+        self.assertTrue(id_ranges.contains(waiting, self.broken.pk))
         self.assert_proven()
 
     def test_it_alone_makes_no_seal_and_no_end(self) -> None:
@@ -179,7 +177,7 @@ class RunTests(LogTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.enterContext(mock.patch.object(looking, "IDS_AT_ONCE", 50))
+        self.enterContext(mock.patch.object(candidates, "IDS_AT_ONCE", 50))
         self.enterContext(mock.patch.object(sealing, "ITEMS_PER_SEAL", 20))
         self.entry(attempts=0)
         seal(at=LONG_AGO - LATER)  # the numbers before are settled
@@ -221,7 +219,7 @@ class RunTests(LogTestCase):
             self.assertEqual(sorted(items_of(*made)), [("entry", pk) for pk in sorted(closed)])
             self.assertEqual(waiting_for_a_seal(1_000), 0)
         rest = AssociationRequest.objects.filter(outcome="queued").values_list("pk", flat=True)
-        self.assertEqual(self.waiting(), ranges.of_ids(rest))
+        self.assertEqual(self.waiting(), id_ranges.of_ids(rest))
         self.assert_proven()
 
     def test_a_number_that_was_given_up_among_them_is_let_go_of(self) -> None:
