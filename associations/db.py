@@ -22,7 +22,7 @@ class QueryTimeoutError(Exception):
 
 @contextmanager
 def query_timeout(seconds: float) -> Iterator[None]:
-    """End queries that take longer. Raises TooSlowError."""
+    """End queries that take longer. Raises QueryTimeoutError."""
     limited = _postgresql if connection.vendor == "postgresql" else _sqlite
     start = time.monotonic()
     try:

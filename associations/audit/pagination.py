@@ -18,7 +18,7 @@ def page_context(
 ) -> dict[str, Any]:
     """What includes/entries.html shows: one page of the entries of all branches together.
 
-    `query` is what of the address its further pages keep. Raises TooSlowError.
+    `query` is what of the address its further pages keep. Raises QueryTimeoutError.
     """
     before, after = _position(request, "before"), _position(request, "after")
     with query_timeout(LIST_SECONDS):

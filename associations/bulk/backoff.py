@@ -91,7 +91,7 @@ class Reaction:
 
     is_answered: bool = True
     stop: str = ""  # the cause for which the run pauses itself
-    pause_calls: str = ""  # the cause for which all runs wait
+    pause: str = ""  # the cause for which all runs wait
     wait: float = 0.0
 
 
