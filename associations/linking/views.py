@@ -115,7 +115,7 @@ def _page(
         "latest": _latest(request.user),
         "object_types": offered_to(request.user, form.types),
     }
-    return render(request, "associations/link.html", context, status=status)
+    return render(request, "linking/link.html", context, status=status)
 
 
 def _latest(user: "User") -> list[AssociationRequest]:
@@ -137,12 +137,12 @@ def link_preview(request: HttpRequest) -> HttpResponse:
     if "HX-Request" not in request.headers:
         return redirect(f"{reverse('link')}?{request.GET.urlencode()}")
     form = AssociationForm(request.GET, **form_options())
-    response = render(request, "associations/preview.html", preview_context(form, request.user.pk))
+    response = render(request, "linking/preview.html", preview_context(form, request.user.pk))
     return trigger_client_event(response, FILLED, form.filled())
 
 
 def preview_context(form: AssociationForm, person: int) -> dict[str, Any]:
-    """What associations/preview.html shows.
+    """What linking/preview.html shows.
 
     Each takes some of the calls that linking needs as well, so nobody has them without end.
     """
@@ -157,7 +157,7 @@ def preview_context(form: AssociationForm, person: int) -> dict[str, Any]:
 def request_records(request: HttpRequest, pk: int) -> HttpResponse:
     """The names of an entry's two records, as HubSpot has them now."""
     entry = get_object_or_404(AssociationRequest.objects.visible_to(request.user), pk=pk)
-    return render(request, "associations/records.html", {"records": records_of(entry)})
+    return render(request, "linking/records.html", {"records": records_of(entry)})
 
 
 @require_safe
@@ -206,7 +206,7 @@ def request_bundle(request: HttpRequest, pk: int) -> HttpResponse:
 def my_requests(request: HttpRequest) -> HttpResponse:
     recorder.close_abandoned()
     entries = AssociationRequest.objects.of(request.user).for_list()
-    return render(request, "associations/my_requests.html", page_context(request, [entries]))
+    return render(request, "linking/my_requests.html", page_context(request, [entries]))
 
 
 def _entry(request: HttpRequest, pk: int) -> AssociationRequest:
@@ -228,7 +228,7 @@ def _entry_page(
     }
     if request.user.is_admin:
         context |= _for_admins(entry)
-    response = render(request, "associations/request.html", context, status=status)
+    response = render(request, "linking/request.html", context, status=status)
     if entry.is_open:
         response["Refresh"] = f"{REFRESH_SECONDS}; url={request.path}?refresh"
     return response

@@ -44,4 +44,4 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         return redirect(next_page)
     status = 400 if request.method == "POST" else 200
     context = {"people": PEOPLE, "next": next_page}
-    return render(request, "demo_sign_in.html", context, status=status)
+    return render(request, "demo/sign_in.html", context, status=status)

@@ -103,8 +103,8 @@ class ToldErrorTests(SimpleTestCase):
 class PageTests(SimpleTestCase):
     def show(self, results: list[Any], errors: list[Any]) -> str:
         shown = entry(results=results, errors=errors)
-        return render_to_string("associations/results.html", {"entry": shown}) + render_to_string(
-            "associations/errors.html", {"errors": told_errors(shown)}
+        return render_to_string("linking/results.html", {"entry": shown}) + render_to_string(
+            "linking/errors.html", {"errors": told_errors(shown)}
         )
 
     @examples(100)
