@@ -30,6 +30,7 @@ def integrity(request: HttpRequest) -> HttpResponse:
         "missing_triggers": triggers.problems(),
         "seals": AuditSeal.objects.defer("manifest").reverse()[:SEALS_SHOWN],
         "waiting": _waiting(),
+        "counted": COUNTED,
         "verification": AuditVerification.objects.order_by("-id").first(),
     }
     return render(request, "audit/integrity.html", context)
