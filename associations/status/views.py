@@ -11,7 +11,7 @@ from associations.db import QueryTimeoutError, query_timeout
 from associations.status.auditlog import log_lines
 from associations.status.bulk import run_lines
 from associations.status.latency import hour_bars, times_today
-from associations.status.quota import quota_lines, quota_of
+from associations.status.quota import NEARLY_USED_UP, SCARCE, quota_lines, quota_of
 from associations.status.report import Section
 from associations.status.site import site_facts
 from associations.status.token import account_lines, look_at_hubspot, scope_lines, version_lines
@@ -34,7 +34,8 @@ def status(request: HttpRequest) -> HttpResponse:
         Section("version", _("API version"), [*version_lines(timezone.localdate(now))]),
         Section("log", _("The audit log"), [*log_lines(now)]),
     ]
-    context = {"parts": parts, "quota": quota, "facts": site_facts()}
+    marks = {"scarce": SCARCE, "nearly_used_up": NEARLY_USED_UP}
+    context = {"parts": parts, "quota": quota, "facts": site_facts(), **marks}
     context["worrying"] = [part for part in parts if part.needs_attention]
     return render(request, "status/status.html", context)
 
