@@ -183,7 +183,7 @@ def _context(request: HttpRequest, run: BulkRun) -> dict[str, Any]:
         context |= _ready(run)
     elif run.state in ENDED and run.failed:
         failed = run.entries.filter(outcome__in=FAILED).order_by("row_number")
-        context["failed"] = failed[:FAILED_SHOWN]
+        context |= {"failed": failed[:FAILED_SHOWN], "failed_shown": FAILED_SHOWN}
     return context
 
 
