@@ -16,7 +16,7 @@ from associations.hubspot.answers import Answer, Attempt, merge_attempts, read_a
 from associations.hubspot.object_types import resolve
 from associations.hubspot.outcomes import Cause
 from associations.hubspot.record_references import is_record_id
-from associations.hubspot.sanitizing import json_object, redact, storable_text
+from associations.hubspot.sanitizing import clean, clean_headers, json_object
 from associations.hubspot.transport import CALL_DEADLINE, CallDeadline, note_exchanges
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -212,7 +212,8 @@ class HubSpotClient:
             allow_redirects=False,
             stream=True,  # so that no body is read beyond its bound
         )
-        end = {"http_status": response.status_code, "headers": self._kept_headers(response)}
+        headers = clean_headers(response.headers, _KEPT_HEADERS, self._token)
+        end: dict[str, Any] = {"http_status": response.status_code, "headers": headers}
         with response:
             try:
                 body = response.raw.read(max_bytes + MARGIN_BYTES, decode_content=True)
@@ -220,22 +221,12 @@ class HubSpotClient:
                 # A refusal is one, whatever became of its words.
                 return end | self._broken_off(error, sent=True) | {"body_complete": False}
         return end | {
-            "body": self._clean(body.decode("utf-8", "replace"))[:max_bytes],
+            "body": clean(body.decode("utf-8", "replace"), self._token)[:max_bytes],
             "body_complete": len(body) <= max_bytes,
         }
 
     def _broken_off(self, error: Exception, sent: bool) -> dict[str, Any]:
-        return {"failure": _failure(error, sent), "detail": self._clean(_text(error))[:500]}
-
-    def _kept_headers(self, response: requests.Response) -> dict[str, str]:
-        return {
-            name: self._clean(value)[:500]
-            for name, value in response.headers.items()
-            if name.lower().startswith(_KEPT_HEADERS)
-        }
-
-    def _clean(self, text: str) -> str:
-        return storable_text(redact(text, self._token))
+        return {"failure": _failure(error, sent), "detail": clean(_text(error), self._token)[:500]}
 
 
 def _not_made() -> Attempt:

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -63,6 +64,20 @@ def storable_text(text: str) -> str:
     if text.isascii() and (text.isalnum() or text.isidentifier()):
         return text  # an id or a name, as a batch's answer has by the thousand: no token is either
     return redact(text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8"))
+
+
+def clean(text: str, token: str) -> str:
+    """Return what HubSpot or the network said, without the token, as any database can keep it."""
+    return storable_text(redact(text, token))
+
+
+def clean_headers(headers: Mapping[str, str], kept: tuple[str, ...], token: str) -> dict[str, str]:
+    """Return the headers whose names start so, in lower case, cleaned and of bounded length."""
+    return {
+        name: clean(value, token)[:500]
+        for name, value in headers.items()
+        if name.lower().startswith(kept)
+    }
 
 
 def listed(value: Any) -> list[Any]:
