@@ -81,6 +81,11 @@ class ObjectTypeField(forms.CharField):
 
     types: TypeChoices | None = None  # HubSpot's own unless the form says which
 
+    def offer(self, types: TypeChoices) -> None:
+        """Understand these types, and suggest them while somebody types."""
+        self.types = types
+        self.widget.attrs["list"] = "object-types"
+
     def clean(self, value: Any) -> ObjectType | None:
         text = super().clean(value)
         if not text:
@@ -103,15 +108,12 @@ class RecordIdField(forms.CharField):
             raise validation_error(error.reason, **error.facts) from None
 
 
-def validation_error(
-    reason: Reason | PairReason, sentence: Any = None, **facts: str | int
-) -> ValidationError:
+def validation_error(code: str, sentence: Any = None, **facts: str | int) -> ValidationError:
     """Return the error that tells a reason in a sentence, by default the one for all fields."""
     if "text" in facts:
         facts["text"] = _shortened(str(facts["text"]))
-    return ValidationError(
-        sentence or (SENTENCES | PAIR_SENTENCES)[reason], code=reason.value, params=facts
-    )
+    sentences: dict[str, Any] = {**SENTENCES, **PAIR_SENTENCES}
+    return ValidationError(sentence or sentences[code], code=str(code), params=facts)
 
 
 def _shortened(text: str) -> str:

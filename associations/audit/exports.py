@@ -183,7 +183,7 @@ def _with_what_came_later(
     }
     progress.rows += len(found)
     for kind, owner in OWNERS.items():
-        later = KINDS[kind].objects.filter(SEALABLE[kind], **{f"{owner}__in": [*found]})
+        later = KINDS[kind]._default_manager.filter(SEALABLE[kind], **{f"{owner}__in": [*found]})
         for row, line in lines_from(kind, later.order_by("id")):
             found[row[owner]][1].append(line)
     return [*found.values()]
@@ -202,7 +202,7 @@ def _with_batches(found: list[_Lines], told: set[int]) -> Iterator[list[str]]:
     yield part
 
 
-def _written(rows: AssociationRequestQuerySet) -> tuple[int, bytes]:
+def _written(rows: models.QuerySet[Any, Any]) -> tuple[int, bytes]:
     """Rows as CSV, as the database gives them: no conversion that CSV would undo again."""
     sql, parameters = rows.query.sql_with_params()
     with connections[rows.db].cursor() as cursor:
@@ -213,7 +213,7 @@ def _written(rows: AssociationRequestQuerySet) -> tuple[int, bytes]:
     return len(found), text.getvalue().encode()
 
 
-def _copied(rows: AssociationRequestQuerySet) -> tuple[int, bytes]:
+def _copied(rows: models.QuerySet[Any, Any]) -> tuple[int, bytes]:
     """Rows as CSV, written by PostgreSQL itself."""
     sql, parameters = rows.query.sql_with_params()
     with connections[rows.db].cursor() as cursor:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo, available_timezones
 
 from django import forms
@@ -160,11 +160,11 @@ class AuditFilterForm(forms.Form):
         types: TypeChoices | None = None,
     ) -> None:
         super().__init__(query)
+        self.query_dict = query
         self.types = standard_choices() if types is None else types
-        self.fields["who"].choices = list(people)
+        cast(forms.ChoiceField, self.fields["who"]).choices = list(people)
         for name in ("from_type", "to_type", "record_type"):
-            self.fields[name].types = self.types
-            self.fields[name].widget.attrs["list"] = "object-types"
+            cast(ObjectTypeField, self.fields[name]).offer(self.types)
         self.fields["record"].widget.attrs["inputmode"] = "numeric"
 
     def clean_reason(self) -> str:
@@ -203,7 +203,8 @@ class AuditFilterForm(forms.Form):
         return ZoneInfo(name) if name else None
 
     def clean(self) -> dict[str, Any]:
-        data = super().clean()
+        super().clean()
+        data = self.cleaned_data
         since, until = data.get("since"), data.get("until")
         if since and until and until < since:
             self.add_error("until", _("The last day is before the first."))
@@ -245,9 +246,9 @@ class AuditFilterForm(forms.Form):
     def query(self) -> QueryDict:
         """Return the address's query with what is filled in, and nothing else."""
         query = QueryDict(mutable=True)
-        for name in self.fields:
-            if values := [value for value in self.data.getlist(name) if value.strip()]:
-                takes_several = isinstance(self.fields[name], forms.MultipleChoiceField)
+        for name, field in self.fields.items():
+            if values := [value for value in self.query_dict.getlist(name) if value.strip()]:
+                takes_several = isinstance(field, forms.MultipleChoiceField)
                 # Of a field that takes one value the last one counts, as it does for the form.
                 query.setlist(name, list(dict.fromkeys(values)) if takes_several else values[-1:])
         return _with_zone_only_for_days(query)
@@ -265,7 +266,7 @@ class AuditFilterForm(forms.Form):
 
         The form takes the query on: one form does for many, and is made for nothing else.
         """
-        self.data = QueryDict(query)
+        self.data = self.query_dict = QueryDict(query)
         self.full_clean()
         # Translators: a filter and what it asks for
         text = gettext("{name}: {value}")
@@ -301,7 +302,10 @@ class AuditFilterForm(forms.Form):
 
     def _shown(self, name: str, value: str) -> str:
         if name in ("who", "outcome", "seen", "range"):
-            choices = {str(key): str(label) for key, label in self.fields[name].choices}
+            offered = cast(
+                list[tuple[Any, Any]], cast(forms.ChoiceField, self.fields[name]).choices
+            )
+            choices = {str(key): str(label) for key, label in offered}
             return choices.get(value, value)
         if name in ("since", "until"):
             day = self.cleaned_data.get(name)

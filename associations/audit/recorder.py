@@ -17,7 +17,6 @@ from django.conf import settings
 from django.db import Error as DBError
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F, QuerySet
-from django.http import HttpRequest
 from django.utils import timezone
 
 from associations.audit import events
@@ -38,6 +37,7 @@ from associations.models import (
     SendMode,
 )
 from hubadmin.web.client_ip import client_ip
+from hubadmin.web.http import AnyHttpRequest
 
 if TYPE_CHECKING:
     from hubadmin.models import User
@@ -47,7 +47,7 @@ logger = logging.getLogger(__name__)
 ENTRY_BODY_LENGTH = 64 * 1024  # characters; the attempt has the whole
 # Beyond the longest call: for a slow name server, a busy database, clocks that differ.
 CLOSING_GRACE = timedelta(minutes=2)
-EXPORT_QUERY_LENGTH = AuditExport._meta.get_field("query").max_length
+EXPORT_QUERY_LENGTH = AuditExport._meta.get_field("query").max_length or 0
 
 _ENTRY, _ROW = AssociationRequest._meta, BulkRow._meta
 # What an entry of a run takes from its row, beside the reason. All else is the same for all.
@@ -86,7 +86,7 @@ class RequestMeta:
     request_id: str = ""
 
 
-def request_meta(request: HttpRequest) -> RequestMeta:
+def request_meta(request: AnyHttpRequest) -> RequestMeta:
     return RequestMeta(
         client_ip=client_ip(request),
         user_agent=request.headers.get("User-Agent", "").replace("\0", "")[:300],
@@ -291,7 +291,7 @@ def queue_entries(run: BulkRun, rows: QuerySet[BulkRow]) -> None:
     constants = {
         field.column: field.get_db_prep_save(getattr(_entry_of(run), field.attname), connection)
         for field in _ENTRY.concrete_fields
-        if not field.primary_key and field.column not in {*_FROM_ROW, "reason"}
+        if field.column and not field.primary_key and field.column not in {*_FROM_ROW, "reason"}
     }
     columns = [*_FROM_ROW, "reason", *constants]
     values = [*_FROM_ROW.values(), "COALESCE(NULLIF(reason, ''), %s)", *["%s"] * len(constants)]
@@ -387,9 +387,8 @@ def record_attempts(rows: Iterable[tuple[AssociationRequest, Attempt]]) -> None:
     # Locked, so that `late` and the numbers are exact: nobody closes between look and insert.
     locked = AssociationRequest.objects.select_for_update().filter(pk__in=pks).order_by("pk")
     outcomes = dict(locked.values_list("pk", "outcome"))
-    had = set(
-        AssociationAttempt.objects.filter(request__in=pks).values_list("request", "started_at")
-    )
+    attempts = AssociationAttempt.objects.filter(request__in=pks)
+    had = set(attempts.values_list("request_id", "started_at"))
     numbers = Counter(pk for pk, _ in had)
     AssociationAttempt.objects.bulk_create(
         _new_attempt(

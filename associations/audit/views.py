@@ -8,7 +8,6 @@ from typing import Any
 from django.contrib.auth import get_user_model
 from django.http import (
     Http404,
-    HttpRequest,
     HttpResponse,
     HttpResponseBase,
     QueryDict,
@@ -34,7 +33,7 @@ from associations.gateway.account import type_choices
 from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError, resolve
 from associations.hubspot.record_references import is_record_id
 from associations.models import AssociationRequest, AuditExport, AuditFilter
-from hubadmin.web.http import admin_required
+from hubadmin.web.http import AuthenticatedHttpRequest, admin_required
 
 FIGURES_SECONDS = 10.0
 BARS = 62
@@ -48,7 +47,7 @@ CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjso
 @require_safe
 @never_cache
 @admin_required
-def audit_log(request: HttpRequest) -> HttpResponse:
+def audit_log(request: AuthenticatedHttpRequest) -> HttpResponse:
     form = filter_form(request)
     is_padded = any(not v.strip() for name in form.fields for v in request.GET.getlist(name))
     address = f"{request.path}?{form.query().urlencode()}"
@@ -71,7 +70,7 @@ def audit_log(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 @admin_required
-def audit_figures(request: HttpRequest) -> HttpResponse:
+def audit_figures(request: AuthenticatedHttpRequest) -> HttpResponse:
     """The chart and the figures: a part of the list's page, or a page of their own."""
     form = filter_form(request)
     is_part = "HX-Request" in request.headers
@@ -91,7 +90,7 @@ def audit_figures(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 @admin_required
-def record_log(request: HttpRequest, object_type: str, object_id: str) -> HttpResponse:
+def record_log(request: AuthenticatedHttpRequest, object_type: str, object_id: str) -> HttpResponse:
     """Everything ever tried on one record, whichever side it was on."""
     record = _record_type(object_type)
     if not is_record_id(object_id):
@@ -109,7 +108,7 @@ def record_log(request: HttpRequest, object_type: str, object_id: str) -> HttpRe
     return render(request, "audit/record.html", context)
 
 
-def filter_form(request: HttpRequest) -> AuditFilterForm:
+def filter_form(request: AuthenticatedHttpRequest) -> AuditFilterForm:
     people = get_user_model().objects.order_by("name", "pk").values_list("pk", "name", "email")
     namesakes = Counter(name for _, name, _ in people)
     names = [
@@ -136,7 +135,7 @@ def _record_type(text: str) -> ObjectType:
 @never_cache
 @admin_required
 @http_1_1_required
-def export(request: HttpRequest, file_format: str) -> HttpResponseBase:
+def export(request: AuthenticatedHttpRequest, file_format: str) -> HttpResponseBase:
     """The entries of a filter as a file, streamed. That it was taken is logged before it starts."""
     form = filter_form(request)
     if not form.is_valid():
@@ -164,7 +163,7 @@ def export(request: HttpRequest, file_format: str) -> HttpResponseBase:
 @require_safe
 @never_cache
 @admin_required
-def export_history(request: HttpRequest) -> HttpResponse:
+def export_history(request: AuthenticatedHttpRequest) -> HttpResponse:
     listed = list(AuditExport.objects.all()[:LISTED])
     form = AuditFilterForm(QueryDict(), [])
     readable = [(export, form.readable(export.query)) for export in listed]

@@ -7,6 +7,7 @@ one bad row costs no good one.
 
 import re
 from dataclasses import replace
+from functools import partial
 
 from associations.audit import recorder
 from associations.bulk import backoff
@@ -73,7 +74,7 @@ def _mark(run: BulkRun, chunk: BulkChunk, rows: _Rows) -> None:
     entries = chunk.entries
     try:
         for part in _parts(rows):
-            retry_on_outage(lambda part=part: mark_rows(run, chunk, entries.filter(pk__range=part)))
+            retry_on_outage(partial(mark_rows, run, chunk, entries.filter(pk__range=part)))
     except StoppedError:
         retry_on_outage(lambda: _put_all_back(chunk))
         raise
@@ -95,7 +96,7 @@ def _conclude_batch(
     """Write down what has come of it; return whether some of the rows may be to blame."""
     is_proven = answer.cause is Cause.CONFIRMED
     for part in _parts(rows):
-        retry_on_outage(lambda part=part: _conclude_part(chunk, part, batch, answer, is_proven))
+        retry_on_outage(partial(_conclude_part, chunk, part, batch, answer, is_proven))
     if is_proven:
         retry_on_outage(lambda: _finish(run, chunk))
         return False

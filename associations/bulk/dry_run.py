@@ -5,6 +5,7 @@ Each step writes a few hundred rows in one transaction, and goes on where the la
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 
 from django.conf import settings
@@ -24,7 +25,7 @@ from associations.hubspot.client import ReadError
 from associations.hubspot.lookups import links_of_many
 from associations.hubspot.outcomes import Outcome
 from associations.hubspot.schemas import Links
-from associations.models import BulkRow, BulkRun, RowState, RunState
+from associations.models import AssociationRequest, BulkRow, BulkRun, RowState, RunState
 
 PAIRS_AT_ONCE = 1_000  # as many as HubSpot takes in one call
 _ORDER = ("from_object_type", "to_object_type", "number")
@@ -129,7 +130,7 @@ def _stage(run: BulkRun, until: float) -> bool:
     """Stage rows; return whether all are."""
     rows = _rows_to_retry(run) if run.retry_of_id else _rows_of_file(run)
     while part := list(islice(rows, ROWS_AT_ONCE)):
-        write_in_turn(lambda part=part: _write(run, part))
+        write_in_turn(partial(_write, run, part))
         if out_of_time(until):
             return False
     _mark_doubles(run)
@@ -207,10 +208,11 @@ def _row(run: BulkRun, table: Table, record: TableRow, checker: RowChecker) -> B
 
 
 def _rows_to_retry(run: BulkRun) -> Iterator[BulkRow]:
-    failed = run.retry_of.entries.filter(outcome__in=FAILED, row_number__gt=_last_number(run))
-    columns = ["row_number", *_PAIR, "reason"]
-    for number, *values in failed.order_by("row_number").values_list(*columns).iterator():
-        fields = dict(zip(columns[1:], values, strict=True))
+    failed = AssociationRequest.objects.filter(
+        run=run.retry_of_id, outcome__in=FAILED, row_number__gt=_last_number(run)
+    )
+    for fields in failed.order_by("row_number").values("row_number", "reason", *_PAIR).iterator():
+        number = fields.pop("row_number")
         yield BulkRow(run=run, number=number, line=number, state=RowState.READY, **fields)
 
 
@@ -226,7 +228,7 @@ def _mark_doubles(run: BulkRun) -> None:
     pks = list(doubles)
     for start in range(0, len(pks), ROWS_AT_ONCE):
         part = pks[start : start + ROWS_AT_ONCE]
-        write_in_turn(lambda part=part: _mark_part(run, part))
+        write_in_turn(partial(_mark_part, run, part))
 
 
 def _mark_part(run: BulkRun, pks: list[int]) -> None:

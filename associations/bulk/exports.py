@@ -48,7 +48,7 @@ def result_lines(run: BulkRun) -> Iterator[bytes]:
         ((row.number, row) for part in _stretches(run.rows.all(), "number") for row in part),
     )
     numbered = groupby(merge(*sources, key=itemgetter(0)), key=itemgetter(0))
-    lines = (_result(number, dict(_by_kind(found))) for number, found in numbered)
+    lines = (_result(number, found) for number, found in numbered)
     for part in _parts(lines):
         yield _csv(part)
 
@@ -71,17 +71,19 @@ def _parts(lines: Iterator[list[object]]) -> Iterator[list[list[object]]]:
     yield part
 
 
-def _by_kind(found: Iterable[tuple[int, BulkRow | AssociationRequest]]) -> Iterator[tuple]:
-    for _number, row in found:
-        yield type(row), row
-
-
-def _result(number: int, found: dict[type, BulkRow | AssociationRequest]) -> list[object]:
-    row, entry = found.get(BulkRow), found.get(AssociationRequest)
+def _result(number: int, found: Iterable[tuple[int, BulkRow | AssociationRequest]]) -> list[object]:
+    row: BulkRow | None = None
+    entry: AssociationRequest | None = None
+    for _number, each in found:
+        if isinstance(each, BulkRow):
+            row = each
+        else:
+            entry = each
     line = row.line if row else ""
-    if entry is None:
-        return [number, line, *_as_read(row), *_of_row(row), "", ""]
-    return [number, line, *_fields(entry), *_of_entry(entry), entry.error_text, entry.pk]
+    if entry:
+        return [number, line, *_fields(entry), *_of_entry(entry), entry.error_text, entry.pk]
+    assert row is not None  # noqa: S101 - there is a number because one of the two has it
+    return [number, line, *_as_read(row), *_of_row(row), "", ""]
 
 
 def _fields(row: BulkRow | AssociationRequest) -> list[str]:

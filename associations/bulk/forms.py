@@ -1,6 +1,6 @@
 """The forms of bulk runs: upload rows, and start what was understood of them."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.conf import settings
@@ -61,8 +61,7 @@ class UploadForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.types = standard_choices() if types is None else types
         for name in TYPE_FIELDS:
-            self.fields[name].types = self.types
-            self.fields[name].widget.attrs["list"] = "object-types"
+            cast(ObjectTypeField, self.fields[name]).offer(self.types)
         # The browser would cut what is too long without a word.
         del self.fields["reason"].widget.attrs["maxlength"]
         self.fields["file"].widget.attrs |= {
@@ -85,7 +84,8 @@ class UploadForm(forms.Form):
         return " ".join(self.cleaned_data["reason"].split())
 
     def clean(self) -> dict[str, Any]:
-        data = super().clean()
+        super().clean()
+        data = self.cleaned_data
         has_rows = bool(data.get("rows", "").strip())
         if data.get("file") and has_rows:
             self.add_error("rows", _BOTH)

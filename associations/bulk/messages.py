@@ -1,6 +1,7 @@
 """What is said of a file that cannot be read and of a row that cannot be sent."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -35,9 +36,9 @@ _OF_A_SIDE: dict[str, dict[str, str | Promise]] = {
         ),
     },
 }
-_OF_A_ROW: dict[str, str | Promise] = {
-    **SENTENCES,
-    **PAIR_SENTENCES,
+_OF_A_ROW: dict[str, Any] = {
+    **{str(reason): sentence for reason, sentence in SENTENCES.items()},
+    **{str(reason): sentence for reason, sentence in PAIR_SENTENCES.items()},
     Reason.UNKNOWN_TYPE: _(
         "No object type called “%(text)s” is known here. Write one such as Contact or Company; a "
         "custom object goes by its id, such as 2-4001."

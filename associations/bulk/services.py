@@ -107,7 +107,7 @@ def mark_seen(*, user: "User", run: BulkRun) -> None:
 
 
 def _change(
-    run: BulkRun, user: "User", what: str, states: set[str], state: str, **values: object
+    run: BulkRun, user: "User", what: str, states: set[RunState], state: RunState, **values: object
 ) -> None:
     with transaction.atomic():
         found = BulkRun.objects.filter(pk=run.pk, state__in=states)

@@ -56,7 +56,7 @@ def send_rows(
 def _next_rows(entries: QuerySet[AssociationRequest]) -> list[AssociationRequest]:
     """First those that were never sent, then those whose last try is longest ago."""
     now, pause = timezone.now(), _pause_of_row()
-    is_due = Q(sent_at__lt=now - pause) | ~Exists(_attempts_of_row())
+    is_due = Q(sent_at__lt=now - pause) | Q(~Exists(_attempts_of_row()))
     # A clock that was set back shall not hold them up either.
     is_due |= Q(sent_at__gt=now + pause)
     rows = entries.filter(is_due).select_related("batch")

@@ -6,6 +6,7 @@ of one that dies, the work is claimed anew when the lease has run out.
 
 import logging
 import time
+from collections.abc import Callable
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -54,7 +55,7 @@ def work(run_id: int) -> None:
         run = BulkRun.objects.filter(pk=run_id).first()
         step = _STEPS.get(run.state) if run else None
         try:
-            if step is None or not step(run, until):
+            if run is None or step is None or not step(run, until):
                 return
         except (LeaseLostError, StoppedError) as reason:
             logger.info("work on a run was broken off", extra={"run": run_id, "why": repr(reason)})
@@ -133,7 +134,7 @@ def _end(run: BulkRun, state: str, end: str) -> bool:
     return False
 
 
-_STEPS = {
+_STEPS: dict[str, Callable[[BulkRun, float], bool]] = {
     RunState.READING: _read,
     RunState.QUEUEING: _queue,
     RunState.RUNNING: _send,

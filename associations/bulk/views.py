@@ -11,7 +11,7 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
 from django.db import Error as DBError
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -29,6 +29,7 @@ from associations.gateway.account import offered_to, type_choices
 from associations.models import BulkRun, RowState, RunState, SendMode
 from associations.models.bulk import ENDED, NOT_STARTED
 from hubadmin.web import drafts
+from hubadmin.web.http import AuthenticatedHttpRequest
 
 if TYPE_CHECKING:
     from hubadmin.models import User
@@ -45,13 +46,13 @@ _EXAMPLES = (
 )
 BAD_ROWS_SHOWN = 100
 FAILED_SHOWN = 50
-Action = Callable[[HttpRequest, BulkRun], HttpResponse]
+Action = Callable[[AuthenticatedHttpRequest, BulkRun], HttpResponse]
 
 
 @drafts.kept(*UploadForm.TYPED_FIELDS, SENT)
 @require_http_methods(["GET", "HEAD", "POST"])
 @cache_control(private=True, max_age=0)
-def bulk_runs(request: HttpRequest) -> HttpResponse:
+def bulk_runs(request: AuthenticatedHttpRequest) -> HttpResponse:
     types = type_choices()
     if request.method == "POST":
         form = UploadForm(request.POST, request.FILES, types=types)
@@ -72,7 +73,7 @@ def bulk_runs(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-def bulk_template(request: HttpRequest) -> HttpResponse:
+def bulk_template(request: AuthenticatedHttpRequest) -> HttpResponse:
     """A file to fill in: the columns, and two rows as examples."""
     response = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="hubadmin-bulk-run.csv"'
@@ -80,7 +81,7 @@ def bulk_template(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def _create(request: HttpRequest, form: UploadForm) -> HttpResponse:
+def _create(request: AuthenticatedHttpRequest, form: UploadForm) -> HttpResponse:
     file = form.cleaned_data["file"]
     try:
         run = services.create(
@@ -104,7 +105,9 @@ def _parts(file: UploadedFile | io.BytesIO) -> Iterator[bytes]:
     return iter(lambda: file.read(PART_BYTES), b"")
 
 
-def _page(request: HttpRequest, form: UploadForm, *, status: int = 200, **facts: Any) -> Any:
+def _page(
+    request: AuthenticatedHttpRequest, form: UploadForm, *, status: int = 200, **facts: Any
+) -> Any:
     context = (
         facts
         | _list(request)
@@ -120,7 +123,7 @@ def _page(request: HttpRequest, form: UploadForm, *, status: int = 200, **facts:
     return render(request, "bulk/runs.html", context, status=status)
 
 
-def _list(request: HttpRequest) -> dict[str, Any]:
+def _list(request: AuthenticatedHttpRequest) -> dict[str, Any]:
     found = _visible(request.user).order_by("-pk")
     before = request.GET.get("before", "")
     is_paged = before.isascii() and before.isdecimal() and len(before) <= 18
@@ -136,7 +139,7 @@ def _visible(user: "User") -> Any:
 
 @require_safe
 @never_cache
-def bulk_run(request: HttpRequest, pk: int) -> HttpResponse:
+def bulk_run(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     run = run_of(request, pk)
     _note_seen(request, run)
     context = _context(request, run) | {"has_moved_on": "moved" in request.GET}
@@ -145,7 +148,7 @@ def bulk_run(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 @never_cache
-def bulk_progress(request: HttpRequest, pk: int) -> HttpResponse:
+def bulk_progress(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """The numbers; once the state has changed, all that depends on it, and a word about it."""
     run = run_of(request, pk)
     if "HX-Request" not in request.headers:
@@ -159,19 +162,19 @@ def bulk_progress(request: HttpRequest, pk: int) -> HttpResponse:
     return response
 
 
-def _note_seen(request: HttpRequest, run: BulkRun) -> None:
+def _note_seen(request: AuthenticatedHttpRequest, run: BulkRun) -> None:
     """Its person is told that it has ended, and need not be told again; HEAD shows nothing."""
     if run.state in ENDED and run.user_id == request.user.pk and request.method == "GET":
         services.mark_seen(user=request.user, run=run)
 
 
-def run_of(request: HttpRequest, pk: int) -> BulkRun:
+def run_of(request: AuthenticatedHttpRequest, pk: int) -> BulkRun:
     """Return the run if this person may see it; else there is none."""
     visible = BulkRun.objects.visible_to(request.user).select_related("retry_of")
     return get_object_or_404(visible, pk=pk)
 
 
-def _context(request: HttpRequest, run: BulkRun) -> dict[str, Any]:
+def _context(request: AuthenticatedHttpRequest, run: BulkRun) -> dict[str, Any]:
     context = {
         "run": run,
         "is_own": run.user_id == request.user.pk,
@@ -198,16 +201,18 @@ def _ready(run: BulkRun) -> dict[str, Any]:
     }
 
 
-def _action(*, own: bool) -> Callable[[Action], Callable[[HttpRequest, int], HttpResponse]]:
+def _action(
+    *, own: bool
+) -> Callable[[Action], Callable[[AuthenticatedHttpRequest, int], HttpResponse]]:
     """A view that changes a run; if `own`, only for whom it belongs to, as it acts in their name.
 
     Whoever had to sign in first comes back by a GET, which leads to the run.
     """
 
-    def made(action: Action) -> Callable[[HttpRequest, int], HttpResponse]:
+    def made(action: Action) -> Callable[[AuthenticatedHttpRequest, int], HttpResponse]:
         @require_http_methods(["GET", "HEAD", "POST"])
         @wraps(action)
-        def view(request: HttpRequest, pk: int) -> HttpResponse:
+        def view(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
             run = run_of(request, pk)
             if request.method != "POST":
                 return redirect(run)
@@ -224,7 +229,7 @@ def _action(*, own: bool) -> Callable[[Action], Callable[[HttpRequest, int], Htt
 
 
 @_action(own=True)
-def bulk_start(request: HttpRequest, run: BulkRun) -> HttpResponse:
+def bulk_start(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
     form = StartForm(request.POST)
     if not form.is_valid():
         if run.state != RunState.READY:
@@ -237,38 +242,38 @@ def bulk_start(request: HttpRequest, run: BulkRun) -> HttpResponse:
 
 
 @_action(own=False)
-def bulk_pause(request: HttpRequest, run: BulkRun) -> HttpResponse:
+def bulk_pause(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
     services.pause(user=request.user, run=run)
     return redirect(run)
 
 
 @_action(own=False)
-def bulk_go_on(request: HttpRequest, run: BulkRun) -> HttpResponse:
+def bulk_go_on(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
     services.resume(user=request.user, run=run)
     return redirect(run)
 
 
 @_action(own=False)
-def bulk_cancel(request: HttpRequest, run: BulkRun) -> HttpResponse:
+def bulk_cancel(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
     services.cancel(user=request.user, run=run)
     return redirect(run)
 
 
 @_action(own=True)
-def bulk_discard(request: HttpRequest, run: BulkRun) -> HttpResponse:
+def bulk_discard(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
     services.discard(run=run)
     return redirect("bulk_runs")
 
 
 @_action(own=True)
-def bulk_retry(request: HttpRequest, run: BulkRun) -> HttpResponse:
+def bulk_retry(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
     return redirect(services.retry(user=request.user, meta=request_meta(request), run=run))
 
 
 @require_safe
 @never_cache
 @http_1_1_required
-def bulk_bad_rows(request: HttpRequest, pk: int) -> HttpResponseBase:
+def bulk_bad_rows(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBase:
     """The rows that could not be read as they stood in the file, each with its problem."""
     run = run_of(request, pk)
     return _file(bad_row_lines(run), f"hubadmin-run-{pk}-bad-rows.csv")
@@ -277,7 +282,7 @@ def bulk_bad_rows(request: HttpRequest, pk: int) -> HttpResponseBase:
 @require_safe
 @never_cache
 @http_1_1_required
-def bulk_results(request: HttpRequest, pk: int) -> HttpResponseBase:
+def bulk_results(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBase:
     """Every row of a run that was started, and what became of it."""
     run = run_of(request, pk)
     if run.state in NOT_STARTED:

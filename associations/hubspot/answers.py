@@ -7,7 +7,7 @@ records and reports no error. Shapes: the OpenAPI description of `createDefault`
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -100,28 +100,25 @@ def _read(attempt: Attempt, pairs: Sequence[tuple[str, str]]) -> Answer:
     body = (json_object(attempt.body) if attempt.body_complete else None) or {}
     succeeded = 200 <= attempt.http_status < 300
     errors = listed(body.get("errors")) if succeeded else [body] if body else []
-    answer = {
-        "http_status": attempt.http_status,
-        "status": cut_text(body.get("status"), 32),
-        "results": listed(body.get("results")) if succeeded else [],
-        "num_errors": whole_number(body.get("numErrors")),
-        "errors": errors,
-        "links": body.get("links") if isinstance(body.get("links"), dict) else {},
-        "requested_at": parse_moment(body.get("requestedAt")),
-        "started_at": parse_moment(body.get("startedAt")),
-        "completed_at": parse_moment(body.get("completedAt")),
-        "error_category": _first_text(errors, "category", 100),
-        "error_text": _error_text(errors, attempt),
-        "correlation_id": _correlation_id(body, attempt),
-        "body": attempt.body,
-    }
+    answer = Answer(
+        Cause.UNREADABLE,
+        http_status=attempt.http_status,
+        status=cut_text(body.get("status"), 32),
+        results=listed(body.get("results")) if succeeded else [],
+        num_errors=whole_number(body.get("numErrors")),
+        errors=errors,
+        links=links if isinstance(links := body.get("links"), dict) else {},
+        requested_at=parse_moment(body.get("requestedAt")),
+        started_at=parse_moment(body.get("startedAt")),
+        completed_at=parse_moment(body.get("completedAt")),
+        error_category=_first_text(errors, "category", 100),
+        error_text=_error_text(errors, attempt),
+        correlation_id=_correlation_id(body, attempt),
+        body=attempt.body,
+    )
     if not succeeded:
-        cause = _cause_of_refusal(attempt.http_status, errors)
-    elif not body:
-        cause = Cause.UNREADABLE
-    else:
-        cause = _cause_of_success(body, answer, pairs)
-    return Answer(cause, **answer)
+        return replace(answer, cause=_cause_of_refusal(attempt.http_status, errors))
+    return replace(answer, cause=_cause_of_success(body, answer, pairs)) if body else answer
 
 
 def retry_after(http_status: int | None, headers: dict[str, str]) -> float | None:
@@ -144,17 +141,17 @@ def retry_after(http_status: int | None, headers: dict[str, str]) -> float | Non
 
 
 def _cause_of_success(
-    body: dict[str, Any], answer: dict[str, Any], pairs: Sequence[tuple[str, str]]
+    body: dict[str, Any], answer: Answer, pairs: Sequence[tuple[str, str]]
 ) -> Cause:
-    status = answer["status"].upper()
-    results, errors = answer["results"], answer["errors"]
+    status = answer.status.upper()
+    results, errors = answer.results, answer.errors
     # A count that cannot be read is no proof of errors, and none that there were none.
     clean = not errors and body.get("numErrors") in (None, 0, "0")
     if status in ("PENDING", "PROCESSING"):
         return Cause.IN_PROGRESS
     if results and (not clean or status in ("CANCELED", "CANCELLED")):
         return Cause.PARTLY_FAILED
-    if errors or answer["num_errors"]:
+    if errors or answer.num_errors:
         return _cause_of_errors(errors)
     if status in ("CANCELED", "CANCELLED"):
         return Cause.CANCELED_BY_HUBSPOT

@@ -271,15 +271,18 @@ def _demand_canonical(*object_types: str) -> None:
             raise ValueError(f"not a canonical object type: {object_type!r}")
 
 
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """No redirect is followed, so none is worked out: what an odd one says would be raised."""
+
+
 def _session(
     token: str, user_agent: str, proxy_url: str, ca_bundle: str, pool_size: int
 ) -> requests.Session:
-    session = requests.Session()
+    session = _Session()
     # The environment is not trusted: ~/.netrc would replace the Authorization header, and
     # REQUESTS_CA_BUNDLE would override `verify`.
     session.trust_env = False
-    # No redirect is followed, so none is worked out either: what an odd one says would be raised.
-    session.get_redirect_target = lambda response: None
     session.verify = ca_bundle or True
     if proxy_url:
         session.proxies = {"http": proxy_url, "https": proxy_url}

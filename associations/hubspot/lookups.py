@@ -188,9 +188,9 @@ def token_scopes(client: HubSpotClient) -> Token:
     """Return what HubSpot tells of the token; a ReadError where it knows no token of this kind."""
     path = "/oauth/v2/private-apps/get/access-token-info"
     shown = client.read_token_info(path, seconds=SECONDS)
-    scopes = shown.get("scopes")
-    is_told = isinstance(scopes, list)
-    names = frozenset(filter(None, (cut_text(each, 100) for each in scopes))) if is_told else None
+    scopes, names = shown.get("scopes"), None
+    if isinstance(scopes, list):
+        names = frozenset(filter(None, (cut_text(each, 100) for each in scopes)))
     return Token(parse_id(shown.get("hubId")), names)
 
 

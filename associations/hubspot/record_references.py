@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError, is_exact, resolve
 
@@ -268,7 +269,7 @@ class Problem(NamedTuple):
     """Why a pair cannot be sent: at which field, a Reason or PairReason, facts about it."""
 
     field: str
-    code: str
+    code: Reason | PairReason | str
     facts: dict[str, str | int]
 
 
@@ -287,6 +288,10 @@ class Pair(NamedTuple):
     from_: Side
     to: Side
     problems: list[Problem]
+
+    @property
+    def by_side(self) -> dict[str, Side]:
+        return {"from": self.from_, "to": self.to}
 
 
 def bare(text: str) -> str:
@@ -309,9 +314,10 @@ def read_pair(
     the fields, an id before its type; a field has at most one.
     """
     problems: list[Problem] = []
-    read = {"resolve": resolve, "portal_id": portal_id, "ui_hosts": ui_hosts}
+    read = partial(read_reference, resolve=resolve, portal_id=portal_id, ui_hosts=ui_hosts)
     one, other = (
-        _read_side(side, values, problems, (chosen or {}).get(side), **read) for side in SIDES
+        _read_side(side, values, problems, (chosen or {}).get(side), resolve, read)
+        for side in SIDES
     )
     at_id = "to_object_id"
     # Records of two portals are no pair, even where the own portal is not known.
@@ -328,15 +334,14 @@ def _read_side(
     values: Mapping[str, str],
     problems: list[Problem],
     default: ObjectType | None,
-    *,
     resolve: Resolve,
-    **where: Any,
+    read_address: Callable[[str], RecordReference],
 ) -> Side:
     id_name, type_name = f"{side}_object_id", f"{side}_object_type"
     reference, chosen = RecordReference(None, ""), default
     could_say_type = False
     try:
-        reference = _read_id(bare(values.get(id_name, "")), resolve=resolve, **where)
+        reference = _read_id(bare(values.get(id_name, "")), read_address)
     except RecordIdError as error:
         problems.append(Problem(id_name, error.reason, error.facts))
         # More than an id was written, but not so that it could be taken.
@@ -354,7 +359,7 @@ def _read_side(
     return Side(read or chosen, reference.object_id, reference.portal_id, read is not None)
 
 
-def _read_id(text: str, **how: Any) -> RecordReference:
+def _read_id(text: str, read_address: Callable[[str], RecordReference]) -> RecordReference:
     if is_record_id(text):
         return RecordReference(None, text)
     if not text:
@@ -368,7 +373,7 @@ def _read_id(text: str, **how: Any) -> RecordReference:
             raise RecordIdError(reason, text=text)
     if "\0" in text:
         raise RecordIdError(Reason.ALTERED)
-    return read_reference(text, **how)
+    return read_address(text)
 
 
 def _demand_same(reason: PairReason, read: ObjectType | None, chosen: ObjectType | None) -> None:

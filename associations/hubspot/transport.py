@@ -64,7 +64,8 @@ class _NotingConnection(HTTPConnection):
     response_class = _ClockedResponse
 
     def connect(self) -> None:
-        self.timeout = min(self.timeout, self._left() / self._addresses())
+        left = self._left() / self._addresses()
+        self.timeout = left if self.timeout is None else min(self.timeout, left)
         try:
             super().connect()
         finally:

@@ -1,19 +1,18 @@
 """The form: from which record, to which record, and why."""
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from typing import Any
 
 from django import forms
-from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from associations.form_fields import validation_error
 from associations.hubspot.record_references import SIDES, Pair, PairReason, Problem, read_pair
 from associations.texts.object_types import TypeChoices, standard_choices
 
-_OF_A_SIDE = {
+_OF_A_SIDE: dict[str, dict[str, Any]] = {
     PairReason.NO_TYPE: {
         "from": _("Choose the type of the first record."),
         "to": _("Choose the type of the second record."),
@@ -73,7 +72,7 @@ class AssociationForm(forms.Form):
     ) -> None:
         super().__init__(data, initial=initial)
         self.types = standard_choices() if types is None else types
-        self._where = {"portal_id": portal_id, "ui_hosts": ui_hosts}
+        self._portal_id, self._ui_hosts = portal_id, ui_hosts
         for side in SIDES:
             self.fields[f"{side}_object_type"].widget.attrs["list"] = "object-types"
             id_field = self.fields[f"{side}_object_id"]
@@ -86,7 +85,7 @@ class AssociationForm(forms.Form):
 
     @classmethod
     def prefilled(
-        cls, query: QueryDict, submit_token: str = "", **options: Any
+        cls, query: Mapping[str, Any], submit_token: str = "", **options: Any
     ) -> "AssociationForm":
         """Return a form filled in but neither checked nor sent, with a one-time token."""
         initial = {name: query[name] for name in cls.TYPED_FIELDS if name in query}
@@ -98,7 +97,12 @@ class AssociationForm(forms.Form):
         """What could be read of the two records, whether or not the form was sent."""
         names = [f"{side}_object_{part}" for side in SIDES for part in ("type", "id")]
         values = {name: self[name].value() or "" for name in names}
-        return read_pair(values, resolve=self.types.resolve, **self._where)
+        return read_pair(
+            values,
+            resolve=self.types.resolve,
+            portal_id=self._portal_id,
+            ui_hosts=self._ui_hosts,
+        )
 
     def filled(self) -> dict[str, dict[str, str]]:
         """Return, for each side whose id field says the type as well, what its two fields mean.
@@ -112,7 +116,7 @@ class AssociationForm(forms.Form):
                 "object_type": self.types.label_of(side.object_type.canonical),
                 "object_id": side.object_id,
             }
-            for name, side in zip(SIDES, self.pair, strict=False)
+            for name, side in self.pair.by_side.items()
             if side.names_type and side.object_type
         }
 
@@ -123,7 +127,7 @@ class AssociationForm(forms.Form):
         for problem in self.pair.problems:
             if problem.field not in self.errors:
                 self._add(problem)
-        for name, side in zip(SIDES, self.pair, strict=False):
+        for name, side in self.pair.by_side.items():
             self.cleaned_data |= {
                 f"{name}_object_type": side.object_type,
                 f"{name}_object_id": side.object_id,
@@ -131,13 +135,11 @@ class AssociationForm(forms.Form):
         return self.cleaned_data
 
     def _add(self, problem: Problem) -> None:
-        side = problem.field.partition("_")[0]
-        reason, facts = problem.code, dict(problem.facts)
-        if reason is PairReason.TWO_TYPES:
+        side, facts = problem.field.partition("_")[0], dict(problem.facts)
+        if problem.code == PairReason.TWO_TYPES:
             facts = {name: self.types.label_of(str(type_)) for name, type_ in facts.items()}
-        self.add_error(
-            problem.field, validation_error(reason, _OF_A_SIDE.get(reason, {}).get(side), **facts)
-        )
+        sentence = _OF_A_SIDE.get(problem.code, {}).get(side)
+        self.add_error(problem.field, validation_error(problem.code, sentence, **facts))
 
     def association(self) -> dict[str, str]:
         """Return what services.create_association() asks for; the form must be valid."""

@@ -115,14 +115,15 @@ class Preview:
 
 def preview(from_: Side, to: Side) -> Preview:
     """Look up what HubSpot shows of the two sides, as far as they are filled in."""
+    known = [(s.object_type, s.object_id) for s in (from_, to) if s.object_type and s.object_id]
     looks: dict[str, Callable[[], Any]] = {
         name: partial(shown_record, side.object_type, side.object_id)
         for name, side in (("from_", from_), ("to", to))
         if side.object_type and side.object_id
     }
     if len(looks) == 2:
-        looks["links"] = partial(_shown_links, from_, to)
-        looks["types"] = partial(_shown_types, from_, to)
+        looks["links"] = partial(_shown_links, *known)
+        looks["types"] = partial(_shown_types, *known)
     return Preview(**dict(zip(looks, run_concurrently(*looks.values()), strict=True)))
 
 
@@ -152,18 +153,20 @@ def records_of(entry: AssociationRequest) -> list[ShownRecord]:
     return run_concurrently(*(partial(shown_record, resolve(name), pk) for name, pk in sides))
 
 
-def _shown_links(from_: Side, to: Side) -> ShownLinks:
-    one = from_.object_type.canonical, from_.object_id
-    other = to.object_type.canonical, to.object_id
+_Known = tuple[ObjectType, str]
+
+
+def _shown_links(from_: _Known, to: _Known) -> ShownLinks:
+    one, other = (from_[0].canonical, from_[1]), (to[0].canonical, to[1])
     try:
         links = cached_lookup(lookups.links_of, *one, other[0], seconds=LINKS_SECONDS)
-        link = links.to(to.object_id)
+        link = links.to(to[1])
         if not link and not links.is_whole:
             link = lookups.find_link(clients.interactive(), *one, *other)
     except ReadError as error:
         return ShownLinks(error=error)
-    others = [each.object_id for each in links.records if each.object_id != to.object_id]
-    return ShownLinks(link, links, _named(to.object_type, others[:NAMED]))
+    others = [each.object_id for each in links.records if each.object_id != to[1]]
+    return ShownLinks(link, links, _named(to[0], others[:NAMED]))
 
 
 def _named(object_type: ObjectType, object_ids: list[str]) -> list[Record]:
@@ -179,8 +182,8 @@ def _named(object_type: ObjectType, object_ids: list[str]) -> list[Record]:
     return [found.get(each) or Record(each) for each in object_ids]
 
 
-def _shown_types(from_: Side, to: Side) -> ShownTypes:
-    pair = from_.object_type.canonical, to.object_type.canonical
+def _shown_types(from_: _Known, to: _Known) -> ShownTypes:
+    pair = from_[0].canonical, to[0].canonical
     try:
         return ShownTypes(cached_lookup(lookups.association_types, *pair, seconds=TYPES_SECONDS))
     except ReadError as error:

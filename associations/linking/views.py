@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import Error as DBError
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import cache_control, never_cache
@@ -26,7 +26,7 @@ from associations.models import AssociationRequest
 from associations.texts.lookup_errors import reason_of, reasons_of
 from associations.texts.outcomes import explain
 from hubadmin.web import drafts
-from hubadmin.web.http import admin_required
+from hubadmin.web.http import AuthenticatedHttpRequest, admin_required
 
 if TYPE_CHECKING:
     from hubadmin.models import User
@@ -45,7 +45,7 @@ CHECKS_SHOWN = 20
 @drafts.kept(*AssociationForm.TYPED_FIELDS, "submit_token")
 @require_http_methods(["GET", "HEAD", "POST"])
 @cache_control(private=True, max_age=0)
-def link(request: HttpRequest) -> HttpResponse:
+def link(request: AuthenticatedHttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _submit(request)
     if "new" in request.GET:
@@ -62,7 +62,7 @@ def link(request: HttpRequest) -> HttpResponse:
     return _page(request, AssociationForm.prefilled(fields, token, **options), notice=why)
 
 
-def _submit(request: HttpRequest) -> HttpResponse:
+def _submit(request: AuthenticatedHttpRequest) -> HttpResponse:
     options = form_options()
     form = AssociationForm(request.POST, **options)
     if not form.is_valid():
@@ -85,14 +85,16 @@ def _submit(request: HttpRequest) -> HttpResponse:
 
 def _as_understood(form: AssociationForm, options: dict[str, Any]) -> AssociationForm:
     """The form as it was posted, with what an address stands for in place of the address."""
-    fields = form.data.copy()
+    fields = dict(form.data.items())
     for side, meant in form.filled().items():
         fields[f"{side}_object_type"] = meant["object_type"]
         fields[f"{side}_object_id"] = meant["object_id"]
     return AssociationForm.prefilled(fields, fields.get("submit_token", ""), **options)
 
 
-def _too_many(request: HttpRequest, form: AssociationForm, wait_seconds: int) -> HttpResponse:
+def _too_many(
+    request: AuthenticatedHttpRequest, form: AssociationForm, wait_seconds: int
+) -> HttpResponse:
     limit = settings.SUBMITS_PER_PERSON_PER_MINUTE
     facts = {"wait_seconds": wait_seconds, "submits_per_minute": limit}
     response = _page(request, form, status=429, notice="too_many_submits", **facts)
@@ -101,7 +103,7 @@ def _too_many(request: HttpRequest, form: AssociationForm, wait_seconds: int) ->
 
 
 def _page(
-    request: HttpRequest,
+    request: AuthenticatedHttpRequest,
     form: AssociationForm,
     *,
     status: int = 200,
@@ -129,7 +131,7 @@ def _latest(user: "User") -> list[AssociationRequest]:
 @drafts.kept(*AssociationForm.TYPED_FIELDS, "submit_token", for_page="link")
 @require_safe
 @never_cache
-def link_preview(request: HttpRequest) -> HttpResponse:
+def link_preview(request: AuthenticatedHttpRequest) -> HttpResponse:
     """The panel, for what the form's fields hold now.
 
     What an address stands for goes back to the fields with it.
@@ -154,7 +156,7 @@ def preview_context(form: AssociationForm, person: int) -> dict[str, Any]:
 
 @require_safe
 @never_cache
-def request_records(request: HttpRequest, pk: int) -> HttpResponse:
+def request_records(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """The names of an entry's two records, as HubSpot has them now."""
     entry = get_object_or_404(AssociationRequest.objects.visible_to(request.user), pk=pk)
     return render(request, "linking/records.html", {"records": records_of(entry)})
@@ -162,7 +164,7 @@ def request_records(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 @never_cache
-def request_detail(request: HttpRequest, pk: int) -> HttpResponse:
+def request_detail(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """One entry as a person wants it; while it is under way the page refreshes itself."""
     recorder.close_abandoned()
     return _entry_page(request, _entry(request, pk))
@@ -170,7 +172,7 @@ def request_detail(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
-def request_check(request: HttpRequest, pk: int) -> HttpResponse:
+def request_check(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Look once more whether the records of an entry are linked.
 
     Whoever had to sign in first comes back by a GET, which leads to the entry.
@@ -191,7 +193,7 @@ def request_check(request: HttpRequest, pk: int) -> HttpResponse:
 @require_safe
 @never_cache
 @admin_required
-def request_bundle(request: HttpRequest, pk: int) -> HttpResponse:
+def request_bundle(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """What HubSpot's support needs of one entry, as a file."""
     entries = AssociationRequest.objects.select_related("batch").prefetch_related("attempts")
     entry = get_object_or_404(entries, pk=pk)
@@ -203,20 +205,20 @@ def request_bundle(request: HttpRequest, pk: int) -> HttpResponse:
 
 @require_safe
 @never_cache
-def my_requests(request: HttpRequest) -> HttpResponse:
+def my_requests(request: AuthenticatedHttpRequest) -> HttpResponse:
     recorder.close_abandoned()
     entries = AssociationRequest.objects.of(request.user).for_list()
     return render(request, "linking/my_requests.html", page_context(request, [entries]))
 
 
-def _entry(request: HttpRequest, pk: int) -> AssociationRequest:
+def _entry(request: AuthenticatedHttpRequest, pk: int) -> AssociationRequest:
     entries = AssociationRequest.objects.visible_to(request.user)
     whole = entries.select_related("batch").prefetch_related("attempts")
     return get_object_or_404(whole, pk=pk)
 
 
 def _entry_page(
-    request: HttpRequest, entry: AssociationRequest, *, status: int = 200, **facts: Any
+    request: AuthenticatedHttpRequest, entry: AssociationRequest, *, status: int = 200, **facts: Any
 ) -> HttpResponse:
     context = facts | {
         "entry": entry,

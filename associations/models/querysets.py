@@ -181,7 +181,7 @@ class AssociationRequestQuerySet(models.QuerySet):
         do with each other.
         """
         indexed = [(field, text) for field, text in texts if len(text) >= TRIGRAM]
-        if not indexed or self.model.objects.all()._has_often(texts):
+        if not indexed or type(self)(self.model, using=self.db)._has_often(texts):
             return self._read_through(texts)
         found = self.filter(*(Q((f"{field}__icontains", text)) for field, text in texts))
         if connections[self.db].vendor == "postgresql":

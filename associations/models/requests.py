@@ -237,7 +237,9 @@ class AssociationRequest(models.Model):
     @property
     def time_to_verified(self) -> timedelta | None:
         """How long after it was sent the link was seen."""
-        return self.verified_at - self.sent_at if self.verified and self.sent_at else None
+        if self.verified and self.verified_at and self.sent_at:
+            return self.verified_at - self.sent_at
+        return None
 
 
 class AssociationAttempt(Exchange):

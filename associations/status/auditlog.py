@@ -81,7 +81,7 @@ def _waiting_since(coverage: Coverage, before: datetime) -> datetime | None:
     old = late.filter(id_ranges.condition(coverage.waiting[:MOST_RANGES]))
     new = late.filter(pk__gt=coverage.high).order_by("pk")
     found = [each.values_list("finished_at", flat=True)[:1] for each in (old, new)]
-    return min((moment for part in found for moment in part), default=None)
+    return min((moment for part in found for moment in part if moment), default=None)
 
 
 def _trigger_line(problems: list[str]) -> Item:

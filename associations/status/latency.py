@@ -72,7 +72,7 @@ def times_of(rows: Iterable[Row]) -> Times:
     seconds = sorted(row[1] / 1000 for row in answered)
     return Times(
         count=len(rows),
-        failed=len(rows) - sum(200 <= row[2] < 300 for row in answered),
+        failed=len(rows) - sum(200 <= (row[2] or 0) < 300 for row in answered),
         unanswered=len(rows) - len(answered),
         median=statistics.median(seconds) if seconds else None,
         slow=_slow(seconds),
@@ -126,7 +126,7 @@ class HourBar:
 def hour_bars(by_hour: list[tuple[int, Times]]) -> list[HourBar]:
     """Return a bar for each hour with an answer; the slowest says its number."""
     answered = [(hour, times) for hour, times in by_hour if times.slow is not None]
-    highest = max((times.slow for _, times in answered), default=0.0)
+    highest = max((times.slow or 0.0 for _, times in answered), default=0.0)
     labelled = next((hour for hour, times in answered if times.slow == highest), None)
     return [
         HourBar(
@@ -141,6 +141,6 @@ def hour_bars(by_hour: list[tuple[int, Times]]) -> list[HourBar]:
     ]
 
 
-def _height(seconds: float, highest: float) -> float:
-    share = seconds / highest if highest else 0.0
+def _height(seconds: float | None, highest: float) -> float:
+    share = seconds / highest if seconds and highest else 0.0
     return round(max(MIN_MARK, share * HEIGHT), 2)

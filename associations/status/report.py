@@ -132,7 +132,7 @@ def reason_for_admins(error: ReadError) -> str:
 def trouble(error: ReadError) -> Item:
     """The line for why HubSpot does not answer as it should, and what to do."""
     level = Level.WRONG if error.cause in _FOR_ADMINS else Level.WARNING
-    advice = html(_ADVICE.get(error.cause, _HUBSPOTS_STATUS))
+    advice = html(str(_ADVICE.get(error.cause, _HUBSPOTS_STATUS)))
     return Item(level, reason_for_admins(error), advice, codes_of(error))
 
 

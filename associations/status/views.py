@@ -1,9 +1,9 @@
 """How things stand, for admins: HubSpot, the calls left, the log, this site."""
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -15,7 +15,7 @@ from associations.status.quota import NEARLY_USED_UP, SCARCE, quota_lines, quota
 from associations.status.report import Section
 from associations.status.site import site_facts
 from associations.status.token import account_lines, look_at_hubspot, scope_lines, version_lines
-from hubadmin.web.http import admin_required
+from hubadmin.web.http import AuthenticatedHttpRequest, admin_required
 
 TIMES_SECONDS = 5.0
 
@@ -23,16 +23,16 @@ TIMES_SECONDS = 5.0
 @require_safe
 @never_cache
 @admin_required
-def status(request: HttpRequest) -> HttpResponse:
+def status(request: AuthenticatedHttpRequest) -> HttpResponse:
     now = timezone.now()
     shown = look_at_hubspot()
     quota = quota_of(shown, now)
     parts = [
         Section("hubspot", "HubSpot", [*account_lines(shown), *scope_lines(shown, now)]),
-        Section("calls", _("Calls left today"), [*quota_lines(shown, quota)]),
-        Section("runs", _("Bulk runs"), [*run_lines()]),
-        Section("version", _("API version"), [*version_lines(timezone.localdate(now))]),
-        Section("log", _("The audit log"), [*log_lines(now)]),
+        Section("calls", gettext("Calls left today"), [*quota_lines(shown, quota)]),
+        Section("runs", gettext("Bulk runs"), [*run_lines()]),
+        Section("version", gettext("API version"), [*version_lines(timezone.localdate(now))]),
+        Section("log", gettext("The audit log"), [*log_lines(now)]),
     ]
     marks = {"scarce": SCARCE, "nearly_used_up": NEARLY_USED_UP}
     context = {"parts": parts, "quota": quota, "facts": site_facts(), **marks}
@@ -43,7 +43,7 @@ def status(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 @admin_required
-def status_times(request: HttpRequest) -> HttpResponse:
+def status_times(request: AuthenticatedHttpRequest) -> HttpResponse:
     """HubSpot's answer times: a part of the status page, or a page of their own."""
     is_part = "HX-Request" in request.headers
     template = "status/times_part.html" if is_part else "status/times.html"

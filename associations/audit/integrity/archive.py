@@ -106,7 +106,8 @@ def _next_seal(
 ) -> tuple[AuditSeal, dict[tuple[str, int], str]]:
     fields = {name: record.get(name) for name in ("number", "manifest", "head", "signature")}
     try:
-        seal = AuditSeal(**fields, sealed_at=parse_datetime(record["sealed_at"]))
+        fields["sealed_at"] = parse_datetime(record["sealed_at"])
+        seal = AuditSeal(**fields)
         manifest = check_seal(seal, trusted)
     except (KeyError, TypeError, AttributeError, ValueError):
         raise TamperedError("A seal of the archive cannot be read.") from None
@@ -116,12 +117,12 @@ def _next_seal(
 
 
 def _check_item(record: dict[str, Any], data: bytes, awaited: dict[tuple[str, int], str]) -> None:
-    key = record["kind"], record.get("id")
-    sha256 = awaited.pop(key, None) if isinstance(key[1], int) else None
+    kind, pk = record["kind"], record.get("id")
+    sha256 = awaited.pop((kind, pk), None) if isinstance(pk, int) else None
     if sha256 is None:
-        raise TamperedError(f"The {key[0]} {key[1]} is in none of the archive's seals.")
+        raise TamperedError(f"The {kind} {pk} is in none of the archive's seals.")
     if hashlib.sha256(data.removesuffix(b"\n")).hexdigest() != sha256:
-        raise TamperedError(f"The {key[0]} {key[1]} was altered in the archive.")
+        raise TamperedError(f"The {kind} {pk} was altered in the archive.")
 
 
 def _check_none_left(awaited: dict[tuple[str, int], str]) -> None:

@@ -75,7 +75,7 @@ def rows_there(kind: str, ids: id_ranges.Ranges) -> set[int]:
 
 
 def _rows(kind: str, ids: id_ranges.Ranges) -> QuerySet:
-    return KINDS[kind].objects.filter(id_ranges.condition(ids))
+    return KINDS[kind]._default_manager.filter(id_ranges.condition(ids))
 
 
 def _parts(kind: str, ids: id_ranges.Ranges) -> Iterator[id_ranges.Ranges]:
@@ -119,7 +119,7 @@ def _look_at_each(kind: str, rows: QuerySet, found: Candidates) -> None:
     is_ready, is_other = (
         ExpressionWrapper(each[kind], models.BooleanField()) for each in (SEALABLE, NEVER_SEALED)
     )
-    waiting, others = [], []
+    waiting, others = list[int](), list[int]()
     told = rows.annotate(is_ready=is_ready, is_other=is_other)
     for pk, ready, other in told.values_list("pk", "is_ready", "is_other"):
         (found.ready if ready else others if other else waiting).append(pk)

@@ -58,7 +58,7 @@ def prune(last: AuditSeal, archive_name: str, archive_sha256: str) -> int:
             own = AssociationAttempt.objects.filter(request_id__in=manifest.ids("entry"))
             _delete(own.filter(late=False))
             for kind, model in KINDS.items():
-                _delete(model.objects.filter(pk__in=manifest.ids(kind)))
+                _delete(model._default_manager.filter(pk__in=manifest.ids(kind)))
             items += len(manifest.items)
         AuditSeal.objects.filter(number__lt=last.number).delete()
         pruning = AuditPruning(
@@ -101,7 +101,7 @@ def _needed_by_what_stays(last: AuditSeal) -> _Items:
     coverage = read(last.manifest).coverage
     found: _Items = set()
     for kind, owner in OWNERS.items():
-        later = _later(KINDS[kind].objects.filter(SEALABLE[kind]), coverage[kind])
+        later = _later(KINDS[kind]._default_manager.filter(SEALABLE[kind]), coverage[kind])
         found |= {("entry", pk) for pk in _named(later, owner, coverage["entry"])}
     # Open ones as well, which may have been sent and wait to be sent again.
     later = _later(AssociationRequest.objects.all(), coverage["entry"])

@@ -73,7 +73,7 @@ def rows_with_lines(kind: str, ids: Collection[int]) -> Iterator[tuple[dict[str,
     wanted, size = sorted(ids), ROWS_AT_ONCE[kind]
     for start in range(0, len(wanted), size):
         part = wanted[start : start + size]
-        yield from lines_from(kind, KINDS[kind].objects.filter(pk__in=part).order_by("pk"))
+        yield from lines_from(kind, KINDS[kind]._default_manager.filter(pk__in=part).order_by("pk"))
 
 
 def lines_from(kind: str, rows: models.QuerySet) -> Iterator[tuple[dict[str, Any], str]]:

@@ -74,8 +74,8 @@ def _guards(missing: Collection[str] = ()) -> Iterator[_Guard]:
     )
     columns = ", ".join(TAKEN.split())
     yield _Guard(export, "taken", f"UPDATE OF {columns}", "what an export took never changes")
-    for model in _FIXED:
-        yield _Guard(model._meta.db_table, "fixed", "UPDATE", "rows here never change")
+    for fixed in _FIXED:
+        yield _Guard(fixed._meta.db_table, "fixed", "UPDATE", "rows here never change")
     for model in (AssociationRequest, AuditExport, *_FIXED):
         yield _Guard(model._meta.db_table, "kept", "DELETE", "nothing is deleted from the log")
 
@@ -127,7 +127,9 @@ def _missing_columns(connection: Any, tables: set[str]) -> set[str]:
         return set()
     with connection.cursor() as cursor:
         found = connection.introspection.get_table_description(cursor, meta.db_table)
-    return {field.column for field in meta.concrete_fields} - {column.name for column in found}
+    return {field.column for field in meta.concrete_fields if field.column} - {
+        column.name for column in found
+    }
 
 
 def remove(using: str = "default", *, keep: Collection[str] = ()) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -13,7 +13,7 @@ from associations.audit.integrity.chain_verification import Newest, verify_newes
 from associations.audit.integrity.manifest import ManifestError
 from associations.audit.integrity.sealing import waiting_for_a_seal
 from associations.models import AuditSeal, AuditVerification
-from hubadmin.web.http import admin_required
+from hubadmin.web.http import AuthenticatedHttpRequest, admin_required
 
 SEALS_SHOWN = 10
 COUNTED = 10_001
@@ -22,7 +22,7 @@ COUNTED = 10_001
 @require_safe
 @never_cache
 @admin_required
-def integrity(request: HttpRequest) -> HttpResponse:
+def integrity(request: AuthenticatedHttpRequest) -> HttpResponse:
     keys = _keys()
     context = {
         "keys": keys,
@@ -39,7 +39,7 @@ def integrity(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 @admin_required
-def seals(request: HttpRequest) -> HttpResponseBase:
+def seals(request: AuthenticatedHttpRequest) -> HttpResponseBase:
     """Every seal as a line of JSON: with an export, all that an auditor needs."""
     response = StreamingHttpResponse(
         _seal_lines(), content_type="application/x-ndjson; charset=utf-8"

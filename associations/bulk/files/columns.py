@@ -16,11 +16,39 @@ MAX_NAME = 100
 _BESIDE_NAMES = re.compile(r"[\W_]+")
 _FROM = ("from", "source", "first", "関連付け元", "連携元", "リンク元", "元")
 _TO = ("to", "target", "destination", "second", "関連付け先", "連携先", "リンク先", "先")
-_TYPES = ("type", "object type", "objecttypeid", "object", "record type", "タイプ", "種類")
+_TYPES: tuple[str, ...] = (
+    "type",
+    "object type",
+    "objecttypeid",
+    "object",
+    "record type",
+    "タイプ",
+    "種類",
+)
 _TYPES += ("オブジェクト", "オブジェクトタイプ", "レコードタイプ")
-_RECORDS = ("", "id", "object id", "record", "record id", "url", "address", "record url", "link")
+_RECORDS: tuple[str, ...] = (
+    "",
+    "id",
+    "object id",
+    "record",
+    "record id",
+    "url",
+    "address",
+    "record url",
+    "link",
+)
 _RECORDS += ("レコード", "レコードid", "オブジェクトid", "番号")
-_REASONS = ("reason", "why", "comment", "comments", "note", "notes", "理由", "備考", "メモ")
+_REASONS: tuple[str, ...] = (
+    "reason",
+    "why",
+    "comment",
+    "comments",
+    "note",
+    "notes",
+    "理由",
+    "備考",
+    "メモ",
+)
 _REASONS += ("コメント",)
 _NUMBERED = ("id", "record", "record id", "object id", "レコード", "レコードid")
 
@@ -31,7 +59,7 @@ def folded(name: str) -> str:
 
 
 def _synonyms() -> dict[str, str]:
-    names = {"reason": _REASONS}
+    names = {"reason": [*_REASONS]}
     for side, words, number in (("from", _FROM, "1"), ("to", _TO, "2")):
         joints = ("", "の")
         names[f"{side}_object_type"] = [f"{w}{j}{n}" for w in words for j in joints for n in _TYPES]
@@ -170,7 +198,7 @@ def _add_typed_ids(
 
 def _typed_ids(cells: Sequence[str], resolve: Resolve) -> list[tuple[int, str]]:
     """The columns whose names say a type: those that say "id" as well, else two that do not."""
-    with_id, without = [], []
+    with_id, without = list[tuple[int, str]](), list[tuple[int, str]]()
     for index, cell in enumerate(cells[:MAX_COLUMNS]):
         name = " ".join(unicodedata.normalize("NFKC", cell[:MAX_NAME]).split())
         stem = _ID_WORDS.sub("", name.casefold()).strip(" -_()[]:")

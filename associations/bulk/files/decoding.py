@@ -157,7 +157,7 @@ def _is_wide(encoding: Encoding) -> bool:
 
 def _byte_lines(parts: Parts, encoding: Encoding) -> Iterator[bytes]:
     """The lines with their ends, in UTF-8 where they were in UTF-16."""
-    pieces = (
+    pieces: Iterator[bytes] = (
         bytes(part[at : at + _PIECE]) for part in parts() for at in range(0, len(part), _PIECE)
     )
     if _is_wide(encoding):

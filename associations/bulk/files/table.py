@@ -54,7 +54,7 @@ class _Source:
         self.begin(1)
 
     def begin(self, line: int) -> None:
-        self.line, self.length, self.taken = line, 0, []
+        self.line, self.length, self.taken = line, 0, list[str]()
 
     def __iter__(self) -> Iterator[str]:
         return self

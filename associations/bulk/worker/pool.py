@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from multiprocessing.process import BaseProcess
+from typing import Any
 from uuid import uuid4
 
 from django.conf import settings
@@ -58,13 +59,19 @@ class Pool:
             self._sentinel.join()
 
 
+class _Process(BaseProcess):
+    """A process of django-q2's: its timer says how much longer its task may take."""
+
+    timer: Any
+
+
 class _Sentinel(cluster.Sentinel):
     def start(self) -> None:
         # Service managers may send it to every process; the first one asks the others to end.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         super().start()
 
-    def reincarnate(self, process: BaseProcess) -> None:
+    def reincarnate(self, process: _Process) -> None:
         """Replace a process that died.
 
         One that was killed while it waited for its queue took the queue's lock along: everybody
@@ -80,7 +87,7 @@ class _Sentinel(cluster.Sentinel):
             os._exit(1)
         super().reincarnate(process)
 
-    def _is_at_work(self, process: BaseProcess) -> bool:
+    def _is_at_work(self, process: _Process) -> bool:
         return process in self.pool and process.timer.value > 0
 
 

@@ -109,9 +109,11 @@ def tidy() -> bool:
     abandoned = BulkRun.objects.filter(state__in=NOT_STARTED, created_at__lt=old)
     ended = BulkRun.objects.filter(state__in=ENDED, finished_at__lt=old)
     for model, runs in product((BulkRow, BulkChunk), (abandoned, ended)):
-        part = list(model.objects.filter(run__in=runs).values_list("pk", flat=True)[:TIDY_ROWS])
+        part = list(
+            model._default_manager.filter(run__in=runs).values_list("pk", flat=True)[:TIDY_ROWS]
+        )
         if part:
-            model.objects.filter(pk__in=part).delete()
+            model._default_manager.filter(pk__in=part).delete()
             return True
     abandoned.delete()
     Worker.objects.filter(seen_at__lt=timezone.now() - timedelta(days=1)).delete()

@@ -82,7 +82,7 @@ class Command(BaseCommand):
 
     def progress(self, report: Report) -> None:
         self.report = report
-        if time.monotonic() - self.told_at >= PROGRESS_SECONDS:
+        if report.last and time.monotonic() - self.told_at >= PROGRESS_SECONDS:
             self.told_at = time.monotonic()
             self.stdout.write(
                 f"seal {report.last.number}\t{report.items} items\t{report.last.head}"
