@@ -6,6 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
+from associations.gateway.object_types import TypeChoices, standard_choices
 from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError
 from associations.hubspot.record_references import (
     PairReason,
@@ -13,7 +14,6 @@ from associations.hubspot.record_references import (
     RecordIdError,
     read_record_id,
 )
-from associations.texts.object_types import TypeChoices, standard_choices
 
 SENTENCES = {
     Reason.NOT_DIGITS: _(

@@ -16,11 +16,11 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from associations.form_fields import ObjectTypeField, RecordIdField
+from associations.gateway.object_types import TypeChoices, standard_choices
 from associations.hubspot.outcomes import Outcome
 from associations.models import AuditFilter
 from associations.models.querysets import TRIGRAM
 from associations.texts.labels import WORDS, type_label
-from associations.texts.object_types import TypeChoices, standard_choices
 
 FAILURES = (Outcome.UNCONFIRMED, Outcome.REJECTED, Outcome.UNREACHABLE, Outcome.CANCELED)
 RANGES = {

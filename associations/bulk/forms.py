@@ -10,8 +10,8 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext_lazy as _
 
 from associations.form_fields import ObjectTypeField
+from associations.gateway.object_types import TypeChoices, standard_choices
 from associations.models import SendMode
-from associations.texts.object_types import TypeChoices, standard_choices
 
 TYPE_FIELDS = ("from_object_type", "to_object_type")
 TOO_LARGE = "too_large"

@@ -14,12 +14,12 @@ from django.db import Error as DBError
 from django.utils.translation import get_language
 
 from associations.gateway.cache import cached_lookup, is_fresh, run_concurrently
+from associations.gateway.object_types import TypeChoice, TypeChoices, standard_choices
 from associations.hubspot import lookups
 from associations.hubspot.client import ReadError
 from associations.hubspot.schemas import CustomType
 from associations.models import AssociationRequest
 from associations.texts import labels
-from associations.texts.object_types import TypeChoice, TypeChoices, standard_choices
 
 if TYPE_CHECKING:
     from hubadmin.models import User

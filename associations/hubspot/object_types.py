@@ -31,42 +31,47 @@ class ObjectType:
     plural: str
 
 
+def gettext_noop(text: str) -> str:
+    """Mark a text for translators, as Django's does; the pages translate it."""
+    return text
+
+
 _PROMISED_NAMES = {"contacts", "companies", "deals", "tickets", "notes"}
 
 # type id, label, plural, further names that people or HubSpot's API use
 _CATALOGUE = [
-    ("0-1", "Contact", "Contacts", "people person"),
-    ("0-2", "Company", "Companies", ""),
-    ("0-3", "Deal", "Deals", ""),
-    ("0-5", "Ticket", "Tickets", ""),
-    ("0-46", "Note", "Notes", ""),
-    ("0-7", "Product", "Products", ""),
-    ("0-8", "Line item", "Line items", ""),
-    ("0-14", "Quote", "Quotes", ""),
-    ("0-18", "Communication", "Communications", ""),
-    ("0-19", "Feedback submission", "Feedback submissions", ""),
-    ("0-27", "Task", "Tasks", ""),
-    ("0-47", "Meeting", "Meetings", ""),
-    ("0-48", "Call", "Calls", ""),
-    ("0-49", "Email", "Emails", "e-mail e-mails"),
-    ("0-53", "Invoice", "Invoices", ""),
-    ("0-54", "Marketing event", "Marketing events", ""),
-    ("0-69", "Subscription", "Subscriptions", ""),
-    ("0-74", "Goal", "Goals", "goal_target goal_targets"),
-    ("0-84", "Discount", "Discounts", ""),
-    ("0-85", "Fee", "Fees", ""),
-    ("0-86", "Tax", "Taxes", ""),
-    ("0-101", "Payment", "Payments", ""),
-    ("0-115", "User", "Users", ""),
-    ("0-116", "Postal mail", "Postal mail", ""),
-    ("0-123", "Order", "Orders", ""),
-    ("0-136", "Lead", "Leads", ""),
-    ("0-142", "Cart", "Carts", ""),
-    ("0-162", "Service", "Services", ""),
-    ("0-410", "Course", "Courses", ""),
-    ("0-420", "Listing", "Listings", ""),
-    ("0-421", "Appointment", "Appointments", ""),
-    ("0-970", "Project", "Projects", ""),
+    ("0-1", gettext_noop("Contact"), gettext_noop("Contacts"), "people person"),
+    ("0-2", gettext_noop("Company"), gettext_noop("Companies"), ""),
+    ("0-3", gettext_noop("Deal"), gettext_noop("Deals"), ""),
+    ("0-5", gettext_noop("Ticket"), gettext_noop("Tickets"), ""),
+    ("0-46", gettext_noop("Note"), gettext_noop("Notes"), ""),
+    ("0-7", gettext_noop("Product"), gettext_noop("Products"), ""),
+    ("0-8", gettext_noop("Line item"), gettext_noop("Line items"), ""),
+    ("0-14", gettext_noop("Quote"), gettext_noop("Quotes"), ""),
+    ("0-18", gettext_noop("Communication"), gettext_noop("Communications"), ""),
+    ("0-19", gettext_noop("Feedback submission"), gettext_noop("Feedback submissions"), ""),
+    ("0-27", gettext_noop("Task"), gettext_noop("Tasks"), ""),
+    ("0-47", gettext_noop("Meeting"), gettext_noop("Meetings"), ""),
+    ("0-48", gettext_noop("Call"), gettext_noop("Calls"), ""),
+    ("0-49", gettext_noop("Email"), gettext_noop("Emails"), "e-mail e-mails"),
+    ("0-53", gettext_noop("Invoice"), gettext_noop("Invoices"), ""),
+    ("0-54", gettext_noop("Marketing event"), gettext_noop("Marketing events"), ""),
+    ("0-69", gettext_noop("Subscription"), gettext_noop("Subscriptions"), ""),
+    ("0-74", gettext_noop("Goal"), gettext_noop("Goals"), "goal_target goal_targets"),
+    ("0-84", gettext_noop("Discount"), gettext_noop("Discounts"), ""),
+    ("0-85", gettext_noop("Fee"), gettext_noop("Fees"), ""),
+    ("0-86", gettext_noop("Tax"), gettext_noop("Taxes"), ""),
+    ("0-101", gettext_noop("Payment"), gettext_noop("Payments"), ""),
+    ("0-115", gettext_noop("User"), gettext_noop("Users"), ""),
+    ("0-116", gettext_noop("Postal mail"), gettext_noop("Postal mail"), ""),
+    ("0-123", gettext_noop("Order"), gettext_noop("Orders"), ""),
+    ("0-136", gettext_noop("Lead"), gettext_noop("Leads"), ""),
+    ("0-142", gettext_noop("Cart"), gettext_noop("Carts"), ""),
+    ("0-162", gettext_noop("Service"), gettext_noop("Services"), ""),
+    ("0-410", gettext_noop("Course"), gettext_noop("Courses"), ""),
+    ("0-420", gettext_noop("Listing"), gettext_noop("Listings"), ""),
+    ("0-421", gettext_noop("Appointment"), gettext_noop("Appointments"), ""),
+    ("0-970", gettext_noop("Project"), gettext_noop("Projects"), ""),
 ]
 
 # Custom objects: by id, or by (fully qualified) name, whose letters keep their case.

@@ -9,8 +9,8 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from associations.form_fields import validation_error
+from associations.gateway.object_types import TypeChoices, standard_choices
 from associations.hubspot.record_references import SIDES, Pair, PairReason, Problem, read_pair
-from associations.texts.object_types import TypeChoices, standard_choices
 
 _OF_A_SIDE: dict[str, dict[str, Any]] = {
     PairReason.NO_TYPE: {

@@ -6,9 +6,9 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from associations.bulk.files.table import EXTRA_CELLS
+from associations.gateway.object_types import TypeChoices
 from associations.hubspot.object_types import ObjectType
 from associations.hubspot.record_references import Problem, Side, read_pair
-from associations.texts.object_types import TypeChoices
 
 
 class RowReason(StrEnum):

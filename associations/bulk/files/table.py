@@ -18,7 +18,7 @@ from associations.bulk.files.columns import (
 )
 from associations.bulk.files.decoding import Encoding, Parts, encoding_of, lines_in
 from associations.bulk.files.errors import FileError, FileReason
-from associations.texts.object_types import standard_choices
+from associations.gateway.object_types import standard_choices
 
 MAX_RECORD = 64 * 1024  # characters; what goes on longer has a quotation mark that is not closed
 

@@ -10,8 +10,8 @@ from associations.bulk import exports
 from associations.bulk.exports import bad_row_lines, result_lines
 from associations.bulk.files.rows import RowChecker
 from associations.bulk.files.table import read_table
+from associations.gateway.object_types import standard_choices
 from associations.models import BulkRow, BulkRun
-from associations.texts.object_types import standard_choices
 from tests.associations.linking.base import entry_of, run_of
 from tests.support import person
 

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from associations.form_fields import SENTENCES, validation_error
+from associations.gateway.object_types import TypeChoice, TypeChoices
 from associations.hubspot.object_types import ObjectType, resolve
 from associations.hubspot.record_references import Reason, Side
 from associations.linking.forms import AssociationForm
-from associations.texts.object_types import TypeChoice, TypeChoices
 from tests.generated import ANY_TEXT, examples
 from tests.support import LINK
 

@@ -13,9 +13,9 @@ from urllib.parse import quote
 
 from django.test import SimpleTestCase
 
+from associations.gateway.object_types import TypeChoice, TypeChoices, standard_choices
 from associations.hubspot.object_types import CATALOGUE, ObjectType
 from associations.linking.forms import AssociationForm
-from associations.texts.object_types import TypeChoice, TypeChoices, standard_choices
 
 COUNT = int(os.environ.get("GENERATED_ADDRESSES", "500"))
 PORTAL_ID, UI_HOST = "4242", "127.0.0.1:8001"

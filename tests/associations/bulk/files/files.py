@@ -7,8 +7,8 @@ from associations.bulk.files.errors import FileError
 from associations.bulk.files.rows import Row, RowChecker
 from associations.bulk.files.table import Table, read_table
 from associations.bulk.messages import file_sentence, sentence
+from associations.gateway.object_types import TypeChoices, standard_choices
 from associations.hubspot.object_types import ObjectType
-from associations.texts.object_types import TypeChoices, standard_choices
 
 TYPES = standard_choices()
 CHOSEN = {"from_object_type": "contacts", "to_object_type": "companies"}

@@ -2,7 +2,7 @@ from django.test import SimpleTestCase
 
 from associations.bulk.files.columns import FIELDS, Layout, fitting_columns, layout_of
 from associations.bulk.files.errors import FileError, FileReason
-from associations.texts.object_types import TypeChoice, TypeChoices, standard_choices
+from associations.gateway.object_types import TypeChoice, TypeChoices, standard_choices
 from tests.associations.bulk.files.files import TYPES, car
 
 

@@ -11,9 +11,9 @@ from django.test import SimpleTestCase, override_settings
 from django.utils import translation
 from django.utils.translation import gettext
 
+from associations.gateway.object_types import TypeChoice, TypeChoices, standard_choices
+from associations.hubspot import object_types
 from associations.hubspot.object_types import CATALOGUE, ObjectType, UnknownObjectTypeError, resolve
-from associations.texts import type_labels
-from associations.texts.object_types import TypeChoice, TypeChoices, standard_choices
 
 
 def custom(type_id: str, label: str, plural: str = "") -> TypeChoice:
@@ -212,11 +212,11 @@ class LanguageTests(TypeChoicesTestCase):
 
 class TranslationTests(TestCase):
     def test_every_label_stands_where_translators_find_it(self) -> None:
-        tree = ast.parse(Path(type_labels.__file__).read_text(encoding="utf-8"))
+        tree = ast.parse(Path(object_types.__file__).read_text(encoding="utf-8"))
         marked = {
             node.args[0].value
             for node in ast.walk(tree)
-            if isinstance(node, ast.Call) and node.func.id == "gettext_noop"
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "gettext_noop"
         }
         labels = {label for each in CATALOGUE for label in (each.label, each.plural)}
         self.assertEqual(marked, labels)
