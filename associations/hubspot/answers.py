@@ -17,6 +17,7 @@ from associations.hubspot.sanitizing import (
     cut_text,
     header,
     json_object,
+    keyed,
     listed,
     parse_moment,
     whole_number,
@@ -107,7 +108,7 @@ def _read(attempt: Attempt, pairs: Sequence[tuple[str, str]]) -> Answer:
         results=listed(body.get("results")) if succeeded else [],
         num_errors=whole_number(body.get("numErrors")),
         errors=errors,
-        links=links if isinstance(links := body.get("links"), dict) else {},
+        links=keyed(body.get("links")),
         requested_at=parse_moment(body.get("requestedAt")),
         started_at=parse_moment(body.get("startedAt")),
         completed_at=parse_moment(body.get("completedAt")),
@@ -237,7 +238,7 @@ def _without_links(value: Any) -> Any:
 
 
 def _first_text(errors: list[Any], name: str, length: int) -> str:
-    texts = (cut_text(error.get(name), length) for error in errors if isinstance(error, dict))
+    texts = (cut_text(error.get(name), length) for error in map(keyed, errors))
     return next((text for text in texts if text), "")
 
 

@@ -12,7 +12,7 @@ from associations.hubspot.client import ASSOCIATION_PATHS, RECORD_PATHS, HubSpot
 from associations.hubspot.object_types import resolve
 from associations.hubspot.outcomes import Cause
 from associations.hubspot.record_references import is_record_id
-from associations.hubspot.sanitizing import cut_text, listed, parse_moment, whole_number
+from associations.hubspot.sanitizing import cut_text, keyed, listed, parse_moment, whole_number
 from associations.hubspot.schemas import (
     Account,
     AssociationType,
@@ -115,7 +115,7 @@ def links_of_many(
     body = {"inputs": [{"id": _id(object_id)} for object_id in from_object_ids]}
     shown = client.read(path, body, seconds=seconds)
     found = {
-        parse_id(_dict(each.get("from")).get("id")): _links_in(each) for each in _results(shown)
+        parse_id(keyed(each.get("from")).get("id")): _links_in(each) for each in _results(shown)
     }
     if _errors_only_say(shown, "NO_ASSOCIATIONS_FOUND"):
         return dict.fromkeys(from_object_ids, Links()) | found
@@ -162,8 +162,7 @@ def custom_types(client: HubSpotClient) -> list[CustomType]:
 def types_not_enabled(client: HubSpotClient) -> set[str]:
     """Return the ids of the types that are switched off in the account."""
     shown = _read(client, "/crm/v3/object-library/enablement")
-    told = shown.get("enablementByObjectTypeId")
-    told = told if isinstance(told, dict) else {}
+    told = keyed(shown.get("enablementByObjectTypeId"))
     return {type_id for type_id, is_enabled in told.items() if is_enabled is False}
 
 
@@ -212,10 +211,6 @@ def _results(shown: dict[str, Any]) -> list[dict[str, Any]]:
 def _links_in(result: dict[str, Any]) -> Links:
     linked = tuple(filter(None, map(parse_linked_record, listed(result.get("to")))))
     return Links(linked, not result.get("paging"))
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
 
 
 def _errors_only_say(shown: dict[str, Any], mark: str) -> bool:

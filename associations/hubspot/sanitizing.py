@@ -85,6 +85,11 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value] if value else []
 
 
+def keyed(value: Any) -> dict[str, Any]:
+    """A JSON object as it is; an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
+
+
 def cut_text(value: Any, length: int) -> str:
     """A string, cut to `length`; empty for anything else."""
     return value[:length] if isinstance(value, str) else ""

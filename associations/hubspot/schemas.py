@@ -7,7 +7,7 @@ from typing import Any
 
 from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError, resolve
 from associations.hubspot.record_references import is_record_id
-from associations.hubspot.sanitizing import cut_text, listed, whole_number
+from associations.hubspot.sanitizing import cut_text, keyed, listed, whole_number
 
 NAME_LENGTH = 200
 
@@ -92,10 +92,9 @@ def parse_record(
     shown: dict[str, Any], names: Iterable[str], details: Iterable[str]
 ) -> Record | None:
     """A record of an answer, by the properties that name it; None if it has no id."""
-    object_id, properties = parse_id(shown.get("id")), shown.get("properties")
+    object_id, properties = parse_id(shown.get("id")), keyed(shown.get("properties"))
     if not object_id:
         return None
-    properties = properties if isinstance(properties, dict) else {}
     return Record(object_id, _joined(properties, names), _joined(properties, details))
 
 
@@ -106,8 +105,7 @@ def _joined(properties: dict[str, Any], names: Iterable[str]) -> str:
 
 def parse_linked_record(shown: Any) -> LinkedRecord | None:
     """One end of a link; None if it is not told which."""
-    if not isinstance(shown, dict):
-        return None
+    shown = keyed(shown)
     object_id = parse_id(shown.get("toObjectId"))
     types = tuple(parse_association_type(each) for each in listed(shown.get("associationTypes")))
     return LinkedRecord(object_id, types) if object_id else None
@@ -115,7 +113,7 @@ def parse_linked_record(shown: Any) -> LinkedRecord | None:
 
 def parse_association_type(shown: Any) -> AssociationType:
     """One way to be linked, as far as it is told."""
-    shown = shown if isinstance(shown, dict) else {}
+    shown = keyed(shown)
     return AssociationType(
         category=cut_text(shown.get("category"), 50),
         type_id=whole_number(shown.get("typeId")),
@@ -125,8 +123,7 @@ def parse_association_type(shown: Any) -> AssociationType:
 
 def parse_custom_type(shown: dict[str, Any]) -> CustomType | None:
     """A custom object of the account; None if its id or its name is not told."""
-    type_id, labels = cut_text(shown.get("objectTypeId"), 30), shown.get("labels")
-    labels = labels if isinstance(labels, dict) else {}
+    type_id, labels = cut_text(shown.get("objectTypeId"), 30), keyed(shown.get("labels"))
     name = cut_text(shown.get("name"), 100)
     label = cut_text(labels.get("singular"), 100).strip() or name
     plural = cut_text(labels.get("plural"), 100).strip() or label
