@@ -1,4 +1,4 @@
-"""What HubSpot's support needs of one request, as a text: nothing of who asked for it, or why."""
+"""What an entry's page shows in full: HubSpot's answer, what happened when, a text to pass on."""
 
 import json
 from collections.abc import Iterator
@@ -9,75 +9,103 @@ from typing import Any
 from django.utils.translation import gettext
 
 from associations.audit.integrity.serialization import format_moment
-from associations.hubspot.client import OBJECT_PATHS, default_association_path
+from associations.hubspot.client import OBJECT_PATHS
+from associations.hubspot.sanitizing import keyed, listed
 from associations.models import AssociationAttempt, AssociationBatch, AssociationRequest
-from associations.texts.labels import word_for
+from associations.texts.labels import from_label, to_label, word_for
 from hubadmin import __version__
 
-
-def support_bundle(entry: AssociationRequest, base_url: str) -> str:
-    return "\n".join(_lines(entry, base_url)) + "\n"
+# --- HubSpot's answer -----------------------------------------------------------------------------
 
 
-def _lines(entry: AssociationRequest, base_url: str) -> Iterator[str]:
-    path = default_association_path(
-        entry.from_object_type, entry.from_object_id, entry.to_object_type, entry.to_object_id
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """One association HubSpot named: from which record to which, and its type."""
+
+    from_record: str
+    to_record: str
+    type_id: str
+    category: str
+
+
+def directions(entry: AssociationRequest) -> list[Direction]:
+    """Return the associations that HubSpot's answer shows."""
+    results = entry.results or (_results_in_batch(entry) if entry.batch else [])
+    return [_direction(entry, result) for result in results]
+
+
+def _results_in_batch(entry: AssociationRequest) -> list[Any]:
+    """What the answer to the batch that an entry went out with says of this pair."""
+    try:
+        results = keyed(json.loads(entry.batch.body)).get("results")
+    except ValueError:  # no answer, or only its beginning
+        return []
+    pair = [entry.from_object_id, entry.to_object_id]
+    return [each for each in listed(results) if _ids(each) in (pair, pair[::-1])]
+
+
+def _ids(result: Any) -> list[str]:
+    return [_text(keyed(keyed(result).get(side)).get("id")) for side in ("from", "to")]
+
+
+def _direction(entry: AssociationRequest, result: Any) -> Direction:
+    labels = {entry.to_object_id: to_label(entry), entry.from_object_id: from_label(entry)}
+    if len(labels) == 1:
+        labels = {}  # both sides have this id; HubSpot does not say which is which
+    ends = _ids(result)
+    spec = keyed(keyed(result).get("associationSpec"))
+    return Direction(
+        *(labels.get(end, end) or gettext("not named") for end in ends),
+        type_id=_text(spec.get("associationTypeId")) or gettext("not named"),
+        category=_text(spec.get("associationCategory")) or gettext("not named"),
     )
-    yield f"hubadmin {__version__}, entry {entry.pk}: {entry.outcome}"
-    yield ""
-    yield "Request"
-    yield f"  PUT {base_url.rstrip('/')}{OBJECT_PATHS.get(entry.api_version, '')}{path}"
-    yield "  Authorization: Bearer [redacted]"
-    yield "  Accept: application/json"
-    yield "  (no body)"
-    yield ""
-    yield "Answer"
-    told = {
-        "correlationId": entry.correlation_id,
-        "HTTP status": entry.http_status,
-        "status": entry.status,
-        "category": entry.error_category,
-        "message": entry.error_text,
-        "requestedAt": entry.requested_at,
-        "startedAt": entry.started_at,
-        "completedAt": entry.completed_at,
-    }
-    for name, value in told.items():
-        if value not in (None, ""):
-            yield f"  {name}: {value if isinstance(value, (str, int)) else format_moment(value)}"
-    if entry.batch:
-        yield from _batch(entry.batch)
-    for attempt in entry.attempts.all():
-        yield from _attempt(attempt)
 
 
-def _batch(batch: AssociationBatch) -> Iterator[str]:
-    """The call that it went out with; its body tells of other pairs as well, and stays here."""
-    yield ""
-    types = f"{batch.from_object_type}/{batch.to_object_type}"
-    yield f"Batch of {batch.inputs}: POST .../{types}/batch/associate/default"
-    yield f"  started {format_moment(batch.started_at)}, took {batch.duration_ms} ms"
-    if batch.failure:
-        yield f"  {batch.failure}: {batch.detail or 'no detail'}"
-    if batch.http_status:
-        yield f"  HTTP {batch.http_status}"
-    for name, value in batch.headers.items():
-        yield f"  {name}: {value}"
+_TOLD_OTHERWISE = {"message", "errors", "context"}
 
 
-def _attempt(attempt: AssociationAttempt) -> Iterator[str]:
-    yield ""
-    yield f"Attempt {attempt.number}"
-    yield f"  started {format_moment(attempt.started_at)}, took {attempt.duration_ms} ms"
-    if attempt.failure:
-        yield f"  {attempt.failure}: {attempt.detail or 'no detail'}"
-    if attempt.http_status:
-        yield f"  HTTP {attempt.http_status}"
-    for name, value in attempt.headers.items():
-        yield f"  {name}: {value}"
-    if attempt.body:
-        yield ""
-        yield from (f"  {line}" for line in attempt.body.splitlines())
+@dataclass(frozen=True, slots=True)
+class ToldError:
+    """One error in full: its message, the other fields as texts, and the errors within it."""
+
+    message: str
+    facts: list[tuple[str, str]] = field(default_factory=list)
+    inner: list["ToldError"] = field(default_factory=list)
+
+
+def told_errors(entry: AssociationRequest) -> list[ToldError]:
+    """Return HubSpot's errors as a page shows them."""
+    # The page shows these two of the whole answer; an error's own, if they differ, stay with it.
+    shown = {"status": entry.status, "correlationId": entry.correlation_id}
+    return [_told(error, shown) for error in entry.errors]
+
+
+def _told(error: Any, shown: dict[str, str]) -> ToldError:
+    if not isinstance(error, dict):
+        error = {"message": error}
+    fields = [
+        (name, value)
+        for name, value in error.items()
+        if name not in _TOLD_OTHERWISE and value != shown.get(name, ...)
+    ]
+    context = error.get("context")
+    fields += context.items() if isinstance(context, dict) else [("context", context)]
+    return ToldError(
+        _text(error.get("message")) or gettext("An error without a message."),
+        [(name, text) for name, value in fields if (text := _text(value))],
+        [_told(each, shown) for each in listed(error.get("errors"))],
+    )
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return ", ".join(value)
+    if isinstance(value, str):
+        return value
+    return "" if value in (None, {}, []) else json.dumps(value, ensure_ascii=False)
+
+
+# --- what happened when ---------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,95 +150,68 @@ def _moments(entry: AssociationRequest) -> Iterator[Moment]:
         yield Moment(entry.finished_at, what)
 
 
-_TOLD_OTHERWISE = {"message", "errors", "context"}
+# --- a text for HubSpot's support -----------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Direction:
-    """One association HubSpot named: from which record to which, and its type."""
-
-    from_record: str
-    to_record: str
-    type_id: str
-    category: str
+def support_bundle(entry: AssociationRequest, base_url: str) -> str:
+    """Return what HubSpot's support needs: nothing of who asked for it, or why."""
+    return "\n".join(_lines(entry, base_url)) + "\n"
 
 
-@dataclass(frozen=True, slots=True)
-class ToldError:
-    """One error in full: its message, the other fields as texts, and the errors within it."""
-
-    message: str
-    facts: list[tuple[str, str]] = field(default_factory=list)
-    inner: list["ToldError"] = field(default_factory=list)
-
-
-def directions(entry: AssociationRequest) -> list[Direction]:
-    results = entry.results or (_results_in_batch(entry) if entry.batch else [])
-    return [_direction(entry, result) for result in results]
-
-
-def _results_in_batch(entry: AssociationRequest) -> list[Any]:
-    """What the answer to the batch that an entry went out with says of this pair."""
-    try:
-        results = _get(json.loads(entry.batch.body), "results")
-    except ValueError:  # no answer, or only its beginning
-        return []
-    pair = [entry.from_object_id, entry.to_object_id]
-    return [each for each in results or [] if _ids(each) in (pair, pair[::-1])]
-
-
-def _ids(result: Any) -> list[str]:
-    return [_text(_get(_get(result, side), "id")) for side in ("from", "to")]
-
-
-def told_errors(entry: AssociationRequest) -> list[ToldError]:
-    # The page shows these two of the whole answer; an error's own, if they differ, stay with it.
-    shown = {"status": entry.status, "correlationId": entry.correlation_id}
-    return [_told(error, shown) for error in entry.errors]
+def _lines(entry: AssociationRequest, base_url: str) -> Iterator[str]:
+    from_ = f"{entry.from_object_type}/{entry.from_object_id}"
+    to = f"{entry.to_object_type}/{entry.to_object_id}"
+    yield f"hubadmin {__version__}, entry {entry.pk}: {entry.outcome}"
+    yield ""
+    yield "Request"
+    objects = f"{base_url.rstrip('/')}{OBJECT_PATHS.get(entry.api_version, '')}"
+    yield f"  PUT {objects}/{from_}/associations/default/{to}"
+    yield "  Authorization: Bearer [redacted]"
+    yield "  Accept: application/json"
+    yield "  (no body)"
+    yield ""
+    yield "Answer"
+    told = {
+        "correlationId": entry.correlation_id,
+        "HTTP status": entry.http_status,
+        "status": entry.status,
+        "category": entry.error_category,
+        "message": entry.error_text,
+        "requestedAt": entry.requested_at,
+        "startedAt": entry.started_at,
+        "completedAt": entry.completed_at,
+    }
+    for name, value in told.items():
+        if value not in (None, ""):
+            yield f"  {name}: {value if isinstance(value, (str, int)) else format_moment(value)}"
+    if entry.batch:
+        yield from _batch(entry.batch)
+    for attempt in entry.attempts.all():
+        yield from _attempt(attempt)
 
 
-def _direction(entry: AssociationRequest, result: Any) -> Direction:
-    labels = {entry.to_object_id: entry.to_label, entry.from_object_id: entry.from_label}
-    if len(labels) == 1:
-        labels = {}  # both sides have this id; HubSpot does not say which is which
-    ends = _ids(result)
-    spec = _get(result, "associationSpec")
-    return Direction(
-        *(labels.get(end, end) or gettext("not named") for end in ends),
-        type_id=_text(_get(spec, "associationTypeId")) or gettext("not named"),
-        category=_text(_get(spec, "associationCategory")) or gettext("not named"),
-    )
+def _batch(batch: AssociationBatch) -> Iterator[str]:
+    """The call that it went out with; its body tells of other pairs as well, and stays here."""
+    yield ""
+    types = f"{batch.from_object_type}/{batch.to_object_type}"
+    yield f"Batch of {batch.inputs}: POST .../{types}/batch/associate/default"
+    yield from _exchange(batch)
 
 
-def _told(error: Any, shown: dict[str, str]) -> ToldError:
-    if not isinstance(error, dict):
-        error = {"message": error}
-    fields = [
-        (name, value)
-        for name, value in error.items()
-        if name not in _TOLD_OTHERWISE and value != shown.get(name, ...)
-    ]
-    context = error.get("context")
-    fields += context.items() if isinstance(context, dict) else [("context", context)]
-    inner = error.get("errors") or []
-    return ToldError(
-        _text(error.get("message")) or gettext("An error without a message."),
-        [(name, text) for name, value in fields if (text := _text(value))],
-        [_told(each, shown) for each in (inner if isinstance(inner, list) else [inner])],
-    )
+def _attempt(attempt: AssociationAttempt) -> Iterator[str]:
+    yield ""
+    yield f"Attempt {attempt.number}"
+    yield from _exchange(attempt)
+    if attempt.body:
+        yield ""
+        yield from (f"  {line}" for line in attempt.body.splitlines())
 
 
-def _get(value: Any, name: str) -> Any:
-    return _dict(value).get(name)
-
-
-def _dict(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return ", ".join(value)
-    if isinstance(value, str):
-        return value
-    return "" if value in (None, {}, []) else json.dumps(value, ensure_ascii=False)
+def _exchange(exchange: AssociationAttempt | AssociationBatch) -> Iterator[str]:
+    yield f"  started {format_moment(exchange.started_at)}, took {exchange.duration_ms} ms"
+    if exchange.failure:
+        yield f"  {exchange.failure}: {exchange.detail or 'no detail'}"
+    if exchange.http_status:
+        yield f"  HTTP {exchange.http_status}"
+    for name, value in exchange.headers.items():
+        yield f"  {name}: {value}"

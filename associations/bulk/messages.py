@@ -9,9 +9,9 @@ from django.utils.translation import pgettext_lazy
 
 from associations.bulk.files.errors import FileReason
 from associations.bulk.files.rows import RowReason
-from associations.form_fields import PAIR_SENTENCES, SENTENCES
 from associations.hubspot.record_references import PairReason, Reason
 from associations.texts.labels import type_label
+from associations.texts.references import SENTENCES
 
 _FIELDS = {
     "from_object_type": pgettext_lazy("column of a file", "from type"),
@@ -36,9 +36,8 @@ _OF_A_SIDE: dict[str, dict[str, str | Promise]] = {
         ),
     },
 }
-_OF_A_ROW: dict[str, Any] = {
-    **{str(reason): sentence for reason, sentence in SENTENCES.items()},
-    **{str(reason): sentence for reason, sentence in PAIR_SENTENCES.items()},
+_OF_A_ROW: dict[str, str | Promise] = {
+    **SENTENCES,
     Reason.UNKNOWN_TYPE: _(
         "No object type called “%(text)s” is known here. Write one such as Contact or Company; a "
         "custom object goes by its id, such as 2-4001."
@@ -137,12 +136,20 @@ def column_label(name: str) -> str:
 def sentence(problem_field: str, code: str, facts: Mapping[str, str | int]) -> str:
     """Return what keeps a row back and what to do, in the active language."""
     side = problem_field.partition("_")[0]
-    template = _OF_A_SIDE[code][side] if code in _OF_A_SIDE else _OF_A_ROW[code]
+    template = _OF_A_SIDE.get(code, {}).get(side) or _OF_A_ROW.get(code)
     labels = {name: type_label(str(facts[name])) for name in ("read", "chosen") if name in facts}
-    return str(template) % {**facts, **labels}
+    return _filled(template, {**facts, **labels}) or code
 
 
-def file_sentence(reason: FileReason, facts: Mapping[str, str | int]) -> str:
+def file_sentence(code: str, facts: Mapping[str, str | int]) -> str:
     """Return why a file cannot be read and what to do, in the active language."""
-    labels = {"field": _FIELDS[str(facts["field"])]} if "field" in facts else {}
-    return str(_OF_A_FILE[reason]) % {**facts, **labels}
+    labels = {"field": column_label(str(facts["field"]))} if "field" in facts else {}
+    return _filled(_OF_A_FILE.get(code), {**facts, **labels}) or code
+
+
+def _filled(template: str | Promise | None, facts: Mapping[str, str | int]) -> str:
+    """The sentence; empty if there is none, or other facts than it asks for."""
+    try:
+        return str(template) % facts if template else ""
+    except KeyError:
+        return ""

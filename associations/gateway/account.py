@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import Error as DBError
 from django.utils.translation import get_language
 
@@ -19,21 +20,29 @@ from associations.hubspot import lookups
 from associations.hubspot.client import ReadError
 from associations.hubspot.schemas import CustomType
 from associations.models import AssociationRequest
-from associations.texts import labels
 
 if TYPE_CHECKING:
     from hubadmin.models import User
 
 SECONDS, AT_WORST_SECONDS = 10 * 60, 24 * 60 * 60
+LABEL_SECONDS = 60  # a HubSpot that is away keeps no page waiting for labels more often
 MOST_USED_OF = 100  # of a person's latest entries
 _LOOKS = (lookups.custom_types, lookups.types_not_enabled)
 
 
 def custom_objects() -> list[CustomType]:
     """Return the account's custom objects; none where HubSpot does not show them."""
-    found = _known(lookups.custom_types) or []
-    labels.CUSTOM_LABELS.update({t.object_type.canonical: t.object_type.label for t in found})
-    return found
+    return _known(lookups.custom_types) or []
+
+
+def custom_label(object_type: str) -> str:
+    """Return what the account calls a custom object; empty where it is not known.
+
+    Whole files ask for each of their rows: that costs a look into the cache, whether HubSpot shows
+    anything or not.
+    """
+    labels = cache.get_or_set("custom_labels", _custom_labels, LABEL_SECONDS) or {}
+    return labels.get(object_type, "")
 
 
 def disabled_types() -> set[str]:
@@ -97,6 +106,10 @@ def _how_often_used(user: "User") -> Counter[str]:
         return Counter(object_type for pair in pairs for object_type in pair)
     except DBError:
         return Counter()  # a log that cannot be read is no reason to show no form
+
+
+def _custom_labels() -> dict[str, str]:
+    return {each.object_type.canonical: each.object_type.label for each in custom_objects()}
 
 
 def _known(look: Callable[..., Any]) -> Any:

@@ -125,9 +125,14 @@ def resolve(text: str) -> ObjectType:
     raise UnknownObjectTypeError(stripped)
 
 
+def stored_type(text: str) -> ObjectType:
+    """Return the type that the log calls so; one of nothing but that name where it is not known."""
+    try:
+        return resolve(text)
+    except UnknownObjectTypeError:
+        return ObjectType(text, "", text, text)
+
+
 def label_of(canonical: str) -> str:
     """Return what people call a stored type; the stored form itself where it is not known."""
-    try:
-        return resolve(canonical).label
-    except UnknownObjectTypeError:
-        return canonical
+    return stored_type(canonical).label

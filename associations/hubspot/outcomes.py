@@ -116,3 +116,8 @@ VERDICTS: dict[Cause, Verdict] = {
     Cause.NO_CONNECTION: _unreachable(Linked.NO),
     Cause.NOT_SENT: Verdict(Outcome.CANCELED, Linked.NO),
 }
+
+
+def verdict_of(cause: str) -> Verdict | None:
+    """Return what a stored cause means; None of one that only another version of this code has."""
+    return VERDICTS[Cause(cause)] if cause in VERDICTS else None

@@ -10,7 +10,13 @@ from enum import StrEnum
 from functools import partial
 from typing import NamedTuple
 
-from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError, is_exact, resolve
+from associations.hubspot.object_types import (
+    ObjectType,
+    UnknownObjectTypeError,
+    is_exact,
+    resolve,
+    stored_type,
+)
 
 _RECORD_ID = re.compile(r"[1-9][0-9]{0,19}", re.ASCII)
 
@@ -132,10 +138,7 @@ class RecordReference:
 
 def record_url(ui_url: str, portal_id: str, object_type: str, object_id: str) -> str:
     """Return where people see a record; empty if the portal or the type's id is not known."""
-    try:
-        type_id = resolve(object_type).type_id
-    except UnknownObjectTypeError:
-        return ""
+    type_id = stored_type(object_type).type_id
     if not portal_id or not type_id:
         return ""
     return f"{ui_url.rstrip('/')}/contacts/{portal_id}/record/{type_id}/{object_id}"

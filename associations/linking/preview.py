@@ -16,11 +16,11 @@ from associations.gateway.account import display_property, portal_id
 from associations.gateway.cache import cached_lookup, run_concurrently
 from associations.hubspot import lookups
 from associations.hubspot.client import ReadError
-from associations.hubspot.object_types import ObjectType, resolve
+from associations.hubspot.object_types import ObjectType, stored_type
 from associations.hubspot.record_references import Side, record_url
 from associations.hubspot.schemas import AssociationType, LinkedRecord, Links, Record
 from associations.models import AssociationRequest
-from associations.texts.labels import type_label
+from associations.texts.labels import record_label, type_label
 
 RECORD_SECONDS, LINKS_SECONDS, TYPES_SECONDS = 60, 3, 10 * 60
 NAMED = 3  # of the records that one is linked to already
@@ -38,7 +38,7 @@ class ShownRecord:
 
     @property
     def label(self) -> str:
-        return f"{self.type_label} {self.object_id}"
+        return record_label(self.object_type.canonical, self.object_id)
 
     @property
     def type_label(self) -> str:
@@ -150,7 +150,15 @@ def records_of(entry: AssociationRequest) -> list[ShownRecord]:
         (entry.from_object_type, entry.from_object_id),
         (entry.to_object_type, entry.to_object_id),
     )
-    return run_concurrently(*(partial(shown_record, resolve(name), pk) for name, pk in sides))
+    return run_concurrently(*(partial(_shown_stored, name, pk) for name, pk in sides))
+
+
+def _shown_stored(object_type: str, object_id: str) -> ShownRecord:
+    known = stored_type(object_type)
+    try:
+        return shown_record(known, object_id)
+    except ValueError:  # nothing that HubSpot could have, and so could be asked for
+        return ShownRecord(known, object_id)
 
 
 _Known = tuple[ObjectType, str]

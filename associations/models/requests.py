@@ -7,9 +7,8 @@ from django.db import models
 from django.urls import reverse
 
 from associations.hubspot.object_types import label_of
-from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome
+from associations.hubspot.outcomes import Cause, Linked, Outcome, verdict_of
 from associations.models.querysets import NOT_VERIFIED, OPEN_OUTCOMES, AssociationRequestQuerySet
-from associations.texts.labels import type_label
 
 
 class Exchange(models.Model):
@@ -210,16 +209,6 @@ class AssociationRequest(models.Model):
         return reverse("request", args=[self.pk])
 
     @property
-    def from_label(self) -> str:
-        """The first record as the reader calls it."""
-        return f"{type_label(self.from_object_type)} {self.from_object_id}"
-
-    @property
-    def to_label(self) -> str:
-        """The second record as the reader calls it."""
-        return f"{type_label(self.to_object_type)} {self.to_object_id}"
-
-    @property
     def is_open(self) -> bool:
         return self.outcome in OPEN_OUTCOMES
 
@@ -228,7 +217,8 @@ class AssociationRequest(models.Model):
         """Whether the records are linked, as far as is known; None while nobody can know."""
         if self.verified:
             return Linked.YES
-        return VERDICTS[Cause(self.cause)].linked if self.cause else None
+        verdict = verdict_of(self.cause)
+        return verdict.linked if verdict else None
 
     @property
     def duration(self) -> timedelta | None:

@@ -11,7 +11,7 @@ from associations.audit.recorder import CLOSING_GRACE
 from associations.gateway import clients
 from associations.models import OPEN_OUTCOMES, AssociationRequest, AuditSeal
 from associations.status.report import Item, Level, html
-from associations.templatetags.associations import time_of
+from associations.texts.labels import time_of
 
 LONGEST_WAIT = timedelta(minutes=15)  # for a seal, of which there is one a minute
 MOST_RANGES = 200  # as many as a database takes in one condition

@@ -13,7 +13,7 @@ from associations.bulk.worker import scheduler
 from associations.gateway import rate_limiter
 from associations.models import BulkRun, CallPause, Worker
 from associations.status.report import Item, Level, html
-from associations.templatetags.associations import time_of
+from associations.texts.labels import time_of
 from associations.texts.lookup_errors import reason_of
 
 

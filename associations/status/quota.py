@@ -12,7 +12,7 @@ from associations.hubspot.sanitizing import header
 from associations.models import AssociationAttempt
 from associations.status.report import Item, Level, html, not_known
 from associations.status.token import Shown
-from associations.templatetags.associations import time_of
+from associations.texts.labels import time_of
 
 SCARCE, NEARLY_USED_UP = 80, 95  # per cent of the day's calls
 LOOKED_THROUGH = 50  # attempts, the newest; not every answer has the headers

@@ -1,21 +1,27 @@
 """What the templates need to show entries."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from urllib.parse import urlencode
 
 from django import template
 from django.conf import settings
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
 
 from associations.audit.entry_details import directions, told_errors
 from associations.hubspot.object_types import label_of
 from associations.hubspot.record_references import record_url
 from associations.models import AssociationCheck, AssociationRequest
-from associations.texts.labels import type_label, word_for
+from associations.texts.labels import (
+    field_label,
+    from_label,
+    icon,
+    time_of,
+    to_label,
+    type_label,
+    word_for,
+)
 from associations.texts.lookup_errors import reason_of
 from associations.texts.outcomes import explain
 
@@ -26,42 +32,11 @@ register.filter("directions", directions)
 register.filter("told_errors", told_errors)
 register.filter("word", word_for)
 register.filter("type_label", type_label)
-
-_ICONS = {
-    "linked": "✓",
-    "unconfirmed": "?",
-    "rejected": "✕",
-    "unreachable": "⚠",
-    "queued": "…",
-    "sending": "◌",
-    "canceled": "\N{EN DASH}",
-}
-# What may have been filled in where no form is at hand to name its fields.
-_FIELDS = {
-    "from_object_type": _("From object type"),
-    "from_object_id": _("From object id"),
-    "to_object_type": _("To object type"),
-    "to_object_id": _("To object id"),
-    "reason": _("Reason"),
-    "rows": _("Rows"),
-}
-
-
-@register.simple_tag
-def time_of(moment: datetime) -> str:
-    """A moment and its zone, for sentences that name it."""
-    return render_to_string("includes/time.html", {"moment": moment, "zone": True})
-
-
-@register.filter
-def icon(outcome: str) -> str:
-    return _ICONS[outcome]
-
-
-@register.filter
-def as_words(name: str) -> str:
-    """`from_object_id` as people read it."""
-    return str(_FIELDS.get(name) or name.replace("_", " ").capitalize())
+register.filter("from_label", from_label)
+register.filter("to_label", to_label)
+register.filter("icon", icon)
+register.filter("as_words", field_label)
+register.simple_tag(time_of)
 
 
 @register.filter
@@ -73,13 +48,13 @@ def seconds(duration: timedelta) -> str:
 @register.filter
 def from_url(entry: AssociationRequest) -> str:
     """The first record in HubSpot."""
-    return _record_url(entry.from_object_type, entry.from_object_id)
+    return record_address(entry.from_object_type, entry.from_object_id)
 
 
 @register.filter
 def to_url(entry: AssociationRequest) -> str:
     """The second record in HubSpot."""
-    return _record_url(entry.to_object_type, entry.to_object_id)
+    return record_address(entry.to_object_type, entry.to_object_id)
 
 
 @register.filter
@@ -110,7 +85,9 @@ def _name_of(object_type: str) -> str:
     return gettext(label_of(object_type))
 
 
-def _record_url(object_type: str, object_id: str) -> str:
+@register.filter
+def record_address(object_type: str, object_id: str) -> str:
+    """A record in HubSpot; empty where it cannot be told."""
     return record_url(settings.HUBSPOT_UI_URL, settings.HUBSPOT_PORTAL_ID, object_type, object_id)
 
 

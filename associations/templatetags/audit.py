@@ -3,11 +3,9 @@
 from collections import Counter
 
 from django import template
-from django.conf import settings
 from django.utils.translation import gettext
 
 from associations.audit.forms import AuditFilterForm
-from associations.hubspot.record_references import record_url
 
 register = template.Library()
 
@@ -23,12 +21,6 @@ def with_category(form: AuditFilterForm, category: str) -> str:
 @register.filter
 def count_of(counts: Counter[str], outcome: str) -> int:
     return counts[outcome]
-
-
-@register.filter
-def record_address(object_type: str, object_id: str) -> str:
-    """A record in HubSpot."""
-    return record_url(settings.HUBSPOT_UI_URL, settings.HUBSPOT_PORTAL_ID, object_type, object_id)
 
 
 @register.filter

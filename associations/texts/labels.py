@@ -1,11 +1,20 @@
-"""The words that people read for the codes of the log.
+"""What people read for codes, fields, times, object types and records.
 
 The database, addresses and exports keep the codes.
 """
 
-from django.utils.translation import gettext, pgettext_lazy
+from datetime import datetime
+from typing import TYPE_CHECKING
 
-from associations.hubspot.object_types import label_of
+from django.template.loader import render_to_string
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+
+from associations.gateway.account import custom_label
+from associations.hubspot.object_types import stored_type
+
+if TYPE_CHECKING:
+    from associations.models import AssociationRequest
 
 WORDS = {
     # outcomes
@@ -54,9 +63,24 @@ WORDS = {
     "aborted": pgettext_lazy("export", "aborted"),
 }
 
-
-# What the account calls its custom objects, as far as a page of this process has come to know.
-CUSTOM_LABELS: dict[str, str] = {}
+ICONS = {
+    "linked": "✓",
+    "unconfirmed": "?",
+    "rejected": "✕",
+    "unreachable": "⚠",
+    "queued": "…",
+    "sending": "◌",
+    "canceled": "\N{EN DASH}",
+}
+# What may have been filled in where no form is at hand to name its fields.
+FIELDS = {
+    "from_object_type": _("From object type"),
+    "from_object_id": _("From object id"),
+    "to_object_type": _("To object type"),
+    "to_object_id": _("To object id"),
+    "reason": _("Reason"),
+    "rows": _("Rows"),
+}
 
 
 def word_for(code: str) -> str:
@@ -64,6 +88,36 @@ def word_for(code: str) -> str:
     return str(WORDS.get(code, code))
 
 
+def icon(outcome: str) -> str:
+    return ICONS.get(outcome, "")
+
+
+def field_label(name: str) -> str:
+    """Return what people call a field, such as From object id for `from_object_id`."""
+    return str(FIELDS.get(name) or name.replace("_", " ").capitalize())
+
+
+def time_of(moment: datetime) -> str:
+    """Return a moment and its zone as HTML, for sentences that name it."""
+    return render_to_string("includes/time.html", {"moment": moment, "zone": True})
+
+
 def type_label(object_type: str) -> str:
-    """Return what the reader calls a stored object type."""
-    return CUSTOM_LABELS.get(object_type) or gettext(label_of(object_type))
+    """Return what the reader calls a stored object type: HubSpot's own, or one of the account's."""
+    known = stored_type(object_type)
+    if known.label != known.canonical:
+        return gettext(known.label)
+    return custom_label(known.canonical) or known.label
+
+
+def record_label(object_type: str, object_id: str) -> str:
+    """Return what the reader calls a record, such as Contact 501."""
+    return f"{type_label(object_type)} {object_id}"
+
+
+def from_label(entry: "AssociationRequest") -> str:
+    return record_label(entry.from_object_type, entry.from_object_id)
+
+
+def to_label(entry: "AssociationRequest") -> str:
+    return record_label(entry.to_object_type, entry.to_object_id)

@@ -1,4 +1,4 @@
-"""Plain language for every cause: what happened, what it means, what to do next.
+"""Plain language for how an entry ended: what happened, what it means, what to do next.
 
 The database keeps the codes; these are the sentences, each whole, for translators.
 """
@@ -6,6 +6,7 @@ The database keeps the codes; these are the sentences, each whole, for translato
 import math
 import re
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
@@ -13,14 +14,73 @@ from django.utils.translation import gettext_lazy as _
 
 from associations.hubspot.answers import missing_scopes_in, retry_after, strings_in
 from associations.hubspot.object_types import CATALOGUE, label_of
-from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome
-from associations.models import AssociationRequest
-from associations.texts.labels import type_label
+from associations.hubspot.outcomes import Cause, Linked, Outcome, verdict_of
+from associations.texts.labels import from_label, to_label, type_label, word_for
 from associations.texts.lookup_errors import reason_of
 
-WAS_LINKED = _("{from_} was already linked to {to}. Nothing has changed.")
-SAID_TO_BE_LINKED = _("HubSpot answered that {from_} is now linked to {to}.")
-IS_LINKED_AFTER_ALL = _(
+if TYPE_CHECKING:
+    from associations.models import AssociationRequest
+
+# A sentence, or for a sentence that depends on more than the records' names: what makes it.
+Text = Promise | str | Callable[["AssociationRequest"], str]
+
+
+class Explanation:
+    """How an entry ended, or what it is waiting for; `next_step` is empty if nothing is left to do.
+
+    What a sentence needs is looked up only when it is told: a list asks for no more than it shows.
+    """
+
+    def __init__(self, entry: "AssociationRequest") -> None:
+        self._entry = entry
+        self._texts = _texts_of(entry)
+
+    @property
+    def sentence(self) -> str:
+        return _told(self._texts[0], self._entry)
+
+    @property
+    def next_step(self) -> str:
+        return _told(self._texts[1], self._entry)
+
+    @property
+    def verification(self) -> str:
+        """What was seen afterwards, if that is not what one expects; else nothing."""
+        return _verification_of(self._entry)
+
+
+def explain(entry: "AssociationRequest") -> Explanation:
+    """Say in plain language, and in the reader's, how an entry ended."""
+    return Explanation(entry)
+
+
+def _texts_of(entry: "AssociationRequest") -> tuple[Text, Text]:
+    if better := _better_known(entry):
+        return better, ""
+    if entry.cause:
+        return _BY_CAUSE.get(entry.cause, (_code, ""))
+    if not entry.is_open:
+        return _code, ""
+    is_queued = entry.outcome == Outcome.QUEUED and entry.sent_at is None
+    return _QUEUED if is_queued else _WAITING, ""
+
+
+def _told(text: Text, entry: "AssociationRequest") -> str:
+    if callable(text):
+        return text(entry)
+    return text.format(
+        from_=from_label(entry),
+        to=to_label(entry),
+        from_type=type_label(entry.from_object_type),
+        to_type=type_label(entry.to_object_type),
+    )
+
+
+# --- what was seen before and after --------------------------------------------------------------
+
+_WAS_LINKED = _("{from_} was already linked to {to}. Nothing has changed.")
+_SAID_TO_BE_LINKED = _("HubSpot answered that {from_} is now linked to {to}.")
+_IS_LINKED_AFTER_ALL = _(
     "{from_} is linked to {to}: HubSpot's answer did not prove it, but the link was there when it "
     "was looked up afterwards."
 )
@@ -31,21 +91,21 @@ _NOT_THERE = _(
 )
 
 
-def better_known(entry: AssociationRequest) -> Promise | None:
-    """Return the sentence for what was seen, where HubSpot's answer says less, or too much."""
-    if not entry.cause or VERDICTS[Cause(entry.cause)].linked is Linked.NO:
+def _better_known(entry: "AssociationRequest") -> Promise | None:
+    """The sentence for what was seen, where HubSpot's answer says less, or too much."""
+    verdict = verdict_of(entry.cause)
+    if verdict is None or verdict.linked is Linked.NO:
         return None
     is_confirmed = entry.cause == Cause.CONFIRMED
     if entry.was_linked and (entry.verified or (is_confirmed and entry.verified is None)):
-        return WAS_LINKED
+        return _WAS_LINKED
     if is_confirmed:
         looked_in_vain = entry.verified is False or entry.unverified_cause
-        return SAID_TO_BE_LINKED if looked_in_vain else None
-    return IS_LINKED_AFTER_ALL if entry.verified else None
+        return _SAID_TO_BE_LINKED if looked_in_vain else None
+    return _IS_LINKED_AFTER_ALL if entry.verified else None
 
 
-def verification_of(entry: AssociationRequest) -> str:
-    """Return what was seen afterwards, if that is not what one expects; else nothing."""
+def _verification_of(entry: "AssociationRequest") -> str:
     if entry.linked is Linked.NO and entry.was_linked:
         return str(_WERE_LINKED)
     if entry.verified is False:
@@ -58,19 +118,15 @@ def verification_of(entry: AssociationRequest) -> str:
     return ""
 
 
-# A sentence, or for a sentence that depends on more than the records' names: what makes it.
-Text = Promise | str | Callable[[AssociationRequest], str]
-
-WAITING = _("Linking {from_} to {to} …")
-QUEUED = _("{from_} and {to} wait for their turn in a bulk run. Nothing was sent yet.")
-CHECK_RECORD = _(
-    "Look at one of the two records in HubSpot. Linking again is safe: it changes nothing if the "
-    "link is there."
-)
-TELL_ADMIN = _("Tell the admin of this site; linking again will not help before that.")
+# --- sentences that depend on more than the records' names --------------------------------------
 
 
-def _no_such_record(entry: AssociationRequest) -> str:
+def _code(entry: "AssociationRequest") -> str:
+    """What another version of this code, or nobody, has a sentence for."""
+    return word_for(entry.cause or entry.outcome)
+
+
+def _no_such_record(entry: "AssociationRequest") -> str:
     match missing_records(entry):
         case [first, second]:
             text = gettext("HubSpot has no {first} and no {second}.")
@@ -80,13 +136,13 @@ def _no_such_record(entry: AssociationRequest) -> str:
     return gettext("HubSpot has no such record on one of the two sides.")
 
 
-def _unknown_status(entry: AssociationRequest) -> str:
+def _unknown_status(entry: "AssociationRequest") -> str:
     if not entry.status:
         text = gettext(
             "HubSpot accepted the request, but its answer has no status: {from_} and {to} may not "
             "be linked."
         )
-        return text.format(from_=entry.from_label, to=entry.to_label)
+        return text.format(from_=from_label(entry), to=to_label(entry))
     text = gettext(
         "HubSpot accepted the request, but answered with a status that is not known here "
         "(“{status}”)."
@@ -94,7 +150,7 @@ def _unknown_status(entry: AssociationRequest) -> str:
     return text.format(status=entry.status)
 
 
-def _get_scopes(entry: AssociationRequest) -> str:
+def _get_scopes(entry: "AssociationRequest") -> str:
     if scopes := missing_scopes_in(entry.errors):
         text = gettext("Tell the admin of this site: the token also needs {scopes}.")
         return text.format(scopes=", ".join(scopes))
@@ -103,7 +159,7 @@ def _get_scopes(entry: AssociationRequest) -> str:
     )
 
 
-def _wait(entry: AssociationRequest) -> str:
+def _wait(entry: "AssociationRequest") -> str:
     last = entry.attempts.last()
     asked = retry_after(last.http_status, last.headers) if last else None
     seconds = math.ceil(asked or 10)
@@ -119,7 +175,7 @@ def _wait(entry: AssociationRequest) -> str:
     return text.format(count=seconds)
 
 
-def _too_many_calls(entry: AssociationRequest) -> str:
+def _too_many_calls(entry: "AssociationRequest") -> str:
     if entry.http_status is None:
         return gettext(
             "All requests that HubSpot takes at once are in use, so this one was not sent. Nothing "
@@ -128,36 +184,47 @@ def _too_many_calls(entry: AssociationRequest) -> str:
     return gettext("HubSpot takes no more requests for the moment. Nothing was linked.")
 
 
-_EXPLANATIONS: dict[Cause, tuple[Text, Text]] = {
+# --- by cause ------------------------------------------------------------------------------------
+
+_WAITING = _("Linking {from_} to {to} …")
+_QUEUED = _("{from_} and {to} wait for their turn in a bulk run. Nothing was sent yet.")
+_CHECK_RECORD = _(
+    "Look at one of the two records in HubSpot. Linking again is safe: it changes nothing if the "
+    "link is there."
+)
+_TELL_ADMIN = _("Tell the admin of this site; linking again will not help before that.")
+
+
+_BY_CAUSE: dict[str, tuple[Text, Text]] = {
     Cause.CONFIRMED: (_("{from_} is now linked to {to}."), ""),
     Cause.IN_PROGRESS: (
         _(
             "HubSpot accepted the request but has not finished it: {from_} and {to} may not be "
             "linked yet."
         ),
-        CHECK_RECORD,
+        _CHECK_RECORD,
     ),
     Cause.NOT_SHOWN: (
         _(
             "HubSpot accepted the request, but its answer does not show the link from {from_} to "
             "{to}."
         ),
-        CHECK_RECORD,
+        _CHECK_RECORD,
     ),
     Cause.PARTLY_FAILED: (
         _(
             "HubSpot's answer contradicts itself: it shows a link from {from_} to {to} and an "
             "error."
         ),
-        CHECK_RECORD,
+        _CHECK_RECORD,
     ),
-    Cause.UNKNOWN_STATUS: (_unknown_status, CHECK_RECORD),
+    Cause.UNKNOWN_STATUS: (_unknown_status, _CHECK_RECORD),
     Cause.UNREADABLE: (
         _(
             "HubSpot accepted the request, but its answer could not be read, so nothing proves the "
             "link from {from_} to {to}."
         ),
-        CHECK_RECORD,
+        _CHECK_RECORD,
     ),
     Cause.CANCELED_BY_HUBSPOT: (
         _("HubSpot canceled the request: {from_} and {to} were not linked."),
@@ -218,7 +285,7 @@ _EXPLANATIONS: dict[Cause, tuple[Text, Text]] = {
     ),
     Cause.FORBIDDEN: (
         _("HubSpot does not allow this site to link {from_} to {to}. Nothing was linked."),
-        TELL_ADMIN,
+        _TELL_ADMIN,
     ),
     Cause.LOCKED: (
         _("HubSpot had one of the records locked, and it stayed locked. Nothing was linked."),
@@ -241,7 +308,7 @@ _EXPLANATIONS: dict[Cause, tuple[Text, Text]] = {
     ),
     Cause.HUBSPOT_ERROR: (
         _("HubSpot had an error of its own. Whether {from_} and {to} are linked is not known."),
-        CHECK_RECORD,
+        _CHECK_RECORD,
     ),
     Cause.HUBSPOT_DOWN: (
         _(
@@ -255,21 +322,21 @@ _EXPLANATIONS: dict[Cause, tuple[Text, Text]] = {
     ),
     Cause.TIMED_OUT: (
         _("HubSpot did not answer in time. Whether {from_} and {to} are linked is not known."),
-        CHECK_RECORD,
+        _CHECK_RECORD,
     ),
     Cause.CONNECTION_LOST: (
         _(
             "The connection to HubSpot broke before its answer had come. Whether {from_} and {to} "
             "are linked is not known."
         ),
-        CHECK_RECORD,
+        _CHECK_RECORD,
     ),
     Cause.INTERRUPTED: (
         _(
             "This site was interrupted before it had noted HubSpot's answer. Whether {from_} and "
             "{to} are linked is not known."
         ),
-        CHECK_RECORD,
+        _CHECK_RECORD,
     ),
     Cause.NO_CONNECTION: (
         _("HubSpot could not be reached. Nothing was sent, so {from_} and {to} were not linked."),
@@ -288,63 +355,21 @@ _EXPLANATIONS: dict[Cause, tuple[Text, Text]] = {
 }
 
 
-class Explanation:
-    """How an entry ended, or what it is waiting for; `next_step` is empty if nothing is left to do.
-
-    What a sentence needs is looked up only when it is told: a list asks for no more than it shows.
-    """
-
-    def __init__(self, entry: AssociationRequest) -> None:
-        self._entry = entry
-        self._texts: tuple[Text, Text] = (WAITING, "")
-        if better := better_known(entry):
-            self._texts = (better, "")
-        elif entry.cause:
-            self._texts = _EXPLANATIONS[Cause(entry.cause)]
-        elif entry.outcome == Outcome.QUEUED and entry.sent_at is None:
-            self._texts = (QUEUED, "")
-
-    @property
-    def sentence(self) -> str:
-        return _told(self._texts[0], self._entry)
-
-    @property
-    def next_step(self) -> str:
-        return _told(self._texts[1], self._entry)
-
-    @property
-    def verification(self) -> str:
-        return verification_of(self._entry)
+# --- the records that HubSpot lacks ---------------------------------------------------------------
 
 
-def explain(entry: AssociationRequest) -> Explanation:
-    """Say in plain language, and in the reader's, how an entry ended."""
-    return Explanation(entry)
-
-
-def _told(text: Text, entry: AssociationRequest) -> str:
-    if callable(text):
-        return text(entry)
-    return text.format(
-        from_=entry.from_label,
-        to=entry.to_label,
-        from_type=type_label(entry.from_object_type),
-        to_type=type_label(entry.to_object_type),
-    )
-
-
-def missing_records(entry: AssociationRequest) -> list[str]:
+def missing_records(entry: "AssociationRequest") -> list[str]:
     """Return which of the two records HubSpot says it does not have, as people call them."""
     # The message may name both records; the context is more exact, where there is one.
     named = _named_in(strings_in(entry.errors, "context"), entry)
     return named or _named_in(strings_in(entry.errors), entry)
 
 
-def _named_in(strings: list[str], entry: AssociationRequest) -> list[str]:
+def _named_in(strings: list[str], entry: "AssociationRequest") -> list[str]:
     text = " ".join(strings)
     sides = [
-        (entry.from_label, entry.from_object_id, entry.from_object_type),
-        (entry.to_label, entry.to_object_id, entry.to_object_type),
+        (from_label(entry), entry.from_object_id, entry.from_object_type),
+        (to_label(entry), entry.to_object_id, entry.to_object_type),
     ]
     named = [(label, kind) for label, object_id, kind in sides if _is_word(object_id, text)]
     if entry.from_object_id == entry.to_object_id:

@@ -33,8 +33,8 @@ from associations.models import (
     BulkRun,
     Worker,
 )
-from associations.templatetags.associations import again_url, as_words
-from associations.texts.labels import WORDS, word_for
+from associations.templatetags.associations import again_url
+from associations.texts.labels import WORDS, field_label, from_label, word_for
 from associations.texts.outcomes import explain
 from tests.associations.linking.base import PageTestCase, entry_of, run_of
 from tests.hubadmin.catalogue import Message, messages_of, text_of, unmarked_in
@@ -212,7 +212,7 @@ class WordTests(SimpleTestCase):
     def test_every_field_that_is_shown_again_has_a_name(self) -> None:
         with translation.override("ja"):
             for name in AssociationForm.TYPED_FIELDS:
-                self.assertRegex(as_words(name), JAPANESE)
+                self.assertRegex(field_label(name), JAPANESE)
 
 
 class PageTests(PageTestCase):
@@ -383,7 +383,7 @@ class PageTests(PageTestCase):
             entry.refresh_from_db()
             self.assertEqual((entry.outcome, entry.cause), ("linked", "confirmed"))
             self.assertEqual(str(entry), "Contact 501 → Company 902: linked")
-            self.assertEqual(entry.from_label, "コンタクト 501")
+            self.assertEqual(from_label(entry), "コンタクト 501")
         files = []
         for language in ("en", "ja"):
             asked = {"accept-language": language}

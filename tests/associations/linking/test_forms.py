@@ -5,11 +5,12 @@ from django.test import SimpleTestCase
 from hypothesis import given
 from hypothesis import strategies as st
 
-from associations.form_fields import SENTENCES, validation_error
+from associations.form_fields import validation_error
 from associations.gateway.object_types import TypeChoice, TypeChoices
 from associations.hubspot.object_types import ObjectType, resolve
-from associations.hubspot.record_references import Reason, Side
+from associations.hubspot.record_references import PairReason, Reason, Side
 from associations.linking.forms import AssociationForm
+from associations.texts.references import SENTENCES
 from tests.generated import ANY_TEXT, examples
 from tests.support import LINK
 
@@ -139,9 +140,12 @@ class MessageTests(FormTestCase):
                 self.assertEqual(checked.errors["from_object_id"], [message])
 
     def test_each_reason_has_a_sentence_that_its_facts_fit_into(self) -> None:
-        self.assertEqual({*SENTENCES}, {*Reason})
-        facts = dict.fromkeys(["length", "portal", "expected", "text", "choices"], "x")
-        for reason in Reason:
+        # What each room says in words of its own.
+        own = {PairReason.REQUIRED, PairReason.NO_TYPE, PairReason.ANOTHER_TYPE}
+        self.assertEqual({*SENTENCES}, {*Reason, *PairReason} - own)
+        names = ["length", "limit", "portal", "expected", "text", "choices", "read", "chosen"]
+        facts = dict.fromkeys(names, "x")
+        for reason in {*Reason, *PairReason} - own:
             with self.subTest(reason):
                 [sentence] = validation_error(reason, **facts).messages
                 self.assertNotIn("%", sentence)

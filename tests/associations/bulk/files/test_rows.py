@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from associations.bulk.files.errors import FileReason
 from associations.bulk.files.rows import Problem, Row, RowChecker, RowReason
 from associations.bulk.messages import file_sentence, sentence
-from associations.form_fields import SENTENCES
 from associations.gateway.object_types import TypeChoice, TypeChoices, standard_choices
 from associations.hubspot.record_references import PairReason, Reason
 from associations.linking.forms import AssociationForm
+from associations.texts.references import SENTENCES
 from tests.associations.bulk.files.files import CHOSEN, TYPES, car, checker
 from tests.associations.hubspot.addresses import RECORDS, REFUSED
 from tests.generated import examples
