@@ -258,7 +258,8 @@ def _attempt(row: AssociationAttempt) -> Attempt:
         headers=row.headers,
         body=row.body,
         body_complete=row.body_complete,
-        failure=Cause(row.failure) if row.failure else None,
+        # Without an answer, a failure that is not known here is read as a lost connection.
+        failure=Cause(row.failure) if row.failure in VERDICTS else None,
         detail=row.detail,
     )
 

@@ -87,7 +87,8 @@ def _is_of_pair(chunk: BulkChunk, row: BulkRow) -> bool:
 
 def _put_into_chunks(run: BulkRun, last: BulkChunk | None, ids: list[int]) -> None:
     """Fill the last chunk up, if it is of the same pair of types, and make new ones."""
-    size = CHUNK_ROWS[SendMode(run.way)]
+    # What is not known here goes out one by one as well.
+    size = CHUNK_ROWS[SendMode.BATCH if run.way == SendMode.BATCH else SendMode.SINGLE]
     if last and (room := ids[: max(0, size - last.rows)]):
         last.last_id, last.rows = room[-1], last.rows + len(room)
         last.save(update_fields=["last_id", "rows"])

@@ -100,6 +100,8 @@ def _of_row(row: BulkRow) -> tuple[str, str, str]:
         return row.state, "no", sentence(row.problem_field, row.problem, row.facts)
     if row.state == RowState.DOUBLE:
         return row.state, "", gettext("A row above says the same, so this one was not sent.")
+    if row.state != RowState.READY:
+        return row.state, "", ""  # of another version of this code
     if row.was_linked:
         text = gettext("The records were linked already, so this row was left out.")
         return LEFT_OUT, "yes", text
