@@ -8,7 +8,6 @@ from django.core.exceptions import ValidationError
 from associations.gateway.object_types import TypeChoices, standard_choices
 from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError
 from associations.hubspot.record_references import (
-    PairReason,
     Reason,
     RecordIdError,
     read_record_id,

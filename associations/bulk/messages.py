@@ -1,7 +1,6 @@
 """What is said of a file that cannot be read and of a row that cannot be sent."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
