@@ -30,14 +30,14 @@ class Direction:
 
 def directions(entry: AssociationRequest) -> list[Direction]:
     """Return the associations that HubSpot's answer shows."""
-    results = entry.results or (_results_in_batch(entry) if entry.batch else [])
+    results = entry.results or _results_in_batch(entry)
     return [_direction(entry, result) for result in results]
 
 
 def _results_in_batch(entry: AssociationRequest) -> list[Any]:
     """What the answer to the batch that an entry went out with says of this pair."""
     try:
-        results = keyed(json.loads(entry.batch.body)).get("results")
+        results = keyed(json.loads(entry.batch.body if entry.batch else "{}")).get("results")
     except ValueError:  # no answer, or only its beginning
         return []
     pair = [entry.from_object_id, entry.to_object_id]
@@ -52,10 +52,11 @@ def _direction(entry: AssociationRequest, result: Any) -> Direction:
     labels = {entry.to_object_id: to_label(entry), entry.from_object_id: from_label(entry)}
     if len(labels) == 1:
         labels = {}  # both sides have this id; HubSpot does not say which is which
-    ends = _ids(result)
+    one, other = (labels.get(end, end) or gettext("not named") for end in _ids(result))
     spec = keyed(keyed(result).get("associationSpec"))
     return Direction(
-        *(labels.get(end, end) or gettext("not named") for end in ends),
+        one,
+        other,
         type_id=_text(spec.get("associationTypeId")) or gettext("not named"),
         category=_text(spec.get("associationCategory")) or gettext("not named"),
     )

@@ -187,7 +187,7 @@ class AuditFilterForm(forms.Form):
         return " ".join(words)
 
     def clean_category(self) -> str:
-        text = self.cleaned_data["category"]
+        text: str = self.cleaned_data["category"]
         return text.upper() if text.islower() else text
 
     def clean_since(self) -> date | None:

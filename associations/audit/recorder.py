@@ -343,15 +343,17 @@ def requeue_interrupted(chunk: BulkChunk) -> None:
     """
     under_way = chunk.entries.filter(outcome=Outcome.SENDING)
     left = list(under_way.order_by("pk"))
-    if not left:
+    # One that is under way has been sent; the type does not say so.
+    sent = [(entry, entry.sent_at) for entry in left if entry.sent_at]
+    if not sent:
         return
     if chunk.way == SendMode.BATCH:
         types = (left[0].from_object_type, left[0].to_object_type)
-        attempt = _interrupted(min(entry.sent_at for entry in left))
+        attempt = _interrupted(min(at for _, at in sent))
         batch = record_batch(chunk, attempt, Answer(Cause.INTERRUPTED), types, len(left))
         requeue(under_way, batch)
     else:
-        record_attempts((entry, _interrupted(entry.sent_at)) for entry in left)
+        record_attempts((entry, _interrupted(at)) for entry, at in sent)
         requeue(under_way)
 
 

@@ -76,7 +76,7 @@ def _seconds(entries: AssociationRequestQuerySet) -> list[float]:
     """How long the newest took, all attempts and looks together."""
     timed = entries.filter(sent_at__isnull=False, finished_at__isnull=False).newest_first()
     times = timed.values_list("sent_at", "finished_at")[:TIMED]
-    return [(finished - sent).total_seconds() for sent, finished in times]
+    return [(finished - sent).total_seconds() for sent, finished in times if sent and finished]
 
 
 def by_period(by_day: dict[date, Counter[str]], at_most: int) -> list[tuple[date, Counter[str]]]:

@@ -17,7 +17,7 @@ from associations.bulk.files.errors import FileError, FileReason
 from associations.bulk.files.rows import RowChecker
 from associations.bulk.files.table import Table, TableRow, read_table
 from associations.bulk.leases import hold, release
-from associations.bulk.worker.shutdown import out_of_time
+from associations.bulk.shutdown import out_of_time
 from associations.db import retry_on_outage, write_in_turn
 from associations.gateway import clients
 from associations.gateway.account import form_options

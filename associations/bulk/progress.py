@@ -11,12 +11,11 @@ from django.db import Error as DBError
 from django.utils import timezone
 
 from associations.bulk import backoff
-from associations.bulk.worker.scheduler import living_workers
 from associations.gateway import rate_limiter
 from associations.hubspot.outcomes import Outcome
-from associations.models import BulkRun, RunState
+from associations.models import BulkRun, RunState, Worker
+from associations.models.bulk import UNDER_WAY
 
-UNDER_WAY = (RunState.READING, RunState.QUEUEING, RunState.RUNNING, RunState.CANCELING)
 RATE_SECONDS = 60.0  # a rate is that of the last minute
 MIN_RATE_SECONDS = 5.0
 SHORT_WAIT = 1.0  # seconds, which nobody need be told of
@@ -99,7 +98,7 @@ def waits_for(run: BulkRun) -> Wait | None:
     """Return what the run waits for, if it is to do something and cannot."""
     if run.state not in UNDER_WAY:
         return None
-    if not living_workers():
+    if not Worker.objects.alive().exists():
         return Wait(NO_WORKER)
     if run.state != RunState.RUNNING:
         return None

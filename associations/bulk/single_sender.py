@@ -13,7 +13,7 @@ from django.utils import timezone
 from associations.audit import recorder
 from associations.bulk import backoff
 from associations.bulk.leases import SLOT_SECONDS, LeaseLostError, hold, mark_rows, release
-from associations.bulk.worker.shutdown import out_of_time
+from associations.bulk.shutdown import out_of_time
 from associations.db import retry_on_outage
 from associations.gateway import clients
 from associations.hubspot.answers import Answer, Attempt, read_answer

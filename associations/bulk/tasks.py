@@ -14,13 +14,12 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from associations.audit import recorder
-from associations.bulk import backoff
+from associations.bulk import backoff, shutdown
 from associations.bulk.batch_sender import send_batch
 from associations.bulk.dry_run import read_run
 from associations.bulk.enqueueing import queue_rows
 from associations.bulk.leases import LeaseLostError, StoppedError, claim, hold, release
 from associations.bulk.single_sender import send_singly
-from associations.bulk.worker import shutdown
 from associations.db import retry_on_outage
 from associations.models import BulkChunk, BulkEvent, BulkRun, RunState, SendMode
 

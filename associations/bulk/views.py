@@ -24,10 +24,10 @@ from associations.bulk.enqueueing import CHUNK_ROWS
 from associations.bulk.exports import bad_row_lines, result_lines
 from associations.bulk.files.columns import FIELDS
 from associations.bulk.forms import NOT_KEPT, StartForm, UploadForm
-from associations.bulk.progress import UNDER_WAY, progress_of
+from associations.bulk.progress import progress_of
 from associations.gateway.account import offered_to, type_choices
 from associations.models import BulkRun, RowState, RunState, SendMode
-from associations.models.bulk import ENDED, NOT_STARTED
+from associations.models.bulk import ENDED, NOT_STARTED, UNDER_WAY
 from hubadmin.web import drafts
 from hubadmin.web.http import AuthenticatedHttpRequest
 

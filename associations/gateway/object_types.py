@@ -87,7 +87,7 @@ def _names(choice: TypeChoice) -> Iterator[str]:
 
 
 def _in_every_language(*texts: str) -> list[str]:
-    names = []
+    names: list[str] = []
     for language, _ in settings.LANGUAGES:
         with translation.override(language):
             names += map(gettext, texts)

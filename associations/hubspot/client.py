@@ -75,7 +75,7 @@ class _Adapter(HTTPAdapter):
         note_exchanges(self.poolmanager)
 
     def proxy_manager_for(self, *args: Any, **kwargs: Any) -> urllib3.ProxyManager:
-        manager = super().proxy_manager_for(*args, **kwargs)
+        manager: urllib3.ProxyManager = super().proxy_manager_for(*args, **kwargs)
         note_exchanges(manager)
         return manager
 

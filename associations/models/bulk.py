@@ -35,11 +35,12 @@ class RunState(models.TextChoices):
     DONE = "done"
 
 
+UNDER_WAY = (RunState.READING, RunState.QUEUEING, RunState.RUNNING, RunState.CANCELING)
 NOT_STARTED = (RunState.READING, RunState.UNREADABLE, RunState.READY)
 ENDED = (RunState.CANCELED, RunState.DONE)
 
 
-class BulkRunQuerySet(models.QuerySet):
+class BulkRunQuerySet(models.QuerySet["BulkRun"]):
     def visible_to(self, user: "User") -> Self:
         """Admins see every run, everybody else their own."""
         return self if user.is_admin else self.filter(user=user)

@@ -1,6 +1,12 @@
 """What workers, on whatever machine, have to know of each other. None of it is part of the log."""
 
+from datetime import timedelta
+from typing import Self
+
 from django.db import models
+from django.utils import timezone
+
+DEAD_AFTER = timedelta(seconds=30)  # a worker that has given no sign of life for so long
 
 
 class CallSlot(models.Model):
@@ -25,11 +31,19 @@ class CallPause(models.Model):
         return f"paused until {self.until}: {self.cause}"
 
 
+class WorkerQuerySet(models.QuerySet["Worker"]):
+    def alive(self) -> Self:
+        """Those that were seen just now."""
+        return self.filter(seen_at__gt=timezone.now() - DEAD_AFTER)
+
+
 class Worker(models.Model):
     """A worker process that is alive, or was when it was last seen."""
 
     name = models.CharField(max_length=200, unique=True)  # machine and process
     seen_at = models.DateTimeField()
+
+    objects = WorkerQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.name}, seen {self.seen_at}"

@@ -78,7 +78,7 @@ class _Row(Func):
     output_field = models.BooleanField()
 
 
-class AssociationRequestQuerySet(models.QuerySet):
+class AssociationRequestQuerySet(models.QuerySet["AssociationRequest"]):
     def visible_to(self, user: "User") -> Self:
         """Admins see every entry, everybody else their own."""
         return self if user.is_admin else self.filter(user=user)

@@ -9,16 +9,16 @@ from django_q.brokers import get_broker
 from redis import RedisError
 
 from associations.bulk import backoff
-from associations.bulk.worker import scheduler
 from associations.gateway import rate_limiter
 from associations.models import BulkRun, CallPause, Worker
+from associations.models.bulk import UNDER_WAY
 from associations.status.report import Item, Level, html
 from associations.texts.labels import time_of
 from associations.texts.lookup_errors import reason_of
 
 
 def run_lines() -> Iterator[Item]:
-    yield _worker_line(scheduler.living_workers())
+    yield _worker_line(Worker.objects.alive().count())
     yield from _waiting_lines()
     yield _limit_line()
     if pause := backoff.current():
@@ -39,7 +39,7 @@ def _worker_line(living: int) -> Item:
 
 def _no_worker_line() -> Item:
     advice = html(gettext("<code>manage.py run_worker</code> starts one."))
-    if BulkRun.objects.filter(state__in=scheduler.AT_WORK).exists():
+    if BulkRun.objects.filter(state__in=UNDER_WAY).exists():
         text = gettext("No worker is running, so bulk runs stand still.")
         return Item(Level.WRONG, text, advice)
     return Item(Level.UNKNOWN, gettext("No worker is running. No bulk run needs one now."), advice)

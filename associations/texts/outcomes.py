@@ -68,7 +68,7 @@ def _texts_of(entry: "AssociationRequest") -> tuple[Text, Text]:
 def _told(text: Text, entry: "AssociationRequest") -> str:
     if callable(text):
         return text(entry)
-    return text.format(
+    return str(text).format(
         from_=from_label(entry),
         to=to_label(entry),
         from_type=type_label(entry.from_object_type),

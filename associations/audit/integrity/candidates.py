@@ -6,6 +6,7 @@ a look takes little memory and little time.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import models
 from django.db.models import Count, ExpressionWrapper, Q, QuerySet
@@ -74,7 +75,7 @@ def rows_there(kind: str, ids: id_ranges.Ranges) -> set[int]:
     return found
 
 
-def _rows(kind: str, ids: id_ranges.Ranges) -> QuerySet:
+def _rows(kind: str, ids: id_ranges.Ranges) -> QuerySet[Any]:
     return KINDS[kind]._default_manager.filter(id_ranges.condition(ids))
 
 
@@ -110,12 +111,13 @@ def _look_at(kind: str, part: id_ranges.Ranges, found: Candidates) -> None:
         _look_at_each(kind, rows, found)
 
 
-def _count_of_open(rows: QuerySet) -> int:
+def _count_of_open(rows: QuerySet[Any]) -> int:
     """Not by filter(): SQLite would go through all open entries for every part."""
-    return rows.aggregate(count=Count("pk", filter=~SEALABLE["entry"]))["count"]
+    counted = rows.aggregate(count=Count("pk", filter=~SEALABLE["entry"]))
+    return int(counted["count"])
 
 
-def _look_at_each(kind: str, rows: QuerySet, found: Candidates) -> None:
+def _look_at_each(kind: str, rows: QuerySet[Any], found: Candidates) -> None:
     is_ready, is_other = (
         ExpressionWrapper(each[kind], models.BooleanField()) for each in (SEALABLE, NEVER_SEALED)
     )

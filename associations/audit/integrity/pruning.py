@@ -11,6 +11,7 @@ then on. So no seal that stays holds a row that went, and no row that stays name
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from django.db.models import Min, QuerySet
 from django.utils import timezone
@@ -76,7 +77,7 @@ def prune(last: AuditSeal, archive_name: str, archive_sha256: str) -> int:
     return items
 
 
-def _delete(rows: QuerySet) -> None:
+def _delete(rows: QuerySet[Any]) -> None:
     """Without reading them first, as delete() would; the database checks what refers to them."""
     rows._raw_delete(rows.db)
 
@@ -108,14 +109,14 @@ def _needed_by_what_stays(last: AuditSeal) -> _Items:
     return found | {("batch", pk) for pk in _named(later, "batch_id", coverage["batch"])}
 
 
-def _later(rows: QuerySet, coverage: Coverage) -> Iterator[QuerySet]:
+def _later(rows: QuerySet[Any], coverage: Coverage) -> Iterator[QuerySet[Any]]:
     """Those that are in no seal so far, in parts."""
     yield rows.filter(pk__gt=coverage.high)
     for part in id_ranges.batches(coverage.waiting):
         yield rows.filter(id_ranges.condition(part))
 
 
-def _named(parts: Iterator[QuerySet], column: str, coverage: Coverage) -> set[int]:
+def _named(parts: Iterator[QuerySet[Any]], column: str, coverage: Coverage) -> set[int]:
     """The ids that this column of the rows names, as far as they are sealed."""
     found = set[int]()
     for rows in parts:

@@ -76,7 +76,7 @@ def rows_with_lines(kind: str, ids: Collection[int]) -> Iterator[tuple[dict[str,
         yield from lines_from(kind, KINDS[kind]._default_manager.filter(pk__in=part).order_by("pk"))
 
 
-def lines_from(kind: str, rows: models.QuerySet) -> Iterator[tuple[dict[str, Any], str]]:
+def lines_from(kind: str, rows: models.QuerySet[Any]) -> Iterator[tuple[dict[str, Any], str]]:
     """Give each row of a query, read at once, with its line."""
     found = list(rows.values(*_columns(KINDS[kind])))
     attempts = attempts_of(row["id"] for row in found) if kind == "entry" else {}

@@ -21,15 +21,13 @@ from associations.bulk import backoff
 from associations.bulk.leases import free
 from associations.bulk.worker.broker import AWAY
 from associations.models import BulkChunk, BulkRow, BulkRun, RunState, Worker
-from associations.models.bulk import ENDED, NOT_STARTED
+from associations.models.bulk import ENDED, NOT_STARTED, UNDER_WAY
 
 logger = logging.getLogger(__name__)
 
 SAMPLES, SAMPLE_SECONDS = 13, 5  # how many and how often: a rate is that of the last minute
 BEAT_SECONDS = 5
 TIDY_SECONDS, TIDY_ROWS = 60 * 60, 2_000
-DEAD_AFTER = timedelta(seconds=30)
-AT_WORK = (RunState.READING, RunState.QUEUEING, RunState.RUNNING, RunState.CANCELING)
 
 
 class Scheduler:
@@ -61,7 +59,7 @@ class Scheduler:
     def _tick(self) -> None:
         if self._is_due("beat", BEAT_SECONDS):
             Worker.objects.update_or_create(name=self._name, defaults={"seen_at": timezone.now()})
-        runs = list(BulkRun.objects.filter(state__in=AT_WORK).order_by("pk"))
+        runs = list(BulkRun.objects.filter(state__in=UNDER_WAY).order_by("pk"))
         if self._is_due("sample", SAMPLE_SECONDS):
             for run in runs:
                 _note_progress(run)
@@ -119,8 +117,3 @@ def tidy() -> bool:
     Worker.objects.filter(seen_at__lt=timezone.now() - timedelta(days=1)).delete()
     Failure.objects.filter(stopped__lt=old).delete()
     return False
-
-
-def living_workers() -> int:
-    """Return how many workers were seen just now."""
-    return Worker.objects.filter(seen_at__gt=timezone.now() - DEAD_AFTER).count()

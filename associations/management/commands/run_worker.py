@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django_q.brokers import Broker, get_broker
 from redis import RedisError
 
-from associations.bulk.worker import shutdown
+from associations.bulk import shutdown
 from associations.bulk.worker.pool import Pool
 from associations.bulk.worker.scheduler import Scheduler
 from hubadmin import startup

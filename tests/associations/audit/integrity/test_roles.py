@@ -30,6 +30,7 @@ from associations.models import (
     BulkChunk,
     BulkRow,
     BulkRun,
+    Worker,
 )
 from hubadmin.models import User
 from tests.associations.audit.integrity.base import (
@@ -179,7 +180,7 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
         ((number, _),) = broker.dequeue()
         broker.acknowledge(number)
         self.assertEqual(broker.queue_size() + broker.lock_size(), 0)
-        self.assertEqual(scheduler.living_workers(), 1)
+        self.assertEqual(Worker.objects.alive().count(), 1)
 
     def work_until(self, run: BulkRun, state: str) -> None:
         deadline = time.monotonic() + 20
