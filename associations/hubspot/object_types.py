@@ -7,6 +7,7 @@ sent by name and every other type by its id. People may write any of a type's na
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 
 class UnknownObjectTypeError(ValueError):
@@ -106,6 +107,7 @@ def _read_catalogue() -> tuple[tuple[ObjectType, ...], dict[str, ObjectType]]:
 CATALOGUE, _BY_NAME = _read_catalogue()
 
 
+@lru_cache(maxsize=512)  # each label on a page asks
 def resolve(text: str) -> ObjectType:
     """Return the type that `text` names: a label, singular or plural, in any casing, or an id.
 
