@@ -23,7 +23,7 @@ from associations.audit import events
 from associations.db import retry_on_outage
 from associations.gateway import clients
 from associations.hubspot.answers import Answer, Attempt, merge_attempts, read_answer
-from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome
+from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome, verdict_of
 from associations.models import (
     OPEN_OUTCOMES,
     AssociationAttempt,
@@ -330,7 +330,8 @@ def requeue(entries: QuerySet[AssociationRequest], batch: AssociationBatch | Non
 
     A batch that may have linked some of them is kept, so that the doubt is.
     """
-    in_doubt = batch is not None and VERDICTS[Cause(batch.cause)].linked is not Linked.NO
+    verdict = verdict_of(batch.cause) if batch else None
+    in_doubt = batch is not None and (verdict is None or verdict.linked is not Linked.NO)
     went_with = {"batch": batch} if in_doubt else {}
     entries.filter(outcome=Outcome.SENDING).update(outcome=Outcome.QUEUED, **went_with)
 
@@ -441,7 +442,10 @@ def known_answer(entry: AssociationRequest) -> Answer:
     answers = _answers(entry)
     known = merge_attempts(answers) if answers else Answer(Cause.NOT_SENT)
     if entry.batch and not known.verdict.settles:
-        return Answer(Cause(entry.batch.cause))
+        # A cause that only another version knows says no more than that there was a call.
+        return Answer(
+            Cause(entry.batch.cause) if verdict_of(entry.batch.cause) else Cause.INTERRUPTED
+        )
     return known
 
 
