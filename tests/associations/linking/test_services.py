@@ -9,7 +9,7 @@ from django.test import TestCase, skipUnlessDBFeature
 from django.utils import timezone
 
 from associations.audit import recorder
-from associations.audit.recorder import LogUnavailableError, RequestMeta
+from associations.audit.recorder import ENTRY_BODY_LENGTH, LogUnavailableError, RequestMeta
 from associations.gateway import clients
 from associations.hubspot.answers import Answer, Attempt
 from associations.hubspot.outcomes import Cause, Linked, Outcome
@@ -57,6 +57,15 @@ class CreateAssociationTests(SandboxMixin, TestCase):
         self.assertEqual(entry.error_category, "VALIDATION_ERROR")
         self.assertEqual(entry.error_text, "One or more associations are invalid")
         self.assertEqual(entry.errors[0]["context"]["objectId"], ["383"])
+
+    def test_of_a_long_answer_the_entry_has_the_beginning_and_its_attempt_the_whole(self) -> None:
+        self.sandbox.fault(status=400, body={"message": "x" * 3 * ENTRY_BODY_LENGTH})
+        entry = self.create()
+        entry.refresh_from_db()
+        attempt = entry.attempts.get()
+        self.assertEqual(len(entry.body), ENTRY_BODY_LENGTH)
+        self.assertGreater(len(attempt.body), 3 * ENTRY_BODY_LENGTH)
+        self.assertTrue(attempt.body.startswith(entry.body))
 
     def test_every_attempt_is_a_row(self) -> None:
         self.sandbox.fault(status=503, times=2, body={"message": "down"})
