@@ -1,15 +1,18 @@
-"""How long a page may keep the database busy, and that afterwards it may take its time again."""
+"""How long a page may keep the database busy, and how long a database may be away."""
 
 import time
+from typing import Any
 
-from django.db import DatabaseError, OperationalError, connection, transaction
+from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
+from django.utils import timezone
 
-from associations.db import QueryTimeoutError, query_timeout
-from associations.models import AssociationRequest
+from associations.db import QueryTimeoutError, query_timeout, retry_on_outage
+from associations.models import AssociationRequest, CallPause
 from tests.support import LogTransactionTestCase
 
 COUNTING = "WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n{}) SELECT max(x) FROM n"
 SHORT, LONG = 0.1, 0.3  # seconds
+NOW = timezone.now()
 
 
 def ask(query: str) -> object:
@@ -85,3 +88,58 @@ class TimeLimitTests(LogTransactionTestCase):
             self.assertEqual(ask("SELECT 7"), 7)
             self.assert_too_slow()
             self.assertEqual(ask("SELECT 8"), 8)
+
+
+class OutageTests(LogTransactionTestCase):
+    """A database that is away for some writes: what it says is its own, only when is chosen."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.tries = 0
+        self.enterContext(self.assertNoLogs("django.db", "ERROR"))
+
+    def write(self, failures: int, error: type[DatabaseError] = OperationalError) -> str:
+        self.tries += 1
+        CallPause.objects.create(made_at=NOW, until=NOW, cause=f"try {self.tries}")
+        if self.tries <= failures:
+            raise error("the database is away")
+        return "written"
+
+    def retried(self, failures: int, **options: Any) -> str:
+        with self.assertLogs("associations.db", "WARNING") as logs:
+            result = retry_on_outage(lambda: self.write(failures), **options)
+        self.assertEqual(len(logs.records), failures)
+        return result
+
+    def causes(self) -> list[str]:
+        return list(CallPause.objects.values_list("cause", flat=True))
+
+    def test_it_is_tried_again_until_it_is_back_and_only_the_last_try_is_kept(self) -> None:
+        self.assertEqual(self.retried(2), "written")
+        self.assertEqual(self.causes(), ["try 3"])
+
+    def test_once_more_at_least_however_little_time_there_is(self) -> None:
+        self.assertEqual(self.retried(1, seconds=0), "written")
+        self.assertEqual(self.causes(), ["try 2"])
+
+    def test_when_it_takes_too_long_the_error_is_the_callers(self) -> None:
+        with self.assertLogs("associations.db", "WARNING"), self.assertRaises(OperationalError):
+            retry_on_outage(lambda: self.write(99), seconds=0)
+        self.assertEqual((self.tries, self.causes()), (2, []))
+
+    def test_what_is_no_outage_is_not_tried_again(self) -> None:
+        with self.assertNoLogs("associations.db", "WARNING"), self.assertRaises(IntegrityError):
+            retry_on_outage(lambda: self.write(1, IntegrityError))
+        self.assertEqual((self.tries, self.causes()), (1, []))
+
+    def test_within_a_transaction_of_the_callers_it_is_the_caller_who_has_to_try_again(
+        self,
+    ) -> None:
+        with self.assertRaises(OperationalError), transaction.atomic():
+            retry_on_outage(lambda: self.write(1))
+        self.assertEqual((self.tries, self.causes()), (1, []))
+
+    def test_a_single_statement_opens_no_transaction(self) -> None:
+        for atomic in (True, False):
+            seen = retry_on_outage(lambda: connection.in_atomic_block, atomic=atomic)
+            self.assertIs(seen, atomic)
