@@ -10,9 +10,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Warning, register
 
 from associations.audit.integrity import signing
-from associations.context_processors import V4_SUPPORT_ENDS
 from associations.gateway.clients import BULK_BATCH
-from associations.hubspot.client import OBJECT_PATHS
+from associations.hubspot.client import OBJECT_PATHS, V4_SUPPORT_ENDS
 from associations.models.bulk import SendMode
 from hubadmin.web.http import VISIBLE_ASCII, is_safe_address
 

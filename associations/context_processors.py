@@ -1,14 +1,12 @@
 """What every page knows of HubSpot and of this person's bulk runs."""
 
-from datetime import date
-
 from django.conf import settings
 from django.http import HttpRequest
 
+from associations.hubspot.client import V4_SUPPORT_ENDS
 from associations.models import BulkRun
 
 ENDED_RUNS = 3
-V4_SUPPORT_ENDS = date(2027, 3, 30)  # the earlier of the two dates HubSpot has announced
 
 
 def ended_runs(request: HttpRequest) -> list[BulkRun]:

@@ -23,7 +23,7 @@ from django.views.decorators.http import require_safe
 
 from associations.audit import recorder
 from associations.audit.charts import outcome_bars
-from associations.audit.exports import ExportProgress, csv_lines, http_1_1_required, json_lines
+from associations.audit.exports import ExportProgress, csv_lines, json_lines
 from associations.audit.forms import FAILURES, AuditFilterForm
 from associations.audit.pagination import count_context, page_context
 from associations.audit.recorder import request_meta
@@ -33,7 +33,7 @@ from associations.gateway.account import type_choices
 from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError, resolve
 from associations.hubspot.record_references import is_record_id
 from associations.models import AssociationRequest, AuditExport, AuditFilter
-from hubadmin.web.http import AuthenticatedHttpRequest, admin_required
+from hubadmin.web.http import AuthenticatedHttpRequest, admin_required, http_1_1_required
 
 FIGURES_SECONDS = 10.0
 BARS = 62

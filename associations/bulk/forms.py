@@ -98,7 +98,7 @@ class UploadForm(forms.Form):
         return self.has_error("file", TOO_LARGE)
 
     def for_all_rows(self) -> dict[str, str]:
-        """Return what runs.create() asks for beside the rows; the form must be valid."""
+        """Return what services.create() asks for beside the rows; the form must be valid."""
         chosen = {name: self.cleaned_data[name] for name in TYPE_FIELDS}
         types = {name: each.canonical if each else "" for name, each in chosen.items()}
         return {**types, "reason": self.cleaned_data["reason"]}

@@ -16,7 +16,6 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from associations.audit.exports import http_1_1_required
 from associations.audit.recorder import request_meta
 from associations.bulk import services
 from associations.bulk.dry_run import FAILED
@@ -29,7 +28,7 @@ from associations.gateway.account import offered_to, type_choices
 from associations.models import BulkRun, RowState, RunState, SendMode
 from associations.models.bulk import ENDED, NOT_STARTED, UNDER_WAY
 from hubadmin.web import drafts
-from hubadmin.web.http import AuthenticatedHttpRequest
+from hubadmin.web.http import AuthenticatedHttpRequest, http_1_1_required
 
 if TYPE_CHECKING:
     from hubadmin.models import User

@@ -4,7 +4,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -23,6 +23,7 @@ MAX_BODY_BYTES = 1024 * 1024
 MAX_READ_BYTES = 8 * MAX_BODY_BYTES  # schemas come with every property
 MARGIN_BYTES = 4096  # read beyond it, so that no token is cut in two and half of it kept
 
+V4_SUPPORT_ENDS = date(2027, 3, 30)  # the earlier of the two dates HubSpot has announced
 # The API version only chooses the path.
 OBJECT_PATHS = {
     "v4": "/crm/v4/objects",

@@ -192,7 +192,7 @@ class BulkRow(models.Model):
     to_object_id = models.CharField(max_length=20, blank=True)
     reason = models.CharField(max_length=500, blank=True)
     state = models.CharField(max_length=10, choices=RowState)
-    problem = models.CharField(max_length=40, blank=True)  # a code; sentences.py has the words
+    problem = models.CharField(max_length=40, blank=True)  # a code; messages.py has the words
     problem_field = models.CharField(max_length=20, blank=True)
     facts = models.JSONField(default=dict)
     cells = models.JSONField(default=dict)  # what stood in the file, of rows that are not ready

@@ -128,7 +128,7 @@ class AssociationRequest(models.Model):
                 condition=models.Q(run__isnull=False),
             ),
         ]
-        # All but the last end in what the list is ordered by (see queries.py).
+        # All but the last end in what the list is ordered by (see querysets.py).
         indexes = [
             # the audit log as it is, and any range of dates
             models.Index(fields=["created_at", "id"], name="request_newest"),

@@ -1,4 +1,4 @@
-"""What the health page says: lines, each with how it stands, in words, and with what to do."""
+"""What the status page says: items, each with how it stands, in words, and with what to do."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

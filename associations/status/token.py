@@ -9,11 +9,10 @@ from django.conf import settings
 from django.utils.formats import date_format
 from django.utils.translation import gettext, ngettext
 
-from associations.context_processors import V4_SUPPORT_ENDS
 from associations.gateway.cache import run_concurrently
 from associations.hubspot import lookups
 from associations.hubspot.answers import missing_scopes_in
-from associations.hubspot.client import ReadError
+from associations.hubspot.client import V4_SUPPORT_ENDS, ReadError
 from associations.hubspot.object_types import UnknownObjectTypeError, resolve
 from associations.hubspot.outcomes import Cause, Outcome
 from associations.models import AssociationRequest

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from django.conf import settings
 
 from associations.audit.integrity import signing
 from associations.audit.integrity.sealing import seal_for_ever
+from associations.audit.recorder import close_abandoned
 from hubadmin.demo.sandbox import Sandbox
 
 START_SECONDS = 30
@@ -77,7 +79,8 @@ def seal_meanwhile() -> None:
     """Seal the log as production does beside its servers; it ends with this process."""
     key = secret_of(settings.DEMO_DIR, "audit_key", lambda: signing.new_key()[0])
     settings.AUDIT_SIGNING_KEY = key
-    threading.Thread(target=seal_for_ever, args=[SEAL_SECONDS], daemon=True).start()
+    work = partial(seal_for_ever, SEAL_SECONDS, before_each=close_abandoned)
+    threading.Thread(target=work, daemon=True).start()
 
 
 def run(port: int, real_hubspot: bool, announce: Callable[[str, str], None]) -> None:

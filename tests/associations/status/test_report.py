@@ -11,11 +11,10 @@ from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
-from associations.context_processors import V4_SUPPORT_ENDS
 from associations.gateway import clients
 from associations.hubspot import lookups
 from associations.hubspot.answers import Answer
-from associations.hubspot.client import ReadError
+from associations.hubspot.client import V4_SUPPORT_ENDS, ReadError
 from associations.hubspot.outcomes import Cause
 from associations.models import AssociationAttempt, AssociationRequest
 from associations.status.auditlog import log_lines, oldest_open
