@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, cast
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from associations.form_fields import ObjectTypeField, RecordIdField
 from associations.gateway.object_types import TypeChoices, standard_choices
+from associations.hubspot.object_types import ObjectType
 from associations.hubspot.outcomes import Outcome
 from associations.models import AuditFilter
 from associations.models.querysets import TRIGRAM
@@ -215,7 +216,7 @@ class AuditFilterForm(forms.Form):
         return data
 
     @property
-    def zone(self) -> Any:
+    def zone(self) -> tzinfo:
         """In which days are counted: the one named with the days, else the viewer's."""
         data = getattr(self, "cleaned_data", {})
         named = data.get("tz") if data.get("since") or data.get("until") else None
@@ -341,7 +342,7 @@ def _sensible(day: date | None) -> date | None:
     return day
 
 
-def _canonical(object_type: Any) -> str:
+def _canonical(object_type: ObjectType | None) -> str:
     return object_type.canonical if object_type else ""
 
 

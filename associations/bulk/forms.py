@@ -70,7 +70,7 @@ class UploadForm(forms.Form):
             % {"size": "{size}", "limit": filesizeformat(settings.BULK_MAX_BYTES)},
         }
 
-    def clean_file(self) -> UploadedFile | None:
+    def clean_file(self) -> "UploadedFile[bytes] | None":
         file = self.cleaned_data["file"]
         if file and file.size > settings.BULK_MAX_BYTES:
             facts = {

@@ -2,13 +2,12 @@
 
 import mmap
 import time
-from typing import Any
 
 # One byte that all processes of a worker share: they are forked from the one that is asked.
 _asked = mmap.mmap(-1, 1)
 
 
-def request(*args: Any) -> None:
+def request(*args: object) -> None:
     """Ask all processes of this worker to end; also a handler of signals."""
     _asked[0] = 1
 

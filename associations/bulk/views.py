@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
 from django.db import Error as DBError
+from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import cache_control, never_cache
@@ -99,14 +100,14 @@ def _create(request: AuthenticatedHttpRequest, form: UploadForm) -> HttpResponse
     return redirect(run)
 
 
-def _parts(file: UploadedFile | io.BytesIO) -> Iterator[bytes]:
+def _parts(file: "UploadedFile[bytes] | io.BytesIO") -> Iterator[bytes]:
     # Not file.chunks(): what is in memory comes in one piece from there.
     return iter(lambda: file.read(PART_BYTES), b"")
 
 
 def _page(
     request: AuthenticatedHttpRequest, form: UploadForm, *, status: int = 200, **facts: Any
-) -> Any:
+) -> HttpResponse:
     context = (
         facts
         | _list(request)
@@ -132,7 +133,7 @@ def _list(request: AuthenticatedHttpRequest) -> dict[str, Any]:
     return {"runs": page[:LISTED], "is_older": len(page) > LISTED, "is_paged": is_paged}
 
 
-def _visible(user: "User") -> Any:
+def _visible(user: "User") -> QuerySet[BulkRun]:
     return BulkRun.objects.visible_to(user).defer("problem_facts", "samples", "unused_columns")
 
 

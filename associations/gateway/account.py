@@ -6,7 +6,7 @@ A HubSpot that is slow or away takes nothing but what it would have told.
 from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -17,13 +17,14 @@ from django.utils.translation import get_language
 from associations.gateway.cache import cached_lookup, is_fresh, run_concurrently
 from associations.gateway.object_types import TypeChoice, TypeChoices, standard_choices
 from associations.hubspot import lookups
-from associations.hubspot.client import ReadError
+from associations.hubspot.client import HubSpotClient, ReadError
 from associations.hubspot.schemas import CustomType
 from associations.models import AssociationRequest
 
 if TYPE_CHECKING:
     from hubadmin.models import User
 
+T = TypeVar("T")
 SECONDS, AT_WORST_SECONDS = 10 * 60, 24 * 60 * 60
 LABEL_SECONDS = 60  # a HubSpot that is away keeps no page waiting for labels more often
 MOST_USED_OF = 100  # of a person's latest entries
@@ -112,7 +113,7 @@ def _custom_labels() -> dict[str, str]:
     return {each.object_type.canonical: each.object_type.label for each in custom_objects()}
 
 
-def _known(look: Callable[..., Any]) -> Any:
+def _known(look: Callable[[HubSpotClient], T]) -> T | None:
     try:
         return cached_lookup(look, seconds=SECONDS, at_worst=AT_WORST_SECONDS)
     except ReadError:

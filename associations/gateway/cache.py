@@ -6,14 +6,16 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
 from time import time
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple
 
 from django.conf import settings
 from django.core.cache import cache
 
 from associations.gateway import clients
-from associations.hubspot.client import ReadError
+from associations.hubspot.client import HubSpotClient, ReadError
 
+T = TypeVar("T")
+Arguments = TypeVarTuple("Arguments")
 FAILURE_SECONDS = 5  # a HubSpot that is away is not asked with every key that is pressed
 
 
@@ -34,8 +36,11 @@ def is_fresh(look: Callable[..., Any], *arguments: Any) -> bool:
 
 
 def cached_lookup(
-    look: Callable[..., Any], *arguments: Any, seconds: float, at_worst: float = 0
-) -> Any:
+    look: Callable[[HubSpotClient, *Arguments], T],
+    *arguments: *Arguments,
+    seconds: float,
+    at_worst: float = 0,
+) -> T:
     """Return what one of the lookups shows, or has shown within the last `seconds`.
 
     Where HubSpot does not show it any more, what it showed up to `at_worst` seconds ago is used on;
@@ -69,7 +74,7 @@ def _look_again(look: Callable[..., Any], arguments: tuple[Any, ...], seconds: f
     return _Shown(value, error, shown_at=time(), until=time() + seconds)
 
 
-def run_concurrently(*looks: Callable[[], Any]) -> list[Any]:
+def run_concurrently(*looks: Callable[[], T]) -> list[T]:
     """Return what each gives, in order. They must not use the database: it is not theirs."""
     futures = [_threads().submit(look) for look in looks]
     return [future.result() for future in futures]

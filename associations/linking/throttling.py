@@ -2,7 +2,7 @@
 
 import math
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
@@ -44,7 +44,9 @@ def check_rate_of_checks(user: "User", now: datetime) -> None:
         _check_rate(checks.values_list("checked_at", flat=True), now)
 
 
-def _check_rate(newest: "QuerySet[Any]", now: datetime) -> None:
+def _check_rate(
+    newest: "QuerySet[AssociationRequest | AssociationCheck, datetime]", now: datetime
+) -> None:
     limit = settings.SUBMITS_PER_PERSON_PER_MINUTE
     # The one that has to be a minute old before there may be another.
     for at in newest[limit - 1 : limit]:
