@@ -1,3 +1,4 @@
+from collections.abc import Sequence
 from typing import Any
 
 from django.apps import AppConfig
@@ -17,7 +18,7 @@ class AssociationsConfig(AppConfig):
         post_migrate.connect(_after_migrate, sender=self)
 
 
-def _before_migrate(*, using: str, plan: list | None = None, **kwargs: Any) -> None:
+def _before_migrate(*, using: str, plan: Sequence[object] | None = None, **kwargs: Any) -> None:
     from associations.audit.integrity import triggers
 
     if plan:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from heapq import merge
 from itertools import groupby
 from operator import itemgetter
+from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext
@@ -53,7 +54,7 @@ def result_lines(run: BulkRun) -> Iterator[bytes]:
         yield _csv(part)
 
 
-def _stretches(rows: QuerySet, number: str) -> Iterator[list]:
+def _stretches(rows: QuerySet[Any], number: str) -> Iterator[list[Any]]:
     """Give the rows in the order of their numbers, so many at a time."""
     rest = rows.order_by(number)
     while part := list(rest[:ROWS_AT_ONCE]):

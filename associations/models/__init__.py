@@ -11,9 +11,8 @@ from associations.models.bulk import (
     SendMode,
 )
 from associations.models.coordination import CallPause, CallSlot, Worker
-from associations.models.querysets import AssociationRequestQuerySet, AuditFilter
+from associations.models.querysets import OPEN_OUTCOMES, AssociationRequestQuerySet, AuditFilter
 from associations.models.requests import (
-    OPEN_OUTCOMES,
     AssociationAttempt,
     AssociationBatch,
     AssociationCheck,

@@ -92,7 +92,7 @@ class _Sentinel(cluster.Sentinel):
 
 
 @receiver(post_execute_in_worker)
-def _hide_token(*, task: dict, **kwargs: object) -> None:
+def _hide_token(*, task: dict[str, Any], **kwargs: object) -> None:
     """What a task failed of is kept in the database: without the token."""
     if isinstance(task.get("result"), str):
         task["result"] = redact(task["result"], settings.HUBSPOT_ACCESS_TOKEN)
