@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import requests
 from django.conf import settings
+from django.test import tag
 
 ROOT = settings.BASE_DIR
 README, SETTINGS = ROOT / "README.md", ROOT / "hubadmin" / "README.md"
@@ -159,6 +160,7 @@ class ProductionTests(unittest.TestCase):
             self.assertEqual(ended.stdout.split(), ["77", "Europe/Paris"], ended.stderr)
 
 
+@tag("own_database")
 class ServingTests(unittest.TestCase):
     """gunicorn with the production settings, as README starts it."""
 
