@@ -38,7 +38,8 @@ from hubadmin.web.http import AuthenticatedHttpRequest, admin_required, http_1_1
 FIGURES_SECONDS = 10.0
 BARS = 62
 LISTED = 200
-_TOO_LONG_TO_LOG = _(
+_TOO_LONG_TO_LOG = _("This is too long for the record of exports. Write less.")
+_TOO_MANY_PEOPLE = _(
     "This filter is too long for the record of exports. Choose fewer people, or everybody."
 )
 CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjson; charset=utf-8"}
@@ -142,7 +143,8 @@ def export(request: AuthenticatedHttpRequest, file_format: str) -> HttpResponseB
         return render(request, "audit/log.html", {"form": form}, status=422)
     query = form.query().urlencode()
     if len(query) > recorder.EXPORT_QUERY_LENGTH:  # what was taken has to stand in the log, whole
-        form.add_error("who", _TOO_LONG_TO_LOG)
+        longest = max(form.query().lists(), key=lambda field: len(str(field)))[0]
+        form.add_error(longest, _TOO_MANY_PEOPLE if longest == "who" else _TOO_LONG_TO_LOG)
         return render(request, "audit/log.html", {"form": form}, status=422)
     response = StreamingHttpResponse(content_type=CONTENT_TYPES[file_format])
     if request.method == "HEAD":

@@ -211,6 +211,7 @@ def _action(
 
     def made(action: Action) -> Callable[[AuthenticatedHttpRequest, int], HttpResponse]:
         @require_http_methods(["GET", "HEAD", "POST"])
+        @never_cache
         @wraps(action)
         def view(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
             run = run_of(request, pk)

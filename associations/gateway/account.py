@@ -6,6 +6,8 @@ A HubSpot that is slow or away takes nothing but what it would have told.
 from collections import Counter
 from collections.abc import Callable
 from functools import lru_cache
+from threading import Lock
+from time import time
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -14,7 +16,7 @@ from django.core.cache import cache
 from django.db import Error as DBError
 from django.utils.translation import get_language
 
-from associations.gateway.cache import cached_lookup, is_fresh, run_concurrently
+from associations.gateway.cache import cached_lookup, is_fresh, run_concurrently, run_in_background
 from associations.gateway.object_types import TypeChoice, TypeChoices, standard_choices
 from associations.hubspot import lookups
 from associations.hubspot.client import HubSpotClient, ReadError
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 SECONDS, AT_WORST_SECONDS = 10 * 60, 24 * 60 * 60
-LABEL_SECONDS = 60  # a HubSpot that is away keeps no page waiting for labels more often
+LABEL_SECONDS = 60
 MOST_USED_OF = 100  # of a person's latest entries
+_LABELS, _asking = "custom_labels", Lock()
+_Labels = tuple[dict[str, str], float]  # by canonical type; until when nobody need ask again
 _LOOKS = (lookups.custom_types, lookups.types_not_enabled)
 
 
@@ -40,10 +44,15 @@ def custom_label(object_type: str) -> str:
     """Return what the account calls a custom object; empty where it is not known.
 
     Whole files ask for each of their rows: that costs a look into the cache, whether HubSpot shows
-    anything or not.
+    anything or not. Only the first one to ask in a process waits for HubSpot.
     """
-    labels = cache.get_or_set("custom_labels", _custom_labels, LABEL_SECONDS) or {}
-    return labels.get(object_type, "")
+    known: _Labels | None = cache.get(_LABELS)
+    if known is None:
+        with _asking:  # not everybody at once
+            known = cache.get(_LABELS) or _ask_for_labels()
+    elif time() >= known[1] and cache.add(f"{_LABELS}.asking", True, LABEL_SECONDS):
+        run_in_background(_ask_for_labels)
+    return known[0].get(object_type, "")
 
 
 def disabled_types() -> set[str]:
@@ -109,8 +118,11 @@ def _how_often_used(user: "User") -> Counter[str]:
         return Counter()  # a log that cannot be read is no reason to show no form
 
 
-def _custom_labels() -> dict[str, str]:
-    return {each.object_type.canonical: each.object_type.label for each in custom_objects()}
+def _ask_for_labels() -> _Labels:
+    labels = {each.object_type.canonical: each.object_type.label for each in custom_objects()}
+    known = labels, time() + LABEL_SECONDS
+    cache.set(_LABELS, known, AT_WORST_SECONDS)
+    return known
 
 
 def _known(look: Callable[[HubSpotClient], T]) -> T | None:

@@ -74,6 +74,11 @@ def _look_again(look: Callable[..., Any], arguments: tuple[Any, ...], seconds: f
     return _Shown(value, error, shown_at=time(), until=time() + seconds)
 
 
+def run_in_background(look: Callable[[], object]) -> None:
+    """Let it be made while nobody waits. It must not use the database: it is not its own."""
+    _threads().submit(look)
+
+
 def run_concurrently(*looks: Callable[[], T]) -> list[T]:
     """Return what each gives, in order. They must not use the database: it is not theirs."""
     futures = [_threads().submit(look) for look in looks]

@@ -140,10 +140,11 @@ def acquire_preview(person: int) -> bool:
     first = FIRST_OF_PREVIEWS + person * PREVIEWS
     last = first + PREVIEWS - 1
     try:
-        taken = _take(1, first, last, PREVIEW_WINDOW)
-        if not taken and _connection.run(lambda wrapper: _make_slots(wrapper, last, first)):
-            taken = _take(1, first, last, PREVIEW_WINDOW)  # it was the person's first
-        return bool(taken)
+        if not _take(1, first, last, PREVIEW_WINDOW):
+            # Perhaps it is the person's first, or a clock was set back.
+            _connection.run(lambda wrapper: _settle(wrapper, last, first))
+            return bool(_take(1, first, last, PREVIEW_WINDOW))
+        return True
     except DBError:
         logger.exception("the limit of previews could not be asked")
         return True
@@ -195,27 +196,26 @@ def _wait(first: int) -> float:
     last = settings.HUBSPOT_CALLS_PER_10_SECONDS
 
     def wait(wrapper: BaseDatabaseWrapper) -> float | None:
-        _make_slots(wrapper, last)
+        _settle(wrapper, last)
         with wrapper.cursor() as cursor:
-            cursor.execute(_sql(_SET_BACK, wrapper))
             cursor.execute(_sql(_WAIT, wrapper), [first, last])
             return cursor.fetchone()[0]
 
     return max(0.0, float(_connection.run(wait) or 0.0))
 
 
-def _make_slots(wrapper: BaseDatabaseWrapper, last: int, first: int = 1) -> bool:
-    """Make the slots of a ring that are missing; return whether any were."""
+def _settle(wrapper: BaseDatabaseWrapper, last: int, first: int = 1) -> None:
+    """Make the slots of a ring that are missing, and free those that a clock set back holds."""
     numbers = range(first, last + 1)
     with wrapper.cursor() as cursor:
         count = f"SELECT COUNT(*) FROM {_TABLE} WHERE number BETWEEN %s AND %s"
         cursor.execute(count, [first, last])
-        if is_missing := cursor.fetchone()[0] < len(numbers):
+        if cursor.fetchone()[0] < len(numbers):
             cursor.executemany(
                 f"INSERT INTO {_TABLE} (number, used_at) VALUES (%s, 0) ON CONFLICT DO NOTHING",
                 [(number,) for number in numbers],
             )
-    return is_missing
+        cursor.execute(_sql(_SET_BACK, wrapper))
 
 
 def _sql(text: str, wrapper: BaseDatabaseWrapper, window: float | None = None) -> str:

@@ -105,14 +105,18 @@ def _read_catalogue() -> tuple[tuple[ObjectType, ...], dict[str, ObjectType]]:
 
 
 CATALOGUE, _BY_NAME = _read_catalogue()
+MAX_REMEMBERED = 200  # characters of a name; people may write as many as they like
 
 
-@lru_cache(maxsize=512)  # each label on a page asks
 def resolve(text: str) -> ObjectType:
     """Return the type that `text` names: a label, singular or plural, in any casing, or an id.
 
     Raises UnknownObjectTypeError for anything else, so that what comes back is safe in a URL.
     """
+    return _resolve(text) if len(text) > MAX_REMEMBERED else _remembered(text)
+
+
+def _resolve(text: str) -> ObjectType:
     stripped = text.strip()
     if _CUSTOM_ID.fullmatch(stripped):
         return ObjectType(stripped, stripped, stripped, stripped)
@@ -125,6 +129,9 @@ def resolve(text: str) -> ObjectType:
     if known:
         return known
     raise UnknownObjectTypeError(stripped)
+
+
+_remembered = lru_cache(maxsize=512)(_resolve)  # each label on a page asks
 
 
 def stored_type(text: str) -> ObjectType:

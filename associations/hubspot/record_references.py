@@ -327,7 +327,7 @@ def read_pair(
     if one.portal_id and other.portal_id and one.portal_id != other.portal_id:
         facts: dict[str, str | int] = {"portal": other.portal_id, "expected": one.portal_id}
         problems.append(Problem(at_id, Reason.ANOTHER_PORTAL, facts))
-    elif one.object_type and one.object_id and one[:2] == other[:2]:
+    elif one.object_type and one.object_id and one[:2] == other[:2] and not problems:
         problems.append(Problem(at_id, PairReason.ITSELF, {}))
     return Pair(one, other, problems)
 
@@ -348,7 +348,7 @@ def _read_side(
     except RecordIdError as error:
         problems.append(Problem(id_name, error.reason, error.facts))
         # More than an id was written, but not so that it could be taken.
-        could_say_type = error.reason not in OF_THE_DIGITS | {PairReason.REQUIRED}
+        could_say_type = error.reason not in OF_THE_DIGITS | {PairReason.REQUIRED, *_NUMBERS}
     read = reference.object_type
     try:
         if text := bare(values.get(type_name, "")):

@@ -4,6 +4,7 @@ No database transaction stays open around HTTP, and nothing that changes HubSpot
 not committed to the log first.
 """
 
+import logging
 import time
 from dataclasses import asdict
 from itertools import count
@@ -22,6 +23,8 @@ from associations.models import AssociationCheck, AssociationRequest
 
 if TYPE_CHECKING:
     from hubadmin.models import User
+
+logger = logging.getLogger(__name__)
 
 
 def create_association(
@@ -87,6 +90,7 @@ def check_again(*, user: "User", entry: AssociationRequest, meta: RequestMeta) -
     try:
         check_rate_of_checks(user, timezone.now())
     except DBError as error:
+        logger.exception("the log could not be read")
         raise LogUnavailableError from error
     start = time.monotonic()
     seen = read_link(clients.interactive(), entry)

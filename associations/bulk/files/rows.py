@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from associations.bulk.files.table import EXTRA_CELLS
 from associations.gateway.object_types import TypeChoices
-from associations.hubspot.object_types import ObjectType
-from associations.hubspot.record_references import Problem, Side, read_pair
+from associations.hubspot.object_types import ObjectType, stored_type
+from associations.hubspot.record_references import PairReason, Problem, Reason, Side, read_pair
 
 
 class RowReason(StrEnum):
@@ -30,6 +30,7 @@ def shortened(facts: Mapping[str, str | int]) -> dict[str, str | int]:
 
 
 MAX_REASON = 500
+_OF_BOTH = {PairReason.ITSELF, Reason.ANOTHER_PORTAL}
 _KEPT_TYPES, _MAX_KEPT = 1000, 200
 _FORMULA = re.compile(r"'[=+\-@\t\r\n]")
 
@@ -63,7 +64,7 @@ class RowChecker:
     ) -> None:
         self.types, self.portal_id, self.ui_hosts = types, portal_id, ui_hosts
         chosen = {"from": from_object_type, "to": to_object_type}
-        self.chosen = {side: types.resolve(name) if name else None for side, name in chosen.items()}
+        self.chosen = {side: stored_type(name) if name else None for side, name in chosen.items()}
         self._resolved: dict[str, ObjectType] = {}
 
     def check(self, values: Mapping[str, str]) -> Row:
@@ -85,7 +86,10 @@ class RowChecker:
         problems += of_pair
         reason = _reason(values.get("reason", ""), problems)
         problem = _told(problems[0]) if problems else None
-        return Row(*_stored(one), *_stored(other), reason, problem)
+        # Of a side with a problem of its own, the cell says more than what was understood.
+        at_fault = {p.field.partition("_")[0] for p in of_pair if p.code not in _OF_BOTH}
+        sides = (*_stored(one, "from" in at_fault), *_stored(other, "to" in at_fault))
+        return Row(*sides, reason, problem)
 
     def _resolve(self, text: str) -> ObjectType:
         """As the types on offer do; each name is looked up once."""
@@ -97,8 +101,9 @@ class RowChecker:
         return found
 
 
-def _stored(side: Side) -> tuple[str, str]:
-    return side.object_type.canonical if side.object_type else "", side.object_id
+def _stored(side: Side, is_at_fault: bool) -> tuple[str, str]:
+    known = None if is_at_fault else side.object_type
+    return known.canonical if known else "", side.object_id
 
 
 def _told(problem: Problem) -> Problem:

@@ -7,8 +7,8 @@ import logging
 import os
 import socket
 import time
+from contextlib import suppress
 from datetime import timedelta
-from itertools import product
 
 from django.conf import settings
 from django.db import connection
@@ -19,6 +19,7 @@ from django_q.tasks import async_task
 
 from associations.bulk import backoff
 from associations.bulk.leases import free
+from associations.bulk.services import NotPossibleError, discard
 from associations.bulk.worker.broker import AWAY
 from associations.models import BulkChunk, BulkRow, BulkRun, RunState, Worker
 from associations.models.bulk import ENDED, NOT_STARTED, UNDER_WAY
@@ -104,16 +105,17 @@ def tidy() -> bool:
     Nothing of the log. In parts, so that a worker gives signs of life and hands out work meanwhile.
     """
     old = timezone.now() - timedelta(days=settings.BULK_KEEP_DAYS)
-    abandoned = BulkRun.objects.filter(state__in=NOT_STARTED, created_at__lt=old)
+    # One that may still be started goes whole, or it would start with what is left of it.
+    if run := BulkRun.objects.filter(state__in=NOT_STARTED, created_at__lt=old).first():
+        with suppress(NotPossibleError):
+            discard(run=run)
+        return True
     ended = BulkRun.objects.filter(state__in=ENDED, finished_at__lt=old)
-    for model, runs in product((BulkRow, BulkChunk), (abandoned, ended)):
-        part = list(
-            model._default_manager.filter(run__in=runs).values_list("pk", flat=True)[:TIDY_ROWS]
-        )
-        if part:
-            model._default_manager.filter(pk__in=part).delete()
+    for model in (BulkRow, BulkChunk):
+        rows = model._default_manager
+        if part := list(rows.filter(run__in=ended).values_list("pk", flat=True)[:TIDY_ROWS]):
+            rows.filter(pk__in=part).delete()
             return True
-    abandoned.delete()
     Worker.objects.filter(seen_at__lt=timezone.now() - timedelta(days=1)).delete()
     Failure.objects.filter(stopped__lt=old).delete()
     return False

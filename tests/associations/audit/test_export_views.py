@@ -202,6 +202,9 @@ class RecordTests(ExportTestCase):
             answer = self.export(file_format, query)
             self.assertContains(answer, "too long for the record of exports", status_code=422)
             self.assertContains(answer, 'href="#id_who', status_code=422)
+        answer = self.export(query=f"outcome=linked&reason={'a' * 100}{'+' * 4_200}")
+        self.assertContains(answer, "Write less", status_code=422)
+        self.assertContains(answer, 'href="#id_reason', status_code=422)
         self.assertFalse(AuditExport.objects.exists())
         most = query[: EXPORT_QUERY_LENGTH - 1].rpartition("&")[0]
         self.assertEqual(self.ids(self.export(query=most)), [])

@@ -53,6 +53,16 @@ class TidyTests(TestCase):
         self.assertEqual({*BulkRun.objects.all()}, {*kept, ended})
         self.assertFalse(BulkRun.objects.filter(pk=never_started.pk).exists())
 
+    def test_a_run_that_may_still_be_started_goes_whole_or_not_at_all(self) -> None:
+        run = self.run_(5, state="ready", rows_read=5)
+        with mock.patch.object(scheduler, "TIDY_ROWS", 2):
+            scheduler.tidy()
+        self.assertFalse(BulkRow.objects.filter(run=run.pk).exists())
+        self.assertFalse(BulkRun.objects.filter(pk=run.pk).exists())
+        started = self.run_(5, state="queueing", rows_read=5)
+        self.queries()
+        self.assertEqual(started.rows.count(), 5)
+
     def test_in_parts_between_which_the_worker_gives_a_sign_of_life(self) -> None:
         self.run_(5)
         mine = scheduler.Scheduler(get_broker())

@@ -120,6 +120,20 @@ class RequestTests(ClientTestCase):
         self.assertEqual([h for put in self.puts() for h in put["headers"] if h == "Cookie"], [])
 
 
+class BatchTests(ClientTestCase):
+    def test_what_is_not_allow_listed_never_leaves(self) -> None:
+        types = {"from_object_type": "contacts", "to_object_type": "companies"}
+        for odd in ("", "0501", "1/../2", "501 ", "\uff11", "5" * 21):
+            for pairs in ([("501", odd)], [("501", "902"), (odd, "902")]):
+                with self.subTest(pairs), self.assertRaises(ValueError):
+                    self.client().create_default_associations(**types, pairs=pairs)
+        with self.assertRaises(ValueError):
+            self.client().create_default_associations(
+                from_object_type="../x", to_object_type="companies", pairs=[("501", "902")]
+            )
+        self.assertEqual(self.sandbox.requests, [])
+
+
 class RetryTests(ClientTestCase):
     def test_what_is_tried_again_and_what_is_not(self) -> None:
         for status in (423, 429, 477, 502, 503, 504):

@@ -4,6 +4,7 @@ from unittest import TestCase
 from hypothesis import given
 from hypothesis import strategies as st
 
+from associations.hubspot import object_types
 from associations.hubspot.object_types import (
     CATALOGUE,
     UnknownObjectTypeError,
@@ -59,6 +60,12 @@ class ResolveTests(TestCase):
         }.items():
             with self.subTest(word):
                 self.assertEqual(resolve(word).label, label)
+
+    def test_no_name_is_remembered_that_is_longer_than_any(self) -> None:
+        before = object_types._remembered.cache_info().currsize
+        for number in range(20):
+            self.assertEqual(resolve(f"line{'-' * (1_000 + number)}item").label, "Line item")
+        self.assertEqual(object_types._remembered.cache_info().currsize, before)
 
     def test_a_custom_object_by_its_id(self) -> None:
         for text in ("2-4001", " 2-4001\n", "2-1"):

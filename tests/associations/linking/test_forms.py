@@ -211,12 +211,17 @@ class PastedTests(FormTestCase):
                 fields = {f"{side}_object_type": "0-2", f"{side}_object_id": "contact 7"}
                 self.assert_errors({f"{side}_object_type": [message]}, **fields)
 
+    def test_of_types_that_are_unsettled_nobody_says_that_they_are_the_same(self) -> None:
+        fields = {"from_object_type": "Deal", "from_object_id": "contact 501"}
+        checked = form(**fields, to_object_type="Contact", to_object_id="501")
+        self.assertEqual(set(checked.errors), {"from_object_type"})
+
     def test_a_type_that_is_unknown_beside_an_address(self) -> None:
         fields = {"from_object_type": "foo", "from_object_id": f"{IN_PORTAL}/contact/501"}
         self.assert_errors({"from_object_type": [UNKNOWN_TYPE.format("foo")]}, **fields)
 
     def test_an_id_without_any_type(self) -> None:
-        for text in ("501", "0501", "abc"):
+        for text in ("501", "0501", "abc", "1,234", "5E+11", "12.5"):
             with self.subTest(text):
                 self.assertEqual(pasted(text).errors["from_object_type"], [NO_FROM_TYPE])
 

@@ -13,7 +13,7 @@ from django.utils import translation
 
 from associations.gateway import clients, rate_limiter
 from associations.hubspot import lookups
-from associations.models import AssociationCheck, AssociationRequest
+from associations.models import AssociationCheck, AssociationRequest, CallSlot
 from tests.associations.linking.base import PageTestCase, entry_of
 from tests.support import LINK, SignedInClient
 
@@ -229,6 +229,18 @@ class LimitTests(PreviewTestCase):
         with mock.patch("associations.gateway.rate_limiter.PREVIEW_WINDOW", 0.5):
             self.panel()
         self.shows("takes no more requests", "link the records all the same")
+
+    def test_a_clock_that_was_set_back_holds_nobody_up(self) -> None:
+        self.enterContext(mock.patch("associations.gateway.rate_limiter.PREVIEWS", 2))
+        self.panel()
+        ahead = (
+            f"UPDATE {CallSlot._meta.db_table} SET used_at = used_at + 3600 WHERE number > 999999"
+        )
+        rate_limiter._connection.run(lambda wrapper: wrapper.cursor().execute(ahead))
+        self.panel()
+        self.shows("takes no more requests", "link the records all the same")
+        with mock.patch("associations.gateway.rate_limiter.PREVIEW_WINDOW", 0.001):
+            self.assertIn("Ada", self.panel().content.decode())
 
     def test_a_limit_that_cannot_be_asked_keeps_nobody_from_looking(self) -> None:
         broken = mock.patch.object(rate_limiter._connection, "run", side_effect=DBError)

@@ -1,11 +1,16 @@
 """What people read for codes, object types and records; of custom objects what the account says."""
 
+import time
+from unittest import mock
+
 from django.core.cache import cache
 from django.db import connection
 from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
 from associations.bulk.messages import sentence
+from associations.gateway import account
+from associations.gateway import cache as gateway_cache
 from associations.models import AssociationRequest
 from associations.texts.labels import icon, to_label, type_label
 from tests.associations.linking.base import PageTestCase, entry_of, run_of
@@ -75,6 +80,21 @@ class CustomLabelTests(PageTestCase):
                 with CaptureQueriesContext(connection) as queries:
                     labels = {to_label(entry) for entry in self.entries * 100}
                 self.assertEqual((labels, self.asked(), len(queries)), ({label}, 1, 0))
+
+    def test_a_slow_hubspot_keeps_only_the_first_one_waiting(self) -> None:
+        cache.clear()
+        self.assertEqual(type_label("2-4001"), "Car")
+        self.sandbox.fault(method="GET", delay=0.8, times=None)
+        later = time.time() + 11 * 60
+        for module in (account, gateway_cache):
+            self.enterContext(mock.patch.object(module, "time", lambda: later))
+        start = time.monotonic()
+        self.assertEqual({type_label("2-4001") for _ in range(50)}, {"Car"})
+        self.assertLess(time.monotonic() - start, 0.5)
+        deadline = time.monotonic() + 5
+        while self.asked() < 2 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.assertEqual(self.asked(), 2)
 
     def test_what_is_known_already_asks_nobody(self) -> None:
         known = {

@@ -204,7 +204,7 @@ class BadRowTests(RowTestCase):
     def test_the_first_problem_is_told_and_the_rest_is_read(self) -> None:
         row = check(from_object_id="x", to_object_id="y", reason="z")
         self.assert_problem(("from_object_id", "not_digits"), row)
-        self.assertEqual((row.to_object_type, row.reason), ("companies", "z"))
+        self.assertEqual((row.to_object_type, row.reason), ("", "z"))
 
     def test_facts_are_short_and_fit_into_json(self) -> None:
         for values in ({"from_object_type": "x" * 60_000}, {"from_object_id": "x" * 1000 + " 1"}):
