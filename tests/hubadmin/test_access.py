@@ -132,20 +132,14 @@ class RoleTestCase(SandboxMixin, TestCase):
 
     def addresses(self, role: str) -> Iterator[tuple[str, str]]:
         """The URLconf's routes, with ids of each kind where they take one."""
-        ids = {
-            "<entry_id": {"own": self.own[role], "another's": self.foreign, "nobody's": 10**17},
-            "<run_id": {
-                "own": self.own_run[role],
-                "another's": self.foreign_run,
-                "nobody's": 10**17,
-            },
-        }
+        entries = {"own": self.own[role], "another's": self.foreign}
+        runs = {"own": self.own_run[role], "another's": self.foreign_run}
         for route in routes(get_resolver().url_patterns):
-            kind = next((kind for kind in ids if kind in str(route.pattern)), None)
-            if kind is None:
+            if "<entry_id" not in str(route.pattern):
                 yield route.name, address_of(route)
                 continue
-            for whose, pk in ids[kind].items():
+            ids = runs if str(route.pattern).startswith("bulk/") else entries
+            for whose, pk in (ids | {"nobody's": 10**17}).items():
                 yield f"{route.name}, {whose}", reverse(route.name, args=[pk])
 
 

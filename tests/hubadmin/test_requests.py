@@ -26,7 +26,6 @@ OPEN = {
 
 SAMPLES = {
     "entry_id:pk": "1",
-    "run_id:pk": "1",
     "file_format:file_format": "csv",
     "str:object_type": "contacts",
     "str:object_id": "501",
