@@ -4,6 +4,7 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
 
 from associations.gateway.object_types import TypeChoices, standard_choices
 from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError
@@ -34,6 +35,24 @@ class ObjectTypeField(forms.CharField):
         except UnknownObjectTypeError as error:
             reason = Reason.AMBIGUOUS_TYPE if error.candidates else Reason.UNKNOWN_TYPE
             raise validation_error(reason, text=text, choices=", ".join(error.candidates)) from None
+
+
+class ReasonField(forms.CharField):
+    """Why something is linked; cleans to one line."""
+
+    def __init__(self, *, help_text: Any) -> None:
+        too_long = _("Keep the reason to 500 characters; this has %(show_value)s.")
+        super().__init__(
+            label=_("Reason"),
+            required=False,
+            max_length=500,
+            help_text=help_text,
+            error_messages={"max_length": too_long},
+        )
+        del self.widget.attrs["maxlength"]  # the browser would cut what is too long without a word
+
+    def clean(self, value: Any) -> str:
+        return " ".join(super().clean(value).split())
 
 
 class RecordIdField(forms.CharField):

@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext_lazy as _
 
-from associations.form_fields import ObjectTypeField
+from associations.form_fields import ObjectTypeField, ReasonField
 from associations.gateway.object_types import TypeChoices, standard_choices
 from associations.models import SendMode
 
@@ -45,15 +45,7 @@ class UploadForm(forms.Form):
     )
     from_object_type = ObjectTypeField(label=_("Type of the first records"), required=False)
     to_object_type = ObjectTypeField(label=_("Type of the second records"), required=False)
-    reason = forms.CharField(
-        label=_("Reason"),
-        required=False,
-        max_length=500,
-        help_text=_("For rows without one of their own."),
-        error_messages={
-            "max_length": _("Keep the reason to 500 characters; this has %(show_value)s.")
-        },
-    )
+    reason = ReasonField(help_text=_("For rows without one of their own."))
 
     TYPED_FIELDS = ("rows", *TYPE_FIELDS, "reason")
 
@@ -62,8 +54,6 @@ class UploadForm(forms.Form):
         self.types = standard_choices() if types is None else types
         for name in TYPE_FIELDS:
             cast(ObjectTypeField, self.fields[name]).offer(self.types)
-        # The browser would cut what is too long without a word.
-        del self.fields["reason"].widget.attrs["maxlength"]
         self.fields["file"].widget.attrs |= {
             "data-max-bytes": settings.BULK_MAX_BYTES,
             "data-too-large": _TOO_LARGE
@@ -79,9 +69,6 @@ class UploadForm(forms.Form):
             }
             raise ValidationError(_TOO_LARGE, code=TOO_LARGE, params=facts)
         return file
-
-    def clean_reason(self) -> str:
-        return " ".join(self.cleaned_data["reason"].split())
 
     def clean(self) -> dict[str, Any]:
         super().clean()

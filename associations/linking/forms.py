@@ -8,7 +8,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from associations.form_fields import validation_error
+from associations.form_fields import ReasonField, validation_error
 from associations.gateway.object_types import TypeChoices, standard_choices
 from associations.hubspot.record_references import SIDES, Pair, PairReason, Problem, read_pair
 
@@ -42,15 +42,7 @@ class AssociationForm(forms.Form):
     to_object_type = forms.CharField(label=_("Type"), required=False)
     to_object_id = _id_field()
 
-    reason = forms.CharField(
-        label=_("Reason"),
-        required=False,
-        max_length=500,
-        help_text=_("For the audit log, such as a ticket number."),
-        error_messages={
-            "max_length": _("Keep the reason to 500 characters; this has %(show_value)s.")
-        },
-    )
+    reason = ReasonField(help_text=_("For the audit log, such as a ticket number."))
     submit_token = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
 
     TYPED_FIELDS = (
@@ -78,8 +70,6 @@ class AssociationForm(forms.Form):
             id_field = self.fields[f"{side}_object_id"]
             id_field.widget.attrs |= {"autocapitalize": "off", "spellcheck": "false"}
             id_field.error_messages["required"] = _OF_A_SIDE[PairReason.REQUIRED][side]
-        # The browser would cut what is too long without a word.
-        del self.fields["reason"].widget.attrs["maxlength"]
         # After a reload some browsers fill in what a field had before; here that were an old token.
         self.fields["submit_token"].widget.attrs["autocomplete"] = "off"
 
@@ -119,9 +109,6 @@ class AssociationForm(forms.Form):
             for name, side in self.pair.by_side.items()
             if side.names_type and side.object_type
         }
-
-    def clean_reason(self) -> str:
-        return " ".join(self.cleaned_data["reason"].split())
 
     def clean(self) -> dict[str, Any] | None:
         for problem in self.pair.problems:

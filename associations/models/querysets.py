@@ -86,9 +86,6 @@ class AssociationRequestQuerySet(models.QuerySet["AssociationRequest"]):
     def of(self, user: "User") -> Self:
         return self.filter(user=user)
 
-    def of_record(self, object_type: str, object_id: str) -> Self:
-        return self.matching(AuditFilter(record_type=object_type, record_id=object_id))
-
     def of_pair(self, entry: "AssociationRequest") -> Self:
         """Entries about the same two records, in either direction."""
         from_, to = (

@@ -79,8 +79,6 @@ def _is_utf_8(line: bytes) -> bool:
     return True
 
 
-__all__ = ["Encoding", "FileError", "FileReason", "Parts", "decoded_lines", "encoding_of"]
-
 Parts = Callable[[], Iterable[bytes]]
 
 MAX_LINE = 64 * 1024  # bytes, in UTF-8 where the file is in UTF-16
@@ -88,14 +86,6 @@ MAX_LINES = 2_000_000
 _PIECE = 64 * 1024
 _HEAD = 4096
 _BOM = "\ufeff"
-
-
-def decoded_lines(parts: Parts) -> Iterator[str]:
-    """Yield the file's lines with their ends (LF, CRLF or CR), without a byte order mark.
-
-    Raises FileError, at once or in between, for what is no text or cannot be read.
-    """
-    yield from lines_in(parts, encoding_of(parts))
 
 
 def encoding_of(parts: Parts) -> Encoding:
@@ -118,7 +108,10 @@ def encoding_of(parts: Parts) -> Encoding:
 
 
 def lines_in(parts: Parts, encoding: Encoding) -> Iterator[str]:
-    """Yield the lines as decoded_lines() does, of a file whose encoding is known."""
+    """Yield the lines with their ends (LF, CRLF or CR), without a byte order mark.
+
+    Raises FileError, at once or in between, for what cannot be read.
+    """
     lines = _byte_lines(parts, encoding)
     codec = Encoding.UTF_8 if _is_wide(encoding) else encoding
     for number, line in enumerate(lines, 1):

@@ -8,7 +8,6 @@ from itertools import islice
 from typing import NamedTuple
 
 from associations.bulk.files.columns import (
-    FIELDS,
     MAX_COLUMNS,
     Layout,
     Resolve,
@@ -75,8 +74,6 @@ class _Source:
         line = self.line + len(re.findall(r"\r\n|\r|\n", before))
         return FileError(FileReason.OPEN_QUOTE, line=line)
 
-
-__all__ = ["EXTRA_CELLS", "FIELDS", "Table", "TableRow", "read_table"]
 
 EXTRA_CELLS = "extra_cells"
 _DELIMITERS = ",;\t"

@@ -157,7 +157,7 @@ class BranchTests(TestCase):
                 self.assertEqual(pks(newer), everything[max(0, n - size) : n])
 
     def test_a_record_is_found_on_either_side_and_only_of_its_type(self) -> None:
-        found = pks(ENTRIES.of_record("contacts", "1"))
+        found = pks(ENTRIES.matching(AuditFilter(record_type="contacts", record_id="1")))
         for entry in ENTRIES.all():
             sides = {(entry.from_object_type, entry.from_object_id)}
             sides.add((entry.to_object_type, entry.to_object_id))

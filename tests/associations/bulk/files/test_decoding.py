@@ -1,10 +1,11 @@
 import gzip
+from collections.abc import Iterator
 from unittest import TestCase, mock
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from associations.bulk.files.decoding import MAX_LINE, Encoding, decoded_lines, encoding_of
+from associations.bulk.files.decoding import MAX_LINE, Encoding, Parts, encoding_of, lines_in
 from associations.bulk.files.errors import FileError, FileReason
 from tests.associations.bulk.files.files import parts_of
 from tests.generated import examples
@@ -12,6 +13,10 @@ from tests.generated import examples
 TEXT = "id,名前\r\n1,Müller \u2013 東京\r2,“x”\n3"
 LINES = ["id,名前\r\n", "1,Müller \u2013 東京\r", "2,“x”\n", "3"]
 SIZES = (1, 2, 3, 7, 100_000)
+
+
+def decoded_lines(parts: Parts) -> Iterator[str]:
+    return lines_in(parts, encoding_of(parts))
 
 
 def refusal(data: bytes, size: int = 100_000) -> tuple[FileReason, dict] | None:
