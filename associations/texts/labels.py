@@ -11,7 +11,7 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from associations.gateway.account import custom_label
-from associations.hubspot.object_types import stored_type
+from associations.hubspot.object_types import CATALOGUE, stored_type
 
 if TYPE_CHECKING:
     from associations.models import AssociationRequest
@@ -83,6 +83,9 @@ FIELDS = {
 }
 
 
+_OF_HUBSPOT = {each.canonical: each.label for each in CATALOGUE}
+
+
 def word_for(code: str) -> str:
     """Return the word for an outcome, a cause, an export's state or "linked?"; else the code."""
     return str(WORDS.get(code, code))
@@ -104,6 +107,8 @@ def time_of(moment: datetime) -> str:
 
 def type_label(object_type: str) -> str:
     """Return what the reader calls a stored object type: HubSpot's own, or one of the account's."""
+    if label := _OF_HUBSPOT.get(object_type):
+        return gettext(label)
     known = stored_type(object_type)
     if known.label != known.canonical:
         return gettext(known.label)
