@@ -44,7 +44,9 @@ class TidyTests(TestCase):
         self.assertEqual(self.queries(), few)
 
     def test_only_what_is_not_needed_any_more_goes(self) -> None:
-        kept = self.run_(3, finished_at=timezone.now()), self.run_(3, state="running")
+        now = timezone.now()
+        kept = self.run_(3, finished_at=now), self.run_(3, state="running")
+        kept += (self.run_(3, state="ready", created_at=now),)
         ended, never_started = self.run_(3), self.run_(3, state="ready")
         BulkChunk.objects.create(run=ended, first_id=1, last_id=3, rows=3, way="batch")
         self.queries()
