@@ -81,10 +81,11 @@ def _result(number: int, found: Iterable[tuple[int, BulkRow | AssociationRequest
         else:
             entry = each
     line = row.line if row else ""
+    if row and not entry:
+        return [number, line, *_as_read(row), *_of_row(row), "", ""]
     if entry:
         return [number, line, *_fields(entry), *_of_entry(entry), entry.error_text, entry.pk]
-    assert row is not None  # noqa: S101 - there is a number because one of the two has it
-    return [number, line, *_as_read(row), *_of_row(row), "", ""]
+    raise ValueError("a number that neither a row nor an entry has")
 
 
 def _fields(row: BulkRow | AssociationRequest) -> list[str]:

@@ -23,6 +23,11 @@ from associations.bulk.single_sender import send_singly
 from associations.db import retry_on_outage
 from associations.models import BulkChunk, BulkEvent, BulkRun, RunState, SendMode
 
+logger = logging.getLogger(__name__)
+
+WORK_SECONDS = 30.0
+SHORT_PAUSE = 5.0  # seconds that are waited for in a task rather than after it
+
 
 def send_chunk(run: BulkRun, chunk: BulkChunk, until: float) -> None:
     """Send what is open in a chunk: a batch, or single rows until the clock is `until`.
@@ -39,12 +44,6 @@ def send_chunk(run: BulkRun, chunk: BulkChunk, until: float) -> None:
 def _begin(chunk: BulkChunk) -> None:
     hold(chunk)
     recorder.requeue_interrupted(chunk)
-
-
-logger = logging.getLogger(__name__)
-
-WORK_SECONDS = 30.0
-SHORT_PAUSE = 5.0  # seconds that are waited for in a task rather than after it
 
 
 def work(run_id: int) -> None:

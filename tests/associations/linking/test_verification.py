@@ -4,9 +4,10 @@ from datetime import datetime
 from typing import Any
 from unittest import mock
 
+from django.db import OperationalError
 from django.test import TestCase, override_settings
 
-from associations.audit.recorder import RequestMeta
+from associations.audit.recorder import LogUnavailableError, RequestMeta
 from associations.hubspot.client import Limits
 from associations.hubspot.outcomes import Linked
 from associations.linking import services
@@ -179,6 +180,16 @@ class TroubleTests(VerificationTestCase):
 
 
 class CheckTests(VerificationTestCase):
+    def test_a_log_in_which_checks_cannot_be_counted_is_told_in_the_stream(self) -> None:
+        entry = self.link()
+        away = mock.patch.object(services, "check_rate_of_checks", side_effect=OperationalError)
+        with (
+            away,
+            self.assertLogs("associations.linking.services", "ERROR"),
+            self.assertRaises(LogUnavailableError),
+        ):
+            services.check_again(user=self.user, entry=entry, meta=RequestMeta())
+
     def check(self, entry: AssociationRequest) -> AssociationCheck:
         meta = RequestMeta(client_ip="192.0.2.1", request_id="r")
         check = services.check_again(user=self.user, entry=entry, meta=meta)

@@ -206,6 +206,11 @@ class BadRowTests(RowTestCase):
         self.assert_problem(("from_object_id", "not_digits"), row)
         self.assertEqual((row.to_object_type, row.reason), ("", "z"))
 
+    def test_a_type_chosen_for_all_rows_that_is_not_known_any_more_fails_no_row(self) -> None:
+        rows = RowChecker(TYPES, from_object_type="0-9999")
+        row = rows.check({"from_object_id": "501", "to_object_id": "company 902"})
+        self.assertEqual((row.from_object_type, row.problem), ("0-9999", None))
+
     def test_facts_are_short_and_fit_into_json(self) -> None:
         for values in ({"from_object_type": "x" * 60_000}, {"from_object_id": "x" * 1000 + " 1"}):
             problem = check(**values).problem
