@@ -181,6 +181,8 @@ _BY_HTTP_STATUS = {
     502: Cause.HUBSPOT_DOWN,
     503: Cause.HUBSPOT_DOWN,
     504: Cause.HUBSPOT_DOWN,
+    # Of the gateways before HubSpot, which stand in for it while it is away.
+    **dict.fromkeys(range(520, 531), Cause.HUBSPOT_DOWN),
 }
 
 
@@ -193,7 +195,8 @@ def _cause_of_refusal(http_status: int, errors: list[Any]) -> Cause:
     if http_status in _BY_HTTP_STATUS:
         return _BY_HTTP_STATUS[http_status]
     if http_status >= 500:
-        return Cause.HUBSPOT_ERROR
+        # HubSpot tells of its own errors in JSON; a page is a gateway's.
+        return Cause.HUBSPOT_ERROR if errors else Cause.HUBSPOT_DOWN
     return _cause_of_errors(errors) if http_status >= 400 else Cause.REDIRECTED
 
 

@@ -88,10 +88,17 @@ def too_many_body() -> dict[str, Any]:
     )
 
 
+def is_of_gateway(status: int) -> bool:
+    """Whether only what stands before HubSpot answers so, and never HubSpot."""
+    return 520 <= status <= 530
+
+
 def usual_body(status: int) -> Any:
     """Return what goes with a status of which nothing else is known."""
     if status < 400:
         return ""
+    if is_of_gateway(status):
+        return f"<html><head><title>{status}</title></head><body>cloudflare</body></html>"
     if status == 429:
         return too_many_body()
     return error_body(phrases.get(status, "An error occurred."))

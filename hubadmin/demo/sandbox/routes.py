@@ -6,7 +6,14 @@ from urllib.parse import unquote
 
 from hubadmin.demo.sandbox import account, associations, controls, objects
 from hubadmin.demo.sandbox.faults import NOT_GIVEN, Fault
-from hubadmin.demo.sandbox.http import Answer, Call, Refused, too_many_body, usual_body
+from hubadmin.demo.sandbox.http import (
+    Answer,
+    Call,
+    Refused,
+    is_of_gateway,
+    too_many_body,
+    usual_body,
+)
 from hubadmin.demo.sandbox.portal import require_token
 from hubadmin.demo.sandbox.state import State
 
@@ -84,5 +91,7 @@ def _find_route(call: Call) -> tuple[Endpoint, list[str]]:
 
 def _fault_answer(fault: Fault) -> Answer:
     status = fault.status or 200
-    body = usual_body(status) if fault.body is NOT_GIVEN else fault.body
-    return Answer(status, body, content_type=fault.content_type)
+    if fault.body is not NOT_GIVEN:
+        return Answer(status, fault.body, content_type=fault.content_type)
+    content_type = "text/html; charset=UTF-8" if is_of_gateway(status) else fault.content_type
+    return Answer(status, usual_body(status), content_type=content_type)

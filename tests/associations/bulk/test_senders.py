@@ -1,6 +1,6 @@
 from associations.audit import recorder
 from associations.bulk import services
-from associations.models import BulkRun, RunState, SendMode
+from associations.models import BulkRun, CallPause, RunState, SendMode
 from tests.associations.bulk.engine import NO_CONTACT, EngineTestCase, row
 
 CONFIRMED = ("linked", "confirmed")
@@ -70,6 +70,23 @@ class BatchTests(EngineTestCase):
                 self.fault(**BATCH, **answer)
                 self.finish(run)
                 self.assertEqual(self.outcomes(run), [MISSING, *[CONFIRMED] * 9])
+
+    def test_while_a_gateway_answers_it_waits_and_splits_nothing(self) -> None:
+        for number, status in enumerate((521, 530, 500)):
+            with self.subTest(status):
+                self.sandbox.reset()
+                run = self.queued(*(row(n + 20 * number) for n in range(20)))
+                page = {"body": "<html>", "content_type": "text/html"}
+                self.fault(**BATCH, status=status, **page, times=2)
+                for _ in range(2):
+                    self.step(run)
+                    pause = CallPause.objects.get()
+                    self.assertEqual((pause.cause, pause.silent_since is None),
+                                     ("hubspot_down", False))  # fmt: skip
+                self.finish(run)
+                self.assertEqual(self.outcomes(run), [CONFIRMED] * 20)
+                self.assertEqual((self.calls("POST"), self.calls("PUT")), (3, 0))
+                self.assertEqual(run.chunks.count(), 1)
 
     def test_a_batch_with_a_locked_record_is_split(self) -> None:
         run = self.queued(*map(row, range(9)))
@@ -151,7 +168,9 @@ class SingleTests(EngineTestCase):
                 {"reset": "before"},
                 {"reset": "after"},
                 {"status": 503},
+                {"status": 522},
                 {"status": 500},
+                {"status": 500, "body": "<html>", "content_type": "text/html"},
                 {"status": 423},
                 {"status": 429},
                 {"status": 202, "body": {"status": "PENDING"}},

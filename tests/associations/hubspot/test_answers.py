@@ -320,13 +320,26 @@ class RefusalTests(AnswerTestCase):
             Cause.LOCKED: (423,),
             Cause.RATE_LIMITED: (429,),
             Cause.MIGRATING: (477,),
-            Cause.HUBSPOT_ERROR: (500, 501, 505, 521, 599),
-            Cause.HUBSPOT_DOWN: (502, 503, 504),
+            Cause.HUBSPOT_DOWN: (502, 503, 504, *range(520, 531)),
         }.items():
             for status in statuses:
                 for text in ("", "<html>", "{}", '{"message": "No"}'):
                     with self.subTest(status=status, text=text):
                         self.assert_cause(cause, read_text(text, status))
+
+    def test_an_error_is_hubspots_own_only_in_its_own_words(self) -> None:
+        for status in (500, 501, 505, 511, 519, 531, 599):
+            for cause, texts in {
+                Cause.HUBSPOT_ERROR: ('{"message": "No"}', '{"correlationId": "4e1f"}'),
+                Cause.HUBSPOT_DOWN: ("", "<html>", "error code: 1", "[]", "{}", '{"message": "N'),
+            }.items():
+                for text in texts:
+                    with self.subTest(status=status, text=text):
+                        self.assert_cause(cause, read_text(text, status))
+
+    def test_nor_is_one_whose_words_broke_off(self) -> None:
+        broken = {"body_complete": False, "failure": Cause.CONNECTION_LOST}
+        self.assert_cause(Cause.HUBSPOT_DOWN, read_text('{"message": "No"}', 500, **broken))
 
     def test_a_body_that_claims_success_does_not_outweigh_the_status(self) -> None:
         for status in (302, 400, 404, 429, 500, 503):

@@ -136,7 +136,7 @@ class BatchTests(ClientTestCase):
 
 class RetryTests(ClientTestCase):
     def test_what_is_tried_again_and_what_is_not(self) -> None:
-        for status in (423, 429, 477, 502, 503, 504):
+        for status in (423, 429, 477, 502, 503, 504, 520, 522, 524, 527, 530):
             with self.subTest(status):
                 self.sandbox.reset()
                 self.sandbox.fault(status=status, times=2, headers={"Retry-After": "0"})
@@ -148,6 +148,15 @@ class RetryTests(ClientTestCase):
                 self.sandbox.fault(status=status, times=None)
                 self.link()
                 self.assertEqual(len(self.puts()), 1)
+
+    def test_a_gateways_page_is_tried_again_whatever_its_status(self) -> None:
+        for status in (500, 505, 525, 599):
+            with self.subTest(status):
+                self.sandbox.reset()
+                page = {"body": "<html>cloudflare</html>", "content_type": "text/html"}
+                self.sandbox.fault(status=status, times=2, **page)
+                self.assertEqual(self.link().cause, Cause.CONFIRMED)
+                self.assertEqual(len(self.puts()), 3)
 
     def test_three_attempts_at_most_each_reported_as_it_ends(self) -> None:
         self.sandbox.fault(status=503, times=None)

@@ -126,6 +126,9 @@ class TroubleTests(VerificationTestCase):
             ({"status": 403}, "forbidden", 1),
             ({"status": 401}, "token_refused", 1),
             ({"status": 503}, "hubspot_down", 2),
+            ({"status": 523}, "hubspot_down", 2),
+            ({"status": 500, "body": "<p>"}, "hubspot_down", 2),
+            ({"status": 500}, "hubspot_error", 2),
             ({"status": 200, "body": "<p>"}, "unreadable", 2),
             ({"delay": 2}, "timed_out", 2),
         ):

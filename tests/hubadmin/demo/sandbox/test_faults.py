@@ -69,6 +69,15 @@ class AnswerTests(SandboxCase):
         answer = self.call()
         self.assertEqual((answer.content, answer.headers["Content-Type"]), (b"", "text/html"))
 
+    def test_a_gateway_answers_with_a_page(self):
+        for status in (520, 524, 527, 530):
+            self.sandbox.fault(status=status)
+            answer = self.call()
+            told = answer.status_code, answer.headers["Content-Type"], answer.text[:6]
+            self.assertEqual(told, (status, "text/html; charset=UTF-8", "<html>"))
+        self.sandbox.fault(status=521, body={"message": "other"})
+        self.assertEqual(self.call().json(), {"message": "other"})
+
     def test_status_without_any_body(self):
         self.sandbox.fault(status=204, body={"ignored": True})
         answer = self.call()
