@@ -43,8 +43,8 @@ def cached_lookup(
 ) -> T:
     """Return what one of the lookups shows, or has shown within the last `seconds`.
 
-    Where HubSpot does not show it any more, what it showed up to `at_worst` seconds ago is used on;
-    else a ReadError is raised.
+    With 0 only that it was not shown is remembered. Where HubSpot does not show it any more, what
+    it showed up to `at_worst` seconds ago is used on; else a ReadError is raised.
     """
     key = _key(look, arguments)
     before: _Shown | None = cache.get(key)

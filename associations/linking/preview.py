@@ -1,7 +1,7 @@
 """What people see of two records before they link them: names, and how they are linked now.
 
-Everything is looked up at the same time and remembered for moments. What HubSpot does not show is
-told in a line, and keeps nobody from linking.
+Everything is looked up at the same time and, but for the links, remembered for moments. What
+HubSpot does not show is told in a line, and keeps nobody from linking.
 """
 
 from collections.abc import Callable
@@ -22,7 +22,9 @@ from associations.hubspot.schemas import AssociationType, LinkedRecord, Links, R
 from associations.models import AssociationRequest
 from associations.texts.labels import record_label, type_label
 
-RECORD_SECONDS, LINKS_SECONDS, TYPES_SECONDS = 60, 3, 10 * 60
+RECORD_SECONDS, TYPES_SECONDS = 60, 10 * 60
+# Anybody may have changed them meanwhile: this person, another process, somebody in HubSpot.
+LINKS_SECONDS = 0
 NAMED = 3  # of the records that one is linked to already
 
 

@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 from unittest import mock
 
@@ -53,8 +54,7 @@ class PanelTests(PreviewTestCase):
         self.sandbox.link(*PAIR)
         self.shows("They are linked already.")
         self.sandbox.link(*PAIR, label="Decision maker")
-        with mock.patch("associations.gateway.cache.time", lambda: time.time() + 60):
-            self.shows("linked already, also as: Decision maker")
+        self.shows("linked already, also as: Decision maker")
 
     def test_linked_by_a_label_alone(self) -> None:
         self.sandbox.link(*PAIR, label="Decision maker")
@@ -206,6 +206,51 @@ class TroubleTests(PreviewTestCase):
                 self.assertEqual(self.client.get("/").status_code, 200)
                 self.assertEqual(self.client.post("/", FIELDS).status_code, 302)
                 self.assertEqual(len(self.puts()), 1)
+
+
+class ChangedTests(PreviewTestCase):
+    """What is linked is told as it is now, whoever has changed it, from either side."""
+
+    BACK = {
+        "from_object_type": "Company",
+        "from_object_id": "902",
+        "to_object_type": "Contact",
+        "to_object_id": "501",
+    }
+
+    def assert_changes(self, change: Callable[[], object], before: str, after: str) -> None:
+        for fields in (FIELDS, self.BACK):
+            self.shows(before, **fields)
+        change()
+        for fields in (FIELDS, self.BACK):
+            self.shows(after, **fields)
+
+    def test_by_the_form(self) -> None:
+        self.assert_changes(
+            lambda: self.client.post("/", FIELDS), "not linked yet", "They are linked already."
+        )
+
+    def test_by_another_process_or_in_hubspot(self) -> None:
+        self.assert_changes(
+            lambda: self.sandbox.link(*PAIR), "not linked yet", "They are linked already."
+        )
+
+    def test_a_link_that_was_removed(self) -> None:
+        self.sandbox.link(*PAIR)
+        self.assert_changes(self.sandbox.links.clear, "They are linked already.", "not linked yet")
+
+    def test_among_the_links_of_the_first_record_as_well(self) -> None:
+        self.assert_changes(
+            lambda: self.sandbox.link("contacts", "501", "companies", "903"),
+            "not linked yet",
+            "not linked yet",
+        )
+        self.shows("Byron &amp; Daughters (903)")
+
+    def test_that_hubspot_shows_nothing_is_not_asked_for_with_every_key(self) -> None:
+        self.sandbox.fault(method="POST", path="associations/.*/batch/read", status=503)
+        for _ in range(2):
+            self.shows("HubSpot is not available at the moment.")
 
 
 class LimitTests(PreviewTestCase):
