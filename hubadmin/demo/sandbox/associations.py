@@ -22,7 +22,6 @@ from hubadmin.demo.sandbox.portal import (
     DEFAULT_SPECS,
     AssociationType,
     error_name,
-    has_record,
     object_scopes,
     readable_types,
     require_scopes,
@@ -42,7 +41,7 @@ def associate_default(
     started = timestamp()
     one, other = _writable_types(call, from_name, to_name)
     pairs = [(from_id, to_id)]
-    _require_records(one, other, pairs)
+    _require_records(state, one, other, pairs)
     return batch_answer(started, _associate(state, call, one, other, pairs), [])
 
 
@@ -56,11 +55,11 @@ def associate_batch(state: State, call: Call, from_name: str, to_name: str) -> A
     pairs = read_pairs(read_object(call), _MOST_INPUTS)
     errors = []
     if call.fault.partial:
-        wrong = {pair: absent for pair in pairs if (absent := _absent(one, other, [pair]))}
+        wrong = {pair: absent for pair in pairs if (absent := _absent(state, one, other, [pair]))}
         errors = [_pair_error(wrong[pair]) for pair in pairs if pair in wrong]
         pairs = [pair for pair in pairs if pair not in wrong]
     else:
-        _require_records(one, other, pairs)
+        _require_records(state, one, other, pairs)
     return batch_answer(started, _associate(state, call, one, other, pairs), errors)
 
 
@@ -70,15 +69,15 @@ def _writable_types(call: Call, *names: str) -> list[ObjectType]:
     return types
 
 
-def _absent(one: ObjectType, other: ObjectType, pairs: _Pairs) -> _Pairs:
+def _absent(state: State, one: ObjectType, other: ObjectType, pairs: _Pairs) -> _Pairs:
     """Return type and id of each record that the portal has not, as errors name them."""
     ends = (end for one_id, other_id in pairs for end in ((one, one_id), (other, other_id)))
-    absent = [(t, i) for t, i in ends if not has_record(t.type_id, i)]
+    absent = [(t, i) for t, i in ends if not state.merges.find_record(t.type_id, i)]
     return list(dict.fromkeys((error_name(t), i) for t, i in absent))
 
 
-def _require_records(one: ObjectType, other: ObjectType, pairs: _Pairs) -> None:
-    absent = _absent(one, other, pairs)
+def _require_records(state: State, one: ObjectType, other: ObjectType, pairs: _Pairs) -> None:
+    absent = _absent(state, one, other, pairs)
     if absent:
         raise Refused(400, _INVALID, category="VALIDATION_ERROR", context=_context(absent))
 
@@ -99,9 +98,13 @@ def _associate(
     state: State, call: Call, one: ObjectType, other: ObjectType, pairs: _Pairs
 ) -> list[dict[str, Any]]:
     there, back = _default_spec(one, other), _default_spec(other, one)
+    left = [(state.id_of(one, one_id), state.id_of(other, other_id)) for one_id, other_id in pairs]
     if call.fault.applies:
-        state.links.add_many(one.canonical, other.canonical, pairs, lag=call.fault.lag)
-    ends = (({"id": one_id}, {"id": other_id}) for one_id, other_id in pairs)
+        # What has become one record is not linked to itself, though HubSpot may say COMPLETE.
+        apart = [pair for pair in left if one != other or pair[0] != pair[1]]
+        state.links.add_many(one.canonical, other.canonical, apart, lag=call.fault.lag)
+    named = pairs if state.names_as_asked else left
+    ends = (({"id": one_id}, {"id": other_id}) for one_id, other_id in named)
     return [
         {"from": start, "to": end, "associationSpec": spec}
         for near, far in ends
@@ -128,14 +131,14 @@ def read_batch(state: State, call: Call, from_name: str, to_name: str) -> Answer
     one, other = readable_types(call, from_name, to_name)
     results, errors = [], []
     for item in read_inputs(read_object(call), _MOST_READ):
-        after = _read_after(item)
-        linked = state.links.seen(one.canonical, item["id"], other.canonical)
+        after, from_id = _read_after(item), state.id_of(one, item["id"])
+        linked = state.links.seen(one.canonical, from_id, other.canonical)
         if linked:
-            url = f"{state.url}/crm/v4/objects/{one.canonical}/{item['id']}/associations"
+            url = f"{state.url}/crm/v4/objects/{one.canonical}/{from_id}/associations"
             page = _page(linked, after, f"{url}/{other.canonical}?limit={_PAGE_SIZE}")
-            results.append({"from": {"id": item["id"]}, **page})
+            results.append({"from": {"id": from_id}, **page})
         else:
-            errors.append(_no_associations(one, item["id"], other))
+            errors.append(_no_associations(one, from_id, other))
     return batch_answer(started, results, errors)
 
 

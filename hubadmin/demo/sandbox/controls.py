@@ -15,7 +15,6 @@ from hubadmin.demo.sandbox.portal import (
     PORTAL_ID,
     RECORDS,
     TYPES,
-    find_record,
     find_type,
     generated_ids,
 )
@@ -91,24 +90,25 @@ def _posted(call: Call) -> list[Any]:
 
 
 def show_index(state: State, call: Call) -> Answer:
-    """List the records that are written down by type, and tell of the generated ones."""
+    """List the records that are written down by type, and tell of those merged and generated."""
     lists = (
-        f"<h3>{TYPES[type_id].plural}</h3>{_list(records)}"
+        f"<h3>{TYPES[type_id].plural}</h3>{_list(state, records)}"
         for type_id, records in groupby(RECORDS, key=itemgetter(0))
     )
-    return _page("Records", "".join(lists) + _generated())
+    return _page("Records", "".join(lists) + _merged(state) + _generated())
 
 
 def show_record(state: State, call: Call, portal_id: str, type_name: str, record_id: str) -> Answer:
     """Show a record's properties and what it is associated with."""
     object_type = find_type(type_name)
-    record = object_type and find_record(object_type.type_id, record_id)
+    record = object_type and state.merges.find_record(object_type.type_id, record_id)
     if portal_id != PORTAL_ID or not object_type or not record:
         raise Refused(404, "The sandbox has no such record.")
     shown = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in record.items())
-    listed = _list(_associated(state, object_type, record_id)) or "<p>None yet.</p>"
+    record_id = record["hs_object_id"]
+    listed = _list(state, _associated(state, object_type, record_id)) or "<p>None yet.</p>"
     return _page(
-        _title(object_type.type_id, record_id),
+        _title(state, object_type.type_id, record_id),
         f"<dl>{shown}</dl><h3>Associated records</h3>{listed}",
     )
 
@@ -118,23 +118,28 @@ def _associated(state: State, object_type: ObjectType, record_id: str) -> Iterab
         yield TYPES[to_type].type_id, to_id
 
 
+def _merged(state: State) -> str:
+    told = (f"{TYPES[t].label.lower()} {old} into {new}" for t, old, new in state.merges.all())
+    return f"<h3>Merged</h3><p>{', '.join(told)}.</p>"
+
+
 def _generated() -> str:
     told = (f"{TYPES[i].plural.lower()} {n[0]} to {n[-1]}" for i, n in generated_ids().items())
     return f"<h3>Not listed</h3><p>Generated ones: {', '.join(told)}.</p>"
 
 
-def _title(type_id: str, record_id: str) -> str:
-    record = find_record(type_id, record_id)
+def _title(state: State, type_id: str, record_id: str) -> str:
+    record = state.merges.find_record(type_id, record_id)
     # A link prepared by the controls may lead to a record that is absent.
     values = list(record.values()) if record else ["absent", ""]
     name = " ".join(values[:2]) if type_id == "0-1" else values[0]
     return f"{TYPES[type_id].label} {record_id}: {name}"
 
 
-def _list(records: Iterable[tuple[str, str]]) -> str:
+def _list(state: State, records: Iterable[tuple[str, str]]) -> str:
     items = "".join(
         f'<li><a href="/contacts/{PORTAL_ID}/record/{type_id}/{record_id}">'
-        f"{escape(_title(type_id, record_id))}</a></li>"
+        f"{escape(_title(state, type_id, record_id))}</a></li>"
         for type_id, record_id in records
     )
     return items and f"<ul>{items}</ul>"

@@ -140,6 +140,19 @@ class Links:
             seen = {i: [t for t, since in s.items() if since <= now] for i, s in linked.items()}
         return {i: types for i, types in seen.items() if types}
 
+    def move(self, object_type: str, old: str, new: str) -> None:
+        """Give the links of one record to another of its type."""
+        with self._lock:
+            for (one_type, other_type), linked in self._links.items():
+                if one_type == object_type:
+                    taken = linked.pop(old, {})
+                    for other, seen_from in taken.items():
+                        _add(linked.setdefault(new, {}), other, seen_from)
+                if other_type == object_type:
+                    for others in linked.values():
+                        if old in others:
+                            _add(others, new, others.pop(old))
+
     def clear(self) -> None:
         """Forget every link."""
         with self._lock:

@@ -15,7 +15,7 @@ from hubadmin.demo.sandbox.http import (
     read_object,
     timestamp,
 )
-from hubadmin.demo.sandbox.portal import RECORDS, error_name, find_record, readable_types
+from hubadmin.demo.sandbox.portal import RECORDS, error_name, readable_types
 from hubadmin.demo.sandbox.state import State
 
 _MOST_INPUTS = 100
@@ -27,7 +27,7 @@ _CHANGED = "2026-06-15T12:30:00.000Z"
 def read_record(state: State, call: Call, type_name: str, record_id: str) -> Answer:
     """Answer with one record and the properties asked for."""
     (object_type,) = readable_types(call, type_name)
-    record = find_record(object_type.type_id, record_id)
+    record = state.merges.find_record(object_type.type_id, record_id)
     if record is None:
         raise Refused(404, "resource not found", category="OBJECT_NOT_FOUND")
     return Answer(200, _shown(record, _asked(call)))
@@ -53,7 +53,7 @@ def list_records(state: State, call: Call, type_name: str) -> Answer:
 
 
 def read_batch(state: State, call: Call, type_name: str) -> Answer:
-    """Answer with those of many records that exist, and tell which do not."""
+    """Answer with those of many records that exist, each once, and tell which do not."""
     started = timestamp()
     (object_type,) = readable_types(call, type_name)
     body = read_object(call)
@@ -61,12 +61,13 @@ def read_batch(state: State, call: Call, type_name: str) -> Answer:
     if not isinstance(properties, list) or not all(isinstance(p, str) for p in properties):
         raise invalid("“properties” must be a list of names.")
     ids = [item["id"] for item in read_inputs(body, _MOST_INPUTS)]
-    found = {i: find_record(object_type.type_id, i) for i in ids}
+    found = {i: state.merges.find_record(object_type.type_id, i) for i in ids}
     absent = [i for i, record in found.items() if record is None]
+    records = {record["hs_object_id"]: record for record in found.values() if record}
     message = f"Some {error_name(object_type)} records were not found."
     return batch_answer(
         started,
-        [_shown(record, properties) for record in found.values() if record],
+        [_shown(record, properties) for record in records.values()],
         [batch_error(message, {"ids": absent})] if absent else [],
     )
 

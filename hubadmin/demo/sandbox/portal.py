@@ -313,11 +313,6 @@ RECORDS: Records = (
 )
 
 
-def has_record(type_id: str, record_id: str) -> bool:
-    """Whether the portal has a record, written down or generated."""
-    return (type_id, record_id) in RECORDS or is_generated(type_id, record_id)
-
-
 def find_record(type_id: str, record_id: str) -> dict[str, str] | None:
     """Return a record's properties, its name first; None where the portal has no such record."""
     if is_generated(type_id, record_id):

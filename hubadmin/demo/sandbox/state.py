@@ -6,10 +6,12 @@ from threading import Lock
 from time import monotonic
 from typing import Any
 
+from associations.hubspot.object_types import ObjectType
 from hubadmin.demo.sandbox.faults import FaultQueue
 from hubadmin.demo.sandbox.http import is_api_path, timestamp
 from hubadmin.demo.sandbox.links import Links, parse_link
-from hubadmin.demo.sandbox.portal import Association
+from hubadmin.demo.sandbox.merges import Merges
+from hubadmin.demo.sandbox.portal import TYPES, Association
 
 _LIMIT_SECONDS = 10
 _USUAL_LIMIT = 190
@@ -124,6 +126,9 @@ class State:
         self.window = RateWindow(rate_limit)
         self.calls = CallTally()
         self.links = Links()
+        self.merges = Merges()
+        # Whether the answer to a link names merged records by the ids that it was asked for.
+        self.names_as_asked = False
         self._lock = Lock()
         self._requests: deque[dict[str, Any]] = deque(maxlen=keep_requests)
 
@@ -153,11 +158,13 @@ class State:
         self.faults.add(fields)
 
     def reset(self) -> None:
-        """Forget faults, requests, associations and every count."""
+        """Forget faults, requests, associations, what was merged since, and every count."""
         self.faults.clear()
         self.window.clear()
         self.calls.clear()
         self.links.clear()
+        self.merges.clear()
+        self.names_as_asked = False
         with self._lock:
             self._requests.clear()
 
@@ -167,6 +174,16 @@ class State:
         """Link two records, which may be absent, by a label or the default; raises LinkError."""
         ends = Association(from_type, from_id, to_type, to_id)
         self.links.add(*parse_link({**ends._asdict(), "label": label}))
+
+    def merge(self, type_name: str, old: str, new: str) -> None:
+        """Merge one record into another, with its links."""
+        object_type = TYPES[type_name]
+        self.merges.add(object_type.type_id, old, new)
+        self.links.move(object_type.canonical, old, new)
+
+    def id_of(self, object_type: ObjectType, record_id: str) -> str:
+        """Return the id of the record that an id means now."""
+        return self.merges.id_of(object_type.type_id, record_id)
 
     def record(self, method: str, target: str, headers: dict[str, str]) -> dict[str, Any]:
         """Note a request on its arrival and return the note; one for the controls is not kept."""
