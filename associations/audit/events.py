@@ -29,6 +29,7 @@ def record_closed(entry: AssociationRequest) -> None:
     }
     # The entry's own, not that of the request that may have closed it for another.
     own = {"schema": SCHEMA, "entry": entry.pk, "entry_request_id": entry.request_id}
+    own["entry_client_request_id"] = entry.client_request_id
     own |= {"run": entry.run_id} if entry.run_id else {}
     logger.info("entry closed", extra=own | fields | times)
 

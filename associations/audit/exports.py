@@ -107,6 +107,7 @@ CSV_COLUMNS: dict[str, models.expressions.Combinable] = {
     "run": F("run_id"),
     "row_number": F("row_number"),
     "batch": F("batch_id"),
+    "client_request_id": _Text("client_request_id"),
 }
 
 

@@ -84,6 +84,7 @@ class RequestMeta:
     client_ip: str | None = None
     user_agent: str = ""
     request_id: str = ""
+    client_request_id: str = ""
 
 
 def request_meta(request: AnyHttpRequest) -> RequestMeta:
@@ -91,6 +92,7 @@ def request_meta(request: AnyHttpRequest) -> RequestMeta:
         client_ip=client_ip(request),
         user_agent=request.headers.get("User-Agent", "").replace("\0", "")[:300],
         request_id=request.id,
+        client_request_id=request.client_id,
     )
 
 
@@ -276,6 +278,7 @@ def record_check(
             checked_at=timezone.now(),
             client_ip=meta.client_ip,
             request_id=meta.request_id,
+            client_request_id=meta.client_request_id,
             **seen,
         )
     except DBError as error:
@@ -313,6 +316,7 @@ def _entry_of(run: BulkRun) -> AssociationRequest:
         client_ip=run.client_ip,
         user_agent=run.user_agent,
         request_id=run.request_id,
+        client_request_id=run.client_request_id,
         api_version=settings.HUBSPOT_API_VERSION,
         outcome=Outcome.QUEUED,
         created_at=timezone.now(),
@@ -468,6 +472,7 @@ def open_export(*, user: "User", file_format: str, query: str, meta: RequestMeta
         started_at=timezone.now(),
         client_ip=meta.client_ip,
         request_id=meta.request_id,
+        client_request_id=meta.client_request_id,
     )
 
 

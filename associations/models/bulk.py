@@ -59,6 +59,7 @@ class BulkRun(models.Model):
     client_ip = models.GenericIPAddressField(null=True)
     user_agent = models.CharField(max_length=300, blank=True)
     request_id = models.CharField(max_length=64, blank=True)
+    client_request_id = models.CharField(max_length=64, blank=True, default="", db_default="")
     # What it is to do
     name = models.CharField(max_length=200)  # of the file, or what stands for one
     reason = models.CharField(max_length=500, blank=True)  # for rows without one of their own

@@ -101,10 +101,11 @@ class AssociationRequest(models.Model):
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
-    # From where
+    # From where; the request's id is ours, `client_request_id` what a client or a proxy called it
     client_ip = models.GenericIPAddressField(null=True)
     user_agent = models.CharField(max_length=300, blank=True)
     request_id = models.CharField(max_length=64, blank=True)
+    client_request_id = models.CharField(max_length=64, blank=True, default="", db_default="")
     # Says "this very submit": digest of the form's one-time token and what was asked for
     submit_key = models.CharField(max_length=64, null=True)  # noqa: DJ001 - NULL is never a double
     # Of which run, if of one, and which row of it; the last batch it went out with, if with one
@@ -273,6 +274,7 @@ class AssociationCheck(models.Model):
     error_text = models.CharField(max_length=500, blank=True)
     client_ip = models.GenericIPAddressField(null=True)
     request_id = models.CharField(max_length=64, blank=True)
+    client_request_id = models.CharField(max_length=64, blank=True, default="", db_default="")
 
     class Meta:
         ordering = ["id"]

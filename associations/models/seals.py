@@ -57,6 +57,7 @@ class AuditExport(models.Model):
     rows = models.PositiveBigIntegerField(null=True)
     client_ip = models.GenericIPAddressField(null=True)
     request_id = models.CharField(max_length=64, blank=True)
+    client_request_id = models.CharField(max_length=64, blank=True, default="", db_default="")
 
     class Meta:
         ordering = ["-id"]

@@ -24,6 +24,7 @@ class AnyHttpRequest(HttpRequest):
     """A request of anybody, signed in or not; its types only: Django makes the requests."""
 
     id: str
+    client_id: str  # what a client or a proxy calls it; empty if nobody does
     user: "User | AnonymousUser"
     sso_error: Exception  # only where a proof of identity was not good enough
     _cached_user: "User | AnonymousUser"  # Django's; only once somebody has asked

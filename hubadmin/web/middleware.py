@@ -4,7 +4,6 @@ Its id and log line, the time zone it is answered in, its size, and what browser
 """
 
 import logging
-import re
 import time
 import uuid
 from collections.abc import Callable
@@ -18,22 +17,24 @@ from django.urls import reverse
 from django.utils import timezone
 
 from hubadmin.logging import REQUEST_ID
-from hubadmin.web.http import AnyHttpRequest
+from hubadmin.web.http import VISIBLE_ASCII, AnyHttpRequest
 
 logger = logging.getLogger("hubadmin.request")
 
-_ACCEPTED_ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
+CLIENT_ID_LENGTH = 64
 
 
 class RequestLogMiddleware:
-    """Give each request an id (the inbound `X-Request-ID` if it is well formed) and a log line."""
+    """Give each request an id and a log line.
+
+    The inbound `X-Request-ID` stands beside ours: anybody may send one, and the same one again.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: AnyHttpRequest) -> HttpResponse:
-        inbound = request.headers.get("X-Request-ID", "")
-        request.id = inbound if _ACCEPTED_ID.fullmatch(inbound) else uuid.uuid4().hex
+        request.id, request.client_id = uuid.uuid4().hex, self._client_id(request)
         reset, start = REQUEST_ID.set(request.id), time.monotonic()
         try:
             response = self.get_response(request)
@@ -42,6 +43,11 @@ class RequestLogMiddleware:
         finally:
             REQUEST_ID.reset(reset)
         return response
+
+    @staticmethod
+    def _client_id(request: HttpRequest) -> str:
+        inbound = request.headers.get("X-Request-ID", "")
+        return "".join(each for each in inbound if each in VISIBLE_ASCII)[:CLIENT_ID_LENGTH]
 
     def _log(self, request: AnyHttpRequest, response: HttpResponse, start: float) -> None:
         # Only if some view has asked already: a log line shall not need the database.
@@ -53,6 +59,7 @@ class RequestLogMiddleware:
             "duration_ms": round((time.monotonic() - start) * 1000),
             "user": user.pk if user else None,
         }
+        extra |= {"client_request_id": request.client_id} if request.client_id else {}
         logger.info("request", extra=extra)
 
 

@@ -10,12 +10,20 @@ from django.utils import timezone
 
 from associations.audit.integrity import triggers
 from associations.models import AssociationCheck, AssociationRequest, AuditSeal
-from tests.associations.audit.integrity.base import BATCH, CHECK, ENTRY, on_postgresql, seal, sql
+from tests.associations.audit.integrity.base import (
+    BATCH,
+    CHECK,
+    ENTRY,
+    as_owner,
+    on_postgresql,
+    seal,
+    sql,
+)
 from tests.associations.migrating import BEFORE, NEWEST, MigrationTestCase, migrate, model_at
 from tests.support import LINK
 
 ROWS = int(os.environ.get("MIGRATION_ROWS", "300"))
-BEFORE_RUNS = "0004_verification"
+BEFORE_RUNS, RUNS = "0004_verification", "0005_bulk_runs"
 REASONS = ("SUP-{}", "Found while cleaning up duplicates", "Größe {} von “heute”", "")
 
 
@@ -139,8 +147,9 @@ class LogOfBeforeTests(MigrationTestCase):
         migrate("0003_text_index")
         expected = triggers.expected(connection.vendor)
         later = {t.name for t in expected if t.table in (CHECK, BATCH)}
-        # These name columns that came with runs; of the others they guard all.
-        less = {"hubadmin_associationrequest_asked", "hubadmin_associationrequest_replace"}
+        # These name columns that came later; of the others they guard all.
+        entry, export = ("hubadmin_associationrequest_{}", "hubadmin_auditexport_taken")
+        less = {entry.format("asked"), entry.format("replace"), export}
         there = {t.name for t in expected} - later
         self.assertEqual({*triggers.problems()}, later | (less & there))
         self.assertLessEqual(there, self.installed())
@@ -189,11 +198,40 @@ class RunsOfBeforeTests(MigrationTestCase):
         run = self.bulk_run()
         for of_run in (lambda: self.entries_of(run, 1), lambda: self.closed_by(self.batch(run), 2)):
             of_run()
-            before = self.everything()
+            before = self.everything(RUNS)
             with self.assertRaisesRegex(IrreversibleError, "holds entries of bulk runs"):
                 migrate(BEFORE_RUNS)
-            self.assertEqual(self.everything(), before)
+            self.assertEqual(self.everything(RUNS), before)
+            migrate(NEWEST)
         migrate(NEWEST)
         self.assert_guarded()
         seal()
         self.assert_proven()
+
+
+class ClientRequestIdsOfBeforeTests(MigrationTestCase):
+    """The columns beside our own request ids."""
+
+    def test_a_server_of_the_release_before_goes_on_writing(self) -> None:
+        entry = self.entry()
+        for kept in (entry, self.check(entry), self.export(), self.bulk_run()):
+            model = model_at(RUNS, type(kept).__name__)
+            new = model.objects.get(pk=kept.pk)
+            new.pk, new._state.adding = None, True
+            new.save(force_insert=True)
+            self.assertEqual(type(kept).objects.get(pk=new.pk).client_request_id, "")
+
+    def test_one_can_go_back_as_long_as_there_is_none(self) -> None:
+        for make in (self.entry, self.export, lambda **ids: self.check(self.entry(), **ids)):
+            make()
+            migrate(RUNS)
+            migrate(NEWEST)
+            with self.subTest(make):
+                kept = make(client_request_id="trace-1")
+                with self.assertRaisesRegex(IrreversibleError, "request ids of clients"):
+                    migrate(RUNS)
+                self.assertEqual(type(kept).objects.get(pk=kept.pk).client_request_id, "trace-1")
+                with as_owner():
+                    sql(f"UPDATE {type(kept)._meta.db_table} SET client_request_id = ''")
+        migrate(NEWEST)
+        self.assert_guarded()

@@ -224,6 +224,7 @@ FORGED: dict[str, Any] = {
     "client_ip": "192.0.2.66",
     "user_agent": "Forged/1",
     "request_id": "forged",
+    "client_request_id": "forged",
     "submit_key": "forged",
     "row_number": 99,
     "run": 4711,

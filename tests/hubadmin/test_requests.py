@@ -119,19 +119,13 @@ class DoorTests(TestCase):
 
 
 class RequestIdTests(SimpleTestCase):
-    def test_a_well_formed_inbound_id_is_kept_and_any_other_replaced(self) -> None:
-        kept = self.client.get("/healthz", headers={"X-Request-ID": "Abc-123"})
-        self.assertEqual(kept["X-Request-ID"], "Abc-123")
-        for bad in ("", "a b", "x" * 65, "a\u00e9", "a_b", "a/b"):
-            answer = self.client.get("/healthz", headers={"X-Request-ID": bad})
-            self.assertRegex(answer["X-Request-ID"], r"^[0-9a-f]{32}$")
-
     def test_the_log_line_of_a_request(self) -> None:
         with self.assertLogs("hubadmin.request", "INFO") as logs:
             logging.getLogger("hubadmin.request").handlers[0].setFormatter(JSONFormatter())
-            self.client.get("/healthz?secret=1", headers={"X-Request-ID": "abc"})
+            answer = self.client.get("/healthz?secret=1")
         line = json.loads(logs.output[0])
-        self.assertEqual((line["event"], line["request_id"]), ("request", "abc"))
+        told = (line["event"], line["request_id"])
+        self.assertEqual(told, ("request", answer["X-Request-ID"]))
         self.assertEqual((line["method"], line["path"], line["status"]), ("GET", "/healthz", 200))
         self.assertNotIn("secret", logs.output[0])
 
@@ -159,6 +153,7 @@ class ErrorPageTests(SandboxMixin, TestCase):
     def test_our_own_failure_has_a_page_with_the_request_id(self) -> None:
         client = SignedInClient(person(), raise_request_exception=False)
         answer = client.get("/broken", headers={"X-Request-ID": "abc-7"})
-        self.assertContains(answer, "<code>abc-7</code>", status_code=500)
+        self.assertContains(answer, f"<code>{answer['X-Request-ID']}</code>", status_code=500)
+        self.assertNotContains(answer, "abc-7", status_code=500)
         self.assertNotContains(answer, "on purpose", status_code=500)
         self.assertEqual(answer["X-Frame-Options"], "DENY")

@@ -29,10 +29,11 @@ _FIXED = (AssociationAttempt, AssociationBatch, AssociationCheck, AuditSeal, Aud
 # What an entry says from its first moment on; only the answer to it may be filled in.
 ASKED = (
     "id user_id user_name user_email from_object_type from_object_id to_object_type to_object_id "
-    "reason api_version created_at client_ip user_agent request_id submit_key run_id row_number"
+    "reason api_version created_at client_ip user_agent request_id "
+    "client_request_id submit_key run_id row_number"
 )
 # And an export; only how it ended.
-TAKEN = "id user_id user_name format query started_at client_ip request_id"
+TAKEN = "id user_id user_name format query started_at client_ip request_id client_request_id"
 OPEN = ", ".join(f"'{outcome}'" for outcome in OPEN_OUTCOMES)
 PREFIX = "hubadmin_"
 
@@ -72,7 +73,7 @@ def _guards(missing: Collection[str] = ()) -> Iterator[_Guard]:
     yield _Guard(
         export, "closed", "UPDATE", "a finished export never changes", "OLD.finished_at IS NOT NULL"
     )
-    columns = ", ".join(TAKEN.split())
+    columns = ", ".join(name for name in TAKEN.split() if name not in missing)
     yield _Guard(export, "taken", f"UPDATE OF {columns}", "what an export took never changes")
     for fixed in _FIXED:
         yield _Guard(fixed._meta.db_table, "fixed", "UPDATE", "rows here never change")
@@ -83,7 +84,7 @@ def _guards(missing: Collection[str] = ()) -> Iterator[_Guard]:
 def expected(vendor: str, missing: Collection[str] = ()) -> list[Trigger]:
     """Every trigger that a database of this kind has to have.
 
-    `missing` are columns of the entries that are not there, half way of the migrations.
+    `missing` are columns that are not there, half way of the migrations.
     """
     if vendor == "postgresql":
         return [*map(_on_postgresql, _guards(missing)), *map(_against_truncate, _tables())]
@@ -122,14 +123,15 @@ def install(using: str = "default") -> None:
 
 
 def _missing_columns(connection: Any, tables: set[str]) -> set[str]:
-    meta = AssociationRequest._meta
-    if meta.db_table not in tables:
-        return set()
+    """Those of the tables whose guards name columns; what both have, both got at once."""
+    missing = set[str]()
     with connection.cursor() as cursor:
-        found = connection.introspection.get_table_description(cursor, meta.db_table)
-    return {field.column for field in meta.concrete_fields if field.column} - {
-        column.name for column in found
-    }
+        for meta in (AssociationRequest._meta, AuditExport._meta):
+            if meta.db_table in tables:
+                found = connection.introspection.get_table_description(cursor, meta.db_table)
+                wanted = {field.column for field in meta.concrete_fields if field.column}
+                missing |= wanted - {column.name for column in found}
+    return missing
 
 
 def remove(using: str = "default", *, keep: Collection[str] = ()) -> None:

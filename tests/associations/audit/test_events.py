@@ -25,7 +25,8 @@ from tests.support import LINK, LogTransactionTestCase, SandboxMixin, person
 
 TOKEN = "opaque/se+cret=="
 KEYS = {
-    *("time", "level", "logger", "event", "schema", "entry", "entry_request_id"),
+    *("time", "level", "logger", "event", "schema"),
+    *("entry", "entry_request_id", "entry_client_request_id"),
     *("outcome", "cause", "user_id", "user_name", "user_email"),
     *("from_object_type", "from_object_id", "to_object_type", "to_object_id", "reason"),
     *("http_status", "error_category", "error_text", "correlation_id", "api_version", "client_ip"),

@@ -24,7 +24,7 @@ COLUMNS = (
     "from_object_id,to_object_type,to_object_id,reason,outcome,cause,linked,was_linked,"
     "verified,verified_at,unverified_cause,http_status,status,num_errors,error_category,"
     "error_text,correlation_id,requested_at,started_at,completed_at,api_version,client_ip,user_agent,request_id,"
-    "run,row_number,batch"
+    "run,row_number,batch,client_request_id"
 )
 MOMENTS = (
     *("created_at", "sent_at", "finished_at", "requested_at", "started_at", "completed_at"),
@@ -98,6 +98,7 @@ class CellTests(CSVTestCase):
             "client_ip": "2001:db8::7",
             "user_agent": "Firefox",
             "request_id": "r-1",
+            "client_request_id": "theirs-1",
         }
         moment = DAY + timedelta(hours=9, microseconds=120_001)
         moments = {name: moment + timedelta(days=n) for n, name in enumerate(MOMENTS)}

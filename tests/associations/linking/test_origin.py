@@ -70,11 +70,12 @@ class ClientIPTests(SimpleTestCase):
 class OriginTests(SimpleTestCase):
     def origin(self, **headers: str) -> RequestMeta:
         request = RequestFactory().get("/", headers=headers, REMOTE_ADDR=PEER)
-        request.id = "abc"
+        request.id, request.client_id = "abc", "theirs"
         return request_meta(request)
 
     def test_where_a_request_came_from(self) -> None:
-        expected = RequestMeta(client_ip=PEER, user_agent="Firefox", request_id="abc")
+        ids = {"request_id": "abc", "client_request_id": "theirs"}
+        expected = RequestMeta(client_ip=PEER, user_agent="Firefox", **ids)
         self.assertEqual(self.origin(user_agent="Firefox"), expected)
 
     def test_a_browser_that_says_nothing(self) -> None:
