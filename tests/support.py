@@ -128,11 +128,12 @@ class SandboxMixin:
     """A sandbox for the class, empty for each test, and settings that point at it."""
 
     limits = QUICK
+    sandbox_version: str | None = None  # the only one that it has
 
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        cls.sandbox = cls.enterClassContext(Sandbox())
+        cls.sandbox = cls.enterClassContext(Sandbox(version=cls.sandbox_version))
         cls.enterClassContext(
             override_settings(
                 HUBSPOT_API_BASE_URL=cls.sandbox.url, HUBSPOT_ACCESS_TOKEN=SANDBOX_TOKEN

@@ -5,6 +5,7 @@ else may come is read as "not told".
 """
 
 from collections.abc import Sequence
+from http import HTTPStatus
 from typing import Any
 
 from associations.hubspot.answers import Answer
@@ -155,19 +156,20 @@ def association_types(
 
 def custom_types(client: HubSpotClient) -> list[CustomType]:
     """Return the account's custom objects, with its own labels."""
-    shown = _read(client, "/crm-object-schemas/v3/schemas")
+    shown = _read_twin(client, "/crm-object-schemas/{}/schemas")
     return [found for each in _results(shown) if (found := parse_custom_type(each))]
 
 
 def types_not_enabled(client: HubSpotClient) -> set[str]:
     """Return the ids of the types that are switched off in the account."""
-    shown = _read(client, "/crm/v3/object-library/enablement")
+    older = "/crm/{}/object-library/enablement"
+    shown = _read_twin(client, "/crm/object-library/{}/enablement", older)
     told = keyed(shown.get("enablementByObjectTypeId"))
     return {type_id for type_id, is_enabled in told.items() if is_enabled is False}
 
 
 def account(client: HubSpotClient) -> Account:
-    shown = _read(client, "/account-info/v3/details")
+    shown = _read_twin(client, "/account-info/{}/details")
     return Account(
         portal_id=parse_id(shown.get("portalId")),
         time_zone=cut_text(shown.get("timeZone"), 100),
@@ -176,7 +178,7 @@ def account(client: HubSpotClient) -> Account:
 
 def usage(client: HubSpotClient) -> Usage | None:
     """Return the calls of the day; None if HubSpot does not tell them."""
-    for each in _results(_read(client, "/account-info/v3/api-usage/daily/private-apps")):
+    for each in _results(_read_twin(client, "/account-info/{}/api-usage/daily/private-apps")):
         limit, used = (whole_number(each.get(name)) for name in ("usageLimit", "currentUsage"))
         if limit and used is not None:
             return Usage(limit, used, parse_moment(each.get("resetsAt")))
@@ -198,6 +200,23 @@ def token_scopes(client: HubSpotClient) -> Token:
 
 def _read(client: HubSpotClient, path: str, body: Any = None) -> dict[str, Any]:
     return client.read(path, body, seconds=SECONDS)
+
+
+def _read_twin(client: HubSpotClient, path: str, older: str = "") -> dict[str, Any]:
+    """Read what stands under v3 beside v4, and under its own date in each dated version.
+
+    HubSpot lists these for 2026-03; for later ones they are derived from that. Where it has none
+    after all, the older path still shows the same.
+    """
+    before = (older or path).format("v3")
+    if client.api_version == "v4":
+        return _read(client, before)
+    try:
+        return _read(client, path.format(client.api_version))
+    except ReadError as error:
+        if error.answer.http_status != HTTPStatus.NOT_FOUND:
+            raise
+        return _read(client, before)
 
 
 def _results(shown: dict[str, Any]) -> list[dict[str, Any]]:

@@ -23,8 +23,10 @@ Endpoint = Callable[..., Answer]
 _OBJECTS = "/crm/(?:v4/objects|objects/2026-0[39])"
 _READ_OBJECTS = "/crm/(?:v3/objects|objects/2026-0[39])"
 _ASSOCIATIONS = "/crm/(?:v4/associations|associations/2026-0[39])"
+_LIBRARY = "/crm/(?:v3/object-library|object-library/2026-0[39])"
 _APP_INFO = "/oauth/v2/private-apps/get/access-token-info"
-_USAGE = "/account-info/v3/api-usage/daily/private-apps"
+_VERSION = "(?:v3|2026-0[39])"
+_USAGE = f"/account-info/{_VERSION}/api-usage/daily/private-apps"
 _TWO = "([^/]+)/([^/]+)"
 ROUTES: list[tuple[str, str, Endpoint]] = [
     ("PUT", f"{_OBJECTS}/{_TWO}/associations/default/{_TWO}", associations.associate_default),
@@ -34,9 +36,9 @@ ROUTES: list[tuple[str, str, Endpoint]] = [
     ("POST", f"{_ASSOCIATIONS}/{_TWO}/batch/read", associations.read_batch),
     ("POST", f"{_ASSOCIATIONS}/{_TWO}/batch/associate/default", associations.associate_batch),
     ("GET", f"{_ASSOCIATIONS}/{_TWO}/labels", associations.list_labels),
-    ("GET", "/crm-object-schemas/v3/schemas", account.list_schemas),
-    ("GET", "/crm/v3/object-library/enablement", account.show_enablement),
-    ("GET", "/account-info/v3/details", account.show_details),
+    ("GET", f"/crm-object-schemas/{_VERSION}/schemas", account.list_schemas),
+    ("GET", f"{_LIBRARY}/enablement", account.show_enablement),
+    ("GET", f"/account-info/{_VERSION}/details", account.show_details),
     ("GET", _USAGE, account.show_usage),
     ("POST", _APP_INFO, account.describe_token),
     ("GET", "/", controls.show_index),
@@ -66,6 +68,8 @@ def answer_call(state: State, call: Call) -> Answer:
 def _endpoint_answer(state: State, call: Call) -> Answer:
     try:
         endpoint, segments = _find_route(call)
+        if not _is_of_version(state.version, call):
+            raise _nothing_there()
         if call.needs_token:
             require_token(call)
         return endpoint(state, call, *segments)
@@ -80,13 +84,22 @@ def _find_route(call: Call) -> tuple[Endpoint, list[str]]:
         if (found := re.fullmatch(pattern, call.path))
     }
     if not fitting:
-        raise Refused(404, "Nothing was found at this address.")
+        raise _nothing_there()
     if call.method not in fitting:
         refused = Refused(405, f"{call.method} is not allowed here.")
         refused.answer.headers["Allow"] = ", ".join(fitting)
         raise refused
     endpoint, segments = fitting[call.method]
     return endpoint, [unquote(segment) for segment in segments]
+
+
+def _is_of_version(version: str | None, call: Call) -> bool:
+    """Whether a portal that has nothing but this version answers; the token's look has only one."""
+    return not version or not call.needs_token or f"/{version}/" in call.path
+
+
+def _nothing_there() -> Refused:
+    return Refused(404, "Nothing was found at this address.")
 
 
 def _fault_answer(fault: Fault) -> Answer:

@@ -10,13 +10,18 @@ from hubadmin.demo.sandbox.state import State
 class Sandbox(State):
     """A HubSpot portal on 127.0.0.1, for as long as it is started.
 
-    Port 0 takes a free one; started again after a stop it keeps the one it had.
+    Port 0 takes a free one; started again after a stop it keeps the one it had. With a `version`
+    it has no paths of any other one.
     """
 
     def __init__(
-        self, port: int = 0, rate_limit: int | None = None, keep_requests: int = 10_000
+        self,
+        port: int = 0,
+        rate_limit: int | None = None,
+        keep_requests: int = 10_000,
+        version: str | None = None,
     ) -> None:
-        super().__init__(port, rate_limit, keep_requests)
+        super().__init__(port, rate_limit, keep_requests, version)
         self._listener: Listener | None = None
 
     def __enter__(self) -> Self:

@@ -120,8 +120,11 @@ _CONTROL_PATH = re.compile(r"/_sandbox/(faults|requests|calls|associations|reset
 class State:
     """The memory that every connection shares; safe to use from many threads."""
 
-    def __init__(self, port: int, rate_limit: int | None, keep_requests: int) -> None:
+    def __init__(
+        self, port: int, rate_limit: int | None, keep_requests: int, version: str | None = None
+    ) -> None:
         self.port = port
+        self.version = version
         self.faults = FaultQueue()
         self.window = RateWindow(rate_limit)
         self.calls = CallTally()

@@ -25,11 +25,12 @@ LINKED_SOMEHOW = {"results": [{"from": {"id": "501"}, "to": [{"toObjectId": 902}
 
 class LookupTestCase(TestCase):
     version = "v4"
+    sandbox_version: str | None = None
 
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
-        cls.sandbox = cls.enterClassContext(Sandbox())
+        cls.sandbox = cls.enterClassContext(Sandbox(version=cls.sandbox_version))
 
     def setUp(self) -> None:
         self.sandbox.reset()
@@ -139,9 +140,69 @@ class AccountTests(LookupTestCase):
 
 
 class DatedVersionTests(LinkTests, RecordTests, AccountTests):
-    """The same by the paths of a dated version."""
+    """The same by the paths of a dated version, where there are no others."""
 
-    version = "2026-09"
+    version = sandbox_version = "2026-09"
+
+
+TOKEN_INFO = "/oauth/v2/private-apps/get/access-token-info"
+ACCOUNT_LOOKS = {
+    lookups.account: "/account-info/{}/details",
+    lookups.custom_types: "/crm-object-schemas/{}/schemas",
+    lookups.types_not_enabled: "/crm/object-library/{}/enablement",
+    lookups.usage: "/account-info/{}/api-usage/daily/private-apps",
+}
+
+
+class TwinTests(LookupTestCase):
+    """With a dated version no look goes by a path of another one, but that at the token."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.addCleanup(setattr, self, "version", "v4")
+
+    def of_version(self, version: str) -> None:
+        self.version = version
+        self.sandbox.reset()
+        self.client = self.client_of(SANDBOX_TOKEN)
+
+    def paths(self) -> list[str]:
+        return [request["path"] for request in self.sandbox.requests]
+
+    def test_every_look(self) -> None:
+        for version in ("2026-03", "2026-09"):
+            self.of_version(version)
+            for look, *arguments in (
+                *((look,) for look in ACCOUNT_LOOKS),
+                (lookups.token_scopes,),
+                (lookups.find_record, "contacts", "501"),
+                (lookups.find_link, *PAIR),
+                (lookups.association_types, "contacts", "companies"),
+            ):
+                with suppress(ReadError):
+                    look(self.client, *arguments)
+            with self.subTest(version):
+                others = [path for path in self.paths() if version not in path]
+                self.assertEqual(others, [TOKEN_INFO])
+
+    def test_a_path_that_hubspot_does_not_have_is_asked_for_in_its_older_form(self) -> None:
+        for version in ("2026-03", "2026-09"):
+            for look, path in ACCOUNT_LOOKS.items():
+                with self.subTest(path, version=version):
+                    self.of_version(version)
+                    self.sandbox.fault(method="GET", path=version, status=404)
+                    self.assertTrue(look(self.client))
+                    first, second = self.paths()
+                    self.assertEqual(first, path.format(version))
+                    self.assertIn("/v3/", second)
+
+    def test_a_refusal_is_one(self) -> None:
+        for status in (401, 403, 429, 503):
+            self.of_version("2026-09")
+            self.sandbox.fault(method="GET", status=status)
+            with self.assertRaises(ReadError):
+                lookups.account(self.client)
+            self.assertEqual(self.paths(), ["/account-info/2026-09/details"])
 
 
 @contextmanager

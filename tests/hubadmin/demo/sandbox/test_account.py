@@ -4,6 +4,9 @@ import json
 from datetime import UTC, datetime
 from unittest import mock
 
+import requests
+
+from hubadmin.demo.sandbox import SANDBOX_TOKEN, Sandbox
 from tests.hubadmin.demo.sandbox.base import BEARER, PATH, READS, TIMESTAMP, SandboxCase
 
 TOKEN_INFO = "/oauth/v2/private-apps/get/access-token-info"
@@ -41,6 +44,38 @@ class TypeTests(SandboxCase):
         self.assertEqual(list(body), ["enablementByObjectTypeId"])
         self.assertEqual({t for t, on in in_use.items() if on}, {"0-136", "0-162", "0-421"})
         self.assertEqual({t for t, on in in_use.items() if not on}, {"0-410", "0-420", "0-970"})
+
+
+class TwinTests(SandboxCase):
+    """The same under a date, in the place where HubSpot has it."""
+
+    PATHS = {
+        "/crm-object-schemas/{}/schemas": "/crm-object-schemas/v3/schemas",
+        "/crm/object-library/{}/enablement": "/crm/v3/object-library/enablement",
+        "/account-info/{}/details": "/account-info/v3/details",
+        "/account-info/{}/api-usage/daily/private-apps": (
+            "/account-info/v3/api-usage/daily/private-apps"
+        ),
+    }
+
+    def test_each_says_what_the_older_one_says(self):
+        for path, older in self.PATHS.items():
+            for version in ("2026-03", "2026-09"):
+                with self.subTest(path, version=version):
+                    answer = self.call("GET", path.format(version))
+                    self.assertEqual(answer.status_code, 200)
+                    self.assertEqual(set(answer.json()), set(self.call("GET", older).json()))
+            self.assertEqual(self.call("GET", path.format("2026-06")).status_code, 404)
+
+    def test_a_portal_of_one_version_has_no_paths_of_another(self):
+        with Sandbox(version="2026-09") as sandbox:
+            for path, older in self.PATHS.items():
+                for tried in (path.format("2026-09"), path.format("2026-03"), older):
+                    answer = requests.get(sandbox.url + tried, headers=BEARER, timeout=5)
+                    self.assertEqual(answer.status_code == 200, "2026-09" in tried, tried)
+            body = {"tokenKey": SANDBOX_TOKEN}
+            answer = requests.post(sandbox.url + TOKEN_INFO, json=body, timeout=5)
+            self.assertEqual(answer.status_code, 200)
 
 
 class AccountTests(SandboxCase):
