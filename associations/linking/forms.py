@@ -6,11 +6,14 @@ from functools import cached_property
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from associations.form_fields import ReasonField, validation_error
 from associations.gateway.object_types import TypeChoices, standard_choices
+from associations.hubspot.object_types import label_of
 from associations.hubspot.record_references import SIDES, Pair, PairReason, Problem, read_pair
+from associations.models import AssociationRequest
 
 _OF_A_SIDE: dict[str, dict[str, Any]] = {
     PairReason.NO_TYPE: {
@@ -22,6 +25,22 @@ _OF_A_SIDE: dict[str, dict[str, Any]] = {
         "to": _("Enter the id of the second record."),
     },
 }
+
+
+def fields_of(entry: AssociationRequest, first: str = "from", second: str = "to") -> dict[str, str]:
+    """Return what an entry has in the form's fields; or its sides exchanged, if told so."""
+    return {
+        "from_object_type": _name_of(getattr(entry, f"{first}_object_type")),
+        "from_object_id": getattr(entry, f"{first}_object_id"),
+        "to_object_type": _name_of(getattr(entry, f"{second}_object_type")),
+        "to_object_id": getattr(entry, f"{second}_object_id"),
+        "reason": entry.reason,
+    }
+
+
+def _name_of(object_type: str) -> str:
+    """A name that the form knows in whatever language; a custom object's label may be another's."""
+    return gettext(label_of(object_type))
 
 
 def _id_field() -> forms.CharField:

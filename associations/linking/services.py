@@ -27,6 +27,14 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+class SentBeforeError(Exception):
+    """This very submit came before, and its entry has ended; nothing was sent now."""
+
+    def __init__(self, entry: AssociationRequest) -> None:
+        super().__init__(f"entry {entry.pk}")
+        self.entry = entry
+
+
 def create_association(
     *,
     user: "User",
@@ -41,8 +49,9 @@ def create_association(
     """Link two records and return the log entry, closed.
 
     Types in canonical form, ids as digits (the form sees to it; anything else is a ValueError and
-    never sent). The same `submit_token` with the same fields is the same submit: its entry comes
-    back as it stands, and nothing is sent again. Raises LogUnavailableError, ThrottledError.
+    never sent). The same `submit_token` with the same fields is the same submit, and nothing is
+    sent again: while it is under way its entry comes back, open; after its end that is a
+    SentBeforeError. Raises LogUnavailableError, ThrottledError.
     """
     association = {
         "from_object_type": from_object_type,
@@ -61,7 +70,17 @@ def create_association(
         reason=reason,
         **association,
     )
-    return send(entry) if created else entry
+    return send(entry) if created else _under_way(entry)
+
+
+def _under_way(entry: AssociationRequest) -> AssociationRequest:
+    """The entry of a submit that came before, unless that has ended, be it by a crash."""
+    if entry.is_open:
+        recorder.close_abandoned()
+        entry.refresh_from_db()
+    if not entry.is_open:
+        raise SentBeforeError(entry)
+    return entry
 
 
 def send(entry: AssociationRequest) -> AssociationRequest:

@@ -19,7 +19,7 @@ from associations.gateway import rate_limiter
 from associations.gateway.account import form_options, offered_to
 from associations.hubspot.outcomes import Cause
 from associations.linking import services
-from associations.linking.forms import AssociationForm
+from associations.linking.forms import AssociationForm, fields_of
 from associations.linking.preview import Preview, preview, records_of
 from associations.linking.throttling import ThrottledError
 from associations.models import AssociationRequest
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 FILLED = "filled"
 LATEST = 6
+REPEATED = "repeated"  # leads to an entry from a submit that was sent, and ended, before
 CHECK = "check"  # the button that only shows what would be linked, for browsers without script
 REFRESH_SECONDS = 3
 OF_THE_PAIR = 5  # earlier and later entries, each
@@ -41,7 +42,7 @@ CHECKS_SHOWN = 20
 
 
 # The browser keeps the page for Back: what comes back then still has its one-time token, so that
-# sending it again is the same submit. Every other visit gets a fresh one.
+# sending it again is the same submit, and is told as that. Every other visit gets a fresh one.
 @drafts.kept(*AssociationForm.TYPED_FIELDS, "submit_token")
 @require_http_methods(["GET", "HEAD", "POST"])
 @cache_control(private=True, max_age=0)
@@ -79,6 +80,9 @@ def _submit(request: AuthenticatedHttpRequest) -> HttpResponse:
         return _page(request, form, status=503, notice="log_unavailable")
     except ThrottledError as error:
         return _too_many(request, form, error.wait_seconds)
+    except services.SentBeforeError as error:
+        drafts.drop(request)
+        return redirect(f"{error.entry.get_absolute_url()}?{REPEATED}")
     drafts.drop(request)
     return redirect(entry)
 
@@ -227,6 +231,7 @@ def _entry_page(
         "checks": entry.checks.reverse()[:CHECKS_SHOWN],
         "is_just_checked": "checked" in request.GET,
         "body_cut": len(entry.body) == ENTRY_BODY_LENGTH,
+        "anew": _anew(request, entry),
     }
     if request.user.is_admin:
         context |= _for_admins(entry)
@@ -234,6 +239,14 @@ def _entry_page(
     if entry.is_open:
         response["Refresh"] = f"{REFRESH_SECONDS}; url={request.path}?refresh"
     return response
+
+
+def _anew(request: AuthenticatedHttpRequest, entry: AssociationRequest) -> AssociationForm | None:
+    """The same request once more, with a token of its own, where it was not sent a second time."""
+    is_ended = not (entry.is_open or entry.run_id)
+    if REPEATED in request.GET and entry.user_id == request.user.pk and is_ended:
+        return AssociationForm.prefilled(fields_of(entry))
+    return None
 
 
 def _for_admins(entry: AssociationRequest) -> dict[str, Any]:

@@ -10,13 +10,14 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext
 
 from associations.audit.entry_details import directions, told_errors
-from associations.hubspot.object_types import label_of
 from associations.hubspot.record_references import record_url
+from associations.linking.forms import fields_of
 from associations.models import AssociationCheck, AssociationRequest
 from associations.texts.labels import (
     field_label,
     from_label,
     icon,
+    is_today,
     time_of,
     to_label,
     type_label,
@@ -35,6 +36,7 @@ register.filter("type_label", type_label)
 register.filter("from_label", from_label)
 register.filter("to_label", to_label)
 register.filter("icon", icon)
+register.filter("is_today", is_today)
 register.filter("as_words", field_label)
 register.simple_tag(time_of)
 
@@ -70,19 +72,7 @@ def swap_url(entry: AssociationRequest) -> str:
 
 
 def _form_url(entry: AssociationRequest, first: str, second: str) -> str:
-    fields = {
-        "from_object_type": _name_of(getattr(entry, f"{first}_object_type")),
-        "from_object_id": getattr(entry, f"{first}_object_id"),
-        "to_object_type": _name_of(getattr(entry, f"{second}_object_type")),
-        "to_object_id": getattr(entry, f"{second}_object_id"),
-        "reason": entry.reason,
-    }
-    return f"{reverse('link')}?{urlencode(fields)}"
-
-
-def _name_of(object_type: str) -> str:
-    """A name that the form knows in whatever language; a custom object's label may be another's."""
-    return gettext(label_of(object_type))
+    return f"{reverse('link')}?{urlencode(fields_of(entry, first, second))}"
 
 
 @register.filter

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.template.loader import render_to_string
+from django.utils import timezone
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -100,9 +101,19 @@ def field_label(name: str) -> str:
     return str(FIELDS.get(name) or name.replace("_", " ").capitalize())
 
 
-def time_of(moment: datetime) -> str:
-    """Return a moment and its zone as HTML, for sentences that name it."""
-    return render_to_string("includes/time.html", {"moment": moment, "zone": True})
+def time_of(moment: datetime, *, brief: bool = False) -> str:
+    """Return a moment and its zone as HTML, for sentences that name it.
+
+    In brief that is the hour and minute, if the moment is of the reader's present day.
+    """
+    written = "H:i" if brief and is_today(moment) else ""
+    context = {"moment": moment, "zone": True, "written": written}
+    return render_to_string("includes/time.html", context)
+
+
+def is_today(moment: datetime) -> bool:
+    """Whether it is of the day that it is now where the reader is."""
+    return timezone.localdate(moment) == timezone.localdate()
 
 
 def type_label(object_type: str) -> str:

@@ -119,6 +119,13 @@ def _break_token(page: Page, form: str) -> None:
     page.locator(f"{form} [name=csrfmiddlewaretoken]").evaluate("token => token.value = 'x'")
 
 
+def sent_before(case: BrowserTestCase, page: Page) -> None:
+    linking("Contact", "383", *PAIR[2:])(case, page)
+    page.go_back()
+    page.click("text=Link records")
+    page.wait_for_url("**?repeated")
+
+
 def under_way(case: BrowserTestCase, page: Page) -> None:
     """Somebody else is waiting for HubSpot; the page is seen before it refreshes itself."""
     case.fault(delay=1)
@@ -283,6 +290,7 @@ STATES = [
     State("rejected, no type", "support", linking(*PAIR[:2], "Product", "601"), "rejected"),
     State("rejected, scope", "support", linking(status=403, body=REFUSED), "rejected"),
     State("rejected, within a 200", "support", linking(status=200, body=PARTLY), "rejected"),
+    State("sent before", "support", sent_before, "nothing was sent now"),
     State("unreachable", "support", linking(status=503, times=3), "unreachable"),
     State("unreachable, lost", "support", linking(reset="after", times=3), "unreachable"),
     State("sending", "support", under_way, "answer is awaited"),

@@ -56,6 +56,36 @@ class LinkTests(BrowserTestCase):
                 self.assertEqual(self.entries(page), before + 1)
                 self.assertEqual(len(self.puts()), 1)
 
+    def test_back_after_a_refusal_says_that_nothing_was_sent_and_offers_to_send_it(self) -> None:
+        for javascript in (True, False):
+            with self.subTest(javascript=javascript):
+                self.setUp()
+                page = self.signed_in(java_script_enabled=javascript)
+                self.fault(method="PUT", status=404, body={"message": "No."})
+                self.link(page, "Contact", "507", "Company", "905")
+                expect(page.locator("h1")).to_contain_text("HubSpot refused")
+                page.go_back()
+                page.click("text=Link records")
+                notice = page.locator("[role=alert]")
+                expect(notice).to_contain_text("nothing was sent now")
+                expect(notice).to_be_focused()
+                page.reload()
+                expect(notice).to_contain_text("nothing was sent now")
+                self.assertEqual(len(self.puts()), 1)
+                page.dblclick("text=Send it again")
+                expect(page.locator("h1")).to_have_text("Contact 507 is now linked to Company 905.")
+                self.assertEqual(len(self.puts()), 2)
+
+    def test_back_after_a_link_that_is_gone_by_now_does_not_say_that_it_was_made(self) -> None:
+        page = self.signed_in()
+        self.link(page, "Contact", "508", "Company", "906")
+        expect(page.locator(".result")).to_contain_text("verified")
+        self.reset()
+        page.go_back()
+        page.click("text=Link records")
+        expect(page.locator("[role=alert]")).to_contain_text("nothing was sent now")
+        self.assertEqual(self.puts(), [])
+
     def test_the_second_of_two_waits_on_a_page_that_refreshes_itself(self) -> None:
         self.fault(delay=3)
         page = self.signed_in()

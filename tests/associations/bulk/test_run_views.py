@@ -255,7 +255,9 @@ class ActionTests(RunTestCase):
         run.refresh_from_db()
         self.assertEqual((run.state, run.way, run.skip_linked), ("queueing", "single", True))
         self.assertEqual(self.post(run, "start", way="batch"), f"{address}?moved")
-        self.assertContains(self.client.get(f"{address}?moved"), "had moved on meanwhile")
+        page = self.client.get(f"{address}?moved")
+        self.assertContains(page, "had moved on meanwhile")
+        self.assertContains(page, 'role="alert" tabindex="-1" autofocus')
 
     def test_pausing_going_on_and_canceling_by_its_person_or_an_admin(self) -> None:
         for admin in (False, True):

@@ -82,7 +82,9 @@ class CreateAssociationTests(SandboxMixin, TestCase):
 
     def test_a_repeated_submit_is_one_entry_and_one_put(self) -> None:
         first = self.create(submit_token="t")
-        self.assertEqual(self.create(submit_token="t"), first)
+        with self.assertRaises(services.SentBeforeError) as told:
+            self.create(submit_token="t")
+        self.assertEqual(told.exception.entry, first)
         self.assertEqual(len(self.puts()), 1)
 
     def test_the_same_token_with_other_fields_or_another_person_is_a_new_submit(self) -> None:

@@ -68,7 +68,7 @@ class LinkTests(PageTestCase):
         page = self.client.get("/").content.decode()
         token = re.search(r'name="submit_token" value="([^"]+)"', page)[1]
         first, second = (self.submit(submit_token=token).url for _ in range(2))
-        self.assertEqual(first, second)
+        self.assertEqual(f"{first}?repeated", second)
         self.assertEqual(len(self.puts()), 1)
         self.assertNotEqual(self.submit(submit_token=token, to_object_id="903").url, first)
 
