@@ -11,7 +11,7 @@ from django.core.checks import CheckMessage, Error, Info, Warning, register
 
 from associations.audit.integrity import signing
 from associations.gateway.clients import BULK_BATCH
-from associations.hubspot.client import OBJECT_PATHS, V4_SUPPORT_ENDS
+from associations.hubspot.client import OBJECT_PATHS, SUPPORT_ENDS
 from associations.models.bulk import SendMode
 from hubadmin.web.http import VISIBLE_ASCII, is_safe_address
 
@@ -31,7 +31,7 @@ def api_version(**kwargs: Any) -> Iterable[CheckMessage]:
         )
     elif version == "v4":
         yield Info(
-            f"HubSpot ends its support of API version v4 on {V4_SUPPORT_ENDS:%d %B %Y}.",
+            f"HubSpot ends its support of API version v4 on {SUPPORT_ENDS['v4']:%d %B %Y}.",
             hint="Set HUBSPOT_API_VERSION=2026-09 when you have tried it.",
             id="hubadmin.I001",
         )

@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.http import HttpRequest
 
-from associations.hubspot.client import V4_SUPPORT_ENDS
+from associations.hubspot.client import SUPPORT_ENDS
 from associations.models import BulkRun
 
 ENDED_RUNS = 3
@@ -22,5 +22,5 @@ def associations(request: HttpRequest) -> dict[str, object]:
         # Asked only by a page that shows them, and not by its parts.
         "ended_runs": lambda: ended_runs(request),
         "max_upload": settings.BULK_MAX_BYTES,
-        "support_ends": V4_SUPPORT_ENDS if settings.HUBSPOT_API_VERSION == "v4" else None,
+        "support_ends": SUPPORT_ENDS["v4"] if settings.HUBSPOT_API_VERSION == "v4" else None,
     }

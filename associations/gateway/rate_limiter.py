@@ -1,8 +1,9 @@
 """One limit for every call to HubSpot, whoever makes it: all processes, threads and machines.
 
-A ring of slots in the database, as many as HubSpot takes calls within ten seconds. Whoever wants to
-call takes a slot that was not used for that long. Some slots only people may use, so that a run
-never keeps the form waiting. Each person has a small ring of their own for previews.
+A ring of slots in the database, as many as this site allows itself calls within ten seconds: a
+setting, for HubSpot counts each app apart, and allows it as much as the account has booked. Whoever
+wants to call takes a slot that was not used for that long. Some slots only people may use, so that
+a run never keeps the form waiting. Each person has a small ring of their own for previews.
 
 SQLite lets one write at a time, and who waits for a run's rows may wait for seconds. There the ring
 has a file of its own beside the database, which may be lost at any time.

@@ -23,7 +23,13 @@ MAX_BODY_BYTES = 1024 * 1024
 MAX_READ_BYTES = 8 * MAX_BODY_BYTES  # schemas come with every property
 MARGIN_BYTES = 4096  # read beyond it, so that no token is cut in two and half of it kept
 
-V4_SUPPORT_ENDS = date(2027, 3, 30)  # the earlier of the two dates HubSpot has announced
+# When HubSpot ends its support of each version: of v4 the earlier of the two dates announced; of
+# the dated ones the first of the month that is 18 months after theirs.
+SUPPORT_ENDS = {
+    "v4": date(2027, 3, 30),
+    "2026-03": date(2027, 9, 1),
+    "2026-09": date(2028, 3, 1),
+}
 # The API version only chooses the path.
 OBJECT_PATHS = {
     "v4": "/crm/v4/objects",
@@ -232,7 +238,7 @@ class HubSpotClient:
 
 def _not_made() -> Attempt:
     """What stands for a call that hubadmin's own limit did not let through."""
-    detail = "not sent: all calls that HubSpot allows are in use"
+    detail = "not sent: all calls that this site allows itself within ten seconds are in use"
     return Attempt(datetime.now(UTC), 0, failure=Cause.RATE_LIMITED, detail=detail)
 
 

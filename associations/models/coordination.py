@@ -10,7 +10,7 @@ DEAD_AFTER = timedelta(seconds=30)  # a worker that has given no sign of life fo
 
 
 class CallSlot(models.Model):
-    """One of as many calls as HubSpot takes within ten seconds; see rate_limiter.py."""
+    """One of as many calls as may be made within ten seconds; see rate_limiter.py."""
 
     number = models.PositiveIntegerField(primary_key=True)
     used_at = models.FloatField()  # seconds since the epoch, by the database's clock

@@ -22,7 +22,12 @@ def log_lines(now: datetime) -> Iterator[Item]:
     yield _seal_line(seal)
     yield from _waiting_lines(seal, now)
     yield _trigger_line(triggers.problems())
-    yield _open_line(oldest_open(), now)
+    longest = timedelta(seconds=clients.interactive().limits.total) + CLOSING_GRACE
+    abandoned = AssociationRequest.objects.for_list().abandoned(now - longest)
+    if entry := abandoned.order_by("created_at", "id").first():
+        yield _abandoned_line(entry)
+    else:
+        yield _open_line(oldest_open())
 
 
 def oldest_open() -> AssociationRequest | None:
@@ -42,7 +47,7 @@ def _seal_line(seal: AuditSeal | None) -> Item:
         )
         return Item(Level.WRONG, problem, html(advice))
     if seal is None:
-        return Item(Level.UNKNOWN, gettext("Nothing has been sealed yet."))
+        return Item(Level.WELL, gettext("Nothing has been sealed yet."))
     text = gettext("The last seal is number {number}, of {moment}. Its head:")
     moment = time_of(seal.sealed_at)
     return Item(Level.WELL, html(text, number=seal.number, moment=moment), codes=(seal.head,))
@@ -95,18 +100,26 @@ def _trigger_line(problems: list[str]) -> Item:
     return Item(Level.WRONG, text, html(advice), tuple(problems))
 
 
-def _open_line(entry: AssociationRequest | None, now: datetime) -> Item:
+def _open_line(entry: AssociationRequest | None) -> Item:
     if entry is None:
         return Item(Level.WELL, gettext("No entry is open."))
-    values = {
-        "url": entry.get_absolute_url(),
-        "number": entry.pk,
-        "moment": time_of(entry.created_at),
-    }
-    longest = timedelta(seconds=clients.interactive().limits.total) + CLOSING_GRACE
-    if not entry.sent_at or entry.sent_at >= now - longest:
+    if entry.run_id is None:
         text = gettext('<a href="{url}">Entry {number}</a> is under way, since {moment}.')
-        return Item(Level.WELL, html(text, **values))
+        return Item(Level.WELL, html(text, **_facts(entry)))
+    # However long: how its run fares stands with the runs, and no row of it is lost.
+    text = gettext(
+        '<a href="{url}">Entry {number}</a> of {moment} waits for its turn in bulk run {run}, or '
+        "for its answer."
+    )
+    return Item(Level.WELL, html(text, **_facts(entry), run=entry.run_id))
+
+
+def _facts(entry: AssociationRequest) -> dict[str, object]:
+    moment = time_of(entry.created_at)
+    return {"url": entry.get_absolute_url(), "number": entry.pk, "moment": moment}
+
+
+def _abandoned_line(entry: AssociationRequest) -> Item:
     text = gettext(
         '<a href="{url}">Entry {number}</a> has been open since {moment}, longer than any call '
         "can last: its process has ended."
@@ -115,4 +128,4 @@ def _open_line(entry: AssociationRequest | None, now: datetime) -> Item:
         "<code>manage.py seal_audit_log --every 60</code> closes such entries by what is known of "
         "them, and so does whoever opens the audit log. Find out whether it runs."
     )
-    return Item(Level.WARNING, html(text, **values), html(advice))
+    return Item(Level.WARNING, html(text, **_facts(entry)), html(advice))

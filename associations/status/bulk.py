@@ -4,21 +4,24 @@ from collections.abc import Iterator
 
 from django.conf import settings
 from django.db import Error as DBError
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, pgettext
 from django_q.brokers import get_broker
 from redis import RedisError
 
 from associations.bulk import backoff
 from associations.gateway import rate_limiter
-from associations.models import BulkRun, CallPause, Worker
+from associations.models import BulkRun, CallPause, RunState, Worker
 from associations.models.bulk import UNDER_WAY
-from associations.status.report import Item, Level, html
+from associations.status.report import Item, Level, html, reason_of_stop
 from associations.texts.labels import time_of
 from associations.texts.lookup_errors import reason_of
+
+PAUSED_SHOWN = 5  # by their numbers, of those that are paused for one reason
 
 
 def run_lines() -> Iterator[Item]:
     yield _worker_line(Worker.objects.alive().count())
+    yield from _paused_lines()
     yield from _waiting_lines()
     yield _limit_line()
     if pause := backoff.current():
@@ -42,7 +45,36 @@ def _no_worker_line() -> Item:
     if BulkRun.objects.filter(state__in=UNDER_WAY).exists():
         text = gettext("No worker is running, so bulk runs stand still.")
         return Item(Level.WRONG, text, advice)
-    return Item(Level.UNKNOWN, gettext("No worker is running. No bulk run needs one now."), advice)
+    return Item(Level.WELL, gettext("No worker is running. No bulk run needs one now."), advice)
+
+
+def _paused_lines() -> Iterator[Item]:
+    """A line for each reason for which runs are paused; that somebody wants it is one of them."""
+    by_cause: dict[str, list[BulkRun]] = {}
+    for run in BulkRun.objects.filter(state=RunState.PAUSED).only("stop_cause").order_by("-pk"):
+        by_cause.setdefault(run.stop_cause, []).append(run)
+    for cause, runs in by_cause.items():
+        yield _paused_line(cause, runs)
+
+
+def _paused_line(cause: str, runs: list[BulkRun]) -> Item:
+    links = [html('<a href="{url}">{n}</a>', url=run.get_absolute_url(), n=run.pk) for run in runs]
+    comma = pgettext("between the parts of a list", ", ")
+    named = html(comma.join(links[:PAUSED_SHOWN]) + (" …" if len(links) > PAUSED_SHOWN else ""))
+    if not cause:
+        text = ngettext(
+            "Bulk run {runs} is paused until somebody lets it go on.",
+            "Bulk runs {runs} are paused until somebody lets them go on.",
+            len(runs),
+        )
+        return Item(Level.WARNING, html(text, runs=named))
+    text = ngettext(
+        "Bulk run {runs} has paused by itself: {why}",
+        "Bulk runs {runs} have paused by themselves: {why}",
+        len(runs),
+    )
+    advice = gettext("Repair that, then let it go on from its page. No row is lost meanwhile.")
+    return Item(Level.WRONG, html(text, runs=named, why=reason_of_stop(cause)), advice)
 
 
 def _waiting_lines() -> Iterator[Item]:
@@ -71,13 +103,14 @@ def _limit_line() -> Item:
         text = gettext("The limit of calls cannot be read, so none is kept for people's requests.")
         return Item(Level.WRONG, text)
     text = gettext(
-        "{used} of the {limit} calls that HubSpot takes within ten seconds are used; {people} of "
-        "them no run may use."
+        "{used} of the {limit} calls that this site allows itself within ten seconds are used; "
+        "{people} of them no run may use."
     )
     people = settings.HUBSPOT_CALLS_FOR_PEOPLE
     return Item(Level.WELL, html(text, used=used, limit=limit, people=people))
 
 
 def _pause_line(pause: CallPause) -> Item:
-    text = html(gettext("Bulk runs wait until {moment}."), moment=time_of(pause.until))
-    return Item(Level.WARNING, text, reason_of(pause.cause))
+    text = gettext("Bulk runs wait until {moment}: {why}")
+    facts = {"moment": time_of(pause.until), "why": reason_of(pause.cause)}
+    return Item(Level.WARNING, html(text, **facts))

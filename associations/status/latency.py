@@ -9,8 +9,6 @@ from datetime import datetime, time, tzinfo
 from associations.models import AssociationAttempt
 
 COVERED = 2_000  # attempts, the newest; by id, as no index has their times
-MANY_FAILURES = 5  # per cent: HubSpot wants fewer of a day's calls to fail
-ENOUGH = 20  # attempts, for a share of them to mean something
 
 Row = tuple[datetime, int, int | None, str]  # started_at, duration_ms, http_status, failure
 
@@ -33,10 +31,6 @@ class Times:
     @property
     def failed_percent(self) -> float:
         return 100 * self.failed / self.count if self.count else 0.0
-
-    @property
-    def has_many_failures(self) -> bool:
-        return self.count >= ENOUGH and self.failed_percent > MANY_FAILURES
 
 
 @dataclass(frozen=True, slots=True)

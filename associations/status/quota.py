@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 from django.utils.formats import number_format
 from django.utils.translation import gettext
 
+from associations.hubspot.client import ReadError
 from associations.hubspot.sanitizing import header
 from associations.models import AssociationAttempt
 from associations.status.report import Item, Level, html, not_known
-from associations.status.token import Shown
+from associations.status.token import Shown, is_not_told
 from associations.texts.labels import time_of
 
 SCARCE, NEARLY_USED_UP = 80, 95  # per cent of the day's calls
@@ -53,18 +54,31 @@ def quota_of(shown: Shown, now: datetime) -> Quota | None:
 def quota_lines(shown: Shown, quota: Quota | None) -> Iterator[Item]:
     error = shown.usage.error
     if quota is None:
-        text = gettext(
-            "How many calls are left today is not known, and no answer in the log tells."
-        )
-        yield not_known(text, error) if error else Item(Level.UNKNOWN, text)
+        yield _unknown(shown, error)
         return
     yield Item(quota.level, _left(quota), _advice(quota))
-    if quota.seen_at:
+    if quota.seen_at and error and is_not_told(shown, error):
+        text = gettext(
+            "So said HubSpot's answer of {moment}; more is not told for keys of this kind."
+        )
+        yield Item(Level.WELL, html(text, moment=time_of(quota.seen_at)))
+    elif quota.seen_at:
         text = html(
             gettext("So said HubSpot's answer of {moment}; newer numbers are not known."),
             moment=time_of(quota.seen_at),
         )
         yield not_known(text, error) if error else Item(Level.UNKNOWN, text)
+
+
+def _unknown(shown: Shown, error: ReadError | None) -> Item:
+    if error and is_not_told(shown, error):
+        text = gettext(
+            "How many calls are left today is not told for keys of this kind, and no answer in the "
+            "log tells."
+        )
+        return Item(Level.UNKNOWN, text)
+    text = gettext("How many calls are left today is not known, and no answer in the log tells.")
+    return not_known(text, error) if error else Item(Level.UNKNOWN, text)
 
 
 def _left(quota: Quota) -> str:

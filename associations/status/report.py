@@ -1,6 +1,6 @@
 """What the status page says: items, each with how it stands, in words, and with what to do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -14,16 +14,17 @@ from associations.gateway import clients
 from associations.hubspot.answers import missing_scopes_in
 from associations.hubspot.client import HubSpotClient, ReadError
 from associations.hubspot.outcomes import Cause
+from associations.texts.labels import word_for
 from associations.texts.lookup_errors import reason_of
 
 
 class Level(StrEnum):
-    """How something stands; the middle two need attention."""
+    """How something stands, the worst first; the first two need attention."""
 
-    WELL = "well"
-    WARNING = "warning"
     WRONG = "wrong"
+    WARNING = "warning"
     UNKNOWN = "unknown"
+    WELL = "well"
 
 
 _ICONS = {Level.WELL: "✓", Level.WARNING: "⚠", Level.WRONG: "✕", Level.UNKNOWN: "?"}
@@ -70,6 +71,14 @@ class Section:
         return any(line.needs_attention for line in self.lines)
 
 
+def headline_of(sections: Iterable[Section]) -> tuple[Section, Item] | None:
+    """Return the worst line, the first of several, and where it stands; None if all is well."""
+    lines = [(section, line) for section in sections for line in section.lines]
+    worst_first = [*Level]
+    worst = min(lines, key=lambda each: worst_first.index(each[1].level), default=None)
+    return None if worst is None or worst[1].level is Level.WELL else worst
+
+
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What a look at HubSpot showed, or why it showed nothing."""
@@ -106,6 +115,9 @@ _FOR_ADMINS = {
     Cause.FORBIDDEN: _("HubSpot does not let this site read it."),
     Cause.REDIRECTED: _("The configured address of HubSpot's API is wrong."),
 }
+_STOPS = _FOR_ADMINS | {
+    Cause.SCOPE_MISSING: _("This site's access token may not link these types of records."),
+}
 _ADVICE = {
     Cause.TOKEN_REFUSED: _(
         "Copy the token of the app or service key from HubSpot into "
@@ -126,7 +138,14 @@ def reason_for_admins(error: ReadError) -> str:
     if error.cause in _FOR_ADMINS:
         return str(_FOR_ADMINS[error.cause])
     answer = error.answer
+    if error.cause is Cause.RATE_LIMITED and answer.http_status is None:
+        return gettext("All calls that this site allows itself within ten seconds are in use.")
     return reason_of(error.cause, missing_scopes_in(answer.errors), answer.error_text)
+
+
+def reason_of_stop(cause: str) -> str:
+    """Return why a run has paused by itself; the cause's word where there is no sentence."""
+    return str(_STOPS[Cause(cause)]) if cause in _STOPS else word_for(cause)
 
 
 def trouble(error: ReadError) -> Item:
@@ -138,9 +157,13 @@ def trouble(error: ReadError) -> Item:
 
 def not_known(text: str, error: ReadError) -> Item:
     """A line for one thing that HubSpot did not show: `text` says what; why is added."""
-    # Translators: two sentences: what is not known, and why
-    whole = html(gettext("{what} {why}"), what=text, why=reason_for_admins(error))
+    whole = two_sentences(text, reason_for_admins(error))
     return Item(Level.UNKNOWN, whole, codes=codes_of(error))
+
+
+def two_sentences(what: str, why: str) -> SafeString:
+    # Translators: two sentences: what is not known, and why
+    return html(gettext("{what} {why}"), what=what, why=why)
 
 
 def codes_of(error: ReadError) -> tuple[str, ...]:

@@ -12,14 +12,24 @@ from django.utils.translation import gettext, ngettext
 from associations.gateway.cache import run_concurrently
 from associations.hubspot import lookups
 from associations.hubspot.answers import missing_scopes_in
-from associations.hubspot.client import V4_SUPPORT_ENDS, ReadError
+from associations.hubspot.client import SUPPORT_ENDS, ReadError
 from associations.hubspot.object_types import UnknownObjectTypeError, resolve
-from associations.hubspot.outcomes import Cause, Outcome
+from associations.hubspot.outcomes import Cause
 from associations.models import AssociationRequest
-from associations.status.report import Item, Level, Reading, html, look, not_known, trouble
+from associations.status.report import (
+    Item,
+    Level,
+    Reading,
+    html,
+    look,
+    not_known,
+    trouble,
+    two_sentences,
+)
 
 # The token is good: it only may not see the account's details.
 _NOT_ALLOWED = (Cause.SCOPE_MISSING, Cause.FORBIDDEN)
+_REFUSALS = (Cause.REFUSED, Cause.RECORD_NOT_FOUND, Cause.FORBIDDEN, Cause.TOKEN_REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,16 @@ def look_at_hubspot() -> Shown:
     """Ask HubSpot all of it at the same time; it takes no longer than the slowest answer may."""
     asked = (lookups.account, lookups.token_scopes, lookups.usage)
     return Shown(*run_concurrently(*(partial(look, each) for each in asked)))
+
+
+def is_not_told(shown: Shown, error: ReadError | None) -> bool:
+    """Whether HubSpot takes the key, but does not tell what was asked of keys of its kind.
+
+    How it answers for a service key is not documented: any refusal will do, or an answer without.
+    """
+    account = shown.account.error
+    is_taken = account is None or account.cause in _NOT_ALLOWED
+    return is_taken and (error is None or error.cause in _REFUSALS)
 
 
 def account_lines(shown: Shown) -> Iterator[Item]:
@@ -119,8 +139,13 @@ def scope_lines(shown: Shown, now: datetime) -> Iterator[Item]:
     if token and token.scopes is not None:
         yield from _compared(token.scopes, types_used_lately())
         return
-    yield _not_told(shown)
-    yield _refused_line(*refused_scopes(now - timedelta(days=REFUSED_DAYS)))
+    refused = _refused_line(*refused_scopes(now - timedelta(days=REFUSED_DAYS)))
+    if is_not_told(shown, shown.token.error) and refused.level is Level.WELL:
+        # What counts is known: nothing was refused.
+        yield Item(Level.WELL, two_sentences(_for_keys_of_this_kind(), refused.text))
+    else:
+        yield _not_told(shown)
+        yield refused
 
 
 def types_used_lately() -> set[str]:
@@ -215,15 +240,14 @@ def _not_told(shown: Shown) -> Item:
     if shown.account.error and shown.account.error.cause is Cause.TOKEN_REFUSED:
         text = gettext("Which scopes the token has is not known while HubSpot does not accept it.")
         return Item(Level.UNKNOWN, text)
-    if shown.token.error and _may_tell_later(shown.token.error):
-        return not_known(gettext("Which scopes the token has is not known."), shown.token.error)
-    return Item(Level.UNKNOWN, gettext("HubSpot does not tell the scopes of this kind of token."))
+    error = shown.token.error
+    if error is None or is_not_told(shown, error):
+        return Item(Level.UNKNOWN, _for_keys_of_this_kind())
+    return not_known(gettext("Which scopes the token has is not known."), error)
 
 
-def _may_tell_later(error: ReadError) -> bool:
-    verdict = error.answer.verdict
-    is_silent = verdict.outcome is Outcome.UNREACHABLE or error.cause is Cause.DAILY_LIMIT
-    return is_silent or verdict.retried
+def _for_keys_of_this_kind() -> str:
+    return gettext("Which scopes it has is not told for keys of this kind.")
 
 
 def _refused_line(is_any: bool, scopes: list[str]) -> Item:
@@ -242,31 +266,39 @@ def _refused_line(is_any: bool, scopes: list[str]) -> Item:
 
 
 DAYS_TO_PREPARE = 90
+NEWEST_VERSION = max(SUPPORT_ENDS, key=lambda version: SUPPORT_ENDS[version])
 
 
 def version_lines(today: date) -> Iterator[Item]:
     version = settings.HUBSPOT_API_VERSION
-    if version == "v4":
-        yield _v4(today)
-    else:
-        text = gettext("API version {version} is in use. HubSpot has not announced its end.")
-        yield Item(Level.WELL, html(text, version=version))
-
-
-def _v4(today: date) -> Item:
-    days = (V4_SUPPORT_ENDS - today).days
-    end = date_format(V4_SUPPORT_ENDS)
-    advice = gettext(
-        "Try <code>HUBSPOT_API_VERSION=2026-09</code> in a test account, then set it here and "
-        "restart this site. Only the addresses of the calls change."
-    )
+    days = (SUPPORT_ENDS[version] - today).days
+    facts = {"version": version, "day": _end_of(version), "days": days}
     if days < 0:
-        text = gettext("HubSpot's support of API version v4, which is in use, ended on {day}.")
-        return Item(Level.WRONG, html(text, day=end), html(advice))
+        text = gettext("HubSpot supported API version {version}, which is in use, until {day}.")
+        yield Item(Level.WRONG, html(text, **facts), _newer_than(version))
+        return
     text = ngettext(
-        "API version v4 is in use. HubSpot supports it until {day}: {days} more day.",
-        "API version v4 is in use. HubSpot supports it until {day}: {days} more days.",
+        "API version {version} is in use. HubSpot supports it until {day}: {days} more day.",
+        "API version {version} is in use. HubSpot supports it until {day}: {days} more days.",
         days,
     )
     level = Level.WELL if days > DAYS_TO_PREPARE else Level.WARNING
-    return Item(level, html(text, day=end, days=days), html(advice))
+    yield Item(level, html(text, **facts), _newer_than(version))
+
+
+def _end_of(version: str) -> str:
+    """A day for v4, for which HubSpot has named one; else the month, which is all that is known."""
+    end = SUPPORT_ENDS[version]
+    if version == "v4":
+        return date_format(end)
+    return gettext("about {month}").format(month=date_format(end, "YEAR_MONTH_FORMAT"))
+
+
+def _newer_than(version: str) -> str:
+    if version == NEWEST_VERSION:
+        return gettext("Look for a version of hubadmin that knows a newer one before then.")
+    text = gettext(
+        "Try <code>HUBSPOT_API_VERSION={newest}</code> in a test account, then set it here and "
+        "restart this site. Only the addresses of the calls change."
+    )
+    return html(text, newest=NEWEST_VERSION)

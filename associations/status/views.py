@@ -1,5 +1,8 @@
 """How things stand, for admins: HubSpot, the calls left, the log, this site."""
 
+from datetime import datetime
+from typing import Any
+
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -10,9 +13,10 @@ from django.views.decorators.http import require_safe
 from associations.db import QueryTimeoutError, query_timeout
 from associations.status.auditlog import log_lines
 from associations.status.bulk import run_lines
+from associations.status.failures import failure_line, failures_since
 from associations.status.latency import hour_bars, times_today
 from associations.status.quota import NEARLY_USED_UP, SCARCE, quota_lines, quota_of
-from associations.status.report import Section
+from associations.status.report import Item, Section, headline_of
 from associations.status.site import site_facts
 from associations.status.token import account_lines, look_at_hubspot, scope_lines, version_lines
 from hubadmin.web.http import AuthenticatedHttpRequest, admin_required
@@ -29,15 +33,22 @@ def status(request: AuthenticatedHttpRequest) -> HttpResponse:
     quota = quota_of(shown, now)
     parts = [
         Section("hubspot", "HubSpot", [*account_lines(shown), *scope_lines(shown, now)]),
-        Section("calls", gettext("Calls left today"), [*quota_lines(shown, quota)]),
+        Section("calls", gettext("Calls today"), [*quota_lines(shown, quota), _failures(now)]),
         Section("runs", gettext("Bulk runs"), [*run_lines()]),
         Section("version", gettext("API version"), [*version_lines(timezone.localdate(now))]),
         Section("log", gettext("The audit log"), [*log_lines(now)]),
     ]
     marks = {"scarce": SCARCE, "nearly_used_up": NEARLY_USED_UP}
-    context = {"parts": parts, "quota": quota, "facts": site_facts(), **marks}
+    context: dict[str, Any] = {"parts": parts, "quota": quota, "facts": site_facts(), **marks}
+    context["headline"] = headline_of(parts)
     context["worrying"] = [part for part in parts if part.needs_attention]
     return render(request, "status/status.html", context)
+
+
+def _failures(now: datetime) -> Item:
+    """The day is the viewer's, as everywhere on their pages."""
+    today = timezone.localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    return failure_line(failures_since(today))
 
 
 @require_safe

@@ -178,8 +178,8 @@ def _wait(entry: "AssociationRequest") -> str:
 def _too_many_calls(entry: "AssociationRequest") -> str:
     if entry.http_status is None:
         return gettext(
-            "All requests that HubSpot takes at once are in use, so this one was not sent. Nothing "
-            "was linked."
+            "All calls that this site allows itself within ten seconds are in use, so this one was "
+            "not sent. Nothing was linked."
         )
     return gettext("HubSpot takes no more requests for the moment. Nothing was linked.")
 

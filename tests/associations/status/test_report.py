@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from associations.gateway import clients
 from associations.hubspot import lookups
 from associations.hubspot.answers import Answer
-from associations.hubspot.client import V4_SUPPORT_ENDS, ReadError
+from associations.hubspot.client import SUPPORT_ENDS, ReadError
 from associations.hubspot.outcomes import Cause
 from associations.models import AssociationAttempt, AssociationRequest
 from associations.status.auditlog import log_lines, oldest_open
@@ -104,7 +104,7 @@ class LineTests(SandboxMixin, SimpleTestCase):
         lines = [Item(level, "") for level in Level]
         self.assertEqual(len({line.icon for line in lines}), len(Level))
         self.assertEqual(len({line.word for line in lines}), len(Level))
-        self.assertEqual([line.needs_attention for line in lines], [False, True, True, False])
+        self.assertEqual([line.needs_attention for line in lines], [True, True, False, False])
 
     def test_whatever_keeps_hubspot_from_answering_is_told_without_sending_to_the_admin(
         self,
@@ -290,10 +290,6 @@ class TimesTests(TestCase):
         nothing = times_of([])
         self.assertEqual((nothing.median, nothing.slow, nothing.failed_percent), (None, None, 0))
 
-    def test_from_when_on_failures_are_many(self) -> None:
-        for count, failed, many in ((20, 1, False), (20, 2, True), (19, 19, False)):
-            self.assertEqual(Times(count, failed, 0, 1, 1, 1).has_many_failures, many)
-
 
 class SlowTests(SimpleTestCase):
     @given(st.lists(st.integers(0, 10**7), min_size=1, max_size=60))
@@ -332,19 +328,25 @@ def _times(median: float, slow: float) -> Times:
 
 
 class VersionTests(SimpleTestCase):
-    def test_v4_comes_to_its_end(self) -> None:
-        for days, level, words in (
-            (DAYS_TO_PREPARE + 1, Level.WELL, "until 30 Mar 2027: 91 more days."),
-            (DAYS_TO_PREPARE, Level.WARNING, "90 more days."),
-            (1, Level.WARNING, "1 more day."),
-            (0, Level.WARNING, "0 more days."),
-            (-1, Level.WRONG, "ended on 30 Mar 2027."),
+    def test_each_comes_to_its_end(self) -> None:
+        for version, day in (
+            ("v4", "30 Mar 2027"),
+            ("2026-03", "about September 2027"),
+            ("2026-09", "about March 2028"),
         ):
-            with self.subTest(days):
-                (line,) = version_lines(V4_SUPPORT_ENDS - timedelta(days=days))
-                self.assertEqual(line.level, level)
-                self.assertIn(words, line.text)
-                self.assertTrue(line.advice)
+            for days, level, words in (
+                (DAYS_TO_PREPARE + 1, Level.WELL, f"until {day}: 91 more days."),
+                (DAYS_TO_PREPARE, Level.WARNING, "90 more days."),
+                (1, Level.WARNING, "1 more day."),
+                (0, Level.WARNING, "0 more days."),
+                (-1, Level.WRONG, f"{day.replace('about ', '')}."),
+            ):
+                with self.subTest(version, days=days), self.settings(HUBSPOT_API_VERSION=version):
+                    (line,) = version_lines(SUPPORT_ENDS[version] - timedelta(days=days))
+                    self.assertEqual(line.level, level)
+                    self.assertIn(f"API version {version}", line.text)
+                    self.assertIn(words, line.text)
+                    self.assertTrue(line.advice)
 
 
 class LogTests(TestCase):

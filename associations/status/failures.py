@@ -1,0 +1,85 @@
+"""How many of today's calls failed, as the newest exchanges in the log have it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.urls import reverse
+from django.utils.formats import number_format
+from django.utils.translation import gettext
+
+from associations.hubspot.outcomes import Cause
+from associations.models import AssociationAttempt, AssociationBatch
+from associations.status.report import Item, Level, html
+
+COVERED = 2_000  # calls, the newest; by id, as no index has their times
+MANY, MOST = 5, 20  # per cent of the calls; HubSpot wants fewer than the first
+ENOUGH, ENOUGH_FAILED = 20, 10  # calls, for a share of them to mean something
+
+_Row = tuple[datetime, int | None, str]  # started_at, http_status, failure
+
+
+@dataclass(frozen=True, slots=True)
+class Failures:
+    """Of some calls, those that ended with anything but a 2xx."""
+
+    count: int
+    failed: int
+    is_more: bool = False
+
+    @property
+    def percent(self) -> float:
+        return 100 * self.failed / self.count if self.count else 0.0
+
+    @property
+    def level(self) -> Level:
+        if self.count < ENOUGH and self.failed < ENOUGH_FAILED:
+            return Level.WELL
+        if self.percent >= MOST:
+            return Level.WRONG
+        return Level.WARNING if self.percent >= MANY else Level.WELL
+
+
+def failures_since(start: datetime) -> Failures:
+    rows = sorted(_newest(), reverse=True)
+    of_today = [row for row in rows[:COVERED] if row[0] >= start]
+    is_more = len(rows) > COVERED and rows[COVERED][0] >= start
+    return Failures(len(of_today), sum(map(_has_failed, of_today)), is_more)
+
+
+def failure_line(failures: Failures) -> Item:
+    if not failures.count:
+        return Item(Level.WELL, gettext("No call of today is in the log yet."))
+    text = gettext("Of today's {count} calls in the log {failed} failed ({percent} %).")
+    if failures.is_more:
+        text = gettext("Of today's newest {count} calls in the log {failed} failed ({percent} %).")
+    numbers = {
+        "count": number_format(failures.count, force_grouping=True),
+        "failed": number_format(failures.failed, force_grouping=True),
+        "percent": number_format(failures.percent, 1),
+    }
+    return Item(failures.level, html(text, **numbers), _advice(failures.level))
+
+
+def _newest() -> Iterator[_Row]:
+    """The newest of both kinds, but for what this site's own limit did not let through."""
+    for model in (AssociationAttempt, AssociationBatch):
+        newest = model._default_manager.order_by("-id")
+        rows = newest.values_list("started_at", "http_status", "failure")[: COVERED + 1]
+        yield from (row for row in rows if row[1:] != (None, Cause.RATE_LIMITED))
+
+
+def _has_failed(row: _Row) -> bool:
+    _, status, failure = row
+    return bool(failure) or status is None or not 200 <= status < 300
+
+
+def _advice(level: Level) -> str:
+    if level is Level.WELL:
+        return ""
+    text = gettext(
+        "HubSpot wants fewer than {wanted} % of a day's calls to fail. "
+        '<a href="{url}?range=today&amp;outcome=rejected&amp;outcome=unreachable">See which, and '
+        "why</a>"
+    )
+    return html(text, wanted=MANY, url=reverse("audit_log"))
