@@ -1,9 +1,16 @@
-"""Proves the log by its seals, or names the first thing in it that is not as it was sealed."""
+"""Proves the log by its seals, or names the first thing in it that is not as it was sealed.
+
+What was made up before it was sealed proves nothing false of the rest: it is a finding, and the
+proof goes on.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from django.db.models import QuerySet
+
 from associations.audit.integrity import id_ranges, signing
+from associations.audit.integrity.beginning import made_up_prunings, seal_left_by_pruning
 from associations.audit.integrity.candidates import rows_there
 from associations.audit.integrity.manifest import (
     NOTHING_BEFORE,
@@ -16,13 +23,14 @@ from associations.audit.integrity.manifest import (
 )
 from associations.audit.integrity.serialization import (
     KINDS,
+    UNREADABLE,
     attempts_of,
     digest,
     line,
     readable_digests_of,
     rows_with_lines,
 )
-from associations.models import AuditPruning, AuditSeal
+from associations.models import AuditSeal
 
 NAMES = {
     "entry": "Entry",
@@ -32,6 +40,7 @@ NAMES = {
     "export": "Export",
     "pruning": "Pruning",
 }
+FINDINGS_NAMED = 5
 _AT_ONCE = 20  # seals read in one query
 
 
@@ -41,13 +50,23 @@ class TamperedError(Exception):
 
 @dataclass(slots=True)
 class Report:
-    """How far the log is proven. `heads` are those asked for, with the number of their seal."""
+    """How far the log is proven. `heads` are those asked for, with the number of their seal.
+
+    `findings` are the first of those that do not touch what is proven, `found` is how many.
+    """
 
     seals: int = 0
     items: int = 0
     last: AuditSeal | None = None
     pruned_to: int | None = None
     heads: dict[str, int] = field(default_factory=dict)
+    findings: list[str] = field(default_factory=list)
+    found: int = 0
+
+    def add(self, finding: str) -> None:
+        self.found += 1
+        if self.found <= FINDINGS_NAMED:
+            self.findings.append(finding)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +95,7 @@ def verify_newest(at_least: int = 5_000) -> Newest:
 def verify(
     *,
     after: str = "",
+    up_to: int | None = None,
     heads: tuple[str, ...] = (),
     progress: Callable[[Report], object] = lambda report: None,
 ) -> Report:
@@ -84,25 +104,25 @@ def verify(
     Raises TamperedError; LookupError if no seal has the head `after`; SigningKeyError.
     """
     report, trusted = Report(), signing.trusted_keys()
-    start = _seal_with(after) if after else AuditSeal.objects.first()
-    coverage, prunings = before_the_first(), set[int]()
-    for seal in _from(start):
+    start = _seal_with(after) if after else None
+    left = _check_beginning(trusted)
+    coverage = before_the_first()
+    for seal in _from(start.number if start else 0, up_to):
         manifest = check_seal(seal, trusted)
         if report.last:
             _check_order(report.last, manifest)
         # Where the chain starts, if not at the beginning, all before has been proven or archived.
-        if report.last or not (after or _is_start_left_by_pruning(seal)):
+        if report.last or seal not in (start, left):
             _check_contents(manifest, coverage)
             report.items += len(manifest.items)
-        elif not after:
-            report.pruned_to = seal.number
-        prunings |= manifest.ids("pruning").keys()
         coverage, report.last = manifest.coverage, seal
         report.seals += 1
         if seal.head in heads:
             report.heads[seal.head] = seal.number
         progress(report)
-    _check_beginning(report, prunings)
+    report.pruned_to = left.number if left and not after else None
+    for finding in made_up_prunings():
+        report.add(finding)
     _check_heads(report, heads, start)
     return report
 
@@ -127,10 +147,6 @@ def check_seal(seal: AuditSeal, trusted: Mapping[str, signing.PublicKey]) -> Man
     if seal.number == 1 and manifest.previous != NOTHING_BEFORE:
         raise TamperedError("Seal 1 was rewritten: it follows another.")
     return manifest
-
-
-def _is_start_left_by_pruning(seal: AuditSeal) -> bool:
-    return seal.number > 1 or AuditPruning.objects.filter(last_seal=seal.number).exists()
 
 
 def _check_order(before: AuditSeal, manifest: Manifest) -> None:
@@ -193,26 +209,39 @@ def _with_the_contents_of(kind: str, pk: int, sealed: dict[int, str]) -> Iterato
                 yield row["id"]
 
 
-def _check_beginning(report: Report, prunings: set[int]) -> None:
-    """If the oldest part is gone, a pruning has to account for it, signed and sealed itself."""
+def _check_beginning(trusted: Mapping[str, signing.PublicKey]) -> AuditSeal | None:
+    """Return the seal that a pruning has left as the start, which accounts for all before it."""
     for kind, model in KINDS.items():
         for pk in model._default_manager.filter(pk__lt=1).values_list("pk", flat=True)[:1]:
             raise TamperedError(f"{NAMES[kind]} {pk} was inserted: numbers begin at 1.")
-    if report.pruned_to is None:
-        return
-    first = AuditSeal.objects.get(number=report.pruned_to)
-    accounts = AuditPruning.objects.filter(last_seal=first.number, head=first.head)
-    keys = signing.trusted_keys().values()
-    if not any(
-        key.signed(pruning.statement, pruning.signature)
-        for pruning in accounts.filter(pk__in=prunings)
-        for key in keys
-    ):
+    first = next(_from(0), None)
+    if first is None:
+        return None
+    check_seal(first, trusted)
+    left = seal_left_by_pruning()
+    if first.number > 1 and (left is None or left.number < first.number):
         raise TamperedError(
             f"Seals 1 to {first.number - 1} were removed: no sealed pruning accounts for them."
-            if first.number > 1
-            else "A pruning that is not signed and sealed says that seal 1 was archived."
         )
+    if left and first.number < left.number:
+        raise TamperedError(
+            f"Seal {first.number} was inserted: all before seal {left.number} was archived and "
+            "taken out."
+        )
+    if left:
+        _check_pruned(left)
+    return left
+
+
+def _check_pruned(left: AuditSeal) -> None:
+    """Of what was archived nothing stands there any more, nor anything else in its place."""
+    for kind, coverage in read(left.manifest).coverage.items():
+        gone = id_ranges.less([(1, coverage.high)], coverage.waiting)
+        for pk in sorted(rows_there(kind, gone))[:1]:
+            raise TamperedError(
+                f"{NAMES[kind]} {pk} was inserted: the seals up to {left.number} cover its number, "
+                "and all that they held was archived and taken out."
+            )
 
 
 def _check_heads(report: Report, heads: tuple[str, ...], start: AuditSeal | None) -> None:
@@ -237,8 +266,22 @@ def _seal_with(head: str) -> AuditSeal:
     return seal
 
 
-def _from(start: AuditSeal | None) -> Iterator[AuditSeal]:
-    number = start.number if start else 0
-    while seals := AuditSeal.objects.filter(number__gte=number)[:_AT_ONCE]:
+def _from(number: int, up_to: int | None = None) -> Iterator[AuditSeal]:
+    wanted = (
+        AuditSeal.objects.all() if up_to is None else AuditSeal.objects.filter(number__lte=up_to)
+    )
+    while seals := _read(wanted.filter(number__gte=number)[:_AT_ONCE]):
         yield from seals
-        number = seals[len(seals) - 1].number + 1
+        number = seals[-1].number + 1
+
+
+def _read(seals: QuerySet[AuditSeal]) -> list[AuditSeal]:
+    try:
+        return list(seals)
+    except UNREADABLE:
+        for number in seals.values_list("number", flat=True):
+            try:
+                AuditSeal.objects.get(number=number)
+            except UNREADABLE:
+                raise TamperedError(f"Seal {number} was altered: it cannot be read.") from None
+        raise  # it was not a value, but the database

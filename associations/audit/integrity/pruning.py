@@ -13,11 +13,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.db.models import Min, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from associations.audit.integrity import archive, id_ranges, signing, triggers
+from associations.audit.integrity.beginning import seal_left_by_pruning
 from associations.audit.integrity.candidates import SEALABLE
+from associations.audit.integrity.chain_verification import verify
 from associations.audit.integrity.manifest import Coverage, read
 from associations.audit.integrity.sealing import seal_log
 from associations.audit.integrity.serialization import KINDS, OWNERS
@@ -39,7 +41,12 @@ def last_seal_before(cutoff: datetime) -> AuditSeal:
 
 
 def write_archive(path: Path, last: AuditSeal) -> tuple[str, int, int]:
-    """Archive all up to this seal and prove the file; return its SHA-256, seals and items."""
+    """Archive all up to this seal and prove the file; return its SHA-256, seals and items.
+
+    Before, this part is proven where it stands, which a file by itself does not show: that it is
+    the beginning, and that nothing stands between what it holds. Raises TamperedError.
+    """
+    verify(up_to=last.number)
     sha256 = archive.write_archive(path, _read_one_by_one(_seals_to_prune(last)))
     return sha256, *archive.verify_archive(path)
 
@@ -84,9 +91,9 @@ def _delete(rows: QuerySet[Any]) -> None:
 
 def _seals_to_prune(last: AuditSeal) -> list[int]:
     """The numbers of the seals up to this one, but for the start that an earlier pruning left."""
-    first = AuditSeal.objects.aggregate(first=Min("number"))["first"]
-    is_left = AuditPruning.objects.filter(last_seal=first).exists()
-    return list(range(first + 1 if is_left else first, last.number + 1))
+    left = seal_left_by_pruning()
+    first = left.number + 1 if left else 1
+    return list(range(first, last.number + 1))
 
 
 def _read_one_by_one(numbers: list[int]) -> Iterator[AuditSeal]:

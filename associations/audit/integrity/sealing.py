@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from associations.audit.integrity import id_ranges, signing
 from associations.audit.integrity.candidates import Candidates, find_candidates
+from associations.audit.integrity.chain_verification import TamperedError, check_seal
 from associations.audit.integrity.manifest import (
     NOTHING_BEFORE,
     Coverage,
@@ -43,12 +44,15 @@ def seal_log() -> Iterator[AuditSeal]:
     """Seal all that is closed, a bounded number at a time; give each seal as it is committed.
 
     Two that run at once do no harm: a seal's number can be taken only once, and the slower one
-    goes on from there. Raises SigningKeyError.
+    goes on from there. Raises SigningKeyError, and TamperedError where the last seal is none of
+    ours: whoever follows it would make a chain that is never proven again.
     """
     key_id = signing.own_key().id
     is_done = False
     while not is_done:
         last = AuditSeal.objects.last()
+        if last:
+            check_seal(last, signing.trusted_keys())
         looks = {
             kind: find_candidates(kind, before, ITEMS_PER_SEAL)
             for kind, before in _coverage(last).items()
@@ -77,7 +81,7 @@ def seal_for_ever(seconds: float, before_each: Callable[[], object] = lambda: No
             before_each()
             for _ in seal_log():
                 pass
-        except DBError:
+        except (DBError, TamperedError):
             logger.exception("the audit log could not be sealed")
             connection.close_if_unusable_or_obsolete()
         time.sleep(seconds)

@@ -20,7 +20,7 @@ def demand(holds: bool, otherwise: str) -> None:
 def main(keys: str, *files: str, complete: bool) -> None:
     known = {sha256(key).hexdigest()[:16]: key for key in map(b64decode, keys.split(","))}
     items, sealed = dict[tuple[str, int], set[str]](), dict[tuple[str, int], set[str]]()
-    seals, free, head = dict[int, dict[str, str]](), list[dict[str, list[list[int]]]](), ""
+    seals, free, head = dict[int, dict[str, str]](), dict[str, list[list[int]]](), ""
     for file in files:
         *lines, rest = Path(file).read_bytes().split(b"\n")
         told = [loads(line) for line in lines]
@@ -32,7 +32,7 @@ def main(keys: str, *files: str, complete: bool) -> None:
             items.setdefault((each["kind"], each["id"]), set()).add(sha256(line).hexdigest())
     for number, seal in sorted(seals.items()):
         title, *rows = [row.split(" ") for row in seal["manifest"].splitlines()]
-        said, text, free = dict(rows[:4]), seal["manifest"].encode(), [*free[:1], {}]
+        said, text, free = dict(rows[:4]), seal["manifest"].encode(), {}
         is_right = title == ["hubadmin-seal", "1"] and said["number"] == str(number)
         is_right &= sha256(text).hexdigest() == seal["head"] and said["key"] in known
         demand(is_right, f"seal {number} was altered, or signed with the key {said['key']}")
@@ -43,13 +43,12 @@ def main(keys: str, *files: str, complete: bool) -> None:
         for word, kind, *values in rows[4:]:
             if word in ("covers", "waiting"):
                 ranges = [f"{int(values[0]) + 1}-{2**63}"] if word == "covers" else values
-                free[-1].setdefault(kind, []).extend([int(n) for n in r.split("-")] for r in ranges)
+                free.setdefault(kind, []).extend([int(n) for n in r.split("-")] for r in ranges)
             else:
                 sealed[word, int(kind)] = {values[0]}
         head = seal["head"]
     for (kind, pk), digests in sorted(items.items()):
-        may_be = [any(r[0] <= pk <= r[-1] for r in each.get(kind, [[1, 2**63]])) for each in free]
-        was_free = may_be[-1] or (1 not in seals and not may_be[0])  # else it was inserted
+        was_free = any(r[0] <= pk <= r[-1] for r in free.get(kind, [[1, 2**63]]))  # else inserted
         proof = sealed.get((kind, pk), digests if was_free else None)
         demand(digests == proof, f"{kind} {pk} was altered or inserted")
         print(f"{kind} {pk}: {'proven' if (kind, pk) in sealed else 'in no seal'}")

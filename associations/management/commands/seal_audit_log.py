@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from associations.audit.integrity.manifest import ManifestError
+from associations.audit.integrity.chain_verification import TamperedError
 from associations.audit.integrity.sealing import seal_for_ever, seal_log
 from associations.audit.integrity.signing import SigningKeyError, own_key
 from associations.audit.recorder import close_abandoned
@@ -26,8 +26,8 @@ class Command(BaseCommand):
                 self.seal_once()
         except SigningKeyError as error:
             raise CommandError(str(error)) from error
-        except ManifestError as error:
-            raise CommandError(f"{error}. Run verify_audit_log.") from error
+        except TamperedError as error:
+            raise CommandError(f"{error} Run verify_audit_log.") from error
 
     def seal_once(self) -> None:
         close_abandoned()

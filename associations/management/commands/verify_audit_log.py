@@ -65,6 +65,9 @@ class Command(BaseCommand):
             finding = f"These triggers are missing or changed: {', '.join(missing)}."
             self.record(finding=finding)
             raise CommandError(f"{finding} `manage.py migrate` installs them.{self.proven()}")
+        if findings := self.findings():
+            self.record(finding=" ".join(findings))
+            raise CommandError("\n".join(["NOT PROVEN in all.", *findings, self.proven().strip()]))
         if not self.report.last and waiting_for_a_seal(1):
             raise CommandError(self.proven().strip())
         self.record()
@@ -88,6 +91,11 @@ class Command(BaseCommand):
                 f"seal {report.last.number}\t{report.items} items\t{report.last.head}"
             )
             self.stdout.flush()
+
+    def findings(self) -> list[str]:
+        """What is wrong beside that which is proven: the first of it, and how much more."""
+        more = self.report.found - len(self.report.findings)
+        return [*self.report.findings, *([f"And {more} more like these."] if more else [])]
 
     def proven(self) -> str:
         report = self.report

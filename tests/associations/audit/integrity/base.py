@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.test import TestCase
 from django.utils import timezone
 
-from associations.audit.integrity import triggers
+from associations.audit.integrity import signing, triggers
 from associations.audit.integrity.candidates import SEALABLE
 from associations.audit.integrity.manifest import read
 from associations.audit.integrity.sealing import seal_log
@@ -193,10 +193,14 @@ class LogMixin:
         values |= {"started_at": now, "finished_at": now, "state": "complete"}
         return AuditExport.objects.create(**(values | fields))
 
-    def pruning(self, **fields: Any) -> AuditPruning:
+    def pruning(self, *, is_signed: bool = False, **fields: Any) -> AuditPruning:
         values = {"pruned_at": timezone.now(), "last_seal": 1, "head": "0" * 64, "items": 1}
         values |= {"archive_name": "a.jsonl", "archive_sha256": "0" * 64}
-        return AuditPruning.objects.create(**(values | fields))
+        row = AuditPruning(**(values | fields))
+        if is_signed:
+            row.signature = signing.sign(row.statement)
+        row.save(force_insert=True)
+        return row
 
     def sealed_log(self, seals: int = 3, since: datetime = LONG_AGO) -> list[AuditSeal]:
         """A log of some seals, a day apart, each of two entries; the second one has some of all."""

@@ -145,7 +145,7 @@ class ScriptTests(AuditorMixin, SealTestCase):
 
     def test_several_keys_may_have_signed(self) -> None:
         secret, public = signing.new_key()
-        with self.settings(AUDIT_SIGNING_KEY=secret):
+        with self.settings(AUDIT_SIGNING_KEY=secret, AUDIT_PUBLIC_KEYS=[self.key]):
             self.entry()
             seal()
         export, seals = self.exported(), self.seals_file()

@@ -74,7 +74,7 @@ class PruneTests(PruningTestCase):
         row = AuditPruning.objects.get()
         for statement, finding in {
             f"UPDATE {PRUNING} SET archive_name = 'none'": f"Pruning {row.pk} was altered",
-            f"DELETE FROM {PRUNING}": f"Pruning {row.pk} was removed",
+            f"DELETE FROM {PRUNING}": "Seals 1 to 2 were removed: no sealed pruning accounts for",
         }.items():
             with as_owner():
                 sql(statement)

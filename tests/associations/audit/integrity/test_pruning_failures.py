@@ -52,13 +52,13 @@ class FailureTests(PruningTestCase):
         entry = items_of(self.seals[1])[0][1]
         with as_owner():
             sql(f"UPDATE {ENTRY} SET reason = 'another' WHERE id = {entry}")
-        self.assertIn(f"The entry {entry} was altered", self.assert_as_it_was())
+        self.assertIn(f"Entry {entry} was altered", self.assert_as_it_was())
 
     def test_a_log_from_which_something_is_missing(self) -> None:
         export = next(pk for kind, pk in items_of(self.seals[1]) if kind == "export")
         with as_owner():
             sql(f"DELETE FROM associations_auditexport WHERE id = {export}")
-        self.assertIn(f"The export {export} is missing", self.assert_as_it_was())
+        self.assertIn(f"Export {export} was removed", self.assert_as_it_was())
 
     def test_a_database_that_fails_once_all_is_deleted(self) -> None:
         refuse_rows_in(PRUNING, "the disk is full")

@@ -1,6 +1,5 @@
 """The two roles of hubadmin/README.md, PostgreSQL: what serves can do its work, and no more."""
 
-import re
 import tempfile
 import time
 import unittest
@@ -11,7 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import psycopg
-from django.conf import settings
 from django.db import IntegrityError, ProgrammingError, connection
 from django.test import SimpleTestCase, override_settings
 from django.utils import timezone
@@ -49,17 +47,10 @@ from tests.associations.audit.integrity.base import (
     sql,
 )
 from tests.associations.audit.integrity.processes import database_url, manage
+from tests.associations.audit.integrity.serving import steps_of_the_readme
 from tests.support import LINK, SandboxMixin, SignedInClient, person
 
 TABLES = (ENTRY, ATTEMPT, CHECK, BATCH, SEAL, EXPORT, PRUNING)
-
-
-def steps_of_the_readme(name: str) -> list[str]:
-    """Its SQL, step by step, for roles and a database of another name."""
-    text = (settings.BASE_DIR / "hubadmin" / "README.md").read_text().split("## PostgreSQL")[1]
-    block = re.search(r"```sql\n(.*?)```", text, re.S)[1].replace("'…'", "'secret'")
-    named = re.sub(r"\bhubadmin(_owner)?\b", rf"{name}\1", block)
-    return re.split(r"^--.*\n", named, flags=re.M)[1:]
 
 
 @unittest.skipUnless(on_postgresql(), "SQLite has no roles")

@@ -44,7 +44,7 @@ class ColumnTests(TamperTestCase):
         person("somebody else", "admin")
         self.bulk_run()
         # Of a seal that there is not: the first one would count as the new start of the chain.
-        pruning = self.pruning(last_seal=10**6)
+        pruning = self.pruning(last_seal=10**6, is_signed=True)
         self.seal_all()
         rows = {"entry": self.second[0].pk, "attempt": self.late.pk, "check": self.checks[0].pk}
         rows |= {"batch": self.batches[1].pk, "export": self.taken.pk, "pruning": pruning.pk}
