@@ -28,6 +28,7 @@ from associations.bulk.progress import progress_of
 from associations.gateway.account import offered_to, type_choices
 from associations.models import BulkRun, RowState, RunState, SendMode
 from associations.models.bulk import ENDED, NOT_STARTED, UNDER_WAY
+from associations.texts.remedies import NOT_WRITTEN, helper_of, in_a_row
 from hubadmin.web import drafts
 from hubadmin.web.http import AuthenticatedHttpRequest, http_1_1_required
 
@@ -94,7 +95,8 @@ def _create(request: AuthenticatedHttpRequest, form: UploadForm) -> HttpResponse
         )
     except DBError:
         logger.exception("an upload could not be kept")
-        form.add_error("file" if file else "rows", NOT_KEPT)
+        helper = helper_of(NOT_WRITTEN, is_admin=request.user.is_admin)
+        form.add_error("file" if file else "rows", in_a_row([str(NOT_KEPT), helper]))
         return _page(request, form, status=503)
     drafts.drop(request)
     return redirect(run)

@@ -15,12 +15,14 @@ from associations.gateway import clients
 from associations.gateway.account import display_property, portal_id
 from associations.gateway.cache import cached_lookup, run_concurrently
 from associations.hubspot import lookups
+from associations.hubspot.answers import missing_scopes_in
 from associations.hubspot.client import ReadError
 from associations.hubspot.object_types import ObjectType, stored_type
 from associations.hubspot.record_references import Side, record_url
 from associations.hubspot.schemas import AssociationType, LinkedRecord, Links, Record
 from associations.models import AssociationRequest
 from associations.texts.labels import record_label, type_label
+from associations.texts.remedies import PAIR, Remedy, remedy_of
 
 RECORD_SECONDS, TYPES_SECONDS = 60, 10 * 60
 # Anybody may have changed them meanwhile: this person, another process, somebody in HubSpot.
@@ -103,16 +105,28 @@ class Preview:
         return all(each and not each.is_missing for each in (self.from_, self.to))
 
     @property
+    def cannot_be_linked(self) -> bool:
+        """Whether HubSpot says that it lacks a record, or a default type for the two."""
+        lacks_one = any(each and each.is_missing for each in (self.from_, self.to))
+        types = self.types
+        return lacks_one or bool(types and types.error is None and not types.default)
+
+    @property
     def could_be_linked(self) -> bool:
         """Whether their links are told, and nothing tells that there cannot be one."""
         is_told = self.links is not None and self.links.error is None
-        has_type = self.types is None or self.types.error is not None or self.types.default
-        return bool(is_told and self.has_both and has_type)
+        return is_told and self.has_both and not self.cannot_be_linked
 
     @property
     def errors(self) -> list[ReadError]:
         shown = (self.from_, self.to, self.links, self.types)
         return [each.error for each in shown if each and each.error]
+
+    @property
+    def remedies(self) -> list[Remedy]:
+        errors = (each.answer for each in self.errors)
+        found = [remedy_of(each.cause, missing_scopes_in(each.errors)) for each in errors]
+        return [*found, PAIR] if self.cannot_be_linked else found
 
 
 def preview(from_: Side, to: Side) -> Preview:

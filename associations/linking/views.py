@@ -17,14 +17,14 @@ from associations.audit.pagination import page_context
 from associations.audit.recorder import ENTRY_BODY_LENGTH, LogUnavailableError, request_meta
 from associations.gateway import rate_limiter
 from associations.gateway.account import form_options, offered_to
-from associations.hubspot.outcomes import Cause
 from associations.linking import services
 from associations.linking.forms import AssociationForm, fields_of
 from associations.linking.preview import Preview, preview, records_of
 from associations.linking.throttling import ThrottledError
 from associations.models import AssociationRequest
-from associations.texts.lookup_errors import reason_of, reasons_of
+from associations.texts.lookup_errors import reasons_of
 from associations.texts.outcomes import explain
+from associations.texts.remedies import TRY, advice_on
 from hubadmin.web import drafts
 from hubadmin.web.http import AuthenticatedHttpRequest, admin_required
 
@@ -67,10 +67,10 @@ def _submit(request: AuthenticatedHttpRequest) -> HttpResponse:
     options = form_options()
     form = AssociationForm(request.POST, **options)
     if not form.is_valid():
-        checked = preview_context(form, request.user.pk) if CHECK in request.POST else {}
+        checked = preview_context(form, request.user) if CHECK in request.POST else {}
         return _page(request, form, status=422, **checked)
     if CHECK in request.POST:
-        checked = preview_context(form, request.user.pk)
+        checked = preview_context(form, request.user)
         return _page(request, _as_understood(form, options), **checked)
     try:
         entry = services.create_association(
@@ -143,19 +143,24 @@ def link_preview(request: AuthenticatedHttpRequest) -> HttpResponse:
     if "HX-Request" not in request.headers:
         return redirect(f"{reverse('link')}?{request.GET.urlencode()}")
     form = AssociationForm(request.GET, **form_options())
-    response = render(request, "linking/preview.html", preview_context(form, request.user.pk))
+    response = render(request, "linking/preview.html", preview_context(form, request.user))
     return trigger_client_event(response, FILLED, form.filled())
 
 
-def preview_context(form: AssociationForm, person: int) -> dict[str, Any]:
+def preview_context(form: AssociationForm, user: "User") -> dict[str, Any]:
     """What linking/preview.html shows.
 
     Each takes some of the calls that linking needs as well, so nobody has them without end.
     """
-    if not rate_limiter.acquire_preview(person):
-        return {"preview": Preview(), "reasons": [reason_of(Cause.RATE_LIMITED)]}
+    if not rate_limiter.acquire_preview(user.pk):
+        return {
+            "preview": Preview(),
+            "is_bounded": True,
+            "advice": advice_on([TRY], is_admin=user.is_admin),
+        }
     shown = preview(form.pair.from_, form.pair.to)
-    return {"preview": shown, "reasons": reasons_of(shown.errors)}
+    advice = advice_on(shown.remedies, is_admin=user.is_admin)
+    return {"preview": shown, "reasons": reasons_of(shown.errors), "advice": advice}
 
 
 @require_safe
@@ -226,7 +231,7 @@ def _entry_page(
 ) -> HttpResponse:
     context = facts | {
         "entry": entry,
-        "explanation": explain(entry),
+        "explanation": explain(entry, is_admin=request.user.is_admin),
         "attempts": entry.attempts.all(),
         "checks": entry.checks.reverse()[:CHECKS_SHOWN],
         "is_just_checked": "checked" in request.GET,

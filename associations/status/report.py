@@ -11,11 +11,11 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from associations.gateway import clients
-from associations.hubspot.answers import missing_scopes_in
 from associations.hubspot.client import HubSpotClient, ReadError
 from associations.hubspot.outcomes import Cause
 from associations.texts.labels import word_for
-from associations.texts.lookup_errors import reason_of
+from associations.texts.lookup_errors import reason_of, reason_of_error
+from associations.texts.remedies import ADMIN, REMEDIES
 
 
 class Level(StrEnum):
@@ -109,15 +109,6 @@ _WAY_OUT = _(
     "<code>HUBSPOT_PROXY_URL</code> may be in the way."
 )
 _LATER = _("Load this page again in a minute.")
-# What an admin is told instead of "tell the admin".
-_FOR_ADMINS = {
-    Cause.TOKEN_REFUSED: _("HubSpot does not accept this site's access token."),
-    Cause.FORBIDDEN: _("HubSpot does not let this site read it."),
-    Cause.REDIRECTED: _("The configured address of HubSpot's API is wrong."),
-}
-_STOPS = _FOR_ADMINS | {
-    Cause.SCOPE_MISSING: _("This site's access token may not link these types of records."),
-}
 _ADVICE = {
     Cause.TOKEN_REFUSED: _(
         "Copy the token of the app or service key from HubSpot into "
@@ -133,31 +124,23 @@ _ADVICE = {
 }
 
 
-def reason_for_admins(error: ReadError) -> str:
-    """Return in one or two sentences why HubSpot did not show something."""
-    if error.cause in _FOR_ADMINS:
-        return str(_FOR_ADMINS[error.cause])
-    answer = error.answer
-    if error.cause is Cause.RATE_LIMITED and answer.http_status is None:
-        return gettext("All calls that this site allows itself within ten seconds are in use.")
-    return reason_of(error.cause, missing_scopes_in(answer.errors), answer.error_text)
-
-
 def reason_of_stop(cause: str) -> str:
     """Return why a run has paused by itself; the cause's word where there is no sentence."""
-    return str(_STOPS[Cause(cause)]) if cause in _STOPS else word_for(cause)
+    if cause == Cause.SCOPE_MISSING:
+        return gettext("This site's access token may not link these types of records.")
+    return reason_of(cause) if cause in REMEDIES else word_for(cause)
 
 
 def trouble(error: ReadError) -> Item:
     """The line for why HubSpot does not answer as it should, and what to do."""
-    level = Level.WRONG if error.cause in _FOR_ADMINS else Level.WARNING
+    level = Level.WRONG if REMEDIES[error.cause] is ADMIN else Level.WARNING
     advice = html(str(_ADVICE.get(error.cause, _HUBSPOTS_STATUS)))
-    return Item(level, reason_for_admins(error), advice, codes_of(error))
+    return Item(level, reason_of_error(error), advice, codes_of(error))
 
 
 def not_known(text: str, error: ReadError) -> Item:
     """A line for one thing that HubSpot did not show: `text` says what; why is added."""
-    whole = two_sentences(text, reason_for_admins(error))
+    whole = two_sentences(text, reason_of_error(error))
     return Item(Level.UNKNOWN, whole, codes=codes_of(error))
 
 

@@ -5,8 +5,10 @@ from urllib.parse import urlencode
 
 from django import template
 from django.conf import settings
+from django.template import Context
 from django.urls import reverse
 from django.utils.formats import number_format
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from associations.audit.entry_details import directions, told_errors
@@ -25,6 +27,7 @@ from associations.texts.labels import (
 )
 from associations.texts.lookup_errors import reason_of
 from associations.texts.outcomes import explain
+from associations.texts.remedies import NOT_WRITTEN, helper_of, remedy_of
 
 register = template.Library()
 
@@ -38,6 +41,7 @@ register.filter("to_label", to_label)
 register.filter("icon", icon)
 register.filter("is_today", is_today)
 register.filter("as_words", field_label)
+register.filter("reason_of", reason_of)
 register.simple_tag(time_of)
 
 
@@ -79,6 +83,18 @@ def _form_url(entry: AssociationRequest, first: str, second: str) -> str:
 def record_address(object_type: str, object_id: str) -> str:
     """A record in HubSpot; empty where it cannot be told."""
     return record_url(settings.HUBSPOT_UI_URL, settings.HUBSPOT_PORTAL_ID, object_type, object_id)
+
+
+@register.simple_tag(takes_context=True)
+def helper(context: Context, cause: str) -> SafeString:
+    """Who can help where something ended by this cause: whom to tell, or where to look."""
+    return helper_of(remedy_of(cause), is_admin=context["user"].is_admin)
+
+
+@register.simple_tag(takes_context=True)
+def if_it_goes_on(context: Context) -> SafeString:
+    """Who can help where the log could not be written."""
+    return helper_of(NOT_WRITTEN, is_admin=context["user"].is_admin)
 
 
 @register.filter

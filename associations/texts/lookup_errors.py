@@ -1,4 +1,4 @@
-"""Plain language for a look at HubSpot that showed nothing: why, and who can help."""
+"""Plain language for a look at HubSpot that showed nothing: why. Who can help: remedies.py."""
 
 from collections.abc import Iterable
 
@@ -9,29 +9,29 @@ from associations.hubspot.answers import missing_scopes_in
 from associations.hubspot.client import ReadError
 from associations.hubspot.outcomes import Cause
 
-_SILENT = _("HubSpot could not be reached.")
-_BUSY = _("HubSpot takes no more requests for the moment.")
 _REASONS = {
-    Cause.NO_CONNECTION: _SILENT,
-    Cause.CONNECTION_LOST: _SILENT,
+    Cause.NO_CONNECTION: _("HubSpot could not be reached."),
+    Cause.CONNECTION_LOST: _("The connection to HubSpot broke before its answer had come."),
     Cause.TIMED_OUT: _("HubSpot did not answer in time."),
     Cause.HUBSPOT_DOWN: _("HubSpot is not available at the moment."),
     Cause.HUBSPOT_ERROR: _("HubSpot had an error of its own."),
-    Cause.RATE_LIMITED: _BUSY,
-    Cause.LOCKED: _BUSY,
-    Cause.MIGRATING: _BUSY,
+    Cause.RATE_LIMITED: _("All requests that HubSpot takes at once are in use."),
+    Cause.LOCKED: _("HubSpot has this locked for the moment."),
+    Cause.MIGRATING: _("HubSpot is moving the account's data and takes no requests."),
     Cause.DAILY_LIMIT: _("HubSpot's daily limit of requests is used up."),
-    Cause.TOKEN_REFUSED: _("HubSpot does not accept this site's access token. Tell the admin."),
-    Cause.FORBIDDEN: _("HubSpot does not let this site read it. Tell the admin."),
+    Cause.TOKEN_REFUSED: _("HubSpot does not accept this site's access token."),
+    Cause.FORBIDDEN: _("HubSpot does not let this site read it."),
     Cause.UNKNOWN_OBJECT_TYPE: _("HubSpot does not know one of the object types."),
+    Cause.RECORD_NOT_FOUND: _("HubSpot has no such record."),
+    Cause.NO_DEFAULT_TYPE: _("HubSpot has no default way to link these two types."),
     Cause.UNREADABLE: _("HubSpot's answer could not be read."),
     Cause.NOT_SHOWN: _("Both records have more links than HubSpot shows at once."),
-    Cause.REDIRECTED: _("The configured address of HubSpot's API is wrong. Tell the admin."),
+    Cause.REDIRECTED: _("The configured address of HubSpot's API is wrong."),
 }
 
 
 def reason_of(cause: str, scopes: Iterable[str] = (), said: str = "") -> str:
-    """Return in one or two sentences why HubSpot did not show something."""
+    """Return in a sentence why HubSpot did not show something."""
     if cause == Cause.SCOPE_MISSING:
         named = ", ".join(scopes)
         if named:
@@ -46,10 +46,13 @@ def reason_of(cause: str, scopes: Iterable[str] = (), said: str = "") -> str:
     return gettext("HubSpot did not show it.")
 
 
+def reason_of_error(error: ReadError) -> str:
+    answer = error.answer
+    if error.cause is Cause.RATE_LIMITED and answer.http_status is None:
+        return gettext("All calls that this site allows itself within ten seconds are in use.")
+    return reason_of(error.cause, missing_scopes_in(answer.errors), answer.error_text)
+
+
 def reasons_of(errors: Iterable[ReadError]) -> list[str]:
     """Return the reason of each, and none of them twice."""
-    reasons = (
-        reason_of(each.cause, missing_scopes_in(each.answer.errors), each.answer.error_text)
-        for each in errors
-    )
-    return list(dict.fromkeys(reasons))
+    return list(dict.fromkeys(map(reason_of_error, errors)))

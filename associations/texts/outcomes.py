@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from django.utils.functional import Promise
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -17,6 +18,7 @@ from associations.hubspot.object_types import CATALOGUE, label_of
 from associations.hubspot.outcomes import Cause, Linked, Outcome, verdict_of
 from associations.texts.labels import from_label, to_label, type_label, word_for
 from associations.texts.lookup_errors import reason_of
+from associations.texts.remedies import ADMIN, Remedy, helper_of, in_a_row, remedy_of
 
 if TYPE_CHECKING:
     from associations.models import AssociationRequest
@@ -31,8 +33,9 @@ class Explanation:
     What a sentence needs is looked up only when it is told: a list asks for no more than it shows.
     """
 
-    def __init__(self, entry: "AssociationRequest") -> None:
+    def __init__(self, entry: "AssociationRequest", *, is_admin: bool) -> None:
         self._entry = entry
+        self._is_admin = is_admin
         self._texts = _texts_of(entry)
 
     @property
@@ -40,8 +43,10 @@ class Explanation:
         return _told(self._texts[0], self._entry)
 
     @property
-    def next_step(self) -> str:
-        return _told(self._texts[1], self._entry)
+    def next_step(self) -> SafeString:
+        remedies = _remedies_of(self._entry, has_ended_well=not self._texts[1])
+        helpers = (helper_of(each, is_admin=self._is_admin) for each in remedies)
+        return in_a_row([_told(self._texts[1], self._entry), *helpers])
 
     @property
     def verification(self) -> str:
@@ -49,9 +54,9 @@ class Explanation:
         return _verification_of(self._entry)
 
 
-def explain(entry: "AssociationRequest") -> Explanation:
-    """Say in plain language, and in the reader's, how an entry ended."""
-    return Explanation(entry)
+def explain(entry: "AssociationRequest", *, is_admin: bool = False) -> Explanation:
+    """Say in plain language, and in the reader's, how an entry ended, and to an admin what next."""
+    return Explanation(entry, is_admin=is_admin)
 
 
 def _texts_of(entry: "AssociationRequest") -> tuple[Text, Text]:
@@ -63,6 +68,13 @@ def _texts_of(entry: "AssociationRequest") -> tuple[Text, Text]:
         return _code, ""
     is_queued = entry.outcome == Outcome.QUEUED and entry.sent_at is None
     return _QUEUED if is_queued else _WAITING, ""
+
+
+def _remedies_of(entry: "AssociationRequest", *, has_ended_well: bool) -> list[Remedy]:
+    """What helps with how it ended; and with a look afterwards that only an admin can repair."""
+    ended = [] if has_ended_well else [remedy_of(entry.cause)]
+    unseen = remedy_of(entry.unverified_cause)
+    return ended + [unseen] * (unseen is ADMIN and ADMIN not in ended)
 
 
 def _told(text: Text, entry: "AssociationRequest") -> str:
@@ -152,11 +164,8 @@ def _unknown_status(entry: "AssociationRequest") -> str:
 
 def _get_scopes(entry: "AssociationRequest") -> str:
     if scopes := missing_scopes_in(entry.errors):
-        text = gettext("Tell the admin of this site: the token also needs {scopes}.")
-        return text.format(scopes=", ".join(scopes))
-    return gettext(
-        "Tell the admin of this site: the token also needs a scope HubSpot does not name."
-    )
+        return gettext("The token also needs {scopes}.").format(scopes=", ".join(scopes))
+    return gettext("The token also needs a scope that HubSpot does not name.")
 
 
 def _wait(entry: "AssociationRequest") -> str:
@@ -192,8 +201,6 @@ _CHECK_RECORD = _(
     "Look at one of the two records in HubSpot. Linking again is safe: it changes nothing if the "
     "link is there."
 )
-_TELL_ADMIN = _("Tell the admin of this site; linking again will not help before that.")
-
 
 _BY_CAUSE: dict[str, tuple[Text, Text]] = {
     Cause.CONFIRMED: (_("{from_} is now linked to {to}."), ""),
@@ -228,7 +235,7 @@ _BY_CAUSE: dict[str, tuple[Text, Text]] = {
     ),
     Cause.CANCELED_BY_HUBSPOT: (
         _("HubSpot canceled the request: {from_} and {to} were not linked."),
-        _("Link them again. If it is canceled once more, tell the admin of this site."),
+        _("Link them again."),
     ),
     Cause.UNKNOWN_OBJECT_TYPE: (
         _("HubSpot does not know one of the object types: {from_type} and {to_type}."),
@@ -263,21 +270,18 @@ _BY_CAUSE: dict[str, tuple[Text, Text]] = {
     ),
     Cause.REFUSED: (
         _("HubSpot refused to link {from_} to {to}."),
-        _(
-            "Read HubSpot's words below. If they do not help, pass them on to the admin of this "
-            "site together with the correlation id."
-        ),
+        _("Read HubSpot's words below."),
     ),
     Cause.REDIRECTED: (
         _(
             "HubSpot was not reached: the configured address sent us to another one. Nothing was "
             "linked."
         ),
-        _("Tell the admin of this site that the address of HubSpot's API is wrong."),
+        _("The address of HubSpot's API has to be corrected."),
     ),
     Cause.TOKEN_REFUSED: (
         _("HubSpot does not accept this site's access token. Nothing was linked."),
-        _("Tell the admin of this site: the token has to be replaced."),
+        _("The token has to be replaced."),
     ),
     Cause.SCOPE_MISSING: (
         _("This site's access token may not do this in HubSpot. Nothing was linked."),
@@ -285,7 +289,7 @@ _BY_CAUSE: dict[str, tuple[Text, Text]] = {
     ),
     Cause.FORBIDDEN: (
         _("HubSpot does not allow this site to link {from_} to {to}. Nothing was linked."),
-        _TELL_ADMIN,
+        _("Linking again will not help before this is repaired."),
     ),
     Cause.LOCKED: (
         _("HubSpot had one of the records locked, and it stayed locked. Nothing was linked."),
@@ -299,7 +303,7 @@ _BY_CAUSE: dict[str, tuple[Text, Text]] = {
         _("HubSpot's daily limit of requests is used up. Nothing was linked."),
         _(
             "Link them again tomorrow: the limit is reset at midnight in the time zone of the "
-            "HubSpot account. Tell the admin of this site if it cannot wait."
+            "HubSpot account."
         ),
     ),
     Cause.MIGRATING: (
@@ -340,10 +344,7 @@ _BY_CAUSE: dict[str, tuple[Text, Text]] = {
     ),
     Cause.NO_CONNECTION: (
         _("HubSpot could not be reached. Nothing was sent, so {from_} and {to} were not linked."),
-        _(
-            "Link them again in some minutes (status.hubspot.com says how HubSpot is). If it goes "
-            "on, tell the admin of this site."
-        ),
+        _("Link them again in some minutes (status.hubspot.com says how HubSpot is)."),
     ),
     Cause.NOT_SENT: (
         _(

@@ -80,7 +80,9 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     # No context processors: whatever broke (the database, say) might break this page, too.
+    user = getattr(request, "_cached_user", None)  # only if it is known without the database
     context = {
+        "is_admin": getattr(user, "is_admin", False),
         "request_id": getattr(request, "id", ""),
         "posted": drafts.posted(request),
         "contact": contact(),

@@ -23,6 +23,7 @@ from associations.models import AssociationRequest, AuditExport
 from associations.status.token import scopes_for
 from associations.texts.labels import WORDS
 from associations.texts.outcomes import explain
+from associations.texts.remedies import REMEDIES
 from associations.urls import urlpatterns
 from tests.associations.audit import test_only_writer
 from tests.associations.audit.integrity import test_replacing, test_triggers
@@ -126,7 +127,7 @@ class CauseTests(SimpleTestCase):
     PAUSES = {Cause.TOKEN_REFUSED, Cause.SCOPE_MISSING, Cause.REDIRECTED}
 
     def test_each_has_its_verdict_its_word_and_its_sentence_in_every_language(self) -> None:
-        self.assertEqual({*VERDICTS}, {*Cause})
+        self.assertEqual([{*VERDICTS}, {*REMEDIES}], [{*Cause}, {*Cause}])
         self.assertLessEqual({*Cause}, {*WORDS})
         for cause in Cause:
             told = set()

@@ -262,7 +262,7 @@ class LimitTests(PreviewTestCase):
                 "ada" if pk == "501" else "bruno",
                 self.panel(from_object_id=pk).content.decode().lower(),
             )
-        self.shows("takes no more requests", "link the records all the same")
+        self.shows("looks up no more for you just now", "link the records all the same")
         self.assertIn("Ada", self.as_admin.get("/preview/", FIELDS, headers=HTMX).content.decode())
 
     def test_another_process_counts_the_same_ones(self) -> None:
@@ -273,7 +273,7 @@ class LimitTests(PreviewTestCase):
         self.panel()
         with mock.patch("associations.gateway.rate_limiter.PREVIEW_WINDOW", 0.5):
             self.panel()
-        self.shows("takes no more requests", "link the records all the same")
+        self.shows("looks up no more for you just now", "link the records all the same")
 
     def test_a_clock_that_was_set_back_holds_nobody_up(self) -> None:
         self.enterContext(mock.patch("associations.gateway.rate_limiter.PREVIEWS", 2))
@@ -283,7 +283,7 @@ class LimitTests(PreviewTestCase):
         )
         rate_limiter._connection.run(lambda wrapper: wrapper.cursor().execute(ahead))
         self.panel()
-        self.shows("takes no more requests", "link the records all the same")
+        self.shows("looks up no more for you just now", "link the records all the same")
         with mock.patch("associations.gateway.rate_limiter.PREVIEW_WINDOW", 0.001):
             self.assertIn("Ada", self.panel().content.decode())
 

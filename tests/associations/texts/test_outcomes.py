@@ -205,7 +205,7 @@ class MissingScopeTests(SimpleTestCase):
             "scope_missing", errors=[self.DOCS | {"message": "see developers.hubspot.com"}]
         )
         self.assertEqual(missing_scopes_in(told.errors), [])
-        self.assertIn("also needs a scope HubSpot does not name.", explain(told).next_step)
+        self.assertIn("also needs a scope that HubSpot does not name.", explain(told).next_step)
 
 
 class AnythingTests(SimpleTestCase):
