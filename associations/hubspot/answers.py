@@ -245,21 +245,21 @@ def _first_text(errors: list[Any], name: str, length: int) -> str:
     return next((text for text in texts if text), "")
 
 
-def _messages(errors: list[Any]) -> list[str]:
+def messages_in(errors: list[Any]) -> list[str]:
     """Every message of the errors and of those within them, each once, in order."""
     found: dict[str, None] = {}
     for error in errors:
         if isinstance(error, dict):
             if text := cut_text(error.get("message"), ERROR_TEXT_LENGTH):
                 found[text] = None
-            found.update(dict.fromkeys(_messages(listed(error.get("errors")))))
+            found.update(dict.fromkeys(messages_in(listed(error.get("errors")))))
         elif isinstance(error, str):
             found[error] = None
     return list(found)
 
 
 def _error_text(errors: list[Any], attempt: Attempt) -> str:
-    text = " · ".join(_messages(errors))
+    text = " · ".join(messages_in(errors))
     if not text and attempt.http_status is not None and attempt.http_status >= 300:
         kind = header(attempt.headers, "Content-Type").split(";")[0] or "no content type"
         text = f"HTTP {attempt.http_status} without a message ({kind})"

@@ -42,7 +42,7 @@ def reason_of(cause: str, scopes: Iterable[str] = (), said: str = "") -> str:
     if cause in _REASONS:
         return str(_REASONS[Cause(cause)])
     if said:
-        return gettext("HubSpot refused: “%(said)s”.") % {"said": said}
+        return gettext("HubSpot did not show it: %(said)s") % {"said": said}
     return gettext("HubSpot did not show it.")
 
 

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from associations.hubspot.answers import missing_scopes_in, retry_after, strings_in
+from associations.hubspot.answers import messages_in, missing_scopes_in, retry_after, strings_in
 from associations.hubspot.object_types import CATALOGUE, label_of
 from associations.hubspot.outcomes import Cause, Linked, Outcome, verdict_of
 from associations.texts.labels import from_label, to_label, type_label, word_for
@@ -168,6 +168,12 @@ def _get_scopes(entry: "AssociationRequest") -> str:
     return gettext("The token also needs a scope that HubSpot does not name.")
 
 
+def _read_words(entry: "AssociationRequest") -> str:
+    if any(messages_in(entry.errors)):
+        return gettext("Read HubSpot's words below.")
+    return gettext("HubSpot gave no reason. Look at the two records in HubSpot.")
+
+
 def _wait(entry: "AssociationRequest") -> str:
     last = entry.attempts.last()
     asked = retry_after(last.http_status, last.headers) if last else None
@@ -270,7 +276,7 @@ _BY_CAUSE: dict[str, tuple[Text, Text]] = {
     ),
     Cause.REFUSED: (
         _("HubSpot refused to link {from_} to {to}."),
-        _("Read HubSpot's words below."),
+        _read_words,
     ),
     Cause.REDIRECTED: (
         _(
