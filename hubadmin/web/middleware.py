@@ -64,16 +64,21 @@ class RequestLogMiddleware:
 
 
 class ViewerTimeZoneMiddleware:
-    """Show times as they are where the viewer is, as far as their browser has told by a cookie."""
+    """Show times as they are where the viewer is, as far as their browser has told by a cookie.
 
-    COOKIE = "timezone"
+    What a page loads later is of the page's zone, which its header names: by then the page's script
+    may have told another, and one page shall not speak of two.
+    """
+
+    COOKIE, HEADER = "timezone", "Time-Zone"
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        name = request.COOKIES.get(self.COOKIE, "")
-        if name not in _time_zones():
+        told = request.headers.get(self.HEADER, ""), request.COOKIES.get(self.COOKIE, "")
+        name = next((each for each in told if each in _time_zones()), None)
+        if name is None:
             return self.get_response(request)
         with timezone.override(name):
             return self.get_response(request)

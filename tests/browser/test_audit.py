@@ -44,6 +44,22 @@ class AuditTestCase(BrowserTestCase):
         return page.locator("a.chip")
 
 
+class TimeZoneTests(AuditTestCase):
+    def test_the_first_page_after_a_move_is_of_one_zone_and_the_next_of_the_new_one(self) -> None:
+        page = self.signed_in("admin", timezone_id="Asia/Tokyo")
+        for address, words in (
+            ("/audit/", "Days are those of"),
+            ("/status/", "The day is that of"),
+        ):
+            before = {"name": "timezone", "value": "America/New_York", "url": self.demo.address}
+            page.context.add_cookies([before])
+            for zone, other in (("America/New_York", "Tokyo"), ("Asia/Tokyo", "New_York")):
+                with self.subTest(address, zone=zone):
+                    page.goto(address)
+                    expect(page.locator("main")).to_contain_text(f"{words} {zone}")
+                    expect(page.locator("main")).not_to_contain_text(other)
+
+
 class FilterTests(AuditTestCase):
     def filtered(self) -> Page:
         page = self.audit()

@@ -79,6 +79,34 @@ class TimeZoneTests(PageTestCase):
                 self.assertIn("25 Nov 2026, 08:30:00 JST", self.page(zone))
             self.assertIn("25 Nov 2026, 00:30:00 CET", self.page("Europe/Berlin"))
 
+    def test_a_part_has_the_zone_of_its_page_though_the_cookie_has_another_by_now(self) -> None:
+        entry_of(self.user, created_at=WINTER)
+        self.as_admin.cookies["timezone"] = "Asia/Kolkata"
+        headers = {"HX-Request": "true", "Time-Zone": "America/New_York"}
+        for address in ("/audit/figures/", "/status/times/"):
+            with self.subTest(address):
+                part = self.as_admin.get(address, headers=headers)
+                self.assertContains(part, "America/New_York")
+                self.assertNotContains(part, "Asia/Kolkata")
+
+    def test_each_page_tells_its_parts_its_zone(self) -> None:
+        for zone in ("Asia/Kolkata", None):
+            for address in ("/", "/audit/", "/status/", "/bulk/", "/nowhere"):
+                self.client.cookies.pop("timezone", None)
+                if zone:
+                    self.client.cookies["timezone"] = zone
+                with self.subTest(address, zone=zone):
+                    told = f'hx-headers=\'{{"Time-Zone": "{zone or "UTC"}"}}\''
+                    self.assertIn(told, self.client.get(address).content.decode())
+
+    def test_a_header_that_names_no_zone_is_ignored(self) -> None:
+        entry_of(self.user, created_at=WINTER)
+        self.as_admin.cookies["timezone"] = "Europe/Berlin"
+        for value in ("Mars/Phobos", "../../etc/passwd", "x" * 9000, "<script>"):
+            with self.subTest(value[:20]):
+                page = self.as_admin.get("/audit/", headers={"Time-Zone": value})
+                self.assertContains(page, "25 Nov 2026, 00:30:00 CET")
+
     def test_the_next_request_on_the_same_thread_knows_nothing_of_it(self) -> None:
         entry_of(self.user, created_at=WINTER)
         self.client.cookies["timezone"] = "Europe/Berlin"
