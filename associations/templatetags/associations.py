@@ -46,9 +46,23 @@ register.simple_tag(time_of)
 
 
 @register.filter
-def seconds(duration: timedelta) -> str:
+def duration(time: timedelta | float) -> str:
+    """How long something took; a number is one of seconds."""
+    seconds = time.total_seconds() if isinstance(time, timedelta) else time
+    milliseconds = round(seconds * 1000)
+    if milliseconds < 100:
+        # Translators: a duration in milliseconds
+        return gettext("{milliseconds} ms").format(milliseconds=milliseconds)
     # Translators: a duration in seconds
-    return gettext("{seconds} s").format(seconds=number_format(duration.total_seconds(), 2))
+    return gettext("{seconds} s").format(
+        seconds=number_format(round(seconds, 2), 2, force_grouping=True)
+    )
+
+
+@register.filter
+def milliseconds(number: int) -> str:
+    """The same of a number of milliseconds."""
+    return duration(number / 1000)
 
 
 @register.filter

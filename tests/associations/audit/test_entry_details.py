@@ -131,7 +131,7 @@ class FilterTests(SimpleTestCase):
         self.assertEqual(len({filters.icon(outcome) for outcome in Outcome}), len(Outcome))
 
     def test_a_duration(self) -> None:
-        self.assertEqual(filters.seconds(timedelta(milliseconds=1234)), "1.23 s")
+        self.assertEqual(filters.duration(timedelta(milliseconds=1234)), "1.23 s")
 
     def test_the_records_in_hubspot(self) -> None:
         address = "https://app.hubspot.com/contacts/4242/record/"

@@ -45,7 +45,7 @@ class BatchEntryTests(PageTestCase):
             self.assertContains(page, f'href="/bulk/{entry.run_id}/"')
             self.assertContains(page, "row 17")
             self.assertContains(page, "It went out with 1,999 other pairs in one call.")
-            self.assertContains(page, "812 ms")
+            self.assertContains(page, "0.81 s")
             for type_id, is_own in (("279", True), ("280", True), ("4279", False)):
                 self.assertEqual(f"<code>{type_id}</code>" in page.content.decode(), is_own)
             self.assertNotContains(page, "ended that the log knows of")
