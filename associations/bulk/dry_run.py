@@ -9,8 +9,8 @@ from functools import partial
 from itertools import islice
 
 from django.conf import settings
-from django.db.models import F, Q, Window
-from django.db.models.functions import RowNumber
+from django.db.models import F, OuterRef, Q, Subquery, Window
+from django.db.models.functions import Coalesce, RowNumber
 from django.utils import timezone
 
 from associations.bulk.files.errors import FileError, FileReason
@@ -211,9 +211,13 @@ def _rows_to_retry(run: BulkRun) -> Iterator[BulkRow]:
     failed = AssociationRequest.objects.filter(
         run=run.retry_of_id, outcome__in=FAILED, row_number__gt=_last_number(run)
     )
-    for fields in failed.order_by("row_number").values("row_number", "reason", *_PAIR).iterator():
+    first = BulkRow.objects.filter(run=run.retry_of_id, number=OuterRef("row_number"))
+    # 0 is none: those of the first file are not kept for ever.
+    lined = failed.annotate(line=Coalesce(Subquery(first.values("line")), 0))
+    fields_of_each = lined.order_by("row_number").values("row_number", "line", "reason", *_PAIR)
+    for fields in fields_of_each.iterator():
         number = fields.pop("row_number")
-        yield BulkRow(run=run, number=number, line=number, state=RowState.READY, **fields)
+        yield BulkRow(run=run, number=number, state=RowState.READY, **fields)
 
 
 # --- doubles --------------------------------------------------------------------------------------

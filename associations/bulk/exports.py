@@ -18,7 +18,8 @@ from django.utils.translation import gettext
 from associations.audit.exports import FORMULA_STARTS
 from associations.bulk.files.columns import FIELDS
 from associations.bulk.messages import sentence
-from associations.models import AssociationRequest, BulkRow, BulkRun, RowState
+from associations.hubspot.outcomes import Outcome
+from associations.models import AssociationRequest, BulkRow, BulkRun, RowState, RunState
 from associations.texts.outcomes import explain
 
 ROWS_AT_ONCE = 1_000
@@ -26,7 +27,8 @@ BAD_ROW_COLUMNS = ("line", *FIELDS, "problem")
 RESULT_COLUMNS = ("row", "line", *FIELDS, "state", "linked", "what_happened", "hubspot", "entry")
 # What the log has of an entry that no line of the file shows.
 _NOT_SHOWN = ("body", "results", "links", "user_agent")
-LEFT_OUT = "left_out"
+LEFT_OUT, NOT_SENT = "left_out", "not_sent"
+_CANCELED = (RunState.CANCELING, RunState.CANCELED)
 
 
 def bad_row_lines(run: BulkRun) -> Iterator[bytes]:
@@ -38,7 +40,7 @@ def bad_row_lines(run: BulkRun) -> Iterator[bytes]:
 
 
 def result_lines(run: BulkRun) -> Iterator[bytes]:
-    """Give each row of the file in its order, as far as it is still known, and how it ended.
+    """Give each row of the file in its order, as far as it is still known, and how it stands.
 
     Some days after its end the rows that were not sent are not known any more.
     """
@@ -49,7 +51,7 @@ def result_lines(run: BulkRun) -> Iterator[bytes]:
         ((row.number, row) for part in _stretches(run.rows.all(), "number") for row in part),
     )
     numbered = groupby(merge(*sources, key=itemgetter(0)), key=itemgetter(0))
-    lines = (_result(number, found) for number, found in numbered)
+    lines = (_result(run, number, found) for number, found in numbered)
     for part in _parts(lines):
         yield _csv(part)
 
@@ -72,7 +74,9 @@ def _parts(lines: Iterator[list[object]]) -> Iterator[list[list[object]]]:
     yield part
 
 
-def _result(number: int, found: Iterable[tuple[int, BulkRow | AssociationRequest]]) -> list[object]:
+def _result(
+    run: BulkRun, number: int, found: Iterable[tuple[int, BulkRow | AssociationRequest]]
+) -> list[object]:
     row: BulkRow | None = None
     entry: AssociationRequest | None = None
     for _number, each in found:
@@ -80,11 +84,11 @@ def _result(number: int, found: Iterable[tuple[int, BulkRow | AssociationRequest
             row = each
         else:
             entry = each
-    line = row.line if row else ""
+    line = (row.line if row else 0) or ""
     if row and not entry:
-        return [number, line, *_as_read(row), *_of_row(row), "", ""]
+        return [number, line, *_as_read(row), *_of_row(run, row), "", ""]
     if entry:
-        return [number, line, *_fields(entry), *_of_entry(entry), entry.error_text, entry.pk]
+        return [number, line, *_fields(entry), *_of_entry(run, entry), entry.error_text, entry.pk]
     raise ValueError("a number that neither a row nor an entry has")
 
 
@@ -97,20 +101,27 @@ def _as_read(row: BulkRow) -> list[str]:
     return [getattr(row, name) or str(row.cells.get(name, "")) for name in FIELDS]
 
 
-def _of_row(row: BulkRow) -> tuple[str, str, str]:
+def _of_row(run: BulkRun, row: BulkRow) -> tuple[str, str, str]:
     if row.state == RowState.INVALID:
         return row.state, "no", sentence(row.problem_field, row.problem, row.facts)
     if row.state == RowState.DOUBLE:
         return row.state, "", gettext("A row above says the same, so this one was not sent.")
     if row.state != RowState.READY:
         return row.state, "", ""  # of another version of this code
-    if row.was_linked:
+    if row.was_linked and run.skip_linked:
         text = gettext("The records were linked already, so this row was left out.")
         return LEFT_OUT, "yes", text
-    return LEFT_OUT, "no", gettext("The run was canceled before this row was queued.")
+    if run.state in _CANCELED:
+        text = gettext("The run was canceled before this row was queued.")
+        return LEFT_OUT, "yes" if row.was_linked else "no", text
+    linked = {True: "yes", False: "no", None: ""}[row.was_linked]
+    return NOT_SENT, linked, gettext("This row was not sent yet.")
 
 
-def _of_entry(entry: AssociationRequest) -> tuple[str, str, str]:
+def _of_entry(run: BulkRun, entry: AssociationRequest) -> tuple[str, str, str]:
+    if run.state == RunState.CANCELING and entry.outcome == Outcome.QUEUED:
+        text = gettext("The run is being canceled, so this row will not be sent any more.")
+        return entry.outcome, "", text
     explanation = explain(entry)
     told = f"{explanation.sentence} {explanation.verification}".strip()
     return entry.outcome, entry.linked or "", told

@@ -1,4 +1,4 @@
-"""What people read for a run, the states it can be in, and what becomes of it."""
+"""What people read for a run: how it stands, by its state and numbers, and what became of it."""
 
 from typing import NamedTuple
 
@@ -6,10 +6,12 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from associations.models import BulkEvent, BulkRun
+from associations.bulk.progress import NO_WORKER, Wait
+from associations.models import BulkEvent, BulkRun, RunState
+from associations.models.bulk import UNDER_WAY
 
 
-class StateLabel(NamedTuple):
+class Look(NamedTuple):
     """`tone` is the outcome whose colour it has, `said` what is told once a run gets there."""
 
     icon: str
@@ -18,50 +20,100 @@ class StateLabel(NamedTuple):
     said: str | Promise
 
 
-_STATES: dict[str, StateLabel] = {
-    "reading": StateLabel(
-        "…", pgettext_lazy("state of a run", "being read"), "", _("The file is read.")
-    ),
-    "unreadable": StateLabel(
+_STATES: dict[str, Look] = {
+    "reading": Look("…", pgettext_lazy("state of a run", "being read"), "", _("The file is read.")),
+    "unreadable": Look(
         "✕",
         pgettext_lazy("state of a run", "cannot be read"),
         "rejected",
         _("The file cannot be read."),
     ),
-    "ready": StateLabel(
+    "ready": Look(
         "◇",
         pgettext_lazy("state of a run", "ready to start"),
         "",
         _("The rows are read. The run can be started."),
     ),
-    "queueing": StateLabel(
+    "queueing": Look(
         "…", pgettext_lazy("state of a run", "being queued"), "", _("The run begins.")
     ),
-    "running": StateLabel(
+    "running": Look(
         "▸", pgettext_lazy("state of a run", "running"), "", _("The run is under way.")
     ),
-    "paused": StateLabel(
+    "paused": Look(
         "‖",
         pgettext_lazy("state of a run", "paused"),
         "unconfirmed",
         _("The run is paused."),
     ),
-    "canceling": StateLabel(
+    "canceling": Look(
         "\N{EN DASH}",
         pgettext_lazy("state of a run", "being canceled"),
         "",
         _("The run is being canceled."),
     ),
-    "canceled": StateLabel(
+    "canceled": Look(
         "\N{EN DASH}",
         pgettext_lazy("state of a run", "canceled"),
         "",
-        _("The run is canceled."),
+        _("The run is canceled. Nothing was sent."),
     ),
-    "done": StateLabel(
-        "✓", pgettext_lazy("state of a run", "done"), "linked", _("The run is done.")
+    "done": Look(
+        "✓",
+        pgettext_lazy("state of a run", "done"),
+        "linked",
+        _("The run is done. Every pair is linked."),
     ),
 }
+_WAITING = Look("…", pgettext_lazy("state of a run", "waiting"), "unconfirmed", _("The run waits."))
+_NOTHING_TO_SEND = Look(
+    "\N{EN DASH}",
+    pgettext_lazy("state of a run", "nothing to send"),
+    "",
+    _("The rows are read. There is nothing to start."),
+)
+_LEFT_OUT = Look(
+    "✓",
+    pgettext_lazy("state of a run", "done, with rows left out"),
+    "linked",
+    _("The run is done. Every pair that was sent is linked; some rows were left out."),
+)
+_PARTLY = Look(
+    "◐",
+    pgettext_lazy("state of a run", "partly done"),
+    "unconfirmed",
+    _("The run has ended. Only a part of it is done."),
+)
+_NOTHING_LINKED = Look(
+    "✕",
+    pgettext_lazy("state of a run", "done, nothing linked"),
+    "rejected",
+    _("The run has ended. Nothing was linked."),
+)
+_NOTHING_CERTAIN = Look(
+    "?",
+    pgettext_lazy("state of a run", "done, nothing certain"),
+    "unconfirmed",
+    _("The run has ended. Of no pair it is certain that it is linked."),
+)
+_NOTHING_SENT = Look(
+    "\N{EN DASH}",
+    pgettext_lazy("state of a run", "done, nothing sent"),
+    "",
+    _("The run has ended. Nothing was sent."),
+)
+_PARTLY_SENT = Look(
+    "\N{EN DASH}",
+    pgettext_lazy("state of a run", "canceled, partly sent"),
+    "unconfirmed",
+    _("The run is canceled. A part of it had been sent."),
+)
+_CANCELED_LATE = Look(
+    "\N{EN DASH}",
+    pgettext_lazy("state of a run", "canceled after all was sent"),
+    "",
+    _("The run is canceled. All of it had been sent."),
+)
 _EVENTS = {
     "uploaded": pgettext_lazy("what somebody did with a run", "uploaded"),
     "started": pgettext_lazy("what somebody did with a run", "started"),
@@ -78,9 +130,48 @@ def run_name(run: BulkRun) -> str:
     return run.name or gettext("pasted rows")
 
 
-def state_label(state: str) -> StateLabel:
-    """Return what there is of a state; of one that is not known here, its code."""
-    return _STATES.get(state, StateLabel("", state, "", state))
+def look_of(run: BulkRun, wait: Wait | None = None) -> Look:
+    """Return how a run is shown everywhere; of a state that is not known here, its code.
+
+    `wait` is what those that are under way wait for, as far as it was asked.
+    """
+    match run.state:
+        case RunState.READY:
+            return _STATES["ready"] if run.rows_not_linked else _worrying(_NOTHING_TO_SEND, run)
+        case RunState.DONE:
+            return _done(run)
+        case RunState.CANCELED:
+            return _canceled(run)
+    if wait and _stands_still(run, wait):
+        return _WAITING
+    return _STATES.get(run.state, Look("", run.state, "", run.state))
+
+
+def _done(run: BulkRun) -> Look:
+    if not run.sent:
+        return _worrying(_NOTHING_SENT, run)
+    if run.linked == run.pairs and not run.rows_invalid:
+        return _LEFT_OUT if run.left_out else _STATES["done"]
+    if run.linked:
+        return _PARTLY
+    return _NOTHING_CERTAIN if run.in_doubt else _NOTHING_LINKED
+
+
+def _canceled(run: BulkRun) -> Look:
+    if not run.sent:
+        return _STATES["canceled"]
+    return _PARTLY_SENT if run.not_sent else _worrying(_CANCELED_LATE, run)
+
+
+def _worrying(look: Look, run: BulkRun) -> Look:
+    """The same, but not calm where something is left to do about rows or pairs."""
+    return look._replace(tone="unconfirmed") if run.failed or run.rows_invalid else look
+
+
+def _stands_still(run: BulkRun, wait: Wait) -> bool:
+    if run.state == RunState.RUNNING:
+        return wait.is_standstill
+    return run.state in UNDER_WAY and wait.cause == NO_WORKER
 
 
 def event_word(event: BulkEvent) -> str:

@@ -3,15 +3,24 @@
 from collections.abc import Mapping
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from associations.bulk.files.errors import FileReason
 from associations.bulk.files.rows import RowReason
+from associations.hubspot.outcomes import Cause
 from associations.hubspot.record_references import PairReason, Reason
-from associations.texts.labels import type_label
+from associations.texts.labels import type_label, word_for
 from associations.texts.references import SENTENCES
 
+# What was so when the run paused; it may have been repaired since.
+_STOPS: dict[str, str | Promise] = {
+    Cause.TOKEN_REFUSED: _("HubSpot did not accept this site's access token."),
+    Cause.SCOPE_MISSING: _(
+        "This site's access token did not have the scopes for these types of records."
+    ),
+    Cause.REDIRECTED: _("The configured address of HubSpot's API was wrong."),
+}
 _FIELDS = {
     "from_object_type": pgettext_lazy("column of a file", "from type"),
     "from_object_id": pgettext_lazy("column of a file", "from id"),
@@ -144,6 +153,13 @@ def file_sentence(code: str, facts: Mapping[str, str | int]) -> str:
     """Return why a file cannot be read and what to do, in the active language."""
     labels = {"field": column_label(str(facts["field"]))} if "field" in facts else {}
     return _filled(_OF_A_FILE.get(code), {**facts, **labels}) or code
+
+
+def stop_sentence(cause: str) -> str:
+    """Return why a run has paused by itself, in the active language."""
+    if cause in _STOPS:
+        return str(_STOPS[cause])
+    return gettext("{cause}.").format(cause=word_for(cause))
 
 
 def _filled(template: str | Promise | None, facts: Mapping[str, str | int]) -> str:

@@ -43,6 +43,11 @@ class Wait:
         return max(0, -int(-left // 1))
 
     @property
+    def is_standstill(self) -> bool:
+        """Whether nothing moves meanwhile; for slots a run waits all the time, and goes on."""
+        return self.cause != SLOTS
+
+    @property
     def is_silence(self) -> bool:
         return self.cause in backoff.SILENCE
 
@@ -64,6 +69,7 @@ class Progress:
     total: int
     done: int
     parts: list[Segment]
+    in_doubt: int = 0
     rate: float | None = None
     waits_for: Wait | None = None
 
@@ -73,8 +79,8 @@ class Progress:
 
     @property
     def percent(self) -> int:
-        """Never 100 before all is done."""
-        return int(100 * self.share)
+        """Never 100 before all is done, nor while something of it is in doubt."""
+        return min(int(100 * self.share), 99 if self.in_doubt else 100)
 
     @property
     def seconds_left(self) -> int | None:
@@ -84,14 +90,17 @@ class Progress:
 def progress_of(run: BulkRun) -> Progress:
     """Return how far the run is with what it does now."""
     total, done = _total_and_done(run)
-    parts = _parts({each: getattr(run, each) for each in ENDS}, total) if run.queued else []
-    rate = _rate(run, time.time()) if run.state == RunState.RUNNING else None
-    return Progress(total, done, parts, rate, waits_for(run))
-
-
-def count_to_send(run: BulkRun) -> int:
-    """How many rows become entries of the log."""
-    return run.rows_ready - (run.rows_linked if run.skip_linked else 0)
+    counts = {each: getattr(run, each) for each in ENDS} | {Outcome.CANCELED: run.not_sent}
+    wait = waits_for(run)
+    is_moving = run.state == RunState.RUNNING and not (wait and wait.is_standstill)
+    return Progress(
+        total,
+        done,
+        parts=_parts(counts, total) if run.queued else [],
+        in_doubt=run.in_doubt,
+        rate=_rate(run, time.time()) if is_moving else None,
+        waits_for=wait,
+    )
 
 
 def waits_for(run: BulkRun) -> Wait | None:
@@ -122,9 +131,9 @@ def _total_and_done(run: BulkRun) -> tuple[int, int]:
         case RunState.READING:
             return run.rows_ready, run.rows_looked_up
         case RunState.QUEUEING:
-            return count_to_send(run), run.queued
+            return run.pairs, run.queued
         case _:
-            return run.queued, run.closed
+            return run.pairs, run.over
 
 
 def _parts(counts: dict[Outcome, int], total: int) -> list[Segment]:

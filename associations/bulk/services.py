@@ -49,13 +49,21 @@ def create(
 
 
 def retry(*, user: "User", meta: RequestMeta, run: BulkRun) -> BulkRun:
-    """Have the rows of an ended run that failed go through a dry run of their own."""
-    if run.state not in ENDED or not run.failed:
+    """Have the rows of an ended run that failed go through a dry run of their own.
+
+    Only once at a time, or two runs would send the same rows.
+    """
+    if run.state not in ENDED or not run.failed or is_tried_again(run):
         raise NotPossibleError
     with transaction.atomic():
         return _create(
             user=user, meta=meta, name=run.name, way=run.way, reason=run.reason, retry_of=run
         )
+
+
+def is_tried_again(run: BulkRun) -> bool:
+    """Whether a run that does so has not come to its end."""
+    return run.retries.exclude(state__in=(*ENDED, RunState.UNREADABLE)).exists()
 
 
 def _create(*, user: "User", meta: RequestMeta, **fields: object) -> BulkRun:
@@ -73,6 +81,8 @@ def _create(*, user: "User", meta: RequestMeta, **fields: object) -> BulkRun:
 
 def start(*, user: "User", run: BulkRun, way: SendMode, skip_linked: bool) -> None:
     """Have the rows that are ready written to the log, and then sent."""
+    if not (run.rows_not_linked if skip_linked else run.rows_ready):
+        raise NotPossibleError
     values = {"way": way, "skip_linked": skip_linked, "started_at": timezone.now()}
     _change(run, user, "started", {RunState.READY}, RunState.QUEUEING, **values)
 

@@ -24,7 +24,7 @@ from associations.bulk.enqueueing import CHUNK_ROWS
 from associations.bulk.exports import bad_row_lines, result_lines
 from associations.bulk.files.columns import FIELDS
 from associations.bulk.forms import NOT_KEPT, StartForm, UploadForm
-from associations.bulk.progress import progress_of
+from associations.bulk.progress import Wait, progress_of, waits_for
 from associations.gateway.account import offered_to, type_choices
 from associations.models import BulkRun, RowState, RunState, SendMode
 from associations.models.bulk import ENDED, NOT_STARTED, UNDER_WAY
@@ -132,7 +132,20 @@ def _list(request: AuthenticatedHttpRequest) -> dict[str, Any]:
     if is_paged:
         found = found.filter(pk__lt=int(before))
     page = list(found[: LISTED + 1])
-    return {"runs": page[:LISTED], "is_older": len(page) > LISTED, "is_paged": is_paged}
+    runs = page[:LISTED]
+    return {
+        "runs": runs,
+        "is_older": len(page) > LISTED,
+        "is_paged": is_paged,
+        "wait": _wait_of_all(runs),
+    }
+
+
+def _wait_of_all(runs: list[BulkRun]) -> Wait | None:
+    """What those that are under way wait for: it is the same for each, and asked once."""
+    under_way = [run for run in runs if run.state in UNDER_WAY]
+    running = [run for run in under_way if run.state == RunState.RUNNING]
+    return waits_for((running or under_way)[0]) if under_way else None
 
 
 def _visible(user: "User") -> QuerySet[BulkRun]:
@@ -156,8 +169,9 @@ def bulk_progress(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     if "HX-Request" not in request.headers:
         return redirect(run)
     if run.state == request.GET.get("state") and run.state in UNDER_WAY:
-        context = {"run": run, "progress": progress_of(run)}
-        return render(request, "bulk/progress.html", context)
+        progress = progress_of(run)
+        context = {"run": run, "progress": progress, "wait": progress.waits_for}
+        return render(request, "bulk/numbers.html", context)
     _note_seen(request, run)
     response = render(request, "bulk/changed.html", _context(request, run))
     response["HX-Retarget"], response["HX-Reswap"] = "#run", "innerHTML"
@@ -177,7 +191,7 @@ def run_of(request: AuthenticatedHttpRequest, pk: int) -> BulkRun:
 
 
 def _context(request: AuthenticatedHttpRequest, run: BulkRun) -> dict[str, Any]:
-    context = {
+    context: dict[str, Any] = {
         "run": run,
         "is_own": run.user_id == request.user.pk,
         "progress": progress_of(run),
@@ -186,10 +200,9 @@ def _context(request: AuthenticatedHttpRequest, run: BulkRun) -> dict[str, Any]:
     }
     if run.state == RunState.READY:
         context |= _ready(run)
-    elif run.state in ENDED and run.failed:
-        failed = run.entries.filter(outcome__in=FAILED).order_by("row_number")
-        context |= {"failed": failed[:FAILED_SHOWN], "failed_shown": FAILED_SHOWN}
-    return context
+    elif run.state in ENDED:
+        context |= _ended(run)
+    return context | {"wait": context["progress"].waits_for}
 
 
 def _ready(run: BulkRun) -> dict[str, Any]:
@@ -197,9 +210,19 @@ def _ready(run: BulkRun) -> dict[str, Any]:
     return {
         "bad_rows": bad[:BAD_ROWS_SHOWN] if run.rows_invalid else [],
         "bad_rows_left": max(0, run.rows_invalid - BAD_ROWS_SHOWN),
-        "not_linked_yet": run.rows_ready - run.rows_linked,
         "pairs_a_call": CHUNK_ROWS[SendMode.BATCH],
-        "is_looked_up": settings.HUBSPOT_VERIFY and not run.lookup_cause,
+        "not_looked_up": run.rows_ready - run.rows_looked_up,
+    }
+
+
+def _ended(run: BulkRun) -> dict[str, Any]:
+    failed = run.entries.filter(outcome__in=FAILED).order_by("row_number")
+    return {
+        "failed": failed[:FAILED_SHOWN] if run.failed else [],
+        "failed_shown": FAILED_SHOWN,
+        "is_tried_again": run.failed and services.is_tried_again(run),
+        # Some days later they are not kept any more.
+        "has_bad_rows": run.rows_invalid and run.rows.filter(state=RowState.INVALID).exists(),
     }
 
 
@@ -279,6 +302,8 @@ def bulk_retry(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
 def bulk_bad_rows(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBase:
     """The rows that could not be read as they stood in the file, each with its problem."""
     run = run_of(request, pk)
+    if run.state in (RunState.READING, RunState.UNREADABLE):
+        raise Http404  # else a part of them would pass for all
     return _file(bad_row_lines(run), f"hubadmin-run-{pk}-bad-rows.csv")
 
 

@@ -132,8 +132,33 @@ class BulkRun(models.Model):
         return self.rows_read - self.rows_invalid - self.rows_double
 
     @property
+    def rows_not_linked(self) -> int:
+        """Of those that are ready, the ones that nobody saw linked already."""
+        return self.rows_ready - self.rows_linked
+
+    @property
+    def pairs(self) -> int:
+        """How many are sent, or were to be; while they are queued not all stand in the log yet."""
+        to_send = self.rows_not_linked if self.skip_linked else self.rows_ready
+        return max(self.queued, to_send)
+
+    @property
+    def left_out(self) -> int:
+        """Rows of the file that are not sent, whatever happens."""
+        return max(0, self.rows_read - self.pairs)
+
+    @property
+    def sent(self) -> int:
+        return self.linked + self.failed
+
+    @property
+    def not_sent(self) -> int:
+        """What a canceled run has left: in the log, and of an early end what never came there."""
+        return self.pairs - self.sent if self.state in ENDED else self.canceled
+
+    @property
     def closed(self) -> int:
-        return self.linked + self.unconfirmed + self.rejected + self.unreachable + self.canceled
+        return self.sent + self.canceled
 
     @property
     def left(self) -> int:
@@ -149,7 +174,12 @@ class BulkRun(models.Model):
 
     @property
     def not_linked(self) -> int:
-        return self.rejected + self.canceled
+        return self.rejected + self.not_sent
+
+    @property
+    def over(self) -> int:
+        """Pairs of which nothing more is to come."""
+        return self.pairs if self.state in ENDED else self.closed
 
     @property
     def seconds(self) -> int | None:
@@ -186,7 +216,7 @@ class BulkRow(models.Model):
 
     run = models.ForeignKey(BulkRun, models.CASCADE, related_name="rows", db_index=False)
     number = models.PositiveIntegerField()  # 1 is the first record
-    line = models.PositiveIntegerField()  # of the file
+    line = models.PositiveIntegerField()  # of the file; 0 where it is not known any more
     from_object_type = models.CharField(max_length=128, blank=True)
     from_object_id = models.CharField(max_length=20, blank=True)
     to_object_type = models.CharField(max_length=128, blank=True)

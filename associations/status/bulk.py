@@ -9,10 +9,11 @@ from django_q.brokers import get_broker
 from redis import RedisError
 
 from associations.bulk import backoff
+from associations.bulk.messages import stop_sentence
 from associations.gateway import rate_limiter
 from associations.models import BulkRun, CallPause, RunState, Worker
 from associations.models.bulk import UNDER_WAY
-from associations.status.report import Item, Level, html, reason_of_stop
+from associations.status.report import Item, Level, html
 from associations.texts.labels import time_of
 from associations.texts.lookup_errors import reason_of
 
@@ -74,7 +75,7 @@ def _paused_line(cause: str, runs: list[BulkRun]) -> Item:
         len(runs),
     )
     advice = gettext("Repair that, then let it go on from its page. No row is lost meanwhile.")
-    return Item(Level.WRONG, html(text, runs=named, why=reason_of_stop(cause)), advice)
+    return Item(Level.WRONG, html(text, runs=named, why=stop_sentence(cause)), advice)
 
 
 def _waiting_lines() -> Iterator[Item]:

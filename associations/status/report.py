@@ -13,8 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from associations.gateway import clients
 from associations.hubspot.client import HubSpotClient, ReadError
 from associations.hubspot.outcomes import Cause
-from associations.texts.labels import word_for
-from associations.texts.lookup_errors import reason_of, reason_of_error
+from associations.texts.lookup_errors import reason_of_error
 from associations.texts.remedies import ADMIN, REMEDIES
 
 
@@ -122,13 +121,6 @@ _ADVICE = {
     Cause.LOCKED: _LATER,
     Cause.MIGRATING: _LATER,
 }
-
-
-def reason_of_stop(cause: str) -> str:
-    """Return why a run has paused by itself; the cause's word where there is no sentence."""
-    if cause == Cause.SCOPE_MISSING:
-        return gettext("This site's access token may not link these types of records.")
-    return reason_of(cause) if cause in REMEDIES else word_for(cause)
 
 
 def trouble(error: ReadError) -> Item:

@@ -4,8 +4,8 @@ from django import template
 from django.utils.formats import number_format
 from django.utils.translation import ngettext
 
-from associations.bulk.labels import event_word, run_name, state_label
-from associations.bulk.messages import column_label, file_sentence, sentence
+from associations.bulk.labels import event_word, look_of, run_name
+from associations.bulk.messages import column_label, file_sentence, sentence, stop_sentence
 from associations.models import BulkRow, BulkRun
 
 register = template.Library()
@@ -13,10 +13,8 @@ register = template.Library()
 register.filter("column_label", column_label)
 register.filter("event_word", event_word)
 register.filter("run_name", run_name)
-register.filter("state_icon", lambda state: state_label(state).icon)
-register.filter("state_said", lambda state: str(state_label(state).said))
-register.filter("state_tone", lambda state: state_label(state).tone)
-register.filter("state_word", lambda state: str(state_label(state).word))
+register.filter("look", look_of)
+register.filter("stop_sentence", stop_sentence)
 
 
 @register.filter

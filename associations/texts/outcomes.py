@@ -66,8 +66,9 @@ def _texts_of(entry: "AssociationRequest") -> tuple[Text, Text]:
         return _BY_CAUSE.get(entry.cause, (_code, ""))
     if not entry.is_open:
         return _code, ""
-    is_queued = entry.outcome == Outcome.QUEUED and entry.sent_at is None
-    return _QUEUED if is_queued else _WAITING, ""
+    if entry.outcome == Outcome.QUEUED:
+        return _QUEUED if entry.sent_at is None else _QUEUED_AGAIN, ""
+    return _WAITING, ""
 
 
 def _remedies_of(entry: "AssociationRequest", *, has_ended_well: bool) -> list[Remedy]:
@@ -203,6 +204,9 @@ def _too_many_calls(entry: "AssociationRequest") -> str:
 
 _WAITING = _("Linking {from_} to {to} …")
 _QUEUED = _("{from_} and {to} wait for their turn in a bulk run. Nothing was sent yet.")
+_QUEUED_AGAIN = _(
+    "{from_} and {to} wait for another turn in a bulk run: what was sent before has not settled it."
+)
 _CHECK_RECORD = _(
     "Look at one of the two records in HubSpot. Linking again is safe: it changes nothing if the "
     "link is there."

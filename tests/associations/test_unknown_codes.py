@@ -130,6 +130,7 @@ class RunTests(UnknownCodeTestCase):
             with self.subTest(state):
                 BulkRun.objects.update(state=state, rows_invalid=1, **codes)
                 without = ["results.csv"] if state in NOT_STARTED else []
+                without += ["bad-rows.csv"] if state in ("reading", "unreadable") else []
                 pages = self.pages_of_run(without)
                 self.assertIn(ODD, pages[self.run_page])
         self.assertIn(ODD, pages["/bulk/"])

@@ -5,14 +5,16 @@ from collections.abc import Iterable
 from unittest import mock
 
 from django.test import TestCase
+from django.utils import timezone
 
 from associations.bulk import exports
+from associations.bulk.dry_run import _rows_to_retry
 from associations.bulk.exports import bad_row_lines, result_lines
 from associations.bulk.files.rows import RowChecker
 from associations.bulk.files.table import read_table
 from associations.gateway.object_types import standard_choices
-from associations.models import BulkRow, BulkRun
-from tests.associations.linking.base import entry_of, run_of
+from associations.models import BulkRow, BulkRun, RunState
+from tests.associations.linking.base import PageTestCase, entry_of, run_of
 from tests.support import person
 
 
@@ -25,7 +27,7 @@ class ResultTestCase(TestCase):
     def setUp(self) -> None:
         super().setUp()
         self.user = person()
-        self.run_ = run_of(self.user, skip_linked=True)
+        self.run_ = run_of(self.user, state="canceled", skip_linked=True)
 
     def row(self, number: int, state: str = "ready", **fields: object) -> BulkRow:
         values = {"from_object_type": "contacts", "from_object_id": str(500 + number)}
@@ -108,6 +110,81 @@ class RunResultTests(ResultTestCase):
 
     def test_of_nothing_there_is_the_head(self) -> None:
         self.assertEqual(len(b"".join(result_lines(self.run_)).splitlines()), 1)
+
+
+class UnfinishedTests(ResultTestCase):
+    """Results that are taken while the run is on its way say what is so, and no more."""
+
+    def results(self, state: str, **fields: object) -> list[tuple[str, str, str]]:
+        for name, value in ({"state": state} | fields).items():
+            setattr(self.run_, name, value)
+        rows = read(result_lines(self.run_))
+        return [(row["state"], row["linked"], row["what_happened"]) for row in rows]
+
+    def test_rows_that_are_not_queued_yet(self) -> None:
+        self.row(1)
+        self.row(2, was_linked=False)
+        self.row(3, was_linked=True)
+        self.entry(1, outcome="queued", cause="", sent_at=None, finished_at=None)
+        for state in ("queueing", "running", "paused"):
+            for skip, third in (
+                (True, ("left_out", "yes", "The records were linked already, so this row")),
+                (False, ("not_sent", "yes", "This row was not sent yet.")),
+            ):
+                with self.subTest(state, skip=skip):
+                    first, second, last = self.results(state, skip_linked=skip)
+                    self.assertEqual(first[:2], ("queued", ""))
+                    self.assertIn("Nothing was sent yet.", first[2])
+                    self.assertEqual(second, ("not_sent", "no", "This row was not sent yet."))
+                    self.assertEqual(last[:2], third[:2])
+                    self.assertIn(third[2], last[2])
+                    self.assertNotIn("canceled", str((first, second, last)))
+
+    def test_of_which_nobody_knows_whether_they_are_linked(self) -> None:
+        self.row(1)
+        self.assertEqual(self.results("queueing")[0][:2], ("not_sent", ""))
+        self.assertEqual(self.results("canceled")[0][:2], ("left_out", "no"))
+
+    def test_rows_of_a_run_that_is_being_canceled(self) -> None:
+        self.row(1)
+        self.row(2)
+        for number, sent in ((3, None), (4, timezone.now())):
+            self.entry(number, outcome="queued", cause="", sent_at=sent, finished_at=None)
+        self.entry(5, outcome="sending", cause="", finished_at=None)
+        told = self.results("canceling")
+        for state, _, text in told[:2]:
+            self.assertEqual(state, "left_out")
+            self.assertIn("was canceled before this row was queued", text)
+        for state, _, text in told[2:4]:
+            self.assertEqual(state, "queued")
+            self.assertIn("is being canceled, so this row will not be sent", text)
+        self.assertNotIn("canceled", str(told[4]))
+
+    def test_a_row_that_was_tried_and_waits_is_not_under_way(self) -> None:
+        self.entry(1, outcome="queued", cause="", finished_at=None)
+        for state in ("running", "paused"):
+            ((_, _, text),) = self.results(state)
+            self.assertIn("wait for another turn in a bulk run", text)
+            self.assertNotIn("Linking", text)
+
+    def test_the_line_of_a_retried_row_is_that_of_the_first_file(self) -> None:
+        self.row(7, line=12)
+        retry = run_of(self.user, retry_of=self.run_)
+        entry_of(self.user, run=self.run_, row_number=7, outcome="rejected", cause="refused")
+        entry_of(self.user, run=self.run_, row_number=9, outcome="rejected", cause="refused")
+        BulkRow.objects.bulk_create(_rows_to_retry(retry))
+        rows = read(result_lines(retry))
+        self.assertEqual([(row["row"], row["line"]) for row in rows], [("7", "12"), ("9", "")])
+
+
+class BadRowPageTests(PageTestCase):
+    def test_only_of_a_file_that_was_read_to_its_end(self) -> None:
+        for state in RunState:
+            run = run_of(self.user, state=state)
+            run.rows.create(number=1, line=2, state="invalid", problem="required")
+            answer = self.client.get(f"/bulk/{run.pk}/bad-rows.csv")
+            expected = 404 if state in ("reading", "unreadable") else 200
+            self.assertEqual(answer.status_code, expected, state)
 
 
 class BadRowTests(ResultTestCase):

@@ -157,8 +157,8 @@ class UnderWayTests(RunTestCase):
 
     def test_why_it_has_paused_by_itself(self) -> None:
         for cause, words in {
-            "token_refused": "does not accept this site",
-            "scope_missing": "may not link these types",
+            "token_refused": "did not accept this site",
+            "scope_missing": "did not have the scopes",
             "redirected": "address of HubSpot",
             "": "until somebody lets it go on",
         }.items():
@@ -258,7 +258,7 @@ class ActionTests(RunTestCase):
         self.assertEqual((run.state, run.way, run.skip_linked), ("queueing", "single", True))
         self.assertEqual(self.post(run, "start", way="batch"), f"{address}?moved")
         page = self.client.get(f"{address}?moved")
-        self.assertContains(page, "had moved on meanwhile")
+        self.assertContains(page, "Nothing was changed")
         self.assertContains(page, 'role="alert" tabindex="-1" autofocus')
 
     def test_pausing_going_on_and_canceling_by_its_person_or_an_admin(self) -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from contextlib import nullcontext
 from unittest.mock import patch
 
 from associations.audit.recorder import RequestMeta
@@ -37,7 +38,7 @@ class RunsTests(EngineTestCase):
 
     def may(self, state: str, name: str) -> bool:
         run = self.uploaded(row(1))
-        BulkRun.objects.filter(pk=run.pk).update(state=state, rejected=1)
+        BulkRun.objects.filter(pk=run.pk).update(state=state, rejected=1, rows_read=1)
         run.refresh_from_db()
         try:
             self.actions(run)[name]()
@@ -46,6 +47,23 @@ class RunsTests(EngineTestCase):
             self.assertEqual(run.state, state)
             return False
         return True
+
+    def test_what_has_nothing_to_send_cannot_be_started(self) -> None:
+        for rows, skip, may in (
+            ({"rows_read": 3, "rows_invalid": 3}, False, False),
+            ({"rows_read": 3, "rows_linked": 3}, True, False),
+            ({"rows_read": 3, "rows_linked": 3}, False, True),
+            ({"rows_read": 3, "rows_linked": 2}, True, True),
+        ):
+            with self.subTest(rows, skip=skip):
+                run = self.uploaded(row(1))
+                BulkRun.objects.filter(pk=run.pk).update(state=RunState.READY, **rows)
+                run.refresh_from_db()
+                refused = nullcontext() if may else self.assertRaises(services.NotPossibleError)
+                with refused:
+                    services.start(user=self.user, run=run, way=SendMode.BATCH, skip_linked=skip)
+                run.refresh_from_db()
+                self.assertEqual(run.state, RunState.QUEUEING if may else RunState.READY)
 
     def test_who_did_what_is_noted(self) -> None:
         run = self.finish(self.queued(row(1)))

@@ -109,7 +109,12 @@ class TwiceTests(EngineTestCase):
 
 class EndTests(EngineTestCase):
     def test_a_run_without_rows_is_done(self) -> None:
-        run = self.finish(self.started("Contact,abc,Company,1"))
+        """Such as an earlier version of this code let somebody start."""
+        run = self.uploaded("Contact,abc,Company,1")
+        tasks.work(run.pk)
+        BulkRun.objects.filter(pk=run.pk).update(state=RunState.QUEUEING)
+        run.refresh_from_db()
+        self.finish(run)
         self.assertEqual((run.state, run.queued), (RunState.DONE, 0))
 
     def test_a_run_is_not_done_before_each_chunk_is(self) -> None:

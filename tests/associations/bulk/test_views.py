@@ -159,10 +159,10 @@ class NoticeTests(PageTestCase):
         run = run_of(self.user, queued=20, linked=18, rejected=2)
         for address in ("/", "/requests/", "/bulk/", "/nowhere"):
             page = self.client.get(address).content.decode()
-            self.assertIn(f"Run {run.pk} (customers.csv) is done", page)
+            self.assertIn(f"Run {run.pk} (customers.csv) is partly done", page)
             self.assertIn("18 linked, 2 not.", page)
-        self.assertNotIn("is done</a>", self.client.get(f"/bulk/{run.pk}/").content.decode())
-        self.assertNotContains(self.client.get("/"), "is done")
+        self.assertNotIn("done</a>", self.client.get(f"/bulk/{run.pk}/").content.decode())
+        self.assertNotContains(self.client.get("/"), "partly done")
 
     def test_for_its_own_person_only(self) -> None:
         run = run_of(self.user)

@@ -130,9 +130,9 @@ class KeyOfAnotherKindTests(HeadlineTestCase):
 class RunTests(HeadlineTestCase):
     def test_runs_that_have_paused_by_themselves(self) -> None:
         for cause, words in (
-            ("token_refused", "HubSpot does not accept this site's access token."),
-            ("scope_missing", "may not link these types of records"),
-            ("redirected", "address of HubSpot's API is wrong"),
+            ("token_refused", "HubSpot did not accept this site's access token."),
+            ("scope_missing", "did not have the scopes for these types of records"),
+            ("redirected", "address of HubSpot's API was wrong"),
             ("something of a later version", "something of a later version"),
         ):
             with self.subTest(cause):
