@@ -21,7 +21,9 @@ class Look(NamedTuple):
 
 
 _STATES: dict[str, Look] = {
-    "reading": Look("…", pgettext_lazy("state of a run", "being read"), "", _("The file is read.")),
+    "reading": Look(
+        "…", pgettext_lazy("state of a run", "being read"), "", _("The rows are being read.")
+    ),
     "unreadable": Look(
         "✕",
         pgettext_lazy("state of a run", "cannot be read"),

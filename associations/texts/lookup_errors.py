@@ -15,7 +15,8 @@ _REASONS = {
     Cause.TIMED_OUT: _("HubSpot did not answer in time."),
     Cause.HUBSPOT_DOWN: _("HubSpot is not available at the moment."),
     Cause.HUBSPOT_ERROR: _("HubSpot had an error of its own."),
-    Cause.RATE_LIMITED: _("All requests that HubSpot takes at once are in use."),
+    # By HubSpot, or by a limit of this site's own.
+    Cause.RATE_LIMITED: _("No more can be asked of HubSpot for the moment."),
     Cause.LOCKED: _("HubSpot has this locked for the moment."),
     Cause.MIGRATING: _("HubSpot is moving the account's data and takes no requests."),
     Cause.DAILY_LIMIT: _("HubSpot's daily limit of requests is used up."),

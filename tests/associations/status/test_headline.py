@@ -10,6 +10,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 
 from associations.bulk import backoff
+from associations.gateway import rate_limiter
 from associations.hubspot.client import SUPPORT_ENDS
 from associations.hubspot.outcomes import Cause
 from associations.models import AssociationBatch, BulkRun, RunState, Worker
@@ -23,7 +24,7 @@ REFUSED = {"status": 403, "body": {"category": "MISSING_SCOPES", "message": "no"
 ANSWERS = {
     "token_refused": ({"status": 401}, "wrong", "does not accept this site's access token"),
     "redirected": ({"status": 302}, "wrong", "address of HubSpot's API is wrong"),
-    "rate_limited": ({"status": 429}, "warning", "takes no more requests"),
+    "rate_limited": ({"status": 429}, "warning", "No more can be asked of HubSpot"),
     "locked": ({"status": 423}, "warning", "takes no more requests"),
     "migrating": ({"status": 477}, "warning", "takes no more requests"),
     "hubspot_error": ({"status": 500}, "warning", "an error of its own"),
@@ -288,6 +289,15 @@ class LimitTests(HeadlineTestCase):
             page = self.page()
         self.assert_says(page, "of the 150 calls that this site allows itself within ten seconds")
         self.assertNotContains(page, "that HubSpot takes within ten seconds")
+
+    def test_what_this_site_kept_back_itself_is_not_put_down_to_hubspot(self) -> None:
+        self.addCleanup(rate_limiter.close)
+        with self.settings(HUBSPOT_CALLS_PER_10_SECONDS=1, HUBSPOT_CALLS_FOR_PEOPLE=0):
+            page = self.page()
+        self.assert_says(
+            page, "All calls that this site allows itself within ten seconds are in use"
+        )
+        self.assertNotContains(page, "HubSpot takes no more")
 
 
 class VersionTests(HeadlineTestCase):
