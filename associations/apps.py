@@ -10,10 +10,11 @@ class AssociationsConfig(AppConfig):
 
     def ready(self) -> None:
         from associations import checks  # noqa: F401 - importing registers them
-        from associations.audit.integrity import triggers
+        from associations.audit.integrity import candidates, triggers
         from hubadmin.web import readiness
 
         readiness.CHECKS["triggers"] = triggers.problems
+        readiness.WARNINGS["unreadable"] = candidates.find_unreadable
         pre_migrate.connect(_before_migrate, sender=self)
         post_migrate.connect(_after_migrate, sender=self)
 

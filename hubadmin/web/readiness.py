@@ -1,9 +1,12 @@
 """What a process needs to do its work, for /readyz; an app adds its own when it is ready."""
 
+import time
 from collections.abc import Callable
 
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+
+REMEMBERED_SECONDS = 30
 
 
 def missing_migrations() -> list[str]:
@@ -14,3 +17,20 @@ def missing_migrations() -> list[str]:
 
 # Each returns what is missing; in this order, the first that misses something is told.
 CHECKS: dict[str, Callable[[], list[str]]] = {"migrations": missing_migrations}
+# Each returns what somebody has to look at, though work goes on: no reason to send people away.
+WARNINGS: dict[str, Callable[[], list[str]]] = {}
+_remembered: dict[str, tuple[float, list[str]]] = {}
+
+
+def warnings() -> dict[str, list[str]]:
+    """What there is to look at, looked for no more often than every REMEMBERED_SECONDS."""
+    now = time.monotonic()
+    for name, check in WARNINGS.items():
+        if name not in _remembered or _remembered[name][0] < now:
+            _remembered[name] = now + REMEMBERED_SECONDS, check()
+    return {name: found for name, (_, found) in _remembered.items() if found}
+
+
+def forget() -> None:
+    """Look anew the next time."""
+    _remembered.clear()

@@ -35,13 +35,15 @@ def readyz(request: HttpRequest) -> HttpResponse:
     """The process can do its work: the database answers, is up to date, and guards the log."""
     try:
         missing = {name: check() for name, check in readiness.CHECKS.items()}
+        warnings = {} if any(missing.values()) else readiness.warnings()
     except DatabaseError:
         logger.exception("not ready")
         return JsonResponse({"status": "failed", "database": "unreachable"}, status=503)
     for name, found in missing.items():
         if found:
             return JsonResponse({"status": "failed", f"{name}_missing": found}, status=503)
-    return JsonResponse({"status": "ok"} | dict.fromkeys(["database", *missing], "ok"))
+    status = {"status": "degraded" if warnings else "ok"}
+    return JsonResponse(status | dict.fromkeys(["database", *missing], "ok") | warnings)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

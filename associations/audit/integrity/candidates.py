@@ -6,18 +6,25 @@ a look takes little memory and little time.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from django.db import models
 from django.db.models import Count, ExpressionWrapper, Q, QuerySet
 
 from associations.audit.integrity import id_ranges
-from associations.audit.integrity.manifest import Coverage
-from associations.audit.integrity.serialization import KINDS
-from associations.models import OPEN_OUTCOMES
+from associations.audit.integrity.manifest import (
+    Coverage,
+    ManifestError,
+    before_the_first,
+    read,
+)
+from associations.audit.integrity.serialization import KINDS, readable_digests_of
+from associations.models import OPEN_OUTCOMES, AuditSeal
 
 IDS_AT_ONCE = 5_000
 LAST_ID = 2**63 - 1
+NAMED = 10
 
 # Of each kind: what can be sealed now, and what never will be by itself. The rest will be later.
 SEALABLE = {
@@ -49,21 +56,54 @@ class Candidates:
     is_all: bool = True
 
 
-def find_candidates(kind: str, before: Coverage, at_most: int) -> Candidates:
-    """Look at what waits and what is new, until a few more can go than `at_most`."""
+def find_candidates(
+    kind: str, before: Coverage, at_most: int, without: id_ranges.Ranges | None = None
+) -> Candidates:
+    """Look at what waits and what is new, until a few more can go than `at_most`.
+
+    What is `without` waits on, unseen.
+    """
     found, seen = Candidates(before.high), LAST_ID
-    for part in _parts(kind, before.candidates(LAST_ID)):
+    for part in _parts(kind, id_ranges.less(before.candidates(LAST_ID), without or [])):
         _look_at(kind, part, found)
         if len(found.ready) > at_most:
             found.is_all, seen = False, part[-1][1]
             break
     candidates = before.candidates(found.top)
+    left_out = id_ranges.less(candidates, id_ranges.less(candidates, without or []))
+    found.waiting = id_ranges.merged(found.waiting, left_out)
     found.unseen = id_ranges.above(candidates, seen)
     there = id_ranges.merged(
         found.waiting, found.others, id_ranges.of_ids(found.ready), found.unseen
     )
     found.gaps = id_ranges.less(candidates, there)
     return found
+
+
+def find_unreadable(at_most: int = 100) -> list[str]:
+    """Name the rows that nobody can read, such as `entry 5`, among the first that no seal holds.
+
+    So many of each kind are read of what can be sealed, and as many of what waits: those that
+    cannot be read stay there, and so come to the front.
+    """
+    manifest = AuditSeal.objects.values_list("manifest", flat=True).last()
+    try:
+        coverage = read(manifest).coverage if manifest is not None else before_the_first()
+    except ManifestError:
+        return []  # a seal that cannot be read does not tell what comes after it
+    found = []
+    for kind, before in coverage.items():
+        look = find_candidates(kind, before, at_most)
+        ids = [*sorted(look.ready)[:at_most], *islice(id_ranges.each(look.waiting), at_most)]
+        found += [f"{kind} {pk}" for pk in readable_digests_of(kind, ids)[1]]
+    return found
+
+
+def told_unreadable(names: list[str]) -> str:
+    """Say how many these are, and which the first."""
+    are = "row cannot be read, and so is" if len(names) == 1 else "rows cannot be read, and so are"
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"{len(names)} {are} in no seal: {', '.join(names[:NAMED])}{more}."
 
 
 def rows_there(kind: str, ids: id_ranges.Ranges) -> set[int]:

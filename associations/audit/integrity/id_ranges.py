@@ -41,6 +41,11 @@ def less(ranges: Ranges, others: Ranges) -> Ranges:
     return left
 
 
+def each(ranges: Ranges) -> Iterator[int]:
+    for first, last in ranges:
+        yield from range(first, last + 1)
+
+
 def size(ranges: Ranges) -> int:
     """Return how many ids they hold."""
     return sum(last - first + 1 for first, last in ranges)

@@ -30,6 +30,18 @@ ITEMS_PER_SEAL = 2_000  # of a kind
 # A number without a row may be a transaction that has not ended. After so long it is none.
 LONGEST_TRANSACTION = timedelta(hours=1)
 LARGEST_GAP = 1_000_000
+UNREADABLE_SECONDS = 600  # after so long what could not be read is tried once more
+
+
+Unreadable = dict[str, id_ranges.Ranges]  # by kind, what nobody could read
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What there is of a kind, and the digests of as much as one seal takes."""
+
+    found: Candidates
+    digests: dict[int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,30 +52,28 @@ class _Step:
     coverage: Coverage
 
 
-def seal_log() -> Iterator[AuditSeal]:
+def seal_log(unreadable: Unreadable | None = None) -> Iterator[AuditSeal]:
     """Seal all that is closed, a bounded number at a time; give each seal as it is committed.
+
+    What cannot be read is gone round, and added to `unreadable`; what is there is not read again.
 
     Two that run at once do no harm: a seal's number can be taken only once, and the slower one
     goes on from there. Raises SigningKeyError, and TamperedError where the last seal is none of
     ours: whoever follows it would make a chain that is never proven again.
     """
     key_id = signing.own_key().id
+    unreadable = {} if unreadable is None else unreadable
     is_done = False
     while not is_done:
         last = AuditSeal.objects.last()
         if last:
             check_seal(last, signing.trusted_keys())
-        looks = {
-            kind: find_candidates(kind, before, ITEMS_PER_SEAL)
-            for kind, before in _coverage(last).items()
-        }
-        if not any(found.ready for found in looks.values()):
+        looks = {kind: _look(kind, before, unreadable) for kind, before in _coverage(last).items()}
+        if not any(look.digests for look in looks.values()):
             return
         settled = _settled()
-        steps = {kind: _step(kind, found, settled[kind].high) for kind, found in looks.items()}
-        if not any(step.digests for step in steps.values()):
-            return  # there are some, but nobody can read them
-        is_done = all(found.is_all for found in looks.values())
+        steps = {kind: _step(look, settled[kind].high) for kind, look in looks.items()}
+        is_done = all(look.found.is_all for look in looks.values())
         try:
             seal = _write(last, key_id, steps)
         except IntegrityError:
@@ -76,10 +86,13 @@ def seal_log() -> Iterator[AuditSeal]:
 
 def seal_for_ever(seconds: float, before_each: Callable[[], object] = lambda: None) -> None:
     """Seal again and again. A database that is away is no reason to stop."""
+    unreadable, forget_at = Unreadable(), 0.0
     while True:
+        if time.monotonic() >= forget_at:
+            unreadable, forget_at = Unreadable(), time.monotonic() + UNREADABLE_SECONDS
         try:
             before_each()
-            for _ in seal_log():
+            for _ in seal_log(unreadable):
                 pass
         except (DBError, TamperedError):
             logger.exception("the audit log could not be sealed")
@@ -103,10 +116,21 @@ def _settled() -> dict[str, Coverage]:
     return _coverage(AuditSeal.objects.filter(sealed_at__lt=long_ago).last())
 
 
-def _step(kind: str, found: Candidates, settled: int) -> _Step:
-    digests, unreadable = readable_digests_of(kind, sorted(found.ready)[:ITEMS_PER_SEAL])
-    for pk in unreadable:
-        logger.error("an item cannot be read, and so not be sealed", extra={kind: pk})
+def _look(kind: str, before: Coverage, unreadable: Unreadable) -> _Look:
+    """Look for as much as one seal takes, past all that nobody can read."""
+    while True:
+        without = unreadable.get(kind, [])
+        found = find_candidates(kind, before, ITEMS_PER_SEAL, without)
+        digests, broken = readable_digests_of(kind, sorted(found.ready)[:ITEMS_PER_SEAL])
+        if not broken:
+            return _Look(found, digests)
+        unreadable[kind] = id_ranges.merged(without, id_ranges.of_ids(broken))
+        told = {"kind": kind, "items": len(broken), "first": broken[:5]}
+        logger.error("items cannot be read, and so not be sealed", extra=told)
+
+
+def _step(look: _Look, settled: int) -> _Step:
+    found, digests = look.found, look.digests
     later = id_ranges.of_ids(pk for pk in found.ready if pk not in digests)
     free = id_ranges.merged(found.gaps, found.unseen)
     # No transaction leaves so large a gap: somebody chose that number, and all below is still free.

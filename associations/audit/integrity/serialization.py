@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import DatabaseError, models
+from django.db import DatabaseError, OperationalError, connection, models
 
 from associations.models import (
     AssociationAttempt,
@@ -57,7 +57,9 @@ def readable_digests_of(kind: str, ids: Collection[int]) -> tuple[dict[int, str]
         for pk in sorted(ids):
             try:
                 digests |= _digests_of(kind, [pk])
-            except UNREADABLE:
+            except UNREADABLE as error:
+                if isinstance(error, OperationalError) and connection.vendor == "postgresql":
+                    raise  # there it is never a value, but the database that is away
                 unreadable.append(pk)
         if not unreadable:
             raise  # it was not a value, but the database

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from associations.audit.integrity import signing, triggers
 from associations.audit.integrity.archive import seal_line
+from associations.audit.integrity.candidates import find_unreadable
 from associations.audit.integrity.chain_verification import Newest, verify_newest
 from associations.audit.integrity.manifest import ManifestError
 from associations.audit.integrity.sealing import waiting_for_a_seal
@@ -30,6 +31,7 @@ def integrity(request: AuthenticatedHttpRequest) -> HttpResponse:
         "missing_triggers": triggers.problems(),
         "seals": AuditSeal.objects.defer("manifest").reverse()[:SEALS_SHOWN],
         "waiting": _waiting(),
+        "unreadable": find_unreadable(),
         "counted": COUNTED,
         "verification": AuditVerification.objects.order_by("-id").first(),
     }

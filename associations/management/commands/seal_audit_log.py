@@ -3,8 +3,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from associations.audit.integrity import id_ranges
+from associations.audit.integrity.candidates import told_unreadable
 from associations.audit.integrity.chain_verification import TamperedError
-from associations.audit.integrity.sealing import seal_for_ever, seal_log
+from associations.audit.integrity.sealing import Unreadable, seal_for_ever, seal_log
 from associations.audit.integrity.signing import SigningKeyError, own_key
 from associations.audit.recorder import close_abandoned
 
@@ -31,10 +33,15 @@ class Command(BaseCommand):
 
     def seal_once(self) -> None:
         close_abandoned()
-        seals = 0
-        for seal in seal_log():
+        seals, unreadable = 0, Unreadable()
+        for seal in seal_log(unreadable):
             self.stdout.write(f"seal {seal.number}\t{seal.head}")
             seals += 1
+        if unreadable:
+            names = [
+                f"{kind} {pk}" for kind, ids in unreadable.items() for pk in id_ranges.each(ids)
+            ]
+            raise CommandError(told_unreadable(names))
         if not seals:
             self.stdout.write("Nothing is left to seal.")
 

@@ -7,6 +7,7 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from associations.audit.integrity import archive, triggers
+from associations.audit.integrity.candidates import find_unreadable, told_unreadable
 from associations.audit.integrity.chain_verification import Report, TamperedError, verify
 from associations.audit.integrity.sealing import waiting_for_a_seal
 from associations.audit.integrity.signing import SigningKeyError
@@ -14,6 +15,7 @@ from associations.models import AuditVerification
 
 PROGRESS_SECONDS = 5
 COUNTED = 1_000_000
+UNREADABLE = 1_000  # of each kind, looked for
 
 
 class Command(BaseCommand):
@@ -65,7 +67,7 @@ class Command(BaseCommand):
             finding = f"These triggers are missing or changed: {', '.join(missing)}."
             self.record(finding=finding)
             raise CommandError(f"{finding} `manage.py migrate` installs them.{self.proven()}")
-        if findings := self.findings():
+        if findings := [*self.findings(), *self.unreadable()]:
             self.record(finding=" ".join(findings))
             raise CommandError("\n".join(["NOT PROVEN in all.", *findings, self.proven().strip()]))
         if not self.report.last and waiting_for_a_seal(1):
@@ -96,6 +98,10 @@ class Command(BaseCommand):
         """What is wrong beside that which is proven: the first of it, and how much more."""
         more = self.report.found - len(self.report.findings)
         return [*self.report.findings, *([f"And {more} more like these."] if more else [])]
+
+    def unreadable(self) -> list[str]:
+        names = find_unreadable(at_most=UNREADABLE)
+        return [told_unreadable(names)] if names else []
 
     def proven(self) -> str:
         report = self.report

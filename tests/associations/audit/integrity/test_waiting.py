@@ -110,10 +110,12 @@ class UnreadableTests(LogTestCase):
         with self.assertLogs("hubadmin.audit", "ERROR") as logs:
             (only,) = seal()
         self.assertEqual(items_of(only), [("entry", self.good.pk)])
-        self.assertEqual(logs.records[0].entry, self.broken.pk)
+        (told,) = logs.records
+        self.assertEqual((told.kind, told.items, told.first), ("entry", 1, [self.broken.pk]))
         waiting = manifest_of_last().coverage["entry"].waiting
         self.assertTrue(id_ranges.contains(waiting, self.broken.pk))
-        self.assert_proven()
+        finding = f"1 row cannot be read, and so is in no seal: entry {self.broken.pk}."
+        self.assertIn("Proven up to seal 1", self.assert_not_proven(finding))
 
     def test_it_alone_makes_no_seal_and_no_end(self) -> None:
         seal()
