@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from django.utils.translation import gettext
 
 from associations.audit.integrity import id_ranges, signing, triggers
+from associations.audit.integrity.candidates import NAMED, find_unreadable
 from associations.audit.integrity.manifest import Coverage, ManifestError, read
 from associations.audit.recorder import CLOSING_GRACE
 from associations.gateway import clients
@@ -21,6 +22,7 @@ def log_lines(now: datetime) -> Iterator[Item]:
     seal = AuditSeal.objects.last()
     yield _seal_line(seal)
     yield from _waiting_lines(seal, now)
+    yield from _unreadable_lines(find_unreadable())
     yield _trigger_line(triggers.problems())
     longest = timedelta(seconds=clients.interactive().limits.total) + CLOSING_GRACE
     abandoned = AssociationRequest.objects.for_list().abandoned(now - longest)
@@ -87,6 +89,13 @@ def _waiting_since(coverage: Coverage, before: datetime) -> datetime | None:
     new = late.filter(pk__gt=coverage.high).order_by("pk")
     found = [each.values_list("finished_at", flat=True)[:1] for each in (old, new)]
     return min((moment for part in found for moment in part if moment), default=None)
+
+
+def _unreadable_lines(names: list[str]) -> Iterator[Item]:
+    if names:
+        text = gettext("Rows of the log cannot be read, and so not be sealed:")
+        advice = gettext("hubadmin has not written them so. Find out who did.")
+        yield Item(Level.WRONG, text, advice, tuple(names[:NAMED]))
 
 
 def _trigger_line(problems: list[str]) -> Item:
