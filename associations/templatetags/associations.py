@@ -26,6 +26,7 @@ from associations.texts.labels import (
     word_for,
 )
 from associations.texts.lookup_errors import reason_of
+from associations.texts.missing_records import is_missing
 from associations.texts.outcomes import explain
 from associations.texts.remedies import NOT_WRITTEN, helper_of, remedy_of
 
@@ -67,14 +68,22 @@ def milliseconds(number: int) -> str:
 
 @register.filter
 def from_url(entry: AssociationRequest) -> str:
-    """The first record in HubSpot."""
-    return record_address(entry.from_object_type, entry.from_object_id)
+    """The first record in HubSpot, unless HubSpot lacks it."""
+    return record_address(entry, entry.from_object_type, entry.from_object_id)
 
 
 @register.filter
 def to_url(entry: AssociationRequest) -> str:
-    """The second record in HubSpot."""
-    return record_address(entry.to_object_type, entry.to_object_id)
+    """The second record in HubSpot, unless HubSpot lacks it."""
+    return record_address(entry, entry.to_object_type, entry.to_object_id)
+
+
+@register.simple_tag
+def record_address(entry: AssociationRequest | None, object_type: str, object_id: str) -> str:
+    """A record in HubSpot; empty where it cannot be told, or HubSpot lacks it by this entry."""
+    if entry and is_missing(entry, object_type, object_id):
+        return ""
+    return record_url(settings.HUBSPOT_UI_URL, settings.HUBSPOT_PORTAL_ID, object_type, object_id)
 
 
 @register.filter
@@ -91,12 +100,6 @@ def swap_url(entry: AssociationRequest) -> str:
 
 def _form_url(entry: AssociationRequest, first: str, second: str) -> str:
     return f"{reverse('link')}?{urlencode(fields_of(entry, first, second))}"
-
-
-@register.filter
-def record_address(object_type: str, object_id: str) -> str:
-    """A record in HubSpot; empty where it cannot be told."""
-    return record_url(settings.HUBSPOT_UI_URL, settings.HUBSPOT_PORTAL_ID, object_type, object_id)
 
 
 @register.simple_tag(takes_context=True)

@@ -4,7 +4,6 @@ The database keeps the codes; these are the sentences, each whole, for translato
 """
 
 import math
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -13,11 +12,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from associations.hubspot.answers import messages_in, missing_scopes_in, retry_after, strings_in
-from associations.hubspot.object_types import CATALOGUE, label_of
+from associations.hubspot.answers import messages_in, missing_scopes_in, retry_after
 from associations.hubspot.outcomes import Cause, Linked, Outcome, verdict_of
 from associations.texts.labels import from_label, to_label, type_label, word_for
 from associations.texts.lookup_errors import reason_of
+from associations.texts.missing_records import missing_records
 from associations.texts.remedies import ADMIN, Remedy, helper_of, in_a_row, remedy_of
 
 if TYPE_CHECKING:
@@ -364,38 +363,3 @@ _BY_CAUSE: dict[str, tuple[Text, Text]] = {
         _("If they are to be linked after all, link them by the form or in another run."),
     ),
 }
-
-
-# --- the records that HubSpot lacks ---------------------------------------------------------------
-
-
-def missing_records(entry: "AssociationRequest") -> list[str]:
-    """Return which of the two records HubSpot says it does not have, as people call them."""
-    # The message may name both records; the context is more exact, where there is one.
-    named = _named_in(strings_in(entry.errors, "context"), entry)
-    return named or _named_in(strings_in(entry.errors), entry)
-
-
-def _named_in(strings: list[str], entry: "AssociationRequest") -> list[str]:
-    text = " ".join(strings)
-    sides = [
-        (from_label(entry), entry.from_object_id, entry.from_object_type),
-        (to_label(entry), entry.to_object_id, entry.to_object_type),
-    ]
-    named = [(label, kind) for label, object_id, kind in sides if _is_word(object_id, text)]
-    if entry.from_object_id == entry.to_object_id:
-        # Both have this id: the type must tell which of them is meant. HubSpot says it in English.
-        named = [(label, kind) for label, kind in named if _is_word(label_of(kind), text)]
-    return [_within_a_sentence(label, kind) for label, kind in named]
-
-
-def _within_a_sentence(label: str, object_type: str) -> str:
-    """`contact 383`; but what a company calls its own objects stays as it is."""
-    is_ours = object_type in {each.canonical for each in CATALOGUE}
-    return label[0].lower() + label[1:] if is_ours else label
-
-
-def _is_word(word: str, text: str) -> bool:
-    """Whether `word` stands alone (not within a correlation id, say): `LINE_ITEM=5 is not valid`"""
-    word, text = word.replace("_", " "), text.replace("_", " ")
-    return bool(re.search(rf"(?i)(?<![\w-]){re.escape(word)}(?![\w-])", text))

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from associations.hubspot.answers import missing_scopes_in
 from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome
 from associations.models import AssociationAttempt, AssociationRequest
-from associations.texts.outcomes import explain, missing_records
+from associations.texts.missing_records import missing_records
+from associations.texts.outcomes import explain
 from tests.generated import ANY_JSON, examples
 from tests.support import LINK, person
 
