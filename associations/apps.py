@@ -10,9 +10,12 @@ class AssociationsConfig(AppConfig):
 
     def ready(self) -> None:
         from associations import checks  # noqa: F401 - importing registers them
+        from associations.audit import security_events
         from associations.audit.integrity import candidates, triggers
         from hubadmin.web import readiness
+        from hubadmin.web.security_events import security_event
 
+        security_event.connect(security_events.keep)
         readiness.CHECKS["triggers"] = triggers.problems
         readiness.WARNINGS["unreadable"] = candidates.find_unreadable
         pre_migrate.connect(_before_migrate, sender=self)

@@ -1,6 +1,7 @@
 from django.urls import path, register_converter
 from django.urls.converters import IntConverter, StringConverter
 
+from associations.audit.event_views import event_export, security_events
 from associations.audit.integrity.views import integrity, seals
 from associations.audit.views import (
     CONTENT_TYPES,
@@ -74,6 +75,8 @@ urlpatterns = [
     path("audit/records/<str:object_type>/<str:object_id>/", record_log, name="record_log"),
     path("audit/export.<file_format:file_format>", export, name="export"),
     path("audit/exports/", export_history, name="exports"),
+    path("audit/events/", security_events, name="security_events"),
+    path("audit/events.<file_format:file_format>", event_export, name="event_export"),
     path("audit/integrity/", integrity, name="integrity"),
     path("audit/integrity/seals.jsonl", seals, name="seals"),
     path("status/", status, name="status"),

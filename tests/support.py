@@ -1,5 +1,6 @@
 """What many tests need: people, a sandbox, a browser, and honest skips."""
 
+import json
 import os
 import shutil
 import unittest
@@ -73,6 +74,17 @@ class SignedInClient(Client):
 
     def request(self, **request: Any) -> Any:
         return super().request(**request | {"wsgi.url_scheme": "https", "SERVER_PORT": "443"})
+
+
+def security_events() -> list[dict[str, Any]]:
+    """What the log has of security events, oldest first, as an admin is given it."""
+    with override_settings(SSO_MODE="oidc", SSO_RECHECK_SECONDS=900):
+        auditor = person("auditor", "admin")
+        answer = SignedInClient(auditor).get("/audit/events.jsonl")
+        if answer.status_code != 200:
+            raise AssertionError(f"{answer.status_code} != 200: nothing tells of security events")
+        lines = [json.loads(line) for line in answer.getvalue().splitlines()]
+    return [each for each in lines[-2::-1] if each.get("user_id") != auditor.pk]
 
 
 @contextmanager

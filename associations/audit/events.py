@@ -1,4 +1,4 @@
-"""Each closed entry as one line of the log stream, for whatever watches over all systems.
+"""Each closed entry and each security event as one line of the log stream, for whatever watches.
 
 README documents the fields; they are added to, never renamed.
 """
@@ -6,7 +6,13 @@ README documents the fields; they are added to, never renamed.
 import logging
 
 from associations.audit.integrity.serialization import format_moment
-from associations.models import AssociationBatch, AssociationRequest, AuditExport, BulkChunk
+from associations.models import (
+    AssociationBatch,
+    AssociationRequest,
+    AuditExport,
+    BulkChunk,
+    SecurityEvent,
+)
 
 logger = logging.getLogger("hubadmin.audit")
 
@@ -16,6 +22,10 @@ _FIELDS = (
     *("from_object_type", "from_object_id", "to_object_type", "to_object_id", "reason"),
     *("http_status", "error_category", "error_text", "correlation_id", "api_version", "client_ip"),
     *("was_linked", "verified", "unverified_cause"),
+)
+_OF_EVENT = (
+    *("what", "user_id", "user_name", "user_email", "role", "facts"),
+    *("client_ip", "user_agent", "client_request_id"),
 )
 _MOMENTS = ("created_at", "sent_at", "finished_at", "verified_at")
 
@@ -58,3 +68,10 @@ def _record_many(
 def record_exported(export: AuditExport, state: str, rows: int) -> None:
     told = {"export": export.pk, "state": state, "rows": rows, "user_id": export.user_id}
     logger.info("audit log exported", extra=told)
+
+
+def record_security_event(event: SecurityEvent) -> None:
+    """Write the line; the id of its request is the line's own."""
+    told = {"schema": SCHEMA, "security_event": event.pk, "at": format_moment(event.at)}
+    told |= {"run": event.run_id} if event.run_id else {}
+    logger.info("security event", extra=told | {name: getattr(event, name) for name in _OF_EVENT})

@@ -147,6 +147,11 @@ def json_lines(
         for part in _with_batches(_with_what_came_later(stretch, progress), told):
             lines += len(part)
             yield "".join(f"{line}\n" for line in part).encode()
+    yield end_line(lines, exported_at, query)
+
+
+def end_line(lines: int, exported_at: datetime, query: str) -> bytes:
+    """Return the line that says that a file is whole."""
     end = {
         "kind": "end",
         "complete": True,
@@ -154,7 +159,7 @@ def json_lines(
         "exported_at": format_moment(exported_at),
         "query": query,
     }
-    yield json.dumps(end).encode() + b"\n"
+    return json.dumps(end).encode() + b"\n"
 
 
 def _stretches(

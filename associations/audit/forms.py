@@ -192,16 +192,13 @@ class AuditFilterForm(forms.Form):
         return text.upper() if text.islower() else text
 
     def clean_since(self) -> date | None:
-        return _sensible(self.cleaned_data["since"])
+        return sensible_day(self.cleaned_data["since"])
 
     def clean_until(self) -> date | None:
-        return _sensible(self.cleaned_data["until"])
+        return sensible_day(self.cleaned_data["until"])
 
     def clean_tz(self) -> ZoneInfo | None:
-        name = self.cleaned_data["tz"]
-        if name and name not in available_timezones():
-            raise ValidationError(_("There is no time zone “%(name)s”."), params={"name": name})
-        return ZoneInfo(name) if name else None
+        return zone_named(self.cleaned_data["tz"])
 
     def clean(self) -> dict[str, Any]:
         super().clean()
@@ -333,13 +330,19 @@ class AuditFilterForm(forms.Form):
         return datetime.combine(day, time.min, self.zone) if day else None
 
 
-def _sensible(day: date | None) -> date | None:
+def sensible_day(day: date | None) -> date | None:
     if day and not FIRST_DAY <= day <= LAST_DAY:
         raise ValidationError(
             _("Choose a day from %(first)s to %(last)s."),
             params={"first": FIRST_DAY.year, "last": LAST_DAY.year},
         )
     return day
+
+
+def zone_named(name: str) -> ZoneInfo | None:
+    if name and name not in available_timezones():
+        raise ValidationError(_("There is no time zone “%(name)s”."), params={"name": name})
+    return ZoneInfo(name) if name else None
 
 
 def _canonical(object_type: ObjectType | None) -> str:

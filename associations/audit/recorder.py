@@ -1,4 +1,4 @@
-"""The only writer of the audit log: entries, their attempts, batches, checks, and exports.
+"""The only writer of the audit log: entries, attempts, batches, checks, exports, security events.
 
 An entry is committed before anything is sent for it, and closed once, by a conditional update. What
 concerns a run is part of a transaction of the caller's, which began with a hold() of the chunk.
@@ -34,10 +34,12 @@ from associations.models import (
     BulkChunk,
     BulkRow,
     BulkRun,
+    EventKind,
+    SecurityEvent,
     SendMode,
 )
 from hubadmin.web.client_ip import client_ip
-from hubadmin.web.http import AnyHttpRequest
+from hubadmin.web.http import AnyHttpRequest, AuthenticatedHttpRequest
 
 if TYPE_CHECKING:
     from hubadmin.models import User
@@ -47,6 +49,7 @@ logger = logging.getLogger(__name__)
 ENTRY_BODY_LENGTH = 64 * 1024  # characters; the attempt has the whole
 # Beyond the longest call: for a slow name server, a busy database, clocks that differ.
 CLOSING_GRACE = timedelta(minutes=2)
+FACT_LENGTH = 300
 EXPORT_QUERY_LENGTH = AuditExport._meta.get_field("query").max_length or 0
 
 _ENTRY, _ROW = AssociationRequest._meta, BulkRow._meta
@@ -85,6 +88,9 @@ class RequestMeta:
     user_agent: str = ""
     request_id: str = ""
     client_request_id: str = ""
+
+
+NOWHERE = RequestMeta()  # where no request asked for it
 
 
 def request_meta(request: AnyHttpRequest) -> RequestMeta:
@@ -483,3 +489,49 @@ def close_export(export: AuditExport, *, state: AuditExport.State, rows: int) ->
     # It may be what ended the export that the database is away.
     _retry(lambda: still_open.update(**values))
     events.record_exported(export, state, rows)
+
+
+# --- security events ------------------------------------------------------------------------------
+
+
+def record_event(
+    what: str,
+    *,
+    user: "User | None" = None,
+    run: BulkRun | None = None,
+    meta: RequestMeta = NOWHERE,
+    **facts: Any,
+) -> SecurityEvent:
+    """Log that something happened; where it is part of a transaction, that holds for both."""
+    whose = {"user_name": user.name, "user_email": user.email, "role": user.role} if user else {}
+    with transaction.atomic():  # if it fails, the caller's transaction is still good
+        event = SecurityEvent.objects.create(
+            at=timezone.now(),
+            what=what,
+            user=user,
+            run=run,
+            facts={name: _fact(value) for name, value in facts.items()},
+            **whose,
+            **asdict(meta),
+        )
+    transaction.on_commit(lambda: events.record_security_event(event))
+    return event
+
+
+def record_download(
+    request: AuthenticatedHttpRequest, file: str, *, run: BulkRun | None = None, **facts: Any
+) -> None:
+    """Log that somebody takes a file, before they have any of it; HEAD gives none."""
+    if request.method == "GET":
+        meta = request_meta(request)
+        record_event(
+            EventKind.DOWNLOADED, user=request.user, run=run, meta=meta, file=file, **facts
+        )
+
+
+def _fact(value: Any) -> Any:
+    """Foreign text, cut and without what cannot be seen: no database takes all of it."""
+    if not isinstance(value, str):
+        return value
+    seen = (each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in value)
+    return "".join(seen)[:FACT_LENGTH]

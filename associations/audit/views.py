@@ -110,12 +110,16 @@ def record_log(request: AuthenticatedHttpRequest, object_type: str, object_id: s
 
 
 def filter_form(request: AuthenticatedHttpRequest) -> AuditFilterForm:
+    return AuditFilterForm(request.GET, people_by_name(), type_choices())
+
+
+def people_by_name() -> list[tuple[int, str]]:
+    """Return everybody who has ever signed in; namesakes with their address."""
     people = get_user_model().objects.order_by("name", "pk").values_list("pk", "name", "email")
     namesakes = Counter(name for _, name, _ in people)
-    names = [
+    return [
         (pk, f"{name} ({email})" if namesakes[name] > 1 else name) for pk, name, email in people
     ]
-    return AuditFilterForm(request.GET, names, type_choices())
 
 
 def _figures(form: AuditFilterForm) -> dict[str, Any]:

@@ -5,14 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from django.db import transaction
 from django.utils import timezone
 
+from associations.audit.recorder import record_event
 from associations.gateway import clients
 from associations.hubspot.answers import Answer, Attempt, retry_after
 from associations.hubspot.client import ReadError
 from associations.hubspot.lookups import account
 from associations.hubspot.outcomes import Cause
-from associations.models import BulkEvent, BulkRun, CallPause, RunState
+from associations.models import BulkRun, CallPause, EventKind, RunState
 
 # HubSpot did not answer.
 SILENCE = {Cause.HUBSPOT_DOWN, Cause.TIMED_OUT, Cause.CONNECTION_LOST, Cause.NO_CONNECTION}
@@ -128,8 +130,9 @@ def react(run: BulkRun, reaction: Reaction) -> None:
 def stop_run(run: BulkRun, cause: str) -> None:
     """Pause the run: no row is lost, and somebody may have it go on."""
     running = BulkRun.objects.filter(pk=run.pk, state=RunState.RUNNING)
-    if running.update(state=RunState.PAUSED, stop_cause=cause):
-        BulkEvent.objects.create(run=run, what="stopped", at=timezone.now())
+    with transaction.atomic():
+        if running.update(state=RunState.PAUSED, stop_cause=cause):
+            record_event(EventKind.RUN_STOPPED, run=run, cause=cause)
 
 
 def _seconds_to_next_day() -> float:

@@ -7,7 +7,7 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from associations.bulk.progress import NO_WORKER, Wait
-from associations.models import BulkEvent, BulkRun, RunState
+from associations.models import BulkRun, RunState
 from associations.models.bulk import UNDER_WAY
 
 
@@ -116,15 +116,6 @@ _CANCELED_LATE = Look(
     "",
     _("The run is canceled. All of it had been sent."),
 )
-_EVENTS = {
-    "uploaded": pgettext_lazy("what somebody did with a run", "uploaded"),
-    "started": pgettext_lazy("what somebody did with a run", "started"),
-    "paused": pgettext_lazy("what somebody did with a run", "paused"),
-    "went_on": pgettext_lazy("what somebody did with a run", "had it go on"),
-    "canceled": pgettext_lazy("what somebody did with a run", "canceled"),
-    "stopped": pgettext_lazy("what a run did", "paused by itself"),
-    "done": pgettext_lazy("what a run did", "ended"),
-}
 
 
 def run_name(run: BulkRun) -> str:
@@ -174,9 +165,3 @@ def _stands_still(run: BulkRun, wait: Wait) -> bool:
     if run.state == RunState.RUNNING:
         return wait.is_standstill
     return run.state in UNDER_WAY and wait.cause == NO_WORKER
-
-
-def event_word(event: BulkEvent) -> str:
-    is_end = event.what == "canceled" and not event.user_id
-    what = "done" if is_end else event.what
-    return str(_EVENTS.get(what, what))

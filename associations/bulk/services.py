@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from django.utils import timezone
 
-from associations.audit.recorder import RequestMeta
-from associations.models import BulkEvent, BulkRun, BulkUpload, RunState, SendMode
+from associations.audit.recorder import NOWHERE, RequestMeta, record_event
+from associations.models import BulkRun, BulkUpload, EventKind, RunState, SendMode
 from associations.models.bulk import ENDED, NOT_STARTED
 
 if TYPE_CHECKING:
@@ -75,39 +75,46 @@ def _create(*, user: "User", meta: RequestMeta, **fields: object) -> BulkRun:
         **asdict(meta),
         **fields,
     )
-    _note(run, user, "uploaded")
+    record_event(EventKind.RUN_UPLOADED, user=user, run=run, meta=meta)
     return run
 
 
-def start(*, user: "User", run: BulkRun, way: SendMode, skip_linked: bool) -> None:
+def start(
+    *, user: "User", run: BulkRun, way: SendMode, skip_linked: bool, meta: RequestMeta = NOWHERE
+) -> None:
     """Have the rows that are ready written to the log, and then sent."""
     if not (run.rows_not_linked if skip_linked else run.rows_ready):
         raise NotPossibleError
     values = {"way": way, "skip_linked": skip_linked, "started_at": timezone.now()}
-    _change(run, user, "started", {RunState.READY}, RunState.QUEUEING, **values)
+    event = EventKind.RUN_STARTED, user, meta
+    _change(run, event, {RunState.READY}, RunState.QUEUEING, **values)
 
 
-def pause(*, user: "User", run: BulkRun) -> None:
+def pause(*, user: "User", run: BulkRun, meta: RequestMeta = NOWHERE) -> None:
     """Let nothing more be sent; what is under way ends."""
-    _change(run, user, "paused", {RunState.RUNNING}, RunState.PAUSED, stop_cause="")
+    event = EventKind.RUN_PAUSED, user, meta
+    _change(run, event, {RunState.RUNNING}, RunState.PAUSED, stop_cause="")
 
 
-def resume(*, user: "User", run: BulkRun) -> None:
-    _change(run, user, "went_on", {RunState.PAUSED}, RunState.RUNNING, stop_cause="")
+def resume(*, user: "User", run: BulkRun, meta: RequestMeta = NOWHERE) -> None:
+    event = EventKind.RUN_RESUMED, user, meta
+    _change(run, event, {RunState.PAUSED}, RunState.RUNNING, stop_cause="")
 
 
-def cancel(*, user: "User", run: BulkRun) -> None:
+def cancel(*, user: "User", run: BulkRun, meta: RequestMeta = NOWHERE) -> None:
     """Close what was not sent yet as canceled; what is under way ends."""
     begun = {RunState.QUEUEING, RunState.RUNNING, RunState.PAUSED}
-    _change(run, user, "canceled", begun, RunState.CANCELING, stop_cause="")
+    event = EventKind.RUN_CANCELED, user, meta
+    _change(run, event, begun, RunState.CANCELING, stop_cause="")
 
 
-def discard(*, run: BulkRun) -> None:
+def discard(*, run: BulkRun, user: "User | None" = None, meta: RequestMeta = NOWHERE) -> None:
     """Delete a run that was never started, with all that was uploaded for it."""
     with transaction.atomic():
         found = BulkRun.objects.select_for_update().filter(pk=run.pk, state__in=NOT_STARTED)
         if not found.first():
             raise NotPossibleError
+        record_event(EventKind.RUN_DISCARDED, user=user, run=run, meta=meta, name=run.name)
         found.delete()
 
 
@@ -117,16 +124,16 @@ def mark_seen(*, user: "User", run: BulkRun) -> None:
 
 
 def _change(
-    run: BulkRun, user: "User", what: str, states: set[RunState], state: RunState, **values: object
+    run: BulkRun,
+    event: tuple[EventKind, "User", RequestMeta],
+    states: set[RunState],
+    state: RunState,
+    **values: object,
 ) -> None:
+    what, user, meta = event
     with transaction.atomic():
         found = BulkRun.objects.filter(pk=run.pk, state__in=states)
         if not found.update(state=state, **values):
             raise NotPossibleError
-        _note(run, user, what)
+        record_event(what, user=user, run=run, meta=meta)
     run.refresh_from_db()
-
-
-def _note(run: BulkRun, user: "User", what: str) -> None:
-    at = timezone.now()
-    BulkEvent.objects.create(run=run, user=user, user_name=user.name, what=what, at=at)

@@ -21,7 +21,7 @@ from associations.bulk.enqueueing import queue_rows
 from associations.bulk.leases import LeaseLostError, StoppedError, claim, hold, release
 from associations.bulk.single_sender import send_singly
 from associations.db import retry_on_outage
-from associations.models import BulkChunk, BulkEvent, BulkRun, RunState, SendMode
+from associations.models import BulkChunk, BulkRun, EventKind, RunState, SendMode
 
 logger = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ def _end(run: BulkRun, state: str, end: str) -> bool:
         found = BulkRun.objects.filter(pk=run.pk, state=state)
         is_over = not _chunks_to_do(run).exists()
         if is_over and found.update(state=end, finished_at=timezone.now()):
-            BulkEvent.objects.create(run=run, what=end, at=timezone.now())
+            recorder.record_event(EventKind.RUN_ENDED, run=run, state=end)
     return False
 
 

@@ -17,7 +17,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from associations.audit.recorder import request_meta
+from associations.audit.recorder import record_download, request_meta
 from associations.bulk import services
 from associations.bulk.dry_run import FAILED
 from associations.bulk.enqueueing import CHUNK_ROWS
@@ -28,6 +28,7 @@ from associations.bulk.progress import Wait, progress_of, waits_for
 from associations.gateway.account import offered_to, type_choices
 from associations.models import BulkRun, RowState, RunState, SendMode
 from associations.models.bulk import ENDED, NOT_STARTED, UNDER_WAY
+from associations.models.events import OF_RUNS
 from associations.texts.remedies import NOT_WRITTEN, helper_of, in_a_row
 from hubadmin.web import drafts
 from hubadmin.web.http import AuthenticatedHttpRequest, http_1_1_required
@@ -195,7 +196,7 @@ def _context(request: AuthenticatedHttpRequest, run: BulkRun) -> dict[str, Any]:
         "run": run,
         "is_own": run.user_id == request.user.pk,
         "progress": progress_of(run),
-        "events": run.events.all(),
+        "events": run.events.filter(what__startswith=OF_RUNS),
         "retries": run.retries.visible_to(request.user),
     }
     if run.state == RunState.READY:
@@ -263,31 +264,32 @@ def bulk_start(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
         context = _context(request, run) | {"start_form": form}
         return render(request, "bulk/run.html", context, status=422)
     way, skip_linked = SendMode(form.cleaned_data["way"]), form.cleaned_data["skip_linked"]
-    services.start(user=request.user, run=run, way=way, skip_linked=skip_linked)
+    chosen = {"way": way, "skip_linked": skip_linked}
+    services.start(user=request.user, run=run, meta=request_meta(request), **chosen)
     return redirect(run)
 
 
 @_action(own=False)
 def bulk_pause(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
-    services.pause(user=request.user, run=run)
+    services.pause(user=request.user, run=run, meta=request_meta(request))
     return redirect(run)
 
 
 @_action(own=False)
 def bulk_go_on(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
-    services.resume(user=request.user, run=run)
+    services.resume(user=request.user, run=run, meta=request_meta(request))
     return redirect(run)
 
 
 @_action(own=False)
 def bulk_cancel(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
-    services.cancel(user=request.user, run=run)
+    services.cancel(user=request.user, run=run, meta=request_meta(request))
     return redirect(run)
 
 
 @_action(own=True)
 def bulk_discard(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
-    services.discard(run=run)
+    services.discard(run=run, user=request.user, meta=request_meta(request))
     return redirect("bulk_runs")
 
 
@@ -304,7 +306,7 @@ def bulk_bad_rows(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBas
     run = run_of(request, pk)
     if run.state in (RunState.READING, RunState.UNREADABLE):
         raise Http404  # else a part of them would pass for all
-    return _file(bad_row_lines(run), f"hubadmin-run-{pk}-bad-rows.csv")
+    return _file(request, run, "bad-rows.csv", bad_row_lines(run))
 
 
 @require_safe
@@ -315,11 +317,14 @@ def bulk_results(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBase
     run = run_of(request, pk)
     if run.state in NOT_STARTED:
         raise Http404
-    return _file(result_lines(run), f"hubadmin-run-{pk}-results.csv")
+    return _file(request, run, "results.csv", result_lines(run))
 
 
-def _file(lines: Iterator[bytes], name: str) -> HttpResponseBase:
+def _file(
+    request: AuthenticatedHttpRequest, run: BulkRun, name: str, lines: Iterator[bytes]
+) -> HttpResponseBase:
+    record_download(request, name, run=run)
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    response["Content-Disposition"] = f'attachment; filename="hubadmin-run-{run.pk}-{name}"'
     response["X-Accel-Buffering"] = "no"  # a proxy shall pass it on as it comes
     return response

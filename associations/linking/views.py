@@ -206,6 +206,7 @@ def request_bundle(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """What HubSpot's support needs of one entry, as a file."""
     entries = AssociationRequest.objects.select_related("batch").prefetch_related("attempts")
     entry = get_object_or_404(entries, pk=pk)
+    recorder.record_download(request, "support-bundle.txt", entry=entry.pk)
     text = support_bundle(entry, settings.HUBSPOT_API_BASE_URL)
     response = HttpResponse(text, content_type="text/plain; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="hubadmin-entry-{pk}.txt"'

@@ -2,7 +2,6 @@
 
 from associations.models.bulk import (
     BulkChunk,
-    BulkEvent,
     BulkRow,
     BulkRun,
     BulkUpload,
@@ -11,6 +10,7 @@ from associations.models.bulk import (
     SendMode,
 )
 from associations.models.coordination import CallPause, CallSlot, Worker
+from associations.models.events import EventKind, SecurityEvent
 from associations.models.querysets import OPEN_OUTCOMES, AssociationRequestQuerySet, AuditFilter
 from associations.models.requests import (
     AssociationAttempt,
@@ -33,14 +33,15 @@ __all__ = [
     "AuditSeal",
     "AuditVerification",
     "BulkChunk",
-    "BulkEvent",
     "BulkRow",
     "BulkRun",
     "BulkUpload",
     "CallPause",
     "CallSlot",
+    "EventKind",
     "RowState",
     "RunState",
+    "SecurityEvent",
     "SendMode",
     "Worker",
 ]

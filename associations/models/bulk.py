@@ -1,6 +1,7 @@
 """Runs of many requests: what was uploaded, what became of it, and how workers share the work.
 
-None of this is part of the audit log. The entries of a run are entries like any other.
+None of this is part of the audit log. The entries of a run are entries like any other, and what
+people do with it are security events.
 """
 
 from typing import TYPE_CHECKING, Self
@@ -289,21 +290,3 @@ class BulkChunk(models.Model):
     @property
     def open_entries(self) -> AssociationRequestQuerySet:
         return self.entries.filter(outcome__in=OPEN_OUTCOMES)
-
-
-class BulkEvent(models.Model):
-    """Who did what with a run, and when; `user` is empty where it was the run itself."""
-
-    run = models.ForeignKey(BulkRun, models.CASCADE, related_name="events")
-    user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False
-    )
-    user_name = models.CharField(max_length=200, blank=True)
-    what = models.CharField(max_length=20)
-    at = models.DateTimeField()
-
-    class Meta:
-        ordering = ["id"]
-
-    def __str__(self) -> str:
-        return f"run {self.run_id} {self.what}"

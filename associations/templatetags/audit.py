@@ -6,8 +6,12 @@ from django import template
 from django.utils.translation import gettext
 
 from associations.audit.forms import AuditFilterForm
+from associations.texts.events import event_details, event_word
 
 register = template.Library()
+
+register.filter("event_word", event_word)
+register.filter("event_details", event_details)
 
 
 @register.filter

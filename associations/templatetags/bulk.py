@@ -4,14 +4,13 @@ from django import template
 from django.utils.formats import number_format
 from django.utils.translation import ngettext
 
-from associations.bulk.labels import event_word, look_of, run_name
+from associations.bulk.labels import look_of, run_name
 from associations.bulk.messages import column_label, file_sentence, sentence, stop_sentence
 from associations.models import BulkRow, BulkRun
 
 register = template.Library()
 
 register.filter("column_label", column_label)
-register.filter("event_word", event_word)
 register.filter("run_name", run_name)
 register.filter("look", look_of)
 register.filter("stop_sentence", stop_sentence)

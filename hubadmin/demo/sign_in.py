@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods
 
 from hubadmin.models import User
 from hubadmin.sso import sessions
+from hubadmin.sso.common import record_sign_in
 from hubadmin.sso.responses import safe_next
 from hubadmin.sso.users import provision
 
@@ -28,8 +29,8 @@ PEOPLE: dict[str, Person] = {
 }
 
 
-def provision_person(person: str) -> User:
-    return provision(issuer="demo", subject=person, **PEOPLE[person])
+def provision_person(person: str, request: HttpRequest | None = None) -> User:
+    return provision(request, issuer="demo", subject=person, **PEOPLE[person])
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -40,7 +41,9 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied
     next_page = safe_next(request, request.POST.get("next", request.GET.get("next", "")))
     if request.method == "POST" and (person := request.POST.get("person")) in PEOPLE:
-        sessions.start(request, provision_person(person))
+        user = provision_person(person, request)
+        record_sign_in(request, user)
+        sessions.start(request, user)
         return redirect(next_page)
     status = 400 if request.method == "POST" else 200
     context = {"people": PEOPLE, "next": next_page}

@@ -4,10 +4,12 @@ import logging
 from typing import Any
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.http import HttpRequest
 
 from hubadmin.models import User
 from hubadmin.web.client_ip import client_ip
+from hubadmin.web.security_events import security_event
 
 # The modes in which a proxy of the company's speaks with every request.
 BY_PROXY = {"assertion", "header"}
@@ -32,16 +34,54 @@ class ProviderUnavailableError(Exception):
 logger = logging.getLogger("hubadmin.sso")
 
 
-def record(request: HttpRequest, event: str, *, level: int = logging.INFO, **more: Any) -> None:
-    """Log an event of somebody's coming and going, with where they came from."""
-    extra = {"mode": settings.SSO_MODE, "client_ip": client_ip(request)} | more
-    logger.log(level, event, extra=extra)
+def record_sign_in(request: HttpRequest, user: User) -> None:
+    """Log that somebody comes in, before they do. Raises DatabaseError: then nobody may."""
+    security_event.send(None, what="signed_in", user=user, request=request, facts={})
+    _log(request, "signed in", user_id=user.pk, role=user.role)
+
+
+def record_end(request: HttpRequest, user: User | None, why: str = "") -> None:
+    """Log that somebody has signed out, or why else their session ended."""
+    facts: dict[str, Any] = {"why": why} if why else {}
+    what = "session ended" if why else "signed out"
+    _log(request, what, **_known(user), **facts)
+    _keep_if_possible(request, what.replace(" ", "_"), user, facts)
+
+
+def record_refusal(request: HttpRequest, why: str, user: User | None = None) -> None:
+    """Log that somebody is not let in; `user` if it is known who."""
+    _log(request, "sign-in refused", level=logging.WARNING, why=why, **_known(user))
+    _keep_if_possible(request, "refused", user, {"why": why})
 
 
 def record_no_access(request: HttpRequest, user: User) -> None:
     """Log that somebody is known, but not let in."""
     why = "no known group" if user.is_active else "the person has been deactivated"
-    record(request, "sign-in refused", level=logging.WARNING, user_id=user.pk, why=why)
+    record_refusal(request, why, user)
+
+
+def record_outage(request: HttpRequest, why: str) -> None:
+    """Log that nobody could be asked who it is; that refuses nobody, and is no security event."""
+    _log(request, "sign-in refused", level=logging.WARNING, why=why)
+
+
+def _keep_if_possible(
+    request: HttpRequest, what: str, user: User | None, facts: dict[str, Any]
+) -> None:
+    """Nobody stays in, or gets in, because the log is away; the server's log has the line."""
+    try:
+        security_event.send(None, what=what, user=user, request=request, facts=facts)
+    except DatabaseError:
+        logger.exception("a security event could not be kept", extra={"what": what})
+
+
+def _known(user: User | None) -> dict[str, Any]:
+    return {"user_id": user.pk} if user else {}
+
+
+def _log(request: HttpRequest, event: str, *, level: int = logging.INFO, **more: Any) -> None:
+    extra = {"mode": settings.SSO_MODE, "client_ip": client_ip(request)} | more
+    logger.log(level, event, extra=extra)
 
 
 # Signed by a key that this server can check with but never sign with: no `none`, no shared secret.

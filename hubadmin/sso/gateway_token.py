@@ -37,7 +37,7 @@ def identify(request: HttpRequest) -> User | None:
     Raises RefusedError, ProviderUnavailableError.
     """
     token = request.headers.get(settings.SSO_ASSERTION_HEADER, "")
-    return provision_from(verify(token)) if token else None
+    return provision_from(verify(token), request) if token else None
 
 
 def verify(token: str) -> dict[str, Any]:

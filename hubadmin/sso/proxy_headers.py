@@ -27,6 +27,7 @@ def identify(request: HttpRequest) -> User | None:
     if not is_subject(subject) or _joined(subject) or _joined(email):
         raise RefusedError("a header came twice, or holds what no identity has")
     return provision(
+        request,
         issuer=settings.SSO_ISSUER,
         subject=subject,
         email=text(email, EMAIL_LENGTH),

@@ -1,6 +1,5 @@
 """What somebody gets instead of the page that they asked for."""
 
-import logging
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -59,9 +58,10 @@ def to_provider(request: HttpRequest, next_page: str, **options: Any) -> HttpRes
 
 def refuse(request: HttpRequest, error: Exception) -> HttpResponse:
     """Say that signing in did not work; why, only the log knows in full."""
-    common.record(request, "sign-in refused", level=logging.WARNING, why=str(error))
     if not isinstance(error, RefusedError):
+        common.record_outage(request, str(error))
         return _unavailable(request)
+    common.record_refusal(request, str(error), getattr(error, "user", None))
     if isinstance(error, DeactivatedError):
         return no_access(request, error.user)
     context = {"by_proxy": settings.SSO_MODE in BY_PROXY, "next_query": _query(request)}

@@ -73,7 +73,7 @@ def person_of(request: AnyHttpRequest) -> User | AnonymousUser:
         request._cached_user = AnonymousUser()  # for whoever asks while the session ends
         end(request)
         request.session[_ENDED] = why
-        common.record(request, "session ended", user_id=user_id, why=why)
+        common.record_end(request, User.objects.filter(pk=user_id).first(), why)
         return AnonymousUser()
     if _is_activity(request):
         _note_activity(request)
@@ -97,15 +97,15 @@ def recognise(request: HttpRequest, user: User) -> None:
     before = facts(request).get("user_id")
     if before == user.pk:
         return
+    if user.role:
+        common.record_sign_in(request, user)
+    else:
+        common.record_no_access(request, user)
     if before is None and SESSION_KEY not in request.session:
         request.session.cycle_key()
     else:
         request.session.flush()
     request.session[_KEY] = {"user_id": user.pk}
-    if user.role:
-        common.record(request, "signed in", user_id=user.pk, role=user.role)
-    else:
-        common.record_no_access(request, user)
 
 
 def _why_over(user: User | AnonymousUser, facts: dict[str, Any]) -> str:

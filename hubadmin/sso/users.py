@@ -6,14 +6,24 @@ from typing import Any, TypeGuard
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
+from django.http import HttpRequest
 
 from hubadmin.models import Role, User
 from hubadmin.sso.common import RefusedError
+from hubadmin.web.security_events import security_event
 
 logger = logging.getLogger("hubadmin.sso")
 
 
-def provision(*, issuer: str, subject: str, email: str, name: str, groups: Iterable[str]) -> User:
+def provision(
+    request: HttpRequest | None = None,
+    *,
+    issuer: str,
+    subject: str,
+    email: str,
+    name: str,
+    groups: Iterable[str],
+) -> User:
     """Return the person (issuer, subject), with what their identity provider says of them today.
 
     The role comes from `groups`, as the settings map them; no known group is no role. Whether they
@@ -26,17 +36,30 @@ def provision(*, issuer: str, subject: str, email: str, name: str, groups: Itera
     }
     user, created = User.objects.get_or_create(issuer=issuer, subject=subject, defaults=today)
     # Some modes come here with every request, so what stands already is not written again.
-    changed = [field for field, value in today.items() if getattr(user, field) != value]
-    if changed and not created:
-        for field in changed:
-            setattr(user, field, today[field])
-        try:
-            with transaction.atomic():
-                user.save(update_fields=changed)
-        except DatabaseError:
-            # It counts for this request all the same: nobody keeps a role for a full disk.
-            logger.exception("what the provider says of a person could not be stored")
+    before = {field: getattr(user, field) for field, value in today.items()}
+    if before != today and not created:
+        _change(request, user, before, today)
     return user
+
+
+def _change(
+    request: HttpRequest | None, user: User, before: dict[str, str], today: dict[str, str]
+) -> None:
+    for field, value in today.items():
+        setattr(user, field, value)
+    try:
+        with transaction.atomic():
+            user.save(update_fields=[field for field in today if before[field] != today[field]])
+            if user.role != before["role"]:
+                facts = {"from": before["role"]}
+                security_event.send(
+                    None, what="role_changed", user=user, request=request, facts=facts
+                )
+    except DatabaseError:
+        # What is less counts all the same: nobody keeps a role for a full disk. What is more does
+        # not: nobody has one that the log does not show.
+        user.role = min(user.role, before["role"], key=[*Role].index)
+        logger.exception("what the provider says of a person could not be stored")
 
 
 def role_of(groups: Iterable[str]) -> Role:
@@ -51,12 +74,13 @@ SUBJECT_LENGTH = 255
 EMAIL_LENGTH = 254
 
 
-def provision_from(claims: Mapping[str, Any]) -> User:
+def provision_from(claims: Mapping[str, Any], request: HttpRequest | None = None) -> User:
     """Return the person of these claims. Raises RefusedError without a subject to know them by."""
     subject = claims.get("sub")
     if not is_subject(subject):
         raise RefusedError("there is no usable subject (sub)")
     return provision(
+        request,
         issuer=settings.SSO_ISSUER,
         subject=subject,
         email=text(claims.get("email"), EMAIL_LENGTH),

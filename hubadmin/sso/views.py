@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
+from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -59,20 +60,23 @@ def finish_sign_in(request: HttpRequest) -> HttpResponse:
     _only_oidc()
     try:
         answer = oidc.finish(request)
-        user = provision_from(answer.claims)
+        user = provision_from(answer.claims, request)
     except oidc.UnknownStateError:
         return _unknown_state(request)
     except oidc.NotSignedInError as error:
-        common.record(request, "session ended", user_id=request.user.pk, why=str(error))
+        was_in = request.user if request.user.is_authenticated else None
+        common.record_end(request, was_in, str(error))
         sessions.end(request)
         return redirect_to_login(error.next_page)
-    except (RefusedError, ProviderUnavailableError) as error:
+    except (RefusedError, ProviderUnavailableError, DatabaseError) as error:
         return responses.refuse(request, error)
     if not user.is_active or not user.role:
         return _without_access(request, user)
-    if not _signed_in(request, user, answer):
-        return redirect_to_login(answer.next_page)
-    return redirect(answer.next_page)
+    try:
+        is_in = _signed_in(request, user, answer)
+    except DatabaseError as error:
+        return responses.refuse(request, error)
+    return redirect(answer.next_page) if is_in else redirect_to_login(answer.next_page)
 
 
 @require_safe
@@ -99,7 +103,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     """
     id_token = sessions.facts(request).get("id_token", "")
     if request.user.is_authenticated:
-        common.record(request, "signed out", user_id=request.user.pk)
+        common.record_end(request, request.user)
     drafts.drop(request)
     sessions.end(request)
     if settings.SSO_MODE == "demo":
@@ -124,8 +128,8 @@ def _signed_in(request: HttpRequest, user: User, answer: oidc.SignIn) -> bool:
     if answer.silent and request.user.pk in (user.pk, None):
         return sessions.confirm(request, answer.id_token)
     hint = text(answer.claims.get("preferred_username")) or user.email
+    common.record_sign_in(request, user)
     sessions.start(request, user, id_token=answer.id_token, login_hint=hint)
-    common.record(request, "signed in", user_id=user.pk, role=user.role)
     return True
 
 

@@ -2,28 +2,51 @@
 
 import os
 import time
+from datetime import timedelta
+from importlib import import_module
 from typing import Any
+from unittest import mock
 
 from django.db import IntegrityError, connection, transaction
 from django.db.migrations.exceptions import IrreversibleError
 from django.utils import timezone
 
 from associations.audit.integrity import triggers
-from associations.models import AssociationCheck, AssociationRequest, AuditSeal
+from associations.audit.recorder import record_event
+from associations.bulk.services import discard
+from associations.models import (
+    AssociationCheck,
+    AssociationRequest,
+    AuditSeal,
+    BulkRun,
+    SecurityEvent,
+)
 from tests.associations.audit.integrity.base import (
     BATCH,
     CHECK,
     ENTRY,
+    EVENT,
+    LONG_AGO,
     as_owner,
     on_postgresql,
     seal,
+    settle,
     sql,
 )
-from tests.associations.migrating import BEFORE, NEWEST, MigrationTestCase, migrate, model_at
+from tests.associations.migrating import (
+    BEFORE,
+    NEWEST,
+    MigrationTestCase,
+    migrate,
+    model_at,
+    values_of,
+)
 from tests.support import LINK
 
 ROWS = int(os.environ.get("MIGRATION_ROWS", "300"))
 BEFORE_RUNS, RUNS = "0004_verification", "0005_bulk_runs"
+MIGRATION = import_module("associations.migrations.0008_security_events")
+DAY = timedelta(days=1)
 REASONS = ("SUP-{}", "Found while cleaning up duplicates", "Größe {} von “heute”", "")
 
 
@@ -146,7 +169,7 @@ class LogOfBeforeTests(MigrationTestCase):
     def test_half_way_what_there_is_is_guarded(self) -> None:
         migrate("0003_text_index")
         expected = triggers.expected(connection.vendor)
-        later = {t.name for t in expected if t.table in (CHECK, BATCH)}
+        later = {t.name for t in expected if t.table in (CHECK, BATCH, EVENT)}
         # These name columns that came later; of the others they guard all.
         entry, export = ("hubadmin_associationrequest_{}", "hubadmin_auditexport_taken")
         less = {entry.format("asked"), entry.format("replace"), export}
@@ -233,5 +256,85 @@ class ClientRequestIdsOfBeforeTests(MigrationTestCase):
                 self.assertEqual(type(kept).objects.get(pk=kept.pk).client_request_id, "trace-1")
                 with as_owner():
                     sql(f"UPDATE {type(kept)._meta.db_table} SET client_request_id = ''")
+        migrate(NEWEST)
+        self.assert_guarded()
+
+
+class EventsOfBeforeTests(MigrationTestCase):
+    """Who did what with a run, from a table that anybody could change."""
+
+    TOLD = (
+        ("uploaded", True, "run_uploaded"),
+        ("started", True, "run_started"),
+        ("paused", True, "run_paused"),
+        ("went_on", True, "run_resumed"),
+        ("stopped", False, "run_stopped"),
+        ("canceled", True, "run_canceled"),
+        ("canceled", False, "run_ended"),
+        ("done", False, "run_ended"),
+        ("of another version", True, "run_of another version"),
+    )
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.entry()
+        self.run_ = self.bulk_run(state="ready")
+        migrate(RUNS)
+        self.old = model_at(RUNS, "BulkEvent")
+        for number, (what, by_somebody, _) in enumerate(self.TOLD):
+            self.add(what, number, by_somebody)
+
+    def add(self, what: str, number: int, by_somebody: bool) -> None:
+        who = {"user_id": self.user.pk, "user_name": self.user.name} if by_somebody else {}
+        at = LONG_AGO + timedelta(days=number)
+        self.old.objects.create(run_id=self.run_.pk, what=what, at=at, **who)
+
+    def test_all_is_copied_in_its_order_with_its_times_and_guarded(self) -> None:
+        with mock.patch.object(MIGRATION, "AT_ONCE", 2):
+            migrate(NEWEST)
+        events = [*SecurityEvent.objects.order_by("pk")]
+        told = [(e.what, e.user_id, e.user_name, e.run_id, e.at) for e in events]
+        me = (self.user.pk, self.user.name)
+        self.assertEqual(
+            told,
+            [
+                (new, *(me if by_somebody else (None, "")), self.run_.pk, LONG_AGO + n * DAY)
+                for n, (_, by_somebody, new) in enumerate(self.TOLD)
+            ],
+        )
+        copied = [*self.old.objects.order_by("pk").values_list("pk", flat=True)]
+        self.assertEqual([e.facts for e in events], [{"copied_from": pk} for pk in copied])
+        self.assert_guarded()
+        seal()
+        self.assert_proven()
+
+    def test_a_server_of_the_release_before_goes_on_and_runs_are_deleted_by_both(self) -> None:
+        migrate(NEWEST)
+        self.add("paused", 20, True)
+        old_runs = model_at(RUNS, "BulkRun").objects
+        other = old_runs.create(user_id=self.user.pk, name="x", created_at=LONG_AGO, state="ready")
+        self.old.objects.create(run_id=other.pk, what="uploaded", at=LONG_AGO)
+        old_runs.filter(pk=other.pk).delete()  # as the old server knows its events
+        discard(run=self.run_)  # as this one does not know them
+        with transaction.atomic():
+            settle()
+        self.assertFalse(BulkRun.objects.exists())
+        self.assertEqual(SecurityEvent.objects.last().what, "run_discarded")
+
+    def test_one_can_go_back_as_long_as_there_are_but_copies(self) -> None:
+        migrate(NEWEST)
+        before = values_of(self.old)
+        migrate(RUNS)
+        self.assertEqual(values_of(self.old), before)
+        migrate(NEWEST)
+        self.assertEqual(SecurityEvent.objects.count(), len(self.TOLD))
+        BulkRun.objects.all().delete()  # it left events in the old table
+        migrate(RUNS)
+        self.assertEqual(values_of(self.old), [])
+        migrate(NEWEST)
+        record_event("signed_in", user=self.user)
+        with self.assertRaisesRegex(IrreversibleError, "holds security events"):
+            migrate(RUNS)
+        self.assertEqual(SecurityEvent.objects.get().what, "signed_in")
         migrate(NEWEST)
         self.assert_guarded()

@@ -6,14 +6,15 @@ from datetime import timedelta
 
 from django.utils import timezone
 
+from associations.audit.recorder import record_event
 from associations.models import (
     AssociationAttempt,
     AssociationBatch,
     AssociationCheck,
     AssociationRequest,
     AuditExport,
-    BulkEvent,
     BulkRun,
+    EventKind,
 )
 from associations.models.bulk import NOT_STARTED, RunState
 from tests.associations.linking.base import PageTestCase, entry_of, run_of
@@ -21,7 +22,7 @@ from tests.associations.linking.base import PageTestCase, entry_of, run_of
 ODD = "odd{0}%s"  # would break a sentence that took it for its own
 PAGES = ("/", "/requests/", "/bulk/", "/audit/", "/audit/figures/", "/audit/export.csv")
 PAGES += ("/audit/export.jsonl", "/audit/exports/", "/audit/integrity/", "/status/")
-PAGES += ("/status/times/",)
+PAGES += ("/status/times/", "/audit/events/", "/audit/events.csv", "/audit/events.jsonl")
 
 
 class UnknownCodeTestCase(PageTestCase):
@@ -119,12 +120,23 @@ class EntryTests(UnknownCodeTestCase):
         self.assertEqual((entry.outcome, entry.linked), ("unreachable", "perhaps"))
 
 
+class SecurityEventTests(UnknownCodeTestCase):
+    def test_one_of_an_odd_kind_with_odd_facts(self) -> None:
+        facts = {"entry": ODD, "from": ["x"], "left_out": ODD, "file": {"a": 1}, "by": 7}
+        record_event(ODD, user=self.user, **facts)
+        for kind in EventKind:
+            record_event(kind, user=self.user, run=self.bulk_run, **facts)
+        pages = self.every_page(self.entry())
+        for address in ("/audit/events/", "/audit/events.csv", "/audit/events.jsonl"):
+            self.assertIn(ODD, pages[address])
+
+
 class RunTests(UnknownCodeTestCase):
     def test_its_rows_and_events_in_every_state(self) -> None:
         self.entry()
         for number, state, problem in ((2, "invalid", ODD), (3, ODD, "")):
             self.row(number, state, problem, ODD)
-        BulkEvent.objects.create(run=self.bulk_run, what=ODD, at=timezone.now())
+        record_event(f"run_{ODD}", run=self.bulk_run)
         codes = {"stop_cause": ODD, "lookup_cause": ODD, "problem": ODD, "way": ODD}
         for state in (*RunState, ODD):
             with self.subTest(state):

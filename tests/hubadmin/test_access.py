@@ -84,6 +84,8 @@ EXPECTED = {
     "record_log": FOR_ADMINS,
     "export": FOR_ADMINS,
     "exports": FOR_ADMINS,
+    "security_events": FOR_ADMINS,
+    "event_export": FOR_ADMINS,
     "integrity": FOR_ADMINS,
     "seals": FOR_ADMINS,
     "status": FOR_ADMINS,

@@ -201,7 +201,7 @@ class PageTests(SimpleTestCase):
         *("link_preview", "request_check", "request_records", "request_bundle"),
         *("bulk_template", "bulk_progress", "bulk_bad_rows", "bulk_results"),
         *("bulk_start", "bulk_pause", "bulk_go_on", "bulk_cancel", "bulk_discard", "bulk_retry"),
-        *("export", "seals"),
+        *("export", "event_export", "seals"),
     }
     # Pages that the browser comes to by what it does.
     BY_A_CLICK = {"request", "bulk_run"}

@@ -28,9 +28,9 @@ from associations.models import (
     AssociationBatch,
     AuditExport,
     AuditVerification,
-    BulkEvent,
     BulkRow,
     BulkRun,
+    EventKind,
     Worker,
 )
 from associations.templatetags.associations import again_url
@@ -310,6 +310,17 @@ class PageTests(PageTestCase):
             self.assert_japanese(self.as_admin, "/audit/integrity/")
         self.assert_japanese(self.as_admin, "/audit/exports/")
 
+    def test_security_events(self) -> None:
+        self.assert_japanese(self.as_admin, "/audit/events/")
+        run = run_of(self.user)
+        for kind in EventKind:
+            facts = {"entry": 7, "from": "admin", "left_out": 3, "file": "x.csv", "by": "root"}
+            recorder.record_event(kind, user=self.user, run=run, **facts)
+            recorder.record_event(kind, run=run if kind.startswith("run") else None)
+        query = f"?who={self.user.pk}&what=downloaded&day=2026-11-24&tz=UTC"
+        for each in ("", query, "?before=1", "?who=odd&what=odd&day=odd&tz=odd"):
+            self.assert_japanese(self.as_admin, f"/audit/events/{each}")
+
     def test_bulk_runs_before_they_start(self) -> None:
         self.assert_japanese(self.client, "/bulk/")
         self.assert_japanese(self.client, "/bulk/", rows="", from_object_type="nothing")
@@ -333,8 +344,8 @@ class PageTests(PageTestCase):
         for state in ("queueing", "running", "paused", "canceling", "canceled", "done"):
             times = {"started_at": now - timedelta(seconds=20), "finished_at": now}
             run = run_of(self.user, state=state, stop_cause="interrupted", **counts, **times)
-            for what in ("uploaded", "started", "paused", "went_on", "canceled", "stopped"):
-                BulkEvent.objects.create(run=run, user_name="太郎", what=what, at=now)
+            for what in EventKind:
+                recorder.record_event(what, run=run)
         self.assert_japanese(self.client, "/")  # where it is said which have ended
         entry_of(self.user, run=run, row_number=7, outcome="rejected", cause="record_not_found")
         run_of(self.user, retry_of=run)

@@ -39,6 +39,7 @@ NAMES = {
     "batch": "Batch",
     "export": "Export",
     "pruning": "Pruning",
+    "event": "Security event",
 }
 FINDINGS_NAMED = 5
 _AT_ONCE = 20  # seals read in one query

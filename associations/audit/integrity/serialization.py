@@ -23,6 +23,7 @@ from associations.models import (
     AssociationRequest,
     AuditExport,
     AuditPruning,
+    SecurityEvent,
 )
 
 KINDS: dict[str, type[models.Model]] = {
@@ -32,6 +33,7 @@ KINDS: dict[str, type[models.Model]] = {
     "batch": AssociationBatch,
     "export": AuditExport,
     "pruning": AuditPruning,
+    "event": SecurityEvent,
 }
 # How many are read at once: an answer about thousands of pairs may be of megabytes.
 ROWS_AT_ONCE = {kind: 10 if kind == "batch" else 2_000 for kind in KINDS}

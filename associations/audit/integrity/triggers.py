@@ -21,11 +21,15 @@ from associations.models import (
     AuditExport,
     AuditPruning,
     AuditSeal,
+    SecurityEvent,
 )
 from associations.models.querysets import TEXT_INDEX
 
 # Of these no row ever changes.
-_FIXED = (AssociationAttempt, AssociationBatch, AssociationCheck, AuditSeal, AuditPruning)
+_FIXED = (
+    *(AssociationAttempt, AssociationBatch, AssociationCheck),
+    *(AuditSeal, AuditPruning, SecurityEvent),
+)
 # What an entry says from its first moment on; only the answer to it may be filled in.
 ASKED = (
     "id user_id user_name user_email from_object_type from_object_id to_object_type to_object_id "
@@ -187,7 +191,7 @@ def _unique_keys(missing: Collection[str]) -> Iterator[tuple[str, str]]:
         "id = NEW.id OR (request_id = NEW.request_id AND number = NEW.number)",
     )
     yield AuditSeal._meta.db_table, "number = NEW.number OR head = NEW.head"
-    for model in (AssociationBatch, AssociationCheck, AuditExport, AuditPruning):
+    for model in (AssociationBatch, AssociationCheck, AuditExport, AuditPruning, SecurityEvent):
         yield model._meta.db_table, "id = NEW.id"
 
 

@@ -13,6 +13,7 @@ from associations.audit.integrity.candidates import find_unreadable
 from associations.audit.integrity.chain_verification import Newest, verify_newest
 from associations.audit.integrity.manifest import ManifestError
 from associations.audit.integrity.sealing import waiting_for_a_seal
+from associations.audit.recorder import record_download
 from associations.models import AuditSeal, AuditVerification
 from hubadmin.web.http import AuthenticatedHttpRequest, admin_required
 
@@ -43,6 +44,7 @@ def integrity(request: AuthenticatedHttpRequest) -> HttpResponse:
 @admin_required
 def seals(request: AuthenticatedHttpRequest) -> HttpResponseBase:
     """Every seal as a line of JSON: with an export, all that an auditor needs."""
+    record_download(request, "seals.jsonl")
     response = StreamingHttpResponse(
         _seal_lines(), content_type="application/x-ndjson; charset=utf-8"
     )

@@ -1,9 +1,21 @@
+import os
+import pwd
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 from django.db.models import Q
 
 from hubadmin.models import User
+from hubadmin.web.security_events import security_event
+
+
+def account() -> str:
+    """Whose shell on this machine it is; in a container it may have no name."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return str(os.getuid())
 
 
 class Command(BaseCommand):
@@ -19,10 +31,7 @@ class Command(BaseCommand):
     ) -> None:
         who = reactivate if deactivate is None else deactivate
         if who is not None:
-            person = self.find(who)
-            person.is_active = reactivate is not None
-            person.save(update_fields=["is_active"])
-            self.show(person)
+            self.show(self.switch(self.find(who), is_active=reactivate is not None))
             return
         for person in User.objects.order_by("name", "id"):
             self.show(person)
@@ -37,6 +46,16 @@ class Command(BaseCommand):
                 self.show(person)
             raise CommandError(f"{len(found)} people have this e-mail address; name one by id.")
         return found[0]
+
+    def switch(self, person: User, *, is_active: bool) -> User:
+        if person.is_active != is_active:
+            what = "reactivated" if is_active else "deactivated"
+            facts = {"by": account()}
+            with transaction.atomic():
+                person.is_active = is_active
+                person.save(update_fields=["is_active"])
+                security_event.send(None, what=what, user=person, request=None, facts=facts)
+        return person
 
     def show(self, person: User) -> None:
         state = "active" if person.is_active else "deactivated"

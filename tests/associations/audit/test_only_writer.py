@@ -13,10 +13,11 @@ LOG = {
     "AssociationBatch",
     "AssociationCheck",
     "AuditExport",
+    "SecurityEvent",
 }
 # How rows of the log are reached from others, and what a variable that holds one is called.
-RELATED = {"entries", "open_entries", "attempts", "batches", "checks"}
-VARIABLES = {"entry", "attempt", "batch", "check", "export", "record"}
+RELATED = {"entries", "open_entries", "attempts", "batches", "checks", "events"}
+VARIABLES = {"entry", "attempt", "batch", "check", "export", "record", "event"}
 WRITES = {"create", "bulk_create", "get_or_create", "update", "bulk_update", "update_or_create"}
 WRITES |= {"acreate", "aupdate", "abulk_create", "abulk_update", "aget_or_create"}
 TABLES = tuple(f"associations_{name.lower()}" for name in LOG)
@@ -90,6 +91,8 @@ class OnlyWriterTests(TestCase):
             "entry.save(update_fields=['cause'])",
             "run.batches.get_or_create(cause='x')",
             "AuditExport.objects.filter(pk=1).update(rows=3)",
+            "SecurityEvent.objects.bulk_create(rows)",
+            "run.events.create(what='run_started')",
             "cursor.execute('UPDATE associations_associationrequest SET cause = 1')",
             "cursor.execute(f'INSERT INTO {table} (id) VALUES (1)')",
         ):

@@ -8,8 +8,9 @@ from django.http import HttpResponse
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from associations.audit.recorder import record_event
 from associations.bulk import backoff, views
-from associations.models import BulkEvent, BulkRow, BulkRun, Worker
+from associations.models import BulkRow, BulkRun, Worker
 from tests.associations.linking.base import PageTestCase, entry_of, run_of
 from tests.support import person
 
@@ -230,12 +231,13 @@ class AfterTests(RunTestCase):
 
     def test_who_did_what(self) -> None:
         run = self.run_("canceled")
-        now = timezone.now()
-        BulkEvent.objects.create(run=run, user=self.user, user_name="Mina", what="started", at=now)
-        BulkEvent.objects.create(run=run, what="canceled", at=now)
+        for what, user in (("run_started", self.user), ("downloaded", self.admin)):
+            record_event(what, run=run, user=user)
+        record_event("run_ended", run=run)
         page = self.page(run)
-        self.assertContains(page, "Mina started")
+        self.assertContains(page, "Support started")
         self.assertContains(page, ": ended")
+        self.assertNotContains(page, "downloaded")
 
     def test_results_only_once_it_was_started(self) -> None:
         run = self.run_("done")

@@ -69,7 +69,8 @@ class RunsTests(EngineTestCase):
         run = self.finish(self.queued(row(1)))
         whats = list(run.events.values_list("what", "user_name"))
         mine = self.user.name
-        self.assertEqual(whats, [("uploaded", mine), ("started", mine), ("done", "")])
+        expected = [("run_uploaded", mine), ("run_started", mine), ("run_ended", "")]
+        self.assertEqual(whats, expected)
 
     def test_a_file_in_parts_is_kept_whole_or_not_at_all(self) -> None:
         file = {"user": self.user, "meta": RequestMeta(), "name": "x.csv", "way": SendMode.BATCH}

@@ -29,15 +29,16 @@ from associations.models import (
     AuditPruning,
     AuditSeal,
     BulkRun,
+    SecurityEvent,
 )
 from tests.associations.linking.base import entry_of
 from tests.support import LogTransactionTestCase, person
 
-ENTRY, ATTEMPT, CHECK, BATCH, SEAL, EXPORT, PRUNING = (
+ENTRY, ATTEMPT, CHECK, BATCH, SEAL, EXPORT, PRUNING, EVENT = (
     model._meta.db_table
     for model in (
         *(AssociationRequest, AssociationAttempt, AssociationCheck, AssociationBatch),
-        *(AuditSeal, AuditExport, AuditPruning),
+        *(AuditSeal, AuditExport, AuditPruning, SecurityEvent),
     )
 )
 LONG_AGO = datetime(2025, 1, 1, tzinfo=UTC)
@@ -201,6 +202,11 @@ class LogMixin:
             row.signature = signing.sign(row.statement)
         row.save(force_insert=True)
         return row
+
+    def event(self, **fields: Any) -> SecurityEvent:
+        values = {"at": timezone.now(), "what": "signed_in", "user": self.user}
+        values |= {"user_name": self.user.name, "facts": {"file": "a.csv"}, "request_id": "r-1"}
+        return SecurityEvent.objects.create(**(values | fields))
 
     def sealed_log(self, seals: int = 3, since: datetime = LONG_AGO) -> list[AuditSeal]:
         """A log of some seals, a day apart, each of two entries; the second one has some of all."""

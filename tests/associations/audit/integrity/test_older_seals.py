@@ -1,10 +1,11 @@
-"""Seals of versions that knew no checks, or no batches: they hold, and both are sealed since."""
+"""Seals of versions that knew no checks, batches or events: they hold; all are sealed since."""
 
 from associations.audit.integrity.manifest import read
 from associations.models import AuditSeal
 from tests.associations.audit.integrity.base import (
     BATCH,
     CHECK,
+    EVENT,
     LONG_AGO,
     as_owner,
     before_there_were,
@@ -89,3 +90,44 @@ class BeforeBatchesTests(AuditorMixin, PruningTestCase):
     def test_they_are_pruned_as_before(self) -> None:
         self.assert_pruned()
         self.assert_proven()
+
+
+class BeforeEventsTests(AuditorMixin, PruningTestCase):
+    def setUp(self) -> None:
+        with before_there_were("event"):
+            super().setUp()
+        self.older = [*AuditSeal.objects.all()]
+
+    def test_they_are_proven_and_what_was_copied_is_sealed_next(self) -> None:
+        for each in self.older:
+            self.assertNotIn("event", each.manifest)
+        copied = [self.event(at=LONG_AGO, facts={"copied_from": n}).pk for n in (1, 2)]
+        self.assert_proven()
+        (next_seal,) = seal()
+        self.assertEqual(items_of(next_seal), [("event", pk) for pk in copied])
+        settle()
+        self.assert_proven()
+        with as_owner():
+            sql(f"UPDATE {EVENT} SET what = 'run_started' WHERE id = {copied[0]}")
+        self.assert_not_proven(f"Security event {copied[0]} was altered")
+        with as_owner():
+            sql(f"DELETE FROM {EVENT} WHERE id = {copied[0]}")
+        self.assert_not_proven(f"Security event {copied[0]} was removed")
+
+    def test_an_auditor_proves_a_copy_of_the_events(self) -> None:
+        event = self.event()
+        seal(), settle()
+        events = self.saved("/audit/events.jsonl", "events.jsonl")
+        seals = self.seals_file()
+        self.assertIn(f"event {event.pk}: proven", self.assert_proves(events, seals))
+        self.change(events, "signed_in", "signed_on")
+        self.assert_refuses(f"event {event.pk} was altered", events, seals)
+
+    def test_they_are_pruned_as_before_and_events_with_the_seal_they_are_in(self) -> None:
+        event = self.event()
+        seal(at=LONG_AGO), settle()
+        self.entry(), seal(), settle()
+        self.assert_pruned()
+        self.assertEqual(sql(f"SELECT count(*) FROM {EVENT} WHERE id = {event.pk}"), [(0,)])
+        self.assert_proven()
+        self.assert_proves(self.file, "--complete")

@@ -15,6 +15,7 @@ from associations.models import (
     AuditExport,
     AuditPruning,
     AuditSeal,
+    SecurityEvent,
 )
 from tests.associations.audit.integrity.base import (
     ATTEMPT,
@@ -33,6 +34,7 @@ IDS = ("rowid", "oid", "_rowid_")
 INSERTS: list[tuple[type[Model], set[str]]] = [
     *((model, set()) for model in (AssociationRequest, AssociationAttempt, AuditSeal)),
     *((model, set()) for model in (AssociationCheck, AuditExport, AuditPruning)),
+    (SecurityEvent, set()),
     (AssociationRequest, {"id"}),
     (AssociationRequest, {"submit_key"}),
     (AssociationRequest, {"id", "submit_key"}),
@@ -57,6 +59,7 @@ class ReplaceTests(CommittedLogTestCase):
         self.finished = self.export()
         self.running = self.export(state="running", finished_at=None, rows=None)
         self.pruning()
+        self.event()
         self.waiting = self.entries_of(self.bulk_run(), 2)
         self.batch(self.waiting[0].run)
         seal()

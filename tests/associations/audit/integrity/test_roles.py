@@ -28,6 +28,7 @@ from associations.models import (
     BulkChunk,
     BulkRow,
     BulkRun,
+    SecurityEvent,
     Worker,
 )
 from hubadmin.models import User
@@ -36,6 +37,7 @@ from tests.associations.audit.integrity.base import (
     BATCH,
     CHECK,
     ENTRY,
+    EVENT,
     EXPORT,
     LONG_AGO,
     PRUNING,
@@ -50,7 +52,7 @@ from tests.associations.audit.integrity.processes import database_url, manage
 from tests.associations.audit.integrity.serving import steps_of_the_readme
 from tests.support import LINK, SandboxMixin, SignedInClient, person
 
-TABLES = (ENTRY, ATTEMPT, CHECK, BATCH, SEAL, EXPORT, PRUNING)
+TABLES = (ENTRY, ATTEMPT, CHECK, BATCH, SEAL, EXPORT, PRUNING, EVENT)
 
 
 @unittest.skipUnless(on_postgresql(), "SQLite has no roles")
@@ -115,10 +117,11 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
         entry = AssociationRequest.objects.latest("id")
         self.assertEqual((answer.status_code, entry.outcome), (302, "linked"))
         pages = (entry.get_absolute_url(), "/requests/", "/audit/", "/audit/figures/")
-        for path in (*pages, "/audit/exports/", "/audit/integrity/"):
+        for path in (*pages, "/audit/exports/", "/audit/integrity/", "/audit/events/"):
             self.assertEqual(client.get(path).status_code, 200, path)
         for kind in ("csv", "jsonl"):
             b"".join(client.get(f"/audit/export.{kind}").streaming_content)
+            b"".join(client.get(f"/audit/events.{kind}").streaming_content)
         self.assertEqual({each.state for each in AuditExport.objects.all()}, {"complete"})
         client.post("/sign-out")
         self.assertEqual(client.get("/").status_code, 302)
@@ -128,6 +131,7 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
         User.objects.filter(subject="ada").update(name="Ada L.")
         self.assertEqual(run("people", "--deactivate", "ada@example.com")[0], 0)
         self.assertFalse(User.objects.get(subject="ada").is_active)
+        self.assertEqual(SecurityEvent.objects.latest("id").what, "deactivated")
 
     def test_what_was_seen_is_written_into_an_open_entry_and_checks_are_added(self) -> None:
         entry, seen = self.open_entry(), {"was_linked": False, "verified": True}
@@ -204,7 +208,15 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
         for table in TABLES:
             self.assert_refused(f"DELETE FROM {table}")
             self.assert_refused(f"TRUNCATE {table} CASCADE")
-        for table in (ATTEMPT, CHECK, BATCH, SEAL, PRUNING, "associations_auditverification"):
+        for table in (
+            ATTEMPT,
+            CHECK,
+            BATCH,
+            SEAL,
+            PRUNING,
+            EVENT,
+            "associations_auditverification",
+        ):
             self.assert_refused(f"UPDATE {table} SET {'head' if table == SEAL else 'id'} = '1'")
         for column in triggers.ASKED.split():
             self.assert_refused(f"UPDATE {ENTRY} SET {column} = {column}")

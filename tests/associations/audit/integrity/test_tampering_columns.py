@@ -42,12 +42,14 @@ class ColumnTests(TamperTestCase):
 
     def test_of_each_kind(self) -> None:
         person("somebody else", "admin")
+        event = self.event(run=self.bulk_run(), client_ip="192.0.2.7")
         self.bulk_run()
         # Of a seal that there is not: the first one would count as the new start of the chain.
         pruning = self.pruning(last_seal=10**6, is_signed=True)
         self.seal_all()
         rows = {"entry": self.second[0].pk, "attempt": self.late.pk, "check": self.checks[0].pk}
         rows |= {"batch": self.batches[1].pk, "export": self.taken.pk, "pruning": pruning.pk}
+        rows |= {"event": event.pk}
         self.assertEqual(rows.keys(), KINDS.keys())
         for kind, pk in rows.items():
             finding = f"{NAMES[kind]} {pk} was altered"

@@ -1,0 +1,58 @@
+"""Copies of the security events: CSV for people, JSON lines in the form that is sealed."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from django.db.models import QuerySet
+
+from associations.audit.exports import FORMULA_STARTS, end_line
+from associations.audit.integrity.serialization import lines_from
+from associations.models import SecurityEvent
+
+ROWS_AT_ONCE = 1_000
+CSV_COLUMNS = (
+    *("id", "at", "what", "user_id", "user_name", "user_email", "role", "run_id", "facts"),
+    *("client_ip", "user_agent", "request_id", "client_request_id"),
+)
+_Rows = list[tuple[dict[str, Any], str]]  # each with its canonical line
+
+
+def csv_lines(events: QuerySet[SecurityEvent]) -> Iterator[bytes]:
+    """Give the events, newest first, as `exports.py` does the entries."""
+    yield b"\xef\xbb\xbf" + ",".join(CSV_COLUMNS).encode() + b"\n"
+    for part in _stretches(events):
+        text = io.StringIO()
+        writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
+        writer.writerows([_cell(row[name]) for name in CSV_COLUMNS] for row, _ in part)
+        yield text.getvalue().encode()
+
+
+def json_lines(
+    events: QuerySet[SecurityEvent], exported_at: datetime, query: str
+) -> Iterator[bytes]:
+    """Give each event as its canonical line, newest first, and an end."""
+    lines = 0
+    for part in _stretches(events):
+        lines += len(part)
+        yield "".join(f"{line}\n" for _, line in part).encode()
+    yield end_line(lines, exported_at, query)
+
+
+def _stretches(events: QuerySet[SecurityEvent]) -> Iterator[_Rows]:
+    rest = events.order_by("-id")
+    while part := [*lines_from("event", rest[:ROWS_AT_ONCE])]:
+        yield part
+        rest = events.order_by("-id").filter(id__lt=part[-1][0]["id"])
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}"
+    if isinstance(value, dict):
+        return json.dumps(value, sort_keys=True, ensure_ascii=False) if value else ""
+    is_formula = isinstance(value, str) and value[:1] and value[0] in FORMULA_STARTS
+    return f"'{value}" if is_formula else value

@@ -1,0 +1,66 @@
+"""What changed who may do what, what people did with a run, and what somebody took away."""
+
+from django.conf import settings
+from django.db import models
+
+
+class EventKind(models.TextChoices):
+    """Codes, as they are stored, exported and written to the log collector."""
+
+    SIGNED_IN = "signed_in"
+    SIGNED_OUT = "signed_out"
+    SESSION_ENDED = "session_ended"
+    REFUSED = "refused"
+    ROLE_CHANGED = "role_changed"
+    DEACTIVATED = "deactivated"
+    REACTIVATED = "reactivated"
+    DOWNLOADED = "downloaded"
+    RUN_UPLOADED = "run_uploaded"
+    RUN_STARTED = "run_started"
+    RUN_PAUSED = "run_paused"
+    RUN_STOPPED = "run_stopped"  # it paused by itself
+    RUN_RESUMED = "run_resumed"
+    RUN_CANCELED = "run_canceled"  # somebody asked for it
+    RUN_ENDED = "run_ended"
+    RUN_DISCARDED = "run_discarded"
+
+
+OF_RUNS = "run_"  # what all codes of a run's own begin with
+
+
+class SecurityEvent(models.Model):
+    """One event, a part of the log; rows are added, never changed.
+
+    `user` is whom it is about, with name, e-mail and role as they were then; empty where nobody
+    could be known, or where a run did it by itself. What an unproven claim says of a person is kept
+    nowhere. `facts` are few and short.
+    """
+
+    at = models.DateTimeField(db_index=True)
+    what = models.CharField(max_length=30)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False
+    )
+    user_name = models.CharField(max_length=200, blank=True)
+    user_email = models.CharField(max_length=254, blank=True)
+    role = models.CharField(max_length=10, blank=True)
+    # Without a constraint: a run that was never started may be deleted, what was done with it not.
+    run = models.ForeignKey(
+        "BulkRun", models.DO_NOTHING, null=True, related_name="events", db_constraint=False
+    )
+    facts = models.JSONField(default=dict)
+    client_ip = models.GenericIPAddressField(null=True)
+    user_agent = models.CharField(max_length=300, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    client_request_id = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [
+            # the list of one person, and of one kind
+            models.Index(fields=["user", "id"], name="event_by_user"),
+            models.Index(fields=["what", "id"], name="event_by_kind"),
+        ]
+
+    def __str__(self) -> str:
+        return f"event {self.pk}: {self.what}"

@@ -1,0 +1,69 @@
+"""What people read for security events; the database, files and lines keep the codes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.utils.translation import gettext, ngettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+
+from associations.hubspot.sanitizing import keyed
+from associations.models import EventKind, SecurityEvent
+
+GROUPS = {
+    _("Access"): {
+        EventKind.SIGNED_IN: pgettext_lazy("what somebody did", "signed in"),
+        EventKind.SIGNED_OUT: pgettext_lazy("what somebody did", "signed out"),
+        EventKind.SESSION_ENDED: pgettext_lazy("what happened to somebody", "session ended"),
+        EventKind.REFUSED: pgettext_lazy("what happened to somebody", "not let in"),
+        EventKind.ROLE_CHANGED: pgettext_lazy("what happened to somebody", "role changed"),
+        EventKind.DEACTIVATED: pgettext_lazy("what happened to somebody", "deactivated"),
+        EventKind.REACTIVATED: pgettext_lazy("what happened to somebody", "reactivated"),
+    },
+    _("Files"): {
+        EventKind.DOWNLOADED: pgettext_lazy("what somebody did", "downloaded"),
+    },
+    _("Bulk runs"): {
+        EventKind.RUN_UPLOADED: pgettext_lazy("what somebody did with a run", "uploaded"),
+        EventKind.RUN_STARTED: pgettext_lazy("what somebody did with a run", "started"),
+        EventKind.RUN_PAUSED: pgettext_lazy("what somebody did with a run", "paused"),
+        EventKind.RUN_STOPPED: pgettext_lazy("what a run did", "paused by itself"),
+        EventKind.RUN_RESUMED: pgettext_lazy("what somebody did with a run", "had it go on"),
+        EventKind.RUN_CANCELED: pgettext_lazy("what somebody did with a run", "canceled"),
+        EventKind.RUN_ENDED: pgettext_lazy("what a run did", "ended"),
+        EventKind.RUN_DISCARDED: pgettext_lazy("what somebody did with a run", "discarded"),
+    },
+}
+_WORDS = {str(kind): word for words in GROUPS.values() for kind, word in words.items()}
+_ROLES = {
+    "": pgettext_lazy("role", "no access"),
+    "support": pgettext_lazy("role", "support"),
+    "admin": pgettext_lazy("role", "admin"),
+}
+
+
+def event_word(event: SecurityEvent) -> str:
+    """Return what happened; of a code that is not known here, the code."""
+    return str(_WORDS.get(event.what, event.what))
+
+
+def event_details(event: SecurityEvent) -> list[str]:
+    """Return what else is known of it, each a few words; not why, which is the log's English."""
+    return [*_details(event, keyed(event.facts))]
+
+
+def _details(event: SecurityEvent, facts: dict[str, Any]) -> Iterator[str]:
+    if event.what == EventKind.SIGNED_IN:
+        yield _role(event.role)
+    if "from" in facts:
+        yield f"{_role(facts['from'])} → {_role(event.role)}"
+    yield from (str(facts[name]) for name in ("file", "name") if facts.get(name))
+    if facts.get("by"):
+        # Translators: an account of the machine that the server runs on
+        yield gettext("by {account}, on the server").format(account=facts["by"])
+    if isinstance(count := facts.get("left_out"), int):
+        text = ngettext("{count} more before, not listed", "{count} more before, not listed", count)
+        yield text.format(count=count)
+
+
+def _role(code: Any) -> str:
+    return str(_ROLES.get(str(code), code))
