@@ -5,8 +5,10 @@ The database keeps the codes; these are the sentences, each whole, for translato
 
 import math
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
@@ -93,7 +95,7 @@ def _told(text: Text, entry: "AssociationRequest") -> str:
 _WAS_LINKED = _("{from_} was already linked to {to}. Nothing has changed.")
 _SAID_TO_BE_LINKED = _("HubSpot answered that {from_} is now linked to {to}.")
 _IS_LINKED_AFTER_ALL = _(
-    "{from_} is linked to {to}: HubSpot's answer did not prove it, but the link was there when it "
+    "{from_} is linked to {to}: no answer of HubSpot's proved it, but the link was there when it "
     "was looked up afterwards."
 )
 _WERE_LINKED = _("They were linked already before this request, and it changed nothing.")
@@ -126,7 +128,7 @@ def _verification_of(entry: "AssociationRequest") -> str:
         reason = {"reason": reason_of(entry.unverified_cause)}
         if entry.outcome == Outcome.UNREACHABLE:
             return gettext("Looking it up afterwards was not possible either: %(reason)s") % reason
-        return gettext("It was accepted, but not verified: %(reason)s") % reason
+        return gettext("It was not verified: %(reason)s") % reason
     return ""
 
 
@@ -177,7 +179,11 @@ def _read_words(entry: "AssociationRequest") -> str:
 def _wait(entry: "AssociationRequest") -> str:
     last = entry.attempts.last()
     asked = retry_after(last.http_status, last.headers) if last else None
-    seconds = math.ceil(asked or 10)
+    if asked is None and entry.cause == Cause.MIGRATING:
+        return gettext("Link them again later; HubSpot does not say when.")
+    seconds = math.ceil(_left_of(asked or 10, entry))
+    if seconds <= 0:
+        return str(_LINK_AGAIN)
     if seconds >= 120:
         minutes = math.ceil(seconds / 60)
         text = ngettext(
@@ -188,6 +194,12 @@ def _wait(entry: "AssociationRequest") -> str:
         "Link them again in {count} second.", "Link them again in {count} seconds.", seconds
     )
     return text.format(count=seconds)
+
+
+def _left_of(seconds: float, entry: "AssociationRequest") -> float:
+    """What is left of a wait that began when the entry was closed."""
+    since = timezone.now() - entry.finished_at if entry.finished_at else timedelta()
+    return seconds - max(0.0, since.total_seconds())
 
 
 def _too_many_calls(entry: "AssociationRequest") -> str:
@@ -206,6 +218,7 @@ _QUEUED = _("{from_} and {to} wait for their turn in a bulk run. Nothing was sen
 _QUEUED_AGAIN = _(
     "{from_} and {to} wait for another turn in a bulk run: what was sent before has not settled it."
 )
+_LINK_AGAIN = _("Link them again.")
 _CHECK_RECORD = _(
     "Look at one of the two records in HubSpot. Linking again is safe: it changes nothing if the "
     "link is there."
@@ -244,7 +257,7 @@ _BY_CAUSE: dict[str, tuple[Text, Text]] = {
     ),
     Cause.CANCELED_BY_HUBSPOT: (
         _("HubSpot canceled the request: {from_} and {to} were not linked."),
-        _("Link them again."),
+        _LINK_AGAIN,
     ),
     Cause.UNKNOWN_OBJECT_TYPE: (
         _("HubSpot does not know one of the object types: {from_type} and {to_type}."),
@@ -301,7 +314,7 @@ _BY_CAUSE: dict[str, tuple[Text, Text]] = {
         _("Linking again will not help before this is repaired."),
     ),
     Cause.LOCKED: (
-        _("HubSpot had one of the records locked, and it stayed locked. Nothing was linked."),
+        _("HubSpot had this locked, and it stayed locked. Nothing was linked."),
         _("Link them again in a few seconds."),
     ),
     Cause.RATE_LIMITED: (
@@ -311,8 +324,8 @@ _BY_CAUSE: dict[str, tuple[Text, Text]] = {
     Cause.DAILY_LIMIT: (
         _("HubSpot's daily limit of requests is used up. Nothing was linked."),
         _(
-            "Link them again tomorrow: the limit is reset at midnight in the time zone of the "
-            "HubSpot account."
+            "Link them again once the limit is reset, at midnight in the time zone of the HubSpot "
+            "account."
         ),
     ),
     Cause.MIGRATING: (
