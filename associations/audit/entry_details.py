@@ -12,7 +12,7 @@ from associations.audit.integrity.serialization import format_moment
 from associations.hubspot.client import OBJECT_PATHS
 from associations.hubspot.sanitizing import keyed, listed
 from associations.models import AssociationAttempt, AssociationBatch, AssociationRequest
-from associations.texts.labels import from_label, to_label, word_for
+from associations.texts.labels import from_label, merges_of, record_label, to_label, word_for
 from hubadmin import __version__
 
 # --- HubSpot's answer -----------------------------------------------------------------------------
@@ -40,8 +40,9 @@ def _results_in_batch(entry: AssociationRequest) -> list[Any]:
         results = keyed(json.loads(entry.batch.body if entry.batch else "{}")).get("results")
     except ValueError:  # no answer, or only its beginning
         return []
-    pair = [entry.from_object_id, entry.to_object_id]
-    return [each for each in listed(results) if _ids(each) in (pair, pair[::-1])]
+    asked, left = [entry.from_object_id, entry.to_object_id], [*entry.ids_left]
+    pairs = (asked, asked[::-1], left, left[::-1])
+    return [each for each in listed(results) if _ids(each) in pairs]
 
 
 def _ids(result: Any) -> list[str]:
@@ -49,8 +50,14 @@ def _ids(result: Any) -> list[str]:
 
 
 def _direction(entry: AssociationRequest, result: Any) -> Direction:
-    labels = {entry.to_object_id: to_label(entry), entry.from_object_id: from_label(entry)}
-    if len(labels) == 1:
+    from_id, to_id = entry.ids_left
+    labels = {
+        entry.to_object_id: to_label(entry),
+        entry.from_object_id: from_label(entry),
+        to_id: record_label(entry.to_object_type, to_id),
+        from_id: record_label(entry.from_object_type, from_id),
+    }
+    if from_id == to_id:
         labels = {}  # both sides have this id; HubSpot does not say which is which
     one, other = (labels.get(end, end) or gettext("not named") for end in _ids(result))
     spec = keyed(keyed(result).get("associationSpec"))
@@ -146,6 +153,9 @@ def _moments(entry: AssociationRequest) -> Iterator[Moment]:
     if entry.verified_at:
         is_there, is_not = gettext("Looked up: linked"), gettext("Looked up: not linked")
         yield Moment(entry.verified_at, is_there if entry.verified else is_not)
+    looked_at = entry.verified_at or entry.finished_at
+    if looked_at and (merges := merges_of(entry)):
+        yield Moment(looked_at, gettext("Looked up: {what}").format(what=merges))
     if entry.finished_at:
         what = gettext("Closed: {outcome}").format(outcome=word_for(entry.outcome))
         yield Moment(entry.finished_at, what)
@@ -170,6 +180,9 @@ def _lines(entry: AssociationRequest, base_url: str) -> Iterator[str]:
     yield "  Authorization: Bearer [redacted]"
     yield "  Accept: application/json"
     yield "  (no body)"
+    for record, merged_into in ((from_, entry.from_merged_into), (to, entry.to_merged_into)):
+        if merged_into:
+            yield f"  {record} was merged into {merged_into}"
     yield ""
     yield "Answer"
     told = {

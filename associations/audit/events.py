@@ -21,7 +21,7 @@ _FIELDS = (
     *("outcome", "cause", "user_id", "user_name", "user_email"),
     *("from_object_type", "from_object_id", "to_object_type", "to_object_id", "reason"),
     *("http_status", "error_category", "error_text", "correlation_id", "api_version", "client_ip"),
-    *("was_linked", "verified", "unverified_cause"),
+    *("was_linked", "verified", "unverified_cause", "from_merged_into", "to_merged_into"),
 )
 _OF_EVENT = (
     *("what", "user_id", "user_name", "user_email", "role", "facts"),

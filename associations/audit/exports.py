@@ -108,6 +108,8 @@ CSV_COLUMNS: dict[str, models.expressions.Combinable] = {
     "row_number": F("row_number"),
     "batch": F("batch_id"),
     "client_request_id": _Text("client_request_id"),
+    "from_merged_into": F("from_merged_into"),
+    "to_merged_into": F("to_merged_into"),
 }
 
 

@@ -6,7 +6,7 @@ records and reports no error. Shapes: the OpenAPI description of `createDefault`
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -24,6 +24,8 @@ from associations.hubspot.sanitizing import (
 )
 
 ERROR_TEXT_LENGTH = 500
+
+Ids = tuple[str, str]  # of the two records of a pair
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,9 @@ class Answer:
     error_text: str = ""
     correlation_id: str = ""
     body: str = ""
+    # The ids that HubSpot has the records under, where those are others than were asked for.
+    from_merged_into: str = ""
+    to_merged_into: str = ""
 
     @property
     def verdict(self) -> Verdict:
@@ -85,7 +90,7 @@ def read_answer(attempt: Attempt, *, from_object_id: str, to_object_id: str) -> 
     return _read(attempt, [(from_object_id, to_object_id)])
 
 
-def read_batch_answer(attempt: Attempt, pairs: Sequence[tuple[str, str]]) -> Answer:
+def read_batch_answer(attempt: Attempt, pairs: Sequence[Ids]) -> Answer:
     """Return what `attempt` says about all of these pairs of ids together. Never raises.
 
     It is `confirmed` only if it proves the link of each; else nothing is known of any single one.
@@ -93,7 +98,46 @@ def read_batch_answer(attempt: Attempt, pairs: Sequence[tuple[str, str]]) -> Ans
     return _read(attempt, pairs)
 
 
-def _read(attempt: Attempt, pairs: Sequence[tuple[str, str]]) -> Answer:
+def pairs_not_shown(answer: Answer, pairs: Sequence[Ids]) -> list[Ids]:
+    """Return which of the pairs the answer does not show, if it shows others instead.
+
+    It may name merged records by other ids than were asked for. Whether it does, reading the
+    records tells, and the answer alone never: these ids may be anybody's.
+    """
+    if answer.cause is not Cause.NOT_SHOWN:
+        return []
+    named = set(map(_ids_of, answer.results)) - {None}
+    return [pair for pair in pairs if not _is_named(named, pair)] if named - {*pairs} else []
+
+
+def after_merging(answer: Answer, asked: Ids, left: Ids, *, of_one_type: bool) -> Answer:
+    """Return what the answer says of two records that HubSpot has under the ids that are `left`.
+
+    Reading the records has to have shown these.
+    """
+    from_merged_into, to_merged_into = merged_columns(asked, left).values()
+    answer = replace(answer, from_merged_into=from_merged_into, to_merged_into=to_merged_into)
+    if of_one_type and left[0] == left[1] and left != asked:
+        is_no = answer.verdict.linked is Linked.NO
+        return answer if is_no else replace(answer, cause=Cause.SAME_RECORD)
+    return if_shown(answer, [left])
+
+
+def merged_columns(asked: Ids, left: Ids) -> dict[str, str]:
+    """Return the ids that are left, of those records that were asked for by others."""
+    merged = [now if now != was else "" for was, now in zip(asked, left, strict=True)]
+    return dict(zip(("from_merged_into", "to_merged_into"), merged, strict=True))
+
+
+def if_shown(answer: Answer, pairs: Sequence[Ids]) -> Answer:
+    """Return the answer confirmed if it only did not show the link, and does so by these ids."""
+    named = set(map(_ids_of, answer.results))
+    is_shown = all(_is_named(named, pair) for pair in pairs)
+    is_proof = answer.cause is Cause.NOT_SHOWN and is_shown
+    return replace(answer, cause=Cause.CONFIRMED) if is_proof else answer
+
+
+def _read(attempt: Attempt, pairs: Sequence[Ids]) -> Answer:
     if attempt.http_status is None or (attempt.failure and attempt.http_status < 300):
         failure = attempt.failure or Cause.CONNECTION_LOST
         text = attempt.detail[:ERROR_TEXT_LENGTH]
@@ -141,9 +185,7 @@ def retry_after(http_status: int | None, headers: dict[str, str]) -> float | Non
 # --- a 2xx answer -------------------------------------------------------------------------------
 
 
-def _cause_of_success(
-    body: dict[str, Any], answer: Answer, pairs: Sequence[tuple[str, str]]
-) -> Cause:
+def _cause_of_success(body: dict[str, Any], answer: Answer, pairs: Sequence[Ids]) -> Cause:
     status = answer.status.upper()
     results, errors = answer.results, answer.errors
     # A count that cannot be read is no proof of errors, and none that there were none.
@@ -158,13 +200,17 @@ def _cause_of_success(
         return Cause.CANCELED_BY_HUBSPOT
     if status != "COMPLETE":
         return Cause.UNKNOWN_STATUS
-    # A result counts in either direction.
     named = set(map(_ids_of, results))
-    is_shown = all((one, other) in named or (other, one) in named for one, other in pairs)
+    is_shown = all(_is_named(named, pair) for pair in pairs)
     return Cause.CONFIRMED if is_shown else Cause.NOT_SHOWN
 
 
-def _ids_of(result: Any) -> tuple[str, str] | None:
+def _is_named(named: Set[Ids | None], pair: Ids) -> bool:
+    """A result counts in either direction."""
+    return pair in named or pair[::-1] in named
+
+
+def _ids_of(result: Any) -> Ids | None:
     try:
         return str(result["from"]["id"]), str(result["to"]["id"])
     except (KeyError, TypeError, IndexError):

@@ -4,11 +4,12 @@ Every function takes the client and raises its ReadError. Shapes as HubSpot docu
 else may come is read as "not told".
 """
 
-from collections.abc import Sequence
+import time
+from collections.abc import Collection, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from associations.hubspot.answers import Answer
+from associations.hubspot.answers import Answer, Ids, strings_in
 from associations.hubspot.client import ASSOCIATION_PATHS, RECORD_PATHS, HubSpotClient, ReadError
 from associations.hubspot.object_types import resolve
 from associations.hubspot.outcomes import Cause
@@ -20,6 +21,7 @@ from associations.hubspot.schemas import (
     CustomType,
     LinkedRecord,
     Links,
+    LinksBetween,
     Record,
     Token,
     Usage,
@@ -62,15 +64,9 @@ def find_records(
 ) -> dict[str, Record]:
     """Return those of at most 100 records that HubSpot has, by id."""
     names, details = _DISPLAY.get(object_type, ((display_property,), ()))
-    body = {
-        "properties": [name for name in (*names, *details) if name] or ["hs_object_id"],
-        "inputs": [{"id": _id(object_id)} for object_id in object_ids],
-    }
-    path = f"{RECORD_PATHS[client.api_version]}/{_segment(object_type)}/batch/read"
-    shown = _read(client, path, body)
+    properties = [name for name in (*names, *details) if name]
+    shown = _read_records(client, object_type, object_ids, properties, seconds=SECONDS)
     found = [record for each in _results(shown) if (record := parse_record(each, names, details))]
-    if len(found) < len(object_ids) and not _errors_only_say(shown, "OBJECT_NOT_FOUND"):
-        raise ReadError(Answer(Cause.UNREADABLE))
     return {record.object_id: record for record in found}
 
 
@@ -97,7 +93,7 @@ def links_of(
     is_told = all(each.types for each in linked)
     if not is_told or (not linked and not _errors_only_say(shown, "NO_ASSOCIATIONS_FOUND")):
         raise ReadError(Answer(Cause.UNREADABLE))
-    return Links(tuple(linked), is_whole)
+    return Links(tuple(linked), is_whole, parts[0].object_id if parts else "")
 
 
 def links_of_many(
@@ -114,36 +110,79 @@ def links_of_many(
     """
     path = f"{_association_path(client, from_object_type, to_object_type)}/batch/read"
     body = {"inputs": [{"id": _id(object_id)} for object_id in from_object_ids]}
+    deadline = time.monotonic() + seconds
     shown = client.read(path, body, seconds=seconds)
-    found = {
-        parse_id(keyed(each.get("from")).get("id")): _links_in(each) for each in _results(shown)
-    }
+    found = {links.object_id: links for links in map(_links_in, _results(shown))}
+    if lost := _lost(shown, found, from_object_ids):
+        left = current_ids(client, from_object_type, lost, seconds=deadline - time.monotonic())
+        found |= {asked: found[now] for asked, now in left.items() if now in found}
     if _errors_only_say(shown, "NO_ASSOCIATIONS_FOUND"):
         return dict.fromkeys(from_object_ids, Links()) | found
     return found
 
 
-def find_link(
+def _lost(shown: dict[str, Any], found: Collection[str], asked: Sequence[str]) -> list[str]:
+    """Those that are told of by another id, or not at all: they may have been merged."""
+    errors = listed(shown.get("errors"))
+    if len(found) + len(errors) >= len(asked) and set(found) <= {*asked}:
+        return []
+    named = {*found, *strings_in(errors, "context")}
+    return [each for each in asked if each not in named]
+
+
+def links_between(
     client: HubSpotClient,
     from_object_type: str,
     from_object_id: str,
     to_object_type: str,
     to_object_id: str,
-) -> LinkedRecord | None:
-    """Return how two records are linked, None if they are not.
+) -> LinksBetween:
+    """Return what tells whether two records are linked.
 
-    Of a record with more links than one answer shows, the other end is asked instead; where both
-    have so many, that is a ReadError (NOT_SHOWN).
+    Of a record with more links than one answer shows, the other end is asked as well.
     """
-    links = links_of(client, from_object_type, from_object_id, to_object_type)
-    found = links.to(to_object_id)
-    if found or links.is_whole:
+    there = links_of(client, from_object_type, from_object_id, to_object_type)
+    if there.is_whole or there.to(to_object_id):
+        return LinksBetween(there)
+    back = links_of(client, to_object_type, to_object_id, from_object_type)
+    return LinksBetween(there, back)
+
+
+def link_in(links: LinksBetween, ids: Ids) -> LinkedRecord | None:
+    """Return the link of two records, by the ids that HubSpot has them under; None without one.
+
+    Where both have more links than one answer shows, that is a ReadError (NOT_SHOWN).
+    """
+    found = links.there.to(ids[1])
+    if found or links.there.is_whole or links.back is None:
         return found
-    links = links_of(client, to_object_type, to_object_id, from_object_type)
-    found = links.to(from_object_id)
-    if found is None and not links.is_whole:
+    found = links.back.to(ids[0])
+    if found is None and not links.back.is_whole:
         raise ReadError(Answer(Cause.NOT_SHOWN))
-    return LinkedRecord(to_object_id, found.types) if found else None
+    return LinkedRecord(ids[1], found.types) if found else None
+
+
+def current_ids(
+    client: HubSpotClient, object_type: str, object_ids: Sequence[str], *, seconds: float = SECONDS
+) -> dict[str, str]:
+    """Return under which id HubSpot has each of these records: another one if it was merged.
+
+    Those that it has not are left out. Of many it does not say which it found under another id, so
+    these are asked for one by one.
+    """
+    deadline, left = time.monotonic() + seconds, dict[str, str]()
+    parts = [object_ids[start : start + 100] for start in range(0, len(object_ids), 100)]
+    while parts:
+        part, seconds = parts.pop(), deadline - time.monotonic()
+        shown = _read_records(client, object_type, part, ["hs_object_id"], seconds=seconds)
+        ids = _ids_in(shown)
+        left |= {each: each for each in part if each in ids}
+        lost = set(part).difference(ids, strings_in(listed(shown.get("errors")), "context"))
+        if len(part) > 1:
+            parts += [[each] for each in lost]
+        elif lost and ids:
+            left[part[0]] = min(ids)
+    return left
 
 
 def association_types(
@@ -219,6 +258,29 @@ def _read_twin(client: HubSpotClient, path: str, older: str = "") -> dict[str, A
         return _read(client, before)
 
 
+def _read_records(
+    client: HubSpotClient,
+    object_type: str,
+    object_ids: Sequence[str],
+    properties: Sequence[str],
+    *,
+    seconds: float,
+) -> dict[str, Any]:
+    """What tells of at most 100 records; a ReadError if it does not say that some are absent."""
+    path = f"{RECORD_PATHS[client.api_version]}/{_segment(object_type)}/batch/read"
+    inputs = [{"id": _id(object_id)} for object_id in object_ids]
+    body = {"properties": properties or ["hs_object_id"], "inputs": inputs}
+    shown = client.read(path, body, seconds=seconds)
+    is_told = _errors_only_say(shown, "OBJECT_NOT_FOUND")
+    if len(_ids_in(shown)) < len(object_ids) and not is_told:
+        raise ReadError(Answer(Cause.UNREADABLE))
+    return shown
+
+
+def _ids_in(shown: dict[str, Any]) -> set[str]:
+    return {parse_id(each.get("id")) for each in _results(shown)} - {""}
+
+
 def _results(shown: dict[str, Any]) -> list[dict[str, Any]]:
     """The results of a finished answer; one without any list of them says nothing."""
     results = shown.get("results")
@@ -229,7 +291,8 @@ def _results(shown: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _links_in(result: dict[str, Any]) -> Links:
     linked = tuple(filter(None, map(parse_linked_record, listed(result.get("to")))))
-    return Links(linked, not result.get("paging"))
+    object_id = parse_id(keyed(result.get("from")).get("id"))
+    return Links(linked, not result.get("paging"), object_id)
 
 
 def _errors_only_say(shown: dict[str, Any], mark: str) -> bool:

@@ -41,6 +41,7 @@ class Cause(StrEnum):
     RECORD_NOT_FOUND = "record_not_found"
     NO_DEFAULT_TYPE = "no_default_type"
     ASSOCIATION_LIMIT = "association_limit"
+    SAME_RECORD = "same_record"  # the two were merged into each other
     REFUSED = "refused"
     REDIRECTED = "redirected"
     TOKEN_REFUSED = "token_refused"  # noqa: S105
@@ -99,6 +100,7 @@ VERDICTS: dict[Cause, Verdict] = {
     Cause.RECORD_NOT_FOUND: _rejected(settles=True),
     Cause.NO_DEFAULT_TYPE: _rejected(settles=True),
     Cause.ASSOCIATION_LIMIT: _rejected(),
+    Cause.SAME_RECORD: _rejected(settles=True),
     Cause.REFUSED: _rejected(),
     Cause.REDIRECTED: _rejected(),
     Cause.TOKEN_REFUSED: _rejected(),

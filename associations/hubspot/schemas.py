@@ -48,13 +48,25 @@ class LinkedRecord:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """What one record is linked to, of one type; the first part of it unless `is_whole`."""
+    """What one record is linked to, of one type; the first part of it unless `is_whole`.
+
+    `object_id` is what HubSpot calls the record, as far as it says so.
+    """
 
     records: tuple[LinkedRecord, ...] = ()
     is_whole: bool = True
+    object_id: str = ""
 
     def to(self, object_id: str) -> LinkedRecord | None:
         return next((each for each in self.records if each.object_id == object_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class LinksBetween:
+    """What two records show of their links: the first, and the other if those are too many."""
+
+    there: Links
+    back: Links | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,6 @@ from typing import Any
 
 from django.conf import settings
 
-from associations.gateway import clients
 from associations.gateway.account import display_property, portal_id
 from associations.gateway.cache import cached_lookup, run_concurrently
 from associations.hubspot import lookups
@@ -19,9 +18,15 @@ from associations.hubspot.answers import missing_scopes_in
 from associations.hubspot.client import ReadError
 from associations.hubspot.object_types import ObjectType, stored_type
 from associations.hubspot.record_references import Side, record_url
-from associations.hubspot.schemas import AssociationType, LinkedRecord, Links, Record
+from associations.hubspot.schemas import (
+    AssociationType,
+    LinkedRecord,
+    Links,
+    LinksBetween,
+    Record,
+)
 from associations.models import AssociationRequest
-from associations.texts.labels import record_label, type_label
+from associations.texts.labels import merged_text, record_label, type_label
 from associations.texts.remedies import PAIR, Remedy, remedy_of
 
 RECORD_SECONDS, TYPES_SECONDS = 60, 10 * 60
@@ -53,8 +58,16 @@ class ShownRecord:
         return self.record is None and self.error is None
 
     @property
-    def is_merged(self) -> bool:
-        return self.record is not None and self.record.object_id != self.object_id
+    def id_left(self) -> str:
+        """Under which id HubSpot has it: another one if it was merged."""
+        return self.record.object_id if self.record else self.object_id
+
+    @property
+    def merged(self) -> str:
+        """Into which record it was merged, if it was."""
+        is_merged = self.id_left != self.object_id
+        into = self.id_left if is_merged else ""
+        return merged_text(self.object_type.canonical, self.object_id, into)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,11 +118,18 @@ class Preview:
         return all(each and not each.is_missing for each in (self.from_, self.to))
 
     @property
+    def is_one_record(self) -> bool:
+        """Whether both sides are the same record, by what HubSpot calls it."""
+        sides = [(each.object_type, each.id_left) for each in (self.from_, self.to) if each]
+        return len(sides) == 2 and sides[0] == sides[1]
+
+    @property
     def cannot_be_linked(self) -> bool:
-        """Whether HubSpot says that it lacks a record, or a default type for the two."""
+        """Whether HubSpot lacks a record or a default type for the two, or has but one of them."""
         lacks_one = any(each and each.is_missing for each in (self.from_, self.to))
         types = self.types
-        return lacks_one or bool(types and types.error is None and not types.default)
+        has_no_type = bool(types and types.error is None and not types.default)
+        return lacks_one or has_no_type or self.is_one_record
 
     @property
     def could_be_linked(self) -> bool:
@@ -138,26 +158,33 @@ def preview(from_: Side, to: Side) -> Preview:
         if side.object_type and side.object_id
     }
     if len(looks) == 2:
-        looks["links"] = partial(_shown_links, *known)
+        looks["links"] = partial(_links_between, *known)
         looks["types"] = partial(_shown_types, *known)
-    return Preview(**dict(zip(looks, run_concurrently(*looks.values()), strict=True)))
+    shown = dict(zip(looks, run_concurrently(*looks.values()), strict=True))
+    if "links" in shown:
+        # Only now it is known under which ids HubSpot has the two.
+        shown["links"] = _shown_links(shown["from_"], shown["to"], shown["links"])
+    return Preview(**shown)
 
 
 def shown_record(object_type: ObjectType, object_id: str) -> ShownRecord:
     """Return what HubSpot shows under a type and an id. Never raises ReadError."""
-    url = record_url(settings.HUBSPOT_UI_URL, portal_id(), object_type.canonical, object_id)
+    portal, canonical = portal_id(), object_type.canonical
     named_by = display_property(object_type.canonical)
     try:
         record = cached_lookup(
             lookups.find_record,
-            object_type.canonical,
+            canonical,
             object_id,
             named_by,
             seconds=RECORD_SECONDS,
         )
     except ReadError as error:
         return ShownRecord(object_type, object_id, error=error)
-    return ShownRecord(object_type, object_id, record, url=url if record else "")
+    if record is None:
+        return ShownRecord(object_type, object_id)
+    url = record_url(settings.HUBSPOT_UI_URL, portal, canonical, record.object_id)
+    return ShownRecord(object_type, object_id, record, url=url)
 
 
 def records_of(entry: AssociationRequest) -> list[ShownRecord]:
@@ -180,17 +207,25 @@ def _shown_stored(object_type: str, object_id: str) -> ShownRecord:
 _Known = tuple[ObjectType, str]
 
 
-def _shown_links(from_: _Known, to: _Known) -> ShownLinks:
-    one, other = (from_[0].canonical, from_[1]), (to[0].canonical, to[1])
+def _links_between(from_: _Known, to: _Known) -> LinksBetween | ReadError:
+    ends = (from_[0].canonical, from_[1], to[0].canonical, to[1])
     try:
-        links = cached_lookup(lookups.links_of, *one, other[0], seconds=LINKS_SECONDS)
-        link = links.to(to[1])
-        if not link and not links.is_whole:
-            link = lookups.find_link(clients.interactive(), *one, *other)
+        return cached_lookup(lookups.links_between, *ends, seconds=LINKS_SECONDS)
+    except ReadError as error:
+        return error
+
+
+def _shown_links(
+    from_: ShownRecord, to: ShownRecord, links: LinksBetween | ReadError
+) -> ShownLinks:
+    if isinstance(links, ReadError):
+        return ShownLinks(error=links)
+    try:
+        link = lookups.link_in(links, (from_.id_left, to.id_left))
     except ReadError as error:
         return ShownLinks(error=error)
-    others = [each.object_id for each in links.records if each.object_id != to[1]]
-    return ShownLinks(link, links, _named(to[0], others[:NAMED]))
+    others = [each.object_id for each in links.there.records if each.object_id != to.id_left]
+    return ShownLinks(link, links.there, _named(to.object_type, others[:NAMED]))
 
 
 def _named(object_type: ObjectType, object_ids: list[str]) -> list[Record]:

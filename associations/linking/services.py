@@ -16,7 +16,9 @@ from django.utils import timezone
 from associations.audit import recorder
 from associations.audit.recorder import LogUnavailableError, RequestMeta
 from associations.gateway import clients
+from associations.hubspot.answers import merged_columns
 from associations.hubspot.client import default_association_path
+from associations.linking.identity import asked_ids
 from associations.linking.throttling import check_rate_of_checks, check_rate_of_submits
 from associations.linking.verification import read_after, read_before, read_link
 from associations.models import AssociationCheck, AssociationRequest
@@ -97,7 +99,7 @@ def send(entry: AssociationRequest) -> AssociationRequest:
         to_object_id=entry.to_object_id,
         on_attempt=lambda attempt: recorder.record_attempt(entry, next(numbers), attempt),
     )
-    seen = read_after(client, entry, before, answer.verdict.linked)
+    answer, seen = read_after(client, entry, before, answer)
     return recorder.close_entry(entry, answer, **asdict(seen))
 
 
@@ -120,6 +122,7 @@ def check_again(*, user: "User", entry: AssociationRequest, meta: RequestMeta) -
         duration_ms=round((time.monotonic() - start) * 1000),
         is_linked=seen.is_linked,
         types=[asdict(each) for each in seen.link.types] if seen.link else [],
+        **merged_columns(asked_ids(entry), seen.ids),
         cause=seen.error.cause if seen.error else "",
         error_text=seen.error.answer.error_text if seen.error else "",
     )

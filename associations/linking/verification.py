@@ -1,25 +1,30 @@
 """Looks in HubSpot whether two records are linked, before and after the request to link them.
 
-A look never stands in the way: whatever goes wrong is only noted.
+A look never stands in the way: whatever goes wrong is only noted. The records are compared by the
+ids asked for. Only where that finds no link, or HubSpot names others, are they read by themselves:
+they may have been merged.
 """
 
-import logging
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from django.conf import settings
 from django.utils import timezone
 
-from associations.hubspot.answers import Answer
+from associations.hubspot.answers import Answer, Ids
 from associations.hubspot.client import HubSpotClient, ReadError
-from associations.hubspot.lookups import find_link
+from associations.hubspot.lookups import link_in, links_between
 from associations.hubspot.outcomes import Cause, Linked
-from associations.hubspot.schemas import LinkedRecord
+from associations.hubspot.schemas import LinkedRecord, LinksBetween
+from associations.linking.identity import (
+    asked_ids,
+    ids_left,
+    read_by_identity,
+    told_of,
+    unexpected,
+)
 from associations.models import AssociationRequest
-
-logger = logging.getLogger(__name__)
 
 PAUSE = 0.6  # seconds; HubSpot may lag behind its own answer
 
@@ -29,14 +34,32 @@ _LASTING = {Cause.TOKEN_REFUSED, Cause.SCOPE_MISSING, Cause.FORBIDDEN, Cause.DAI
 
 @dataclass(frozen=True, slots=True)
 class LinkState:
-    """What one look showed: the link, or none; or why nothing could be seen."""
+    """What one look showed: the link, or none; or why nothing could be seen.
 
+    `ids` are those that HubSpot has the two records under, as far as they were read.
+    """
+
+    ids: Ids
     link: LinkedRecord | None = None
+    links: LinksBetween | None = None
     error: ReadError | None = None
 
     @property
     def is_linked(self) -> bool | None:
         return None if self.error else self.link is not None
+
+    @property
+    def is_default(self) -> bool | None:
+        return None if self.error else bool(self.link and self.link.is_default)
+
+    def under(self, ids: Ids) -> "LinkState":
+        """What the same look shows of the records if HubSpot has them under these ids."""
+        if self.links is None:
+            return replace(self, ids=ids)
+        try:
+            return LinkState(ids, link_in(self.links, ids), self.links)
+        except ReadError as error:
+            return LinkState(ids, links=self.links, error=error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,48 +73,73 @@ class Verification:
 
 
 def read_link(client: HubSpotClient, entry: AssociationRequest) -> LinkState:
-    try:
-        link = find_link(
-            client,
-            entry.from_object_type,
-            entry.from_object_id,
-            entry.to_object_type,
-            entry.to_object_id,
-        )
-    except ReadError as error:
-        return LinkState(error=error)
-    except Exception:  # whatever it is: the request itself must not suffer from a look
-        logger.exception("a look failed", extra={"entry": entry.pk})
-        return LinkState(error=ReadError(Answer(Cause.UNREADABLE)))
-    return LinkState(link)
+    return _identified(client, entry, _look(client, entry, asked_ids(entry)))
 
 
 def read_before(client: HubSpotClient, entry: AssociationRequest) -> LinkState | None:
     """Look whether the records are linked already; None if verifying is switched off."""
-    return read_link(client, entry) if settings.HUBSPOT_VERIFY else None
+    return _look(client, entry, asked_ids(entry)) if settings.HUBSPOT_VERIFY else None
 
 
 def read_after(
-    client: HubSpotClient, entry: AssociationRequest, before: LinkState | None, linked: Linked
-) -> Verification:
-    """Look what has become of it, unless it cannot have become anything: once more if need be."""
+    client: HubSpotClient, entry: AssociationRequest, before: LinkState | None, answer: Answer
+) -> tuple[Answer, Verification]:
+    """Look what has become of it, unless it cannot have become anything: once more if need be.
+
+    Return also the answer, read by what the looks have shown of the records.
+    """
+    ids = asked_ids(entry)
+    if answer.cause is Cause.NOT_SHOWN:
+        answer, ids = read_by_identity(client, entry, answer)
     if before is None:
-        return Verification()
-    was_linked = None if before.error else bool(before.link and before.link.is_default)
-    if linked is Linked.NO:
-        return Verification(was_linked)
+        return answer, Verification()
+    if answer.verdict.linked is Linked.NO:
+        before = before.under(ids)
+        before = _identified(client, entry, before) if _has_others(before) else before
+        return told_of(entry, answer, before.ids), Verification(before.is_default)
     if before.error and before.error.cause in _LASTING:
-        return Verification(was_linked, unverified_cause=before.error.cause)
-    after = _until_seen(lambda: read_link(client, entry))
+        return answer, Verification(unverified_cause=before.error.cause)
+    after = _until_seen(client, entry, ids)
+    if after.ids != before.ids:
+        answer, before = told_of(entry, answer, after.ids), before.under(after.ids)
+    was_linked = before.is_default
     if after.error:
-        return Verification(was_linked, unverified_cause=after.error.cause)
-    is_there = bool(after.link and after.link.is_default)
-    return Verification(was_linked, verified=is_there, verified_at=timezone.now())
+        return answer, Verification(was_linked, unverified_cause=after.error.cause)
+    return answer, Verification(was_linked, after.is_default, verified_at=timezone.now())
 
 
-def _until_seen(look_once: Callable[[], LinkState]) -> LinkState:
-    first = look_once()
-    if first.error or (first.link and first.link.is_default):
+def _until_seen(client: HubSpotClient, entry: AssociationRequest, ids: Ids) -> LinkState:
+    first = _identified(client, entry, _look(client, entry, ids))
+    if first.error or first.is_default:
         return first
     time.sleep(PAUSE)
-    return look_once()
+    return _look(client, entry, first.ids)
+
+
+def _look(client: HubSpotClient, entry: AssociationRequest, ids: Ids) -> LinkState:
+    ends = (entry.from_object_type, entry.from_object_id, entry.to_object_type, entry.to_object_id)
+    try:
+        links = links_between(client, *ends)
+    except ReadError as error:
+        return LinkState(ids, error=error)
+    except Exception:
+        return LinkState(ids, error=unexpected(entry))
+    return LinkState(ids, links=links).under(ids)
+
+
+def _has_others(state: LinkState) -> bool:
+    """Whether the first record is linked to some other one, which may be the one asked for."""
+    return bool(state.links and state.links.there.records)
+
+
+def _identified(client: HubSpotClient, entry: AssociationRequest, state: LinkState) -> LinkState:
+    """What a look shows by the ids that HubSpot has the records under, where these may differ."""
+    if state.links is None:
+        return state
+    named = state.links.there.object_id
+    if state.link and named in ("", state.ids[0]):
+        return state
+    try:
+        return state.under(ids_left(client, entry))
+    except ReadError as error:
+        return LinkState(state.ids, error=error)

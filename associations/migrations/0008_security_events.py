@@ -94,7 +94,7 @@ def of_user(**options: Any) -> models.ForeignKey:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("associations", "0005_bulk_runs"),
+        ("associations", "0006_merged_records"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -97,6 +97,9 @@ class AssociationRequest(models.Model):
     unverified_cause = models.CharField(
         max_length=30, choices=[(c.value, c.value) for c in Cause], blank=True
     )
+    # The ids that HubSpot has the records under, where those are others than were asked for
+    from_merged_into = models.CharField(max_length=20, blank=True, default="", db_default="")
+    to_merged_into = models.CharField(max_length=20, blank=True, default="", db_default="")
     # When, by our clock
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True)
@@ -222,6 +225,14 @@ class AssociationRequest(models.Model):
         return verdict.linked if verdict else None
 
     @property
+    def ids_left(self) -> tuple[str, str]:
+        """Under which ids HubSpot has the two records, as far as is known."""
+        return (
+            self.from_merged_into or self.from_object_id,
+            self.to_merged_into or self.to_object_id,
+        )
+
+    @property
     def duration(self) -> timedelta | None:
         return self.finished_at - self.sent_at if self.finished_at and self.sent_at else None
 
@@ -272,6 +283,9 @@ class AssociationCheck(models.Model):
     types = models.JSONField(default=list)  # HubSpot's associationTypes of the pair
     cause = models.CharField(max_length=30, choices=[(c.value, c.value) for c in Cause], blank=True)
     error_text = models.CharField(max_length=500, blank=True)
+    # The ids that HubSpot had the records under, where those were others than the entry's
+    from_merged_into = models.CharField(max_length=20, blank=True, default="", db_default="")
+    to_merged_into = models.CharField(max_length=20, blank=True, default="", db_default="")
     client_ip = models.GenericIPAddressField(null=True)
     request_id = models.CharField(max_length=64, blank=True)
     client_request_id = models.CharField(max_length=64, blank=True, default="", db_default="")
@@ -283,6 +297,15 @@ class AssociationCheck(models.Model):
 
     def __str__(self) -> str:
         return f"check of entry {self.entry_id}: {self.is_linked}"
+
+    @property
+    def is_one_record(self) -> bool:
+        """Whether the two records had been merged into each other."""
+        entry, is_merged = self.entry, self.from_merged_into or self.to_merged_into
+        from_id = self.from_merged_into or entry.from_object_id
+        to_id = self.to_merged_into or entry.to_object_id
+        of_one_type = entry.from_object_type == entry.to_object_type
+        return bool(is_merged) and of_one_type and from_id == to_id
 
     @property
     def labels(self) -> list[str]:

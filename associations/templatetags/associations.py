@@ -20,6 +20,7 @@ from associations.texts.labels import (
     from_label,
     icon,
     is_today,
+    merges_of,
     time_of,
     to_label,
     type_label,
@@ -69,13 +70,13 @@ def milliseconds(number: int) -> str:
 @register.filter
 def from_url(entry: AssociationRequest) -> str:
     """The first record in HubSpot, unless HubSpot lacks it."""
-    return record_address(entry, entry.from_object_type, entry.from_object_id)
+    return record_address(entry, entry.from_object_type, entry.ids_left[0])
 
 
 @register.filter
 def to_url(entry: AssociationRequest) -> str:
     """The second record in HubSpot, unless HubSpot lacks it."""
-    return record_address(entry, entry.to_object_type, entry.to_object_id)
+    return record_address(entry, entry.to_object_type, entry.ids_left[1])
 
 
 @register.simple_tag
@@ -118,3 +119,9 @@ def if_it_goes_on(context: Context) -> SafeString:
 def check_reason(check: AssociationCheck) -> str:
     """Why a check did not show whether the records are linked."""
     return reason_of(check.cause, said=check.error_text)
+
+
+@register.filter
+def check_merges(check: AssociationCheck) -> str:
+    """Into which records those of the entry had been merged by then."""
+    return merges_of(check.entry, check)

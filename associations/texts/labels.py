@@ -15,7 +15,7 @@ from associations.gateway.account import custom_label
 from associations.hubspot.object_types import CATALOGUE, stored_type
 
 if TYPE_CHECKING:
-    from associations.models import AssociationRequest
+    from associations.models import AssociationCheck, AssociationRequest
 
 WORDS = {
     # outcomes
@@ -42,6 +42,7 @@ WORDS = {
     "record_not_found": pgettext_lazy("cause", "record not found"),
     "no_default_type": pgettext_lazy("cause", "no default type"),
     "association_limit": pgettext_lazy("cause", "association limit"),
+    "same_record": pgettext_lazy("cause", "same record"),
     "refused": pgettext_lazy("cause", "refused"),
     "redirected": pgettext_lazy("cause", "redirected"),
     "token_refused": pgettext_lazy("cause", "token refused"),
@@ -137,3 +138,25 @@ def from_label(entry: "AssociationRequest") -> str:
 
 def to_label(entry: "AssociationRequest") -> str:
     return record_label(entry.to_object_type, entry.to_object_id)
+
+
+def merged_text(object_type: str, object_id: str, merged_into: str) -> str:
+    """Say that HubSpot has a record under another id than was asked for; empty if it has not."""
+    if not merged_into:
+        return ""
+    text = gettext("{record} was merged into {other}.")
+    return text.format(record=record_label(object_type, object_id), other=merged_into)
+
+
+def merges_of(
+    entry: "AssociationRequest", seen: "AssociationRequest | AssociationCheck | None" = None
+) -> str:
+    """Say into what an entry's records were merged, by itself or by a later check."""
+    seen = seen or entry
+    if not (seen.from_merged_into or seen.to_merged_into):
+        return ""
+    sides = (
+        merged_text(entry.from_object_type, entry.from_object_id, seen.from_merged_into),
+        merged_text(entry.to_object_type, entry.to_object_id, seen.to_merged_into),
+    )
+    return " ".join(filter(None, sides))

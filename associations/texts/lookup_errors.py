@@ -24,6 +24,7 @@ _REASONS = {
     Cause.FORBIDDEN: _("HubSpot does not let this site read it."),
     Cause.UNKNOWN_OBJECT_TYPE: _("HubSpot does not know one of the object types."),
     Cause.RECORD_NOT_FOUND: _("HubSpot has no such record."),
+    Cause.SAME_RECORD: _("For HubSpot the two are one record."),
     Cause.NO_DEFAULT_TYPE: _("HubSpot has no default way to link these two types."),
     Cause.UNREADABLE: _("HubSpot's answer could not be read."),
     Cause.NOT_SHOWN: _("Both records have more links than HubSpot shows at once."),

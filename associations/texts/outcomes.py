@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from associations.hubspot.answers import messages_in, missing_scopes_in, retry_after
 from associations.hubspot.outcomes import Cause, Linked, Outcome, verdict_of
-from associations.texts.labels import from_label, to_label, type_label, word_for
+from associations.texts.labels import from_label, merges_of, to_label, type_label, word_for
 from associations.texts.lookup_errors import reason_of
 from associations.texts.missing_records import missing_records
 from associations.texts.remedies import ADMIN, Remedy, helper_of, in_a_row, remedy_of
@@ -53,6 +53,11 @@ class Explanation:
     def verification(self) -> str:
         """What was seen afterwards, if that is not what one expects; else nothing."""
         return _verification_of(self._entry)
+
+    @property
+    def merged(self) -> str:
+        """Into which records the two were merged, if they were."""
+        return merges_of(self._entry)
 
 
 def explain(entry: "AssociationRequest", *, is_admin: bool = False) -> Explanation:
@@ -120,6 +125,8 @@ def _better_known(entry: "AssociationRequest") -> Promise | None:
 
 
 def _verification_of(entry: "AssociationRequest") -> str:
+    if entry.cause == Cause.SAME_RECORD:
+        return ""
     if entry.linked is Linked.NO and entry.was_linked:
         return str(_WERE_LINKED)
     if entry.verified is False:
@@ -289,6 +296,10 @@ _BY_CAUSE: dict[str, tuple[Text, Text]] = {
             "Remove a link in HubSpot that is no longer needed, or ask an admin of HubSpot to "
             "raise the limit."
         ),
+    ),
+    Cause.SAME_RECORD: (
+        _("{from_} and {to} are one record in HubSpot: they were merged. Nothing was linked."),
+        _("Check the id at the end of each record's address."),
     ),
     Cause.REFUSED: (
         _("HubSpot refused to link {from_} to {to}."),

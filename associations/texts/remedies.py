@@ -59,6 +59,7 @@ REMEDIES: dict[str, Remedy] = {
     Cause.RECORD_NOT_FOUND: PAIR,
     Cause.NO_DEFAULT_TYPE: PAIR,
     Cause.ASSOCIATION_LIMIT: PAIR,
+    Cause.SAME_RECORD: PAIR,
     Cause.REFUSED: _AGAIN,
     Cause.REDIRECTED: ADMIN,
     Cause.TOKEN_REFUSED: ADMIN,

@@ -12,6 +12,7 @@ from django.db.migrations.exceptions import IrreversibleError
 from django.utils import timezone
 
 from associations.audit.integrity import triggers
+from associations.audit.integrity.serialization import lines_of
 from associations.audit.recorder import record_event
 from associations.bulk.services import discard
 from associations.models import (
@@ -220,12 +221,71 @@ class RunsOfBeforeTests(MigrationTestCase):
     def test_entries_of_a_run_are_not_lost_by_going_back(self) -> None:
         run = self.bulk_run()
         for of_run in (lambda: self.entries_of(run, 1), lambda: self.closed_by(self.batch(run), 2)):
+            migrate(NEWEST)
             of_run()
             before = self.everything(RUNS)
             with self.assertRaisesRegex(IrreversibleError, "holds entries of bulk runs"):
                 migrate(BEFORE_RUNS)
             self.assertEqual(self.everything(RUNS), before)
             migrate(NEWEST)
+        self.assert_guarded()
+        seal()
+        self.assert_proven()
+
+
+class MergedRecordsTests(MigrationTestCase):
+    """The columns that say into what a record was merged."""
+
+    def write_as_before(self) -> None:
+        now = timezone.now()
+        model_at(RUNS, "AssociationRequest").objects.create(
+            user_id=self.user.pk,
+            user_name=self.user.name,
+            api_version="v4",
+            outcome="linked",
+            cause="confirmed",
+            created_at=now,
+            sent_at=now,
+            finished_at=now,
+            **LINK,
+        )
+
+    def test_a_server_of_before_goes_on_writing(self) -> None:
+        self.write_as_before()
+        entry = AssociationRequest.objects.get()
+        self.assertEqual((entry.from_merged_into, entry.to_merged_into), ("", ""))
+        self.check(entry)
+        seal()
+        self.assert_proven()
+
+    def test_what_was_sealed_before_stays_proven(self) -> None:
+        migrate(RUNS)
+        self.write_as_before()
+        migrate(NEWEST)
+        line = lines_of("entry", [AssociationRequest.objects.get().pk]).popitem()[1]
+        self.assertNotIn("merged_into", line)
+        self.assert_guarded()
+
+    def test_one_can_go_back_as_long_as_none_was_merged(self) -> None:
+        self.check(self.entry())
+        seal()
+        before = self.everything(RUNS)
+        migrate(RUNS)
+        self.assertEqual(self.everything(RUNS), before)
+        migrate(NEWEST)
+        self.assert_guarded()
+        self.assert_proven()
+
+    def test_merges_are_not_lost_by_going_back(self) -> None:
+        for of_merged in (
+            lambda: self.check(self.entry(), to_merged_into="9902"),
+            lambda: self.entry(from_merged_into="502"),
+        ):
+            of_merged()
+            before = self.everything()
+            with self.assertRaisesRegex(IrreversibleError, "records that were merged"):
+                migrate(RUNS)
+            self.assertEqual(self.everything(), before)
         migrate(NEWEST)
         self.assert_guarded()
         seal()

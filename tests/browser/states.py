@@ -267,6 +267,9 @@ STATES = [
     State("integrity, unsealed", "admin", at("/audit/integrity/"), "Nothing is proven yet"),
     State("status, nothing linked", "admin", at("/status/"), "Nobody has linked anything today"),
     State("form, filled in", "support", filled, "Ada Byron"),
+    State(
+        "preview, merged", "support", previewing("Contact", "509", "Company", "911"), "merged into"
+    ),
     State("preview, one side", "support", previewing("Contact", "501", "", ""), "Ada Byron"),
     State("preview, no type", "support", previewing(*PAIR[2:], "Product", "601"), "no default way"),
     State("preview, no record", "support", previewing("Contact", "383", *PAIR[2:]), "no record"),

@@ -223,6 +223,8 @@ FORGED: dict[str, Any] = {
     "verified": False,
     "verified_at": "2001-01-01T00:00:00Z",
     "unverified_cause": "forbidden",
+    "from_merged_into": "4711",
+    "to_merged_into": "4712",
     "client_ip": "192.0.2.66",
     "user_agent": "Forged/1",
     "request_id": "forged",

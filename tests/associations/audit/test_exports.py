@@ -24,7 +24,7 @@ COLUMNS = (
     "from_object_id,to_object_type,to_object_id,reason,outcome,cause,linked,was_linked,"
     "verified,verified_at,unverified_cause,http_status,status,num_errors,error_category,"
     "error_text,correlation_id,requested_at,started_at,completed_at,api_version,client_ip,user_agent,request_id,"
-    "run,row_number,batch,client_request_id"
+    "run,row_number,batch,client_request_id,from_merged_into,to_merged_into"
 )
 MOMENTS = (
     *("created_at", "sent_at", "finished_at", "requested_at", "started_at", "completed_at"),
@@ -35,6 +35,7 @@ FORMULA_STARTS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
 CLOSED = {
     *("from_object_type", "from_object_id", "to_object_type", "to_object_id"),
     *("outcome", "cause", "unverified_cause", "api_version", "client_ip"),
+    *("from_merged_into", "to_merged_into"),
 }
 ODD_TEXTS = (
     'said "no"',
@@ -88,6 +89,8 @@ class CellTests(CSVTestCase):
             "outcome": "rejected",
             "cause": "refused",
             "unverified_cause": "timed_out",
+            "from_merged_into": "502",
+            "to_merged_into": "9902",
             "http_status": "400",
             "status": "COMPLETE",
             "num_errors": "3",

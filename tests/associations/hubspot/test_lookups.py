@@ -20,6 +20,13 @@ PAIR = ("contacts", "501", "companies", "902")
 DEFAULT = AssociationType("HUBSPOT_DEFINED", 279, "")
 
 
+def find_link(
+    client: HubSpotClient, one: str, one_id: str, other: str, other_id: str
+) -> LinkedRecord | None:
+    links = lookups.links_between(client, one, one_id, other, other_id)
+    return lookups.link_in(links, (one_id, other_id))
+
+
 LINKED_SOMEHOW = {"results": [{"from": {"id": "501"}, "to": [{"toObjectId": 902}]}]}
 
 
@@ -83,17 +90,17 @@ class RecordTests(LookupTestCase):
 
 class LinkTests(LookupTestCase):
     def test_none_one_and_with_a_label(self) -> None:
-        self.assertIsNone(lookups.find_link(self.client, *PAIR))
+        self.assertIsNone(find_link(self.client, *PAIR))
         self.sandbox.link(*PAIR)
-        self.assertEqual(lookups.find_link(self.client, *PAIR), LinkedRecord("902", (DEFAULT,)))
+        self.assertEqual(find_link(self.client, *PAIR), LinkedRecord("902", (DEFAULT,)))
         self.sandbox.link(*PAIR, label="Decision maker")
-        found = lookups.find_link(self.client, *PAIR)
+        found = find_link(self.client, *PAIR)
         self.assertTrue(found.is_default)
         self.assertEqual(found.labels, ["Decision maker"])
 
     def test_by_a_label_alone_is_not_by_the_default_type(self) -> None:
         self.sandbox.link(*PAIR, label="Decision maker")
-        self.assertFalse(lookups.find_link(self.client, *PAIR).is_default)
+        self.assertFalse(find_link(self.client, *PAIR).is_default)
 
     def test_of_one_with_more_links_than_an_answer_shows_the_other_end_is_asked(self) -> None:
         for number in range(1, 602):
@@ -102,21 +109,77 @@ class LinkTests(LookupTestCase):
         self.assertFalse(links.is_whole)
         shown = {each.object_id for each in links.records}
         beyond = next(str(n) for n in range(1, 602) if str(n) not in shown)
-        found = lookups.find_link(self.client, "contacts", "501", "companies", beyond)
+        found = find_link(self.client, "contacts", "501", "companies", beyond)
         self.assertEqual(found.object_id, beyond)
-        self.assertIsNone(lookups.find_link(self.client, "contacts", "501", "companies", "9999"))
+        self.assertIsNone(find_link(self.client, "contacts", "501", "companies", "9999"))
 
     def test_where_both_have_so_many_nobody_knows(self) -> None:
         for number in range(1, 602):
             self.sandbox.link("contacts", "501", "companies", str(number))
             self.sandbox.link("contacts", str(7000 + number), "companies", "9999")
         pair = ("contacts", "501", "companies", "9999")
-        self.assertEqual(self.cause_of(lookups.find_link, *pair), Cause.NOT_SHOWN)
+        self.assertEqual(self.cause_of(find_link, *pair), Cause.NOT_SHOWN)
 
     def test_an_empty_answer_with_another_error_does_not_say_that_there_is_none(self) -> None:
         body = {"results": [], "errors": [{"category": "INTERNAL"}]}
         self.sandbox.fault(method="POST", status=207, body=body)
-        self.assertEqual(self.cause_of(lookups.find_link, *PAIR), Cause.UNREADABLE)
+        self.assertEqual(self.cause_of(find_link, *PAIR), Cause.UNREADABLE)
+
+
+class MergedTests(LookupTestCase):
+    def ids(self, *asked: str, **options: Any) -> dict[str, str]:
+        return lookups.current_ids(self.client, "companies", asked, **options)
+
+    def reads(self) -> int:
+        return sum("objects/companies/batch" in r["path"] for r in self.sandbox.requests)
+
+    def test_its_own_another_ones_and_none(self) -> None:
+        self.sandbox.merge("companies", "902", "9902")
+        self.assertEqual(self.ids("901"), {"901": "901"})
+        self.assertEqual(self.ids("902"), {"902": "9902"})
+        self.assertEqual(self.ids("9"), {})
+
+    def test_of_many_those_that_were_merged_are_asked_for_one_by_one(self) -> None:
+        self.sandbox.merge("companies", "902", "9902")
+        self.sandbox.merge("companies", "903", "904")
+        self.sandbox.merge("companies", "905", "906")
+        self.sandbox.merge("companies", "906", "99906")
+        found = self.ids("901", "902", "903", "904", "905", "9")
+        self.assertEqual(found, {"901": "901", "902": "9902", "903": "904", "904": "904",
+                                 "905": "99906"})  # fmt: skip
+        self.assertEqual(self.reads(), 4)
+
+    def test_what_was_not_merged_is_read_a_hundred_at_once(self) -> None:
+        many = [str(2_000_001 + n) for n in range(201)]
+        self.assertEqual(self.ids(*many, "9"), {each: each for each in many})
+        self.assertEqual(self.reads(), 3)
+
+    def test_all_together_take_no_longer_than_they_may(self) -> None:
+        self.sandbox.fault(method="POST", path="batch/read", delay=0.2, times=None)
+        self.sandbox.merge("companies", "902", "9902")
+        self.sandbox.merge("companies", "903", "9903")
+        start = time.monotonic()
+        with self.assertRaises(ReadError):
+            self.ids("902", "903", seconds=0.3)
+        self.assertLess(time.monotonic() - start, 1)
+
+    def test_links_of_many_by_the_ids_that_were_asked_for(self) -> None:
+        for contact in ("501", "502"):
+            self.sandbox.link("contacts", contact, "companies", "902")
+        self.sandbox.merge("contacts", "501", "9501")
+        self.sandbox.merge("contacts", "503", "502")
+        self.sandbox.merge("contacts", "504", "9504")
+        asked = ["501", "502", "503", "504", "505"]
+        found = lookups.links_of_many(self.client, "contacts", asked, "companies", seconds=2)
+        linked = {asked for asked, links in found.items() if links.to("902")}
+        self.assertEqual(linked & {*asked}, {"501", "502", "503"})
+        self.assertEqual(found["504"].records, ())
+
+    def test_links_of_many_that_were_not_merged_take_one_call(self) -> None:
+        self.sandbox.link("contacts", "501", "companies", "902")
+        asked = ["501", "502", "999999"]
+        lookups.links_of_many(self.client, "contacts", asked, "companies", seconds=2)
+        self.assertEqual(len(self.sandbox.requests), 1)
 
 
 class AccountTests(LookupTestCase):
@@ -242,7 +305,7 @@ class FailureTests(LookupTestCase):
             with self.subTest(fault):
                 self.sandbox.reset()
                 self.sandbox.fault(method="POST", **fault)
-                self.assertEqual(self.cause_of(lookups.find_link, *PAIR), cause)
+                self.assertEqual(self.cause_of(find_link, *PAIR), cause)
 
     def test_an_answer_without_results_says_nothing_of_records_and_types_either(self) -> None:
         for method, look, *arguments in (
@@ -259,12 +322,12 @@ class FailureTests(LookupTestCase):
             address = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]
             with mock.patch("socket.getaddrinfo", lambda *a, **k: address * 6):
                 start = time.monotonic()
-                self.assertEqual(self.cause_of(lookups.find_link, *PAIR), Cause.NO_CONNECTION)
+                self.assertEqual(self.cause_of(find_link, *PAIR), Cause.NO_CONNECTION)
         self.assertLess(time.monotonic() - start, lookups.SECONDS + 1)
 
     def test_a_connection_that_was_closed_meanwhile_is_opened_once_more(self) -> None:
         self.sandbox.fault(method="POST", reset="before")
-        self.assertIsNone(lookups.find_link(self.client, *PAIR))
+        self.assertIsNone(find_link(self.client, *PAIR))
 
     def test_a_missing_scope_is_named(self) -> None:
         self.client = self.client_of("sandbox-no-read")
@@ -325,7 +388,7 @@ class AnyAnswerTests(TestCase):
         client = Showing(shown if isinstance(shown, dict) else {"results": shown})
         for look, *arguments in (
             (lookups.find_record, "contacts", "501"),
-            (lookups.find_link, *PAIR),
+            (find_link, *PAIR),
             (lookups.association_types, "contacts", "companies"),
             (lookups.custom_types,),
             (lookups.types_not_enabled,),

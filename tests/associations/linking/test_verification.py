@@ -160,9 +160,9 @@ class TroubleTests(VerificationTestCase):
 
     def test_what_nobody_thought_of_does_not_stop_it_either(self) -> None:
         trouble = mock.patch(
-            "associations.linking.verification.find_link", side_effect=RuntimeError
+            "associations.linking.verification.links_between", side_effect=RuntimeError
         )
-        with trouble, self.assertLogs("associations.linking.verification", "ERROR"):
+        with trouble, self.assertLogs("associations.linking.identity", "ERROR"):
             entry = self.assert_seen(was_linked=None, verified=None, cause="unreadable")
         self.assertEqual(entry.outcome, "linked")
 

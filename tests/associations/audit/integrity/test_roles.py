@@ -136,8 +136,9 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
     def test_what_was_seen_is_written_into_an_open_entry_and_checks_are_added(self) -> None:
         entry, seen = self.open_entry(), {"was_linked": False, "verified": True}
         seen |= {"verified_at": timezone.now(), "unverified_cause": ""}
+        seen |= {"from_merged_into": "502", "to_merged_into": "9902"}
         AssociationRequest.objects.filter(pk=entry.pk).update(**seen, outcome="linked")
-        self.check(entry)
+        self.check(entry, to_merged_into="9902")
         entry.refresh_from_db()
         self.assertEqual({name: getattr(entry, name) for name in seen}, seen)
         self.assertEqual(entry.checks.count(), 1)
