@@ -7,7 +7,7 @@ concerns a run is part of a transaction of the caller's, which began with a hold
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -423,12 +423,21 @@ def close_entries(run_id: int, answers: Iterable[tuple[AssociationRequest, Answe
 
 
 def close_entries_by_batch(
-    chunk: BulkChunk, ids: tuple[int, int], batch: AssociationBatch, answer: Answer
+    chunk: BulkChunk,
+    ids: tuple[int, int],
+    batch: AssociationBatch,
+    answer: Answer,
+    merged: Mapping[int, dict[str, str]],
 ) -> int:
-    """Close the entries in this range of ids, which the answer proves all; return how many."""
+    """Close the entries in this range of ids, which the answer proves all; return how many.
+
+    `merged` has the columns of those few, by id, whose records have other ids than were asked for.
+    """
     shared = {name: getattr(answer, name) for name in _OF_BATCH}
     outcome = answer.verdict.outcome
     under_way = chunk.entries.filter(outcome=Outcome.SENDING, pk__range=ids)
+    for pk, columns in merged.items():
+        under_way.filter(pk=pk).update(**columns)
     closed = under_way.update(**shared, outcome=outcome, batch=batch, finished_at=timezone.now())
     _count(chunk.run_id, {outcome: closed})
     transaction.on_commit(lambda: events.record_batch_closed(batch, ids, outcome, closed))

@@ -15,7 +15,18 @@ from associations.bulk.leases import SLOT_SECONDS, StoppedError, hold, mark_rows
 from associations.bulk.single_sender import send_rows
 from associations.db import retry_on_outage
 from associations.gateway import clients
-from associations.hubspot.answers import Answer, Attempt, read_batch_answer, strings_in
+from associations.hubspot.answers import (
+    Answer,
+    Attempt,
+    Ids,
+    if_shown,
+    merged_columns,
+    pairs_not_shown,
+    read_batch_answer,
+    strings_in,
+)
+from associations.hubspot.client import ReadError
+from associations.hubspot.lookups import current_ids
 from associations.hubspot.outcomes import Cause
 from associations.models import AssociationBatch, BulkChunk, BulkRun, SendMode
 
@@ -23,7 +34,10 @@ ROWS_AT_ONCE = 500  # written in one transaction, so that others who write hardl
 FEW = 8  # rows that go out as single PUTs rather than in yet smaller batches
 SILENT_TRIES = 3  # of a batch that HubSpot does not answer, before it is split
 
+MERGED_AT_MOST = 100  # pairs of a batch whose records are read because the answer names others
+
 _Rows = list[tuple[int, str, str]]  # id, and the ids of the two records
+_Merged = dict[int, dict[str, str]]  # the columns of these rows that say into what
 
 
 def send_batch(run: BulkRun, chunk: BulkChunk, until: float) -> None:
@@ -43,14 +57,18 @@ def send_batch(run: BulkRun, chunk: BulkChunk, until: float) -> None:
         batch = retry_on_outage(
             lambda: recorder.record_batch(chunk, attempt, answer, types, len(rows))
         )
-        if _conclude_batch(run, chunk, rows, batch, attempt, answer):
+        answer, merged = _read_by_identity(types, rows, answer)
+        if _conclude_batch(run, chunk, rows, batch, attempt, answer, merged):
             _send_suspects(run, chunk, rows, answer, until)
     else:
         release(chunk)
 
 
-def _read(attempt: Attempt, types: tuple[str, str], pairs: list[tuple[str, str]]) -> Answer:
-    answer = read_batch_answer(attempt, pairs)
+def _read(attempt: Attempt, types: tuple[str, str], pairs: list[Ids]) -> Answer:
+    return _unambiguous(read_batch_answer(attempt, pairs), types, pairs)
+
+
+def _unambiguous(answer: Answer, types: tuple[str, str], pairs: list[Ids]) -> Answer:
     # Results name no types: contact 1 to company 2 looks like contact 2 to company 1, seen back.
     known = set(pairs)
     is_ambiguous = types[0] != types[1] and any(
@@ -59,6 +77,38 @@ def _read(attempt: Attempt, types: tuple[str, str], pairs: list[tuple[str, str]]
     if is_ambiguous and answer.cause is Cause.CONFIRMED:
         return replace(answer, cause=Cause.NOT_SHOWN)
     return answer
+
+
+def _read_by_identity(
+    types: tuple[str, str], rows: _Rows, answer: Answer
+) -> tuple[Answer, _Merged]:
+    """Return the answer; if it names other ids, by what these are, and whose they are.
+
+    The batch is in the log by then, as an answer that does not show every link.
+    """
+    pairs = [row[1:] for row in rows]
+    missing = pairs_not_shown(answer, pairs)
+    if not missing or len(missing) > MERGED_AT_MOST:
+        return answer, {}
+    try:
+        left = _ids_left(types, missing)
+    except ReadError:
+        return answer, {}
+    if types[0] == types[1] and any(one == other for one, other in left.values()):
+        return answer, {}  # that row has an end of its own
+    now = [left.get(pair, pair) for pair in pairs]
+    merged = {row[0]: merged_columns(row[1:], left[row[1:]]) for row in rows if row[1:] in left}
+    return _unambiguous(if_shown(answer, now), types, now), merged
+
+
+def _ids_left(types: tuple[str, str], pairs: list[Ids]) -> dict[Ids, Ids]:
+    """Look up under which ids HubSpot has the records of these pairs."""
+    client, seconds = clients.bulk_read(), clients.READ_SECONDS / 2
+    one, other = (
+        current_ids(client, object_type, [*{*ids}], seconds=seconds)
+        for object_type, ids in zip(types, zip(*pairs, strict=True), strict=True)
+    )
+    return {pair: (one.get(pair[0], pair[0]), other.get(pair[1], pair[1])) for pair in pairs}
 
 
 def _settle(chunk: BulkChunk, rows: _Rows) -> None:
@@ -92,12 +142,12 @@ def _conclude_batch(
     batch: AssociationBatch,
     attempt: Attempt,
     answer: Answer,
+    merged: _Merged,
 ) -> bool:
     """Write down what has come of it; return whether some of the rows may be to blame."""
-    is_proven = answer.cause is Cause.CONFIRMED
     for part in _parts(rows):
-        retry_on_outage(partial(_conclude_part, chunk, part, batch, answer, is_proven))
-    if is_proven:
+        retry_on_outage(partial(_conclude_part, chunk, part, batch, answer, merged))
+    if answer.cause is Cause.CONFIRMED:
         retry_on_outage(lambda: _finish(run, chunk))
         return False
     return _react_to_batch(run, chunk, rows, attempt, answer)
@@ -108,11 +158,11 @@ def _conclude_part(
     ids: tuple[int, int],
     batch: AssociationBatch,
     answer: Answer,
-    is_proven: bool,
+    merged: _Merged,
 ) -> None:
     hold(chunk)
-    if is_proven:
-        recorder.close_entries_by_batch(chunk, ids, batch, answer)
+    if answer.cause is Cause.CONFIRMED:
+        recorder.close_entries_by_batch(chunk, ids, batch, answer, merged)
     else:
         recorder.requeue(chunk.entries.filter(pk__range=ids), batch)
 

@@ -22,7 +22,7 @@ from associations.db import retry_on_outage, write_in_turn
 from associations.gateway import clients
 from associations.gateway.account import form_options
 from associations.hubspot.client import ReadError
-from associations.hubspot.lookups import links_of_many
+from associations.hubspot.lookups import current_ids, links_of_many
 from associations.hubspot.outcomes import Outcome
 from associations.hubspot.schemas import Links
 from associations.models import AssociationRequest, BulkRow, BulkRun, RowState, RunState
@@ -49,12 +49,33 @@ def look_up_next(run: BulkRun) -> bool:
             rows[0].to_object_type,
             seconds=clients.READ_SECONDS,
         )
+        left = _ids_left(rows, found)
     except ReadError as error:
         cause = error.cause
         retry_on_outage(lambda: hold(run, lookup_cause=cause))
         return False
-    retry_on_outage(lambda: _note(run, rows, found))
+    seen = {row.pk: _was_linked(row, found, left) for row in rows}
+    retry_on_outage(lambda: _note(run, rows, seen))
     return True
+
+
+def _ids_left(rows: Sequence[BulkRow], found: dict[str, Links]) -> dict[str, str]:
+    """Look up under which ids HubSpot has the second records that may be there by another one.
+
+    They may where the first is linked, but not to the id that was asked for.
+    """
+    in_doubt = {
+        row.to_object_id
+        for row in rows
+        if (links := found.get(row.from_object_id, Links())).records
+        and links.to(row.to_object_id) is None
+    }
+    return current_ids(
+        clients.bulk_read(),
+        rows[0].to_object_type,
+        sorted(in_doubt),
+        seconds=clients.READ_SECONDS,
+    )
 
 
 def _next_rows(run: BulkRun) -> Sequence[BulkRow]:
@@ -74,8 +95,7 @@ def _next_rows(run: BulkRun) -> Sequence[BulkRow]:
     return list(rows.filter(**pair)[:PAIRS_AT_ONCE])
 
 
-def _note(run: BulkRun, rows: Sequence[BulkRow], found: dict[str, Links]) -> None:
-    seen = {row.pk: _was_linked(row, found) for row in rows}
+def _note(run: BulkRun, rows: Sequence[BulkRow], seen: dict[int, bool | None]) -> None:
     hold(
         run,
         looked_up_to=[getattr(rows[-1], name) for name in _ORDER],
@@ -87,12 +107,12 @@ def _note(run: BulkRun, rows: Sequence[BulkRow], found: dict[str, Links]) -> Non
         run.rows.filter(pk__in=pks).update(was_linked=answer)
 
 
-def _was_linked(row: BulkRow, found: dict[str, Links]) -> bool | None:
+def _was_linked(row: BulkRow, found: dict[str, Links], ids_left: dict[str, str]) -> bool | None:
     """By the default type; None where HubSpot did not show enough to tell."""
     links = found.get(row.from_object_id)
     if links is None:
         return None
-    link = links.to(row.to_object_id)
+    link = links.to(ids_left.get(row.to_object_id, row.to_object_id))
     if link is not None:
         return link.is_default
     return False if links.is_whole else None

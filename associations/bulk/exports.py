@@ -123,8 +123,8 @@ def _of_entry(run: BulkRun, entry: AssociationRequest) -> tuple[str, str, str]:
         text = gettext("The run is being canceled, so this row will not be sent any more.")
         return entry.outcome, "", text
     explanation = explain(entry)
-    told = f"{explanation.sentence} {explanation.verification}".strip()
-    return entry.outcome, entry.linked or "", told
+    told = (explanation.sentence, explanation.merged, explanation.verification)
+    return entry.outcome, entry.linked or "", " ".join(filter(None, told))
 
 
 def _bad_row(run: BulkRun, row: BulkRow) -> list[object]:

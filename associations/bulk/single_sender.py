@@ -18,6 +18,7 @@ from associations.db import retry_on_outage
 from associations.gateway import clients
 from associations.hubspot.answers import Answer, Attempt, read_answer
 from associations.hubspot.outcomes import Cause, Outcome
+from associations.linking.identity import read_by_identity
 from associations.models import AssociationAttempt, AssociationRequest, BulkChunk, BulkRun
 
 TRIES_OF_PATIENCE = 10  # how often a row is tried, about, before it is given up
@@ -119,7 +120,9 @@ def _put(entry: AssociationRequest) -> _Ended:
         on_attempt=attempts.append,
     )
     ids = {"from_object_id": entry.from_object_id, "to_object_id": entry.to_object_id}
-    return entry, attempts[0], read_answer(attempts[0], **ids)
+    answer = read_answer(attempts[0], **ids)
+    answer, _ = read_by_identity(clients.bulk_read(), entry, answer)
+    return entry, attempts[0], answer
 
 
 def _conclude_wave(

@@ -73,6 +73,27 @@ class StagingTests(EngineTestCase):
         run = self.read(self.uploaded(row(0)))
         self.assertEqual((run.state, run.lookup_cause), (RunState.READY, "hubspot_down"))
 
+    @override_settings(HUBSPOT_VERIFY=True)
+    def test_links_of_records_that_were_merged(self) -> None:
+        for number in (2, 3, 5):
+            self.sandbox.link("contacts", str(1_000_001 + number), "companies", "901")
+        for number in (1, 2, 3):
+            ends = ("contacts", str(1_000_001 + number), "companies", str(2_000_001 + number))
+            self.sandbox.link(*ends)
+        self.sandbox.merge("contacts", "1000002", "88")
+        self.sandbox.merge("companies", "2000003", "99")
+        self.sandbox.merge("contacts", "1000004", "1000005")
+        self.sandbox.merge("companies", "2000004", "98")
+        run = self.read(self.uploaded(*map(row, range(7)), "Contact,1000006,Company,901"))
+        seen = run.rows.order_by("number").values_list("was_linked", flat=True)
+        self.assertEqual(list(seen), [False, True, True, True, False, False, False, True])
+        self.assertEqual((run.rows_looked_up, run.rows_linked), (8, 4))
+
+    @override_settings(HUBSPOT_VERIFY=True)
+    def test_what_is_not_linked_at_all_costs_no_call_more(self) -> None:
+        self.read(self.uploaded(*map(row, range(9))))
+        self.assertEqual(sum("batch/read" in r["path"] for r in self.sandbox.requests), 1)
+
     def test_failed_rows_are_read_from_the_run_they_failed_in(self) -> None:
 
         first = self.finish(self.queued(row(1), row(2, 7_000_001), row(3, 7_000_002)))

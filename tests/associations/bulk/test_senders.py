@@ -1,5 +1,7 @@
 from associations.audit import recorder
+from associations.audit.entry_details import directions
 from associations.bulk import services
+from associations.bulk.exports import result_lines
 from associations.models import BulkRun, CallPause, RunState, SendMode
 from tests.associations.bulk.engine import NO_CONTACT, EngineTestCase, row
 
@@ -113,6 +115,107 @@ class BatchTests(EngineTestCase):
                 services.resume(user=self.user, run=run)
                 self.finish(run)
                 self.assertEqual(run.linked, 9)
+
+
+class MergedTests(EngineTestCase):
+    """HubSpot's answer may name a merged record by the id that it was merged into."""
+
+    def merged(self, run: BulkRun) -> list[tuple[str, str]]:
+        rows = run.entries.order_by("row_number")
+        return list(rows.values_list("from_merged_into", "to_merged_into"))
+
+    def merge(self, number: int, into: str) -> None:
+        self.sandbox.merge("contacts", str(1_000_001 + number), into)
+
+    def test_a_batch_is_proven_by_what_hubspot_calls_the_records(self) -> None:
+        self.merge(3, "88")
+        self.merge(4, "1000006")  # another row's
+        self.sandbox.merge("companies", "2000008", "99")
+        run = self.finish(self.queued(*map(row, range(12))))
+        self.assertEqual(self.outcomes(run), [CONFIRMED] * 12)
+        expected = {3: ("88", ""), 4: ("1000006", ""), 7: ("", "99")}
+        self.assertEqual(self.merged(run), [expected.get(n, ("", "")) for n in range(12)])
+        self.assertEqual((run.batches.count(), self.calls("PUT")), (1, 0))
+
+    def test_one_that_names_them_as_asked_costs_nothing_more(self) -> None:
+        self.merge(3, "88")
+        self.sandbox.names_as_asked = True
+        run = self.finish(self.queued(*map(row, range(12))))
+        self.assertEqual(self.outcomes(run), [CONFIRMED] * 12)
+        self.assertEqual(self.calls("POST"), 1)
+
+    def test_the_page_of_such_a_row_shows_its_part_of_the_answer(self) -> None:
+        self.merge(3, "88")
+        run = self.finish(self.queued(*map(row, range(12))))
+        entry = run.entries.select_related("batch").get(row_number=4)
+        shown = {(each.from_record, each.to_record) for each in directions(entry)}
+        self.assertIn(("Contact 88", "Company 2000004"), shown)
+
+    def test_and_its_line_of_the_results_says_so(self) -> None:
+        self.merge(3, "88")
+        run = self.finish(self.queued(*map(row, range(12))))
+        lines = b"".join(result_lines(run)).decode().splitlines()
+        self.assertIn("Contact 1000004 was merged into 88.", lines[4])
+
+    def test_pairs_that_mirror_each_other_since_are_proven_apart(self) -> None:
+        for type_name, old, new in (
+            ("contacts", "501", "700"),
+            ("companies", "901", "800"),
+            ("contacts", "502", "800"),
+            ("companies", "902", "700"),
+        ):
+            self.sandbox.merge(type_name, old, new)
+        mirrored = ("Contact,501,Company,901", "Contact,502,Company,902")
+        run = self.queued(*mirrored, *map(row, range(9)))
+        shown = answer_of((700, 800), *((1_000_001 + n, 2_000_001 + n) for n in range(9)))
+        self.fault(**BATCH, status=200, body=shown)
+        self.step(run)
+        self.assertEqual(set(self.outcomes(run)), {("queued", "")})
+        self.finish(run)
+        self.assertEqual(self.outcomes(run), [CONFIRMED] * 11)
+
+    def test_single_calls(self) -> None:
+        self.merge(1, "88")
+        run = self.finish(self.queued(*map(row, range(3)), way=SendMode.SINGLE))
+        self.assertEqual(self.outcomes(run), [CONFIRMED] * 3)
+        self.assertEqual(self.merged(run)[1], ("88", ""))
+
+    def test_ids_that_are_not_theirs_prove_nothing(self) -> None:
+        run = self.queued(*map(row, range(9)))
+        pairs = [(1_000_001 + n + (n == 4), 2_000_001 + n) for n in range(9)]
+        self.fault(**BATCH, status=200, body=answer_of(*pairs), apply=False)
+        self.step(run)
+        self.assertNotIn(CONFIRMED, self.outcomes(run))
+        self.finish(run)
+        self.assertEqual(self.merged(run), [("", "")] * 9)
+
+    def test_records_that_cannot_be_read_leave_it_to_single_calls_and_these_unconfirmed(
+        self,
+    ) -> None:
+        self.merge(3, "88")
+        run = self.queued(*map(row, range(12)))
+        self.fault(method="POST", path="objects/.*/batch/read", status=503, times=None)
+        self.finish(run)
+        perhaps = ("unconfirmed", "not_shown")
+        self.assertEqual(self.outcomes(run), [perhaps if n == 3 else CONFIRMED for n in range(12)])
+
+    def test_two_that_are_one_record_are_told_by_themselves(self) -> None:
+        for as_asked in (False, True):
+            with self.subTest(as_asked=as_asked):
+                self.sandbox.reset()
+                self.sandbox.merge("contacts", "501", "502")
+                self.sandbox.merge("contacts", "503", "9503")
+                self.sandbox.names_as_asked = as_asked
+                pairs = ("Contact,501,Contact,502", "Contact,503,Contact,504")
+                run = self.finish(self.queued(*pairs, way=SendMode.SINGLE))
+                expected = CONFIRMED if as_asked else ("rejected", "same_record")
+                self.assertEqual(self.outcomes(run), [expected, CONFIRMED])
+
+    def test_and_spoil_no_batch(self) -> None:
+        self.sandbox.merge("contacts", "501", "502")
+        lines = [f"Contact,{504 + n},Contact,{1_000_001 + n}" for n in range(9)]
+        run = self.finish(self.queued("Contact,501,Contact,502", *lines))
+        self.assertEqual(self.outcomes(run), [("rejected", "same_record"), *[CONFIRMED] * 9])
 
 
 class InterruptedTests(EngineTestCase):
