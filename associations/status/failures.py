@@ -78,7 +78,7 @@ def _advice(level: Level) -> str:
     if level is Level.WELL:
         return ""
     text = gettext(
-        "HubSpot wants fewer than {wanted} % of a day's calls to fail. "
+        "HubSpot wants fewer of a day's calls to fail than {wanted} %. "
         '<a href="{url}?range=today&amp;outcome=rejected&amp;outcome=unreachable">See which, and '
         "why</a>"
     )

@@ -280,7 +280,8 @@ class LookedUpTests(RunTestCase):
 
     def test_none_could_be(self) -> None:
         text = self.ready(rows_read=8, lookup_cause="scope_missing")
-        self.assertIn("could not be looked up (scope missing)", text)
+        self.assertIn("Of 8 pairs it could not be looked up whether they are linked", text)
+        self.assertIn("(scope missing)", text)
         self.assertNotIn("<dt>Linked already", text)
 
     def test_some_could_not_be(self) -> None:
@@ -291,7 +292,7 @@ class LookedUpTests(RunTestCase):
 
     def test_of_some_hubspot_did_not_tell(self) -> None:
         text = self.ready(rows_read=8, rows_looked_up=7, rows_linked=2)
-        self.assertIn("Of 1 pair it could not be looked up", text)
+        self.assertIn("Of 1 pair HubSpot did not tell whether it is linked", text)
         self.assertIn("<dt>Linked already</dt><dd>2", text)
 
     def test_nobody_looked(self) -> None:

@@ -90,9 +90,7 @@ class BeforeTests(RunTestCase):
 
     def test_links_that_could_not_be_looked_up(self) -> None:
         page = self.page(self.run_("ready", lookup_cause="scope_missing", **READ))
-        self.assertContains(
-            page, "could not be looked up: This site&#x27;s access token may not read"
-        )
+        self.assertContains(page, "This site&#x27;s access token may not read the records.")
 
     def test_bad_rows_with_their_sentences_and_no_more_than_fit(self) -> None:
         run = self.run_("ready", rows_read=9, rows_invalid=3)

@@ -251,7 +251,7 @@ class FailureTests(HeadlineTestCase):
 
     def test_what_hubspot_wants_and_where_they_are(self) -> None:
         self.attempts(30, 3)
-        self.assert_says(self.page(), "HubSpot wants fewer than 5 % of a day's calls to fail")
+        self.assert_says(self.page(), "HubSpot wants fewer of a day's calls to fail than 5 %.")
         self.assertContains(self.page(), "/audit/?range=today&amp;outcome=rejected")
 
     def test_batches_count_as_calls(self) -> None:
