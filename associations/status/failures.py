@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
 
 from django.urls import reverse
 from django.utils.formats import number_format
@@ -10,11 +11,11 @@ from django.utils.translation import gettext
 
 from associations.hubspot.outcomes import Cause
 from associations.models import AssociationAttempt, AssociationBatch
-from associations.status.report import Item, Level, html
+from associations.status.report import Item, Level, html, two_sentences
 
 COVERED = 2_000  # calls, the newest; by id, as no index has their times
-MANY, MOST = 5, 20  # per cent of the calls; HubSpot wants fewer than the first
-ENOUGH, ENOUGH_FAILED = 20, 10  # calls, for a share of them to mean something
+MANY, MOST = 5, 50  # per cent of the calls; HubSpot wants fewer than the first
+FEW, ENOUGH = 3, 10  # calls: fewer failures say nothing, and of fewer calls nothing is sure
 
 _Row = tuple[datetime, int | None, str]  # started_at, http_status, failure
 
@@ -33,15 +34,18 @@ class Failures:
 
     @property
     def level(self) -> Level:
-        if self.count < ENOUGH and self.failed < ENOUGH_FAILED:
+        if self.percent < MANY or self.is_little:
             return Level.WELL
-        if self.percent >= MOST:
-            return Level.WRONG
-        return Level.WARNING if self.percent >= MANY else Level.WELL
+        return Level.WRONG if self.percent >= MOST and self.count >= ENOUGH else Level.WARNING
+
+    @property
+    def is_little(self) -> bool:
+        """Whether a share that looks large may be chance: two ids that were mistyped."""
+        return self.percent >= MANY and self.failed < FEW
 
 
 def failures_since(start: datetime) -> Failures:
-    rows = sorted(_newest(), reverse=True)
+    rows = sorted(_newest(), key=itemgetter(0), reverse=True)
     of_today = [row for row in rows[:COVERED] if row[0] >= start]
     is_more = len(rows) > COVERED and rows[COVERED][0] >= start
     return Failures(len(of_today), sum(map(_has_failed, of_today)), is_more)
@@ -56,9 +60,12 @@ def failure_line(failures: Failures) -> Item:
     numbers = {
         "count": number_format(failures.count, force_grouping=True),
         "failed": number_format(failures.failed, force_grouping=True),
-        "percent": number_format(failures.percent, 1),
+        "percent": number_format(round(failures.percent, 1), 1),
     }
-    return Item(failures.level, html(text, **numbers), _advice(failures.level))
+    told = html(text, **numbers)
+    if failures.is_little:
+        told = two_sentences(told, gettext("That is too little to go by."))
+    return Item(failures.level, told, _advice(failures.level))
 
 
 def _newest() -> Iterator[_Row]:

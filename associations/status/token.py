@@ -62,6 +62,11 @@ def is_not_told(shown: Shown, error: ReadError | None) -> bool:
     return is_taken and (error is None or error.cause in _REFUSALS)
 
 
+def _is_refused(shown: Shown) -> bool:
+    error = shown.account.error
+    return error is not None and error.cause is Cause.TOKEN_REFUSED
+
+
 def account_lines(shown: Shown) -> Iterator[Item]:
     yield _token_line(shown)
     yield _portal_line(shown.portal_id, settings.HUBSPOT_PORTAL_ID)
@@ -96,8 +101,8 @@ def _portal_line(portal: str, configured: str) -> Item:
         )
         text = html(text, configured=configured, portal=portal)
         return Item(Level.WRONG, text, _set_portal(portal), (f"HUBSPOT_PORTAL_ID={portal}",))
-    text = gettext("<code>HUBSPOT_PORTAL_ID</code> is set to that portal.")
-    return Item(Level.WELL, html(text))
+    text = gettext("<code>HUBSPOT_PORTAL_ID</code> is {portal}, the portal of the access token.")
+    return Item(Level.WELL, html(text, portal=portal))
 
 
 def _unknown_portal(configured: str) -> Item:
@@ -136,7 +141,7 @@ _OLD_NAMES = {"crm.objects.tickets.read": "tickets", "crm.objects.tickets.write"
 
 def scope_lines(shown: Shown, now: datetime) -> Iterator[Item]:
     token = shown.token.value
-    if token and token.scopes is not None:
+    if token and token.scopes is not None and not _is_refused(shown):
         yield from _compared(token.scopes, types_used_lately())
         return
     refused = _refused_line(*refused_scopes(now - timedelta(days=REFUSED_DAYS)))
@@ -237,7 +242,7 @@ def _lacking(level: Level, text: str, scopes: list[str]) -> Item:
 
 
 def _not_told(shown: Shown) -> Item:
-    if shown.account.error and shown.account.error.cause is Cause.TOKEN_REFUSED:
+    if _is_refused(shown):
         text = gettext("Which scopes the token has is not known while HubSpot does not accept it.")
         return Item(Level.UNKNOWN, text)
     error = shown.token.error

@@ -1,7 +1,10 @@
 """Bulk runs in a real browser: from the file to the results, with and without JavaScript."""
 
 import csv
+import re
+import sqlite3
 import time
+from datetime import UTC, datetime, timedelta
 
 from playwright.sync_api import Page, expect
 
@@ -56,9 +59,32 @@ class BulkTests(BrowserTestCase):
         with page.expect_response("**/progress/*") as answer:
             pass
         self.assertNotIn("hx-retarget", answer.value.headers)
+        expect(page.locator("#state")).to_contain_text("running")
+        expect(page).to_have_title(re.compile(r"\(running\)"))
+        with page.expect_response("**/progress/*"):
+            self.pause_all_runs()
+        expect(page.locator("#state")).to_contain_text("waiting", timeout=SECONDS)
+        expect(page).to_have_title(re.compile(r"\(waiting\)"))
         expect(page.locator("text=Cancel the run")).to_be_visible()
         expect(page.locator("#cancel")).to_be_focused()
         expect(page.locator("#progress")).to_contain_text("1 of 3 pairs are through (33 %)")
+
+    def pause_all_runs(self) -> None:
+        """As HubSpot has them wait; the run itself stays as it is."""
+        now, until = (
+            f"{datetime.now(UTC) + timedelta(minutes=n):%Y-%m-%d %H:%M:%S}" for n in (0, 5)
+        )
+        with sqlite3.connect(self.demo.folder / "hubadmin.sqlite3", timeout=20) as base:
+            base.execute(
+                "INSERT OR REPLACE INTO associations_callpause (id, made_at, until, cause)"
+                " VALUES (1, ?, ?, 'migrating')",
+                [now, until],
+            )
+        self.addCleanup(self.end_pause)
+
+    def end_pause(self) -> None:
+        with sqlite3.connect(self.demo.folder / "hubadmin.sqlite3", timeout=20) as base:
+            base.execute("DELETE FROM associations_callpause")
 
     def test_the_number_on_the_button_follows_what_is_left_out(self) -> None:
         page = self.signed_in()

@@ -6,7 +6,7 @@ from html import unescape
 from unittest import mock
 
 from django.test import SimpleTestCase
-from django.utils import timezone
+from django.utils import timezone, translation
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -90,6 +90,18 @@ class LookTests(SimpleTestCase):
                 look = look_of(BulkRun(state=state, **numbers))
                 self.assertEqual((look.icon, look.tone, str(look.word)), expected)
 
+    def test_in_japanese_each_has_a_word_and_a_sentence_of_its_own(self) -> None:
+        texts: dict[str, set[str]] = {}
+        for state, numbers, (*_, word) in LOOKS:
+            with translation.override("ja"):
+                look = look_of(BulkRun(state=state, **numbers))
+                texts.setdefault(word, set()).add(f"{look.word} {look.said}")
+        self.assertEqual({len(each) for each in texts.values()}, {1})
+        shown = [text for (text,) in texts.values()]
+        self.assertEqual(len({*shown}), len(texts))
+        for text in shown:
+            self.assertNotRegex(text, "[a-z]")
+
     @given(
         st.sampled_from([*RunState]),
         st.fixed_dictionaries({name: st.integers(0, 3) for name in COUNTS}),
@@ -165,6 +177,8 @@ class EverywhereTests(RunTestCase):
                         self.assertNotIn(claim, self.main(markup), place)
                 self.assertContains(self.page(run), words)
                 self.assertContains(self.page(run), "nothing to start")
+                tone = look_of(run).tone
+                self.assertContains(self.page(run), f'<div class="notice {tone}">')
                 for skip in ({}, {"skip_linked": "on"}):
                     if "rows_linked" in numbers and not skip:
                         continue

@@ -91,6 +91,15 @@ class HubSpotTests(HeadlineTestCase):
         self.assertEqual(level, "wrong")
         self.assertIn("30 of 1,000 calls are left", sentence)
 
+    def test_of_a_token_that_is_refused_nothing_is_in_order(self) -> None:
+        """Though the look at the token, which needs none, still tells its scopes and its portal."""
+        self.fault(DETAILS, status=401)
+        page = self.page()
+        self.assert_says(page, "not known while HubSpot does not accept it")
+        self.assert_says(page, "HUBSPOT_PORTAL_ID is 4242, the portal of the access token.")
+        self.assertNotContains(page, "every scope")
+        self.assertNotContains(page, "that portal")
+
 
 class KeyOfAnotherKindTests(HeadlineTestCase):
     """What the looks at the token and at the calls know nothing of: a service key."""
@@ -234,20 +243,21 @@ class FailureTests(HeadlineTestCase):
     def test_from_which_share_on(self) -> None:
         for ended, failed, level, words in (
             (25, 1, "well", "Of today's 25 calls in the log 1 failed (4.0 %)"),
-            (20, 1, "warning", "1 failed (5.0 %)"),
-            (40, 7, "warning", "7 failed (17.5 %)"),
-            (50, 10, "wrong", "10 failed (20.0 %)"),
-            (20, 16, "wrong", "16 failed (80.0 %)"),
-            (12, 12, "wrong", "12 failed (100.0 %)"),
-            (9, 9, "well", "9 failed (100.0 %)"),
+            (80, 3, "well", "3 failed (3.8 %)"),
+            (60, 3, "warning", "3 failed (5.0 %)"),
+            (40, 19, "warning", "19 failed (47.5 %)"),
+            (20, 10, "wrong", "10 failed (50.0 %)"),
+            (10, 8, "wrong", "8 failed (80.0 %)"),
+            (4, 3, "warning", "3 failed (75.0 %)"),
+            (3, 2, "well", "2 failed (66.7 %). That is too little to go by."),
         ):
             with self.subTest(ended=ended, failed=failed):
                 before = transaction.savepoint()
                 self.attempts(ended, failed)
-                shown, _ = self.headline()
-                self.assertEqual(shown, level)
-                self.assert_says(self.page(), words)
+                (shown, _), page = self.headline(), self.page()
                 transaction.savepoint_rollback(before)
+                self.assertEqual(shown, level)
+                self.assert_says(page, words)
 
     def test_what_hubspot_wants_and_where_they_are(self) -> None:
         self.attempts(30, 3)
@@ -257,12 +267,13 @@ class FailureTests(HeadlineTestCase):
     def test_batches_count_as_calls(self) -> None:
         run = run_of(self.user, queued=9, linked=9)
         types = {"from_object_type": "contacts", "to_object_type": "companies", "inputs": 9}
+        now = timezone.now()
         for status in (200, 503, None, 401):
             AssociationBatch.objects.create(
                 run=run,
                 **types,
-                started_at=timezone.now(),
-                duration_ms=1,
+                started_at=now,
+                duration_ms=1 + (status or 0),
                 http_status=status,
                 failure="" if status else "timed_out",
                 cause="x",
@@ -278,7 +289,7 @@ class FailureTests(HeadlineTestCase):
         self.assertEqual(self.headline()[0], "well")
 
     def test_of_more_than_are_looked_through(self) -> None:
-        self.attempts(30, 1)
+        self.attempts(30, 10)
         with mock.patch("associations.status.failures.COVERED", 20):
             self.assert_says(self.page(), "Of today's newest 20 calls in the log 0 failed (0.0 %)")
 
