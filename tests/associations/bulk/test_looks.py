@@ -295,13 +295,13 @@ class LookedUpTests(RunTestCase):
     def test_none_could_be(self) -> None:
         text = self.ready(rows_read=8, lookup_cause="scope_missing")
         self.assertIn("Of 8 pairs it could not be looked up whether they are linked", text)
-        self.assertIn("(scope missing)", text)
+        self.assertIn("access token may not read the records.", text)
         self.assertNotIn("<dt>Linked already", text)
 
     def test_some_could_not_be(self) -> None:
         text = self.ready(rows_read=8, rows_looked_up=5, rows_linked=2, lookup_cause="timed_out")
         self.assertIn("Of 3 pairs it could not be looked up", text)
-        self.assertIn("(timed out)", text)
+        self.assertIn("HubSpot did not answer in time.", text)
         self.assertIn("<dt>Linked already</dt><dd>2", text)
 
     def test_of_some_hubspot_did_not_tell(self) -> None:

@@ -141,7 +141,7 @@ class PreviewTests(AdviceTestCase):
             self.panel(self.client)
             page = self.panel(self.client, from_object_id="505")
         self.assertNotIn("HubSpot takes no more", page)
-        self.assertIn("No more can be asked of HubSpot for the moment.", page)
+        self.assertIn("All calls that this site allows itself", page)
 
     def test_where_nothing_came_at_all_nothing_is_promised(self) -> None:
         self.assertNotContains(self.client.get("/"), "You can link them all the same")

@@ -25,14 +25,14 @@ ANSWERS = {
     "token_refused": ({"status": 401}, "wrong", "does not accept this site's access token"),
     "redirected": ({"status": 302}, "wrong", "address of HubSpot's API is wrong"),
     "rate_limited": ({"status": 429}, "warning", "No more can be asked of HubSpot"),
-    "locked": ({"status": 423}, "warning", "takes no more requests"),
-    "migrating": ({"status": 477}, "warning", "takes no more requests"),
+    "locked": ({"status": 423}, "warning", "has this locked"),
+    "migrating": ({"status": 477}, "warning", "takes no requests"),
     "hubspot_error": ({"status": 500}, "warning", "an error of its own"),
     "hubspot_down": ({"status": 503}, "warning", "not available"),
-    "refused": ({"status": 400, "body": {"message": "Odd."}}, "warning", "refused: “Odd.”"),
+    "refused": ({"status": 400, "body": {"message": "Odd."}}, "warning", "did not show it: Odd."),
     "unreadable": ({"status": 200, "body": "<p>"}, "warning", "could not be read"),
     "timed_out": ({"delay": 30.0}, "warning", "did not answer in time"),
-    "connection_lost": ({"reset": "before"}, "warning", "could not be reached"),
+    "connection_lost": ({"reset": "before"}, "warning", "broke before its answer"),
 }
 
 
