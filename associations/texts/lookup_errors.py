@@ -37,9 +37,8 @@ def reason_of(cause: str, scopes: Iterable[str] = (), said: str = "") -> str:
     if cause == Cause.SCOPE_MISSING:
         named = ", ".join(scopes)
         if named:
-            return gettext(
-                "This site's access token may not read the records: it lacks %(scopes)s."
-            ) % {"scopes": named}
+            text = gettext("This site's access token may not look this up: it lacks %(scopes)s.")
+            return text % {"scopes": named}
         return gettext("This site's access token may not read the records.")
     if cause in _REASONS:
         return str(_REASONS[Cause(cause)])

@@ -127,6 +127,21 @@ class PreviewTests(AdviceTestCase):
                 self.assertIn("had an error of its own", page)
                 self.assertNotIn("all the same", page)
 
+    def test_nor_by_the_default_type_that_was_looked_up_before(self) -> None:
+        for fault in (*FOR_ADMINS.values(), {"status": 503}):
+            self.setUp()
+            self.assertIn("would be linked by the default type", self.panel(self.client))
+            self.sandbox.fault(method="POST", path="batch/read", times=None, **fault)
+            with self.subTest(fault):
+                page = self.panel(self.client, from_object_id="506")
+                self.assertNotIn("would be linked", page)
+
+    def test_a_token_that_may_not_write_is_not_told_as_one_that_may_not_read(self) -> None:
+        self.play(FOR_ADMINS["may not write"])
+        page = self.panel(self.client)
+        self.assertNotIn("may not read", page)
+        self.assertIn("it lacks crm.objects.companies.write", page)
+
     def test_a_bound_of_this_site_is_not_told_as_hubspots(self) -> None:
         self.enterContext(mock.patch.object(rate_limiter, "PREVIEWS", 1))
         self.addCleanup(rate_limiter.close)
