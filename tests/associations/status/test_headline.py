@@ -296,6 +296,7 @@ class FailureTests(HeadlineTestCase):
 
 class LimitTests(HeadlineTestCase):
     def test_whose_limit_it_is(self) -> None:
+        self.addCleanup(rate_limiter.close)
         with self.settings(HUBSPOT_CALLS_PER_10_SECONDS=150, HUBSPOT_CALLS_FOR_PEOPLE=30):
             page = self.page()
         self.assert_says(page, "of the 150 calls that this site allows itself within ten seconds")
