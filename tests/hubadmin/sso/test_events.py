@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.test import TestCase, override_settings
 
 from hubadmin.models import User
+from tests.associations.audit.integrity.base import EVENT, refuse_rows_in
 from tests.hubadmin.sso.base import ProviderTestCase, later
 from tests.hubadmin.sso.test_proxy_headers import ADA, SECRET
 from tests.support import (
@@ -101,18 +102,18 @@ class ProviderTests(ProviderTestCase):
         self.assertEqual(told(), [])
 
     def test_nobody_is_let_in_whose_sign_in_cannot_be_logged(self) -> None:
-        self.sign_in()  # nothing about them has to be written but that they come
-        self.client = SignedInClient()
-        asked = self.go()
-        with read_only_database():
-            answer = self.come_back(asked)
+        refuse_rows_in(EVENT, "full")
+        answer = self.come_back(self.go())
         self.assertContains(answer, "not possible at the moment", status_code=503)
         self.assertEqual(self.client.get("/requests/").status_code, 302)
 
     def test_who_is_refused_or_leaves_does_so_all_the_same(self) -> None:
-        asked = self.go()
-        with read_only_database(), self.assertLogs("hubadmin.sso", "WARNING"):
-            self.assertEqual(self.come_back(asked, aud="another").status_code, 403)
+        self.sign_in()
+        refuse_rows_in(EVENT, "full")
+        with self.assertLogs("hubadmin.sso", "ERROR"):
+            self.assertContains(self.client.post("/sign-out"), "You are signed out")
+        with self.assertLogs("hubadmin.sso", "ERROR"):
+            self.assertEqual(self.come_back(self.go(), aud="another").status_code, 403)
 
 
 @override_settings(SSO_MODE="header", SSO_ISSUER="proxy", SSO_HEADER_SECRET=SECRET)
