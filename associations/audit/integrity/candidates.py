@@ -6,6 +6,7 @@ a look takes little memory and little time.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import islice
 from typing import Any
 
@@ -22,6 +23,10 @@ from associations.audit.integrity.manifest import (
 from associations.audit.integrity.serialization import KINDS, readable_digests_of
 from associations.models import OPEN_OUTCOMES, AuditSeal
 
+ITEMS_PER_SEAL = 2_000  # of a kind
+# A number without a row may be a transaction that has not ended. After so long it is none.
+LONGEST_TRANSACTION = timedelta(hours=1)
+LARGEST_GAP = 1_000_000
 IDS_AT_ONCE = 5_000
 LAST_ID = 2**63 - 1
 NAMED = 10
@@ -111,12 +116,12 @@ def rows_there(kind: str, ids: id_ranges.Ranges) -> set[int]:
     """Return which of these ids are rows that belong into a seal."""
     found = set[int]()
     for part in id_ranges.batches(ids):
-        rows = _rows(kind, part).exclude(NEVER_SEALED[kind])
+        rows = rows_of(kind, part).exclude(NEVER_SEALED[kind])
         found.update(rows.values_list("pk", flat=True))
     return found
 
 
-def _rows(kind: str, ids: id_ranges.Ranges) -> QuerySet[Any]:
+def rows_of(kind: str, ids: id_ranges.Ranges) -> QuerySet[Any]:
     return KINDS[kind]._default_manager.filter(id_ranges.condition(ids))
 
 
@@ -137,14 +142,14 @@ def _short(kind: str, ids: id_ranges.Ranges) -> Iterator[tuple[int, int]]:
         start = first
         while last - start >= IDS_AT_ONCE:
             yield start, start + IDS_AT_ONCE - 1
-            rest = _rows(kind, [(start + IDS_AT_ONCE, last)]).order_by("pk")
+            rest = rows_of(kind, [(start + IDS_AT_ONCE, last)]).order_by("pk")
             start = rest.values_list("pk", flat=True).first() or last + 1
         if start <= last:
             yield start, last
 
 
 def _look_at(kind: str, part: id_ranges.Ranges, found: Candidates) -> None:
-    rows = _rows(kind, part)
+    rows = rows_of(kind, part)
     if kind == "entry" and _count_of_open(rows) == id_ranges.size(part):
         found.waiting = id_ranges.merged(found.waiting, part)
         found.top = max(found.top, part[-1][1])

@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from associations.audit.integrity import id_ranges, signing
 from associations.audit.integrity.beginning import made_up_prunings, seal_left_by_pruning
 from associations.audit.integrity.candidates import rows_there
+from associations.audit.integrity.chronology import Chronology
 from associations.audit.integrity.manifest import (
     NOTHING_BEFORE,
     Coverage,
@@ -107,7 +108,7 @@ def verify(
     report, trusted = Report(), signing.trusted_keys()
     start = _seal_with(after) if after else None
     left = _check_beginning(trusted)
-    coverage = before_the_first()
+    coverage, chronology = before_the_first(), Chronology.up_to(start or left)
     for seal in _from(start.number if start else 0, up_to):
         manifest = check_seal(seal, trusted)
         if report.last:
@@ -116,6 +117,8 @@ def verify(
         if report.last or seal not in (start, left):
             _check_contents(manifest, coverage)
             report.items += len(manifest.items)
+            for finding in chronology.take(manifest, coverage):
+                report.add(finding)
         coverage, report.last = manifest.coverage, seal
         report.seals += 1
         if seal.head in heads:

@@ -30,10 +30,14 @@ class ManifestError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Coverage:
-    """How far a kind has been sealed: up to which id, less those that wait."""
+    """How far a kind has been sealed: up to which id, less those that wait.
+
+    It is not told by a seal of a release that did not know this kind.
+    """
 
     high: int = 0
     waiting: id_ranges.Ranges = field(default_factory=list)
+    is_told: bool = True
 
     def candidates(self, top: int) -> id_ranges.Ranges:
         """The ids that the next seal may hold: those that wait, and the further ones up to top."""
@@ -104,7 +108,9 @@ def read(text: str) -> Manifest:
             sealed_at=datetime.fromisoformat(head["sealed_at"]),
             key_id=head["key"],
             # A kind that came up later begins at its beginning.
-            coverage={k: Coverage(high.get(k, 0), waiting.get(k, [])) for k in KINDS},
+            coverage={
+                k: Coverage(high.get(k, 0), waiting.get(k, []), is_told=k in high) for k in KINDS
+            },
             items=items,
         )
     except (ValueError, KeyError, IndexError) as error:

@@ -4,15 +4,21 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 
 from django.db import Error as DBError
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from associations.audit.integrity import id_ranges, signing
-from associations.audit.integrity.candidates import Candidates, find_candidates
+from associations.audit.integrity.candidates import (
+    ITEMS_PER_SEAL,
+    LARGEST_GAP,
+    LONGEST_TRANSACTION,
+    Candidates,
+    find_candidates,
+)
 from associations.audit.integrity.chain_verification import TamperedError, check_seal
+from associations.audit.integrity.chronology import Chronology
 from associations.audit.integrity.manifest import (
     NOTHING_BEFORE,
     Coverage,
@@ -26,10 +32,6 @@ from associations.models import AuditSeal
 
 logger = logging.getLogger("hubadmin.audit")
 
-ITEMS_PER_SEAL = 2_000  # of a kind
-# A number without a row may be a transaction that has not ended. After so long it is none.
-LONGEST_TRANSACTION = timedelta(hours=1)
-LARGEST_GAP = 1_000_000
 UNREADABLE_SECONDS = 600  # after so long what could not be read is tried once more
 
 
@@ -81,7 +83,14 @@ def seal_log(unreadable: Unreadable | None = None) -> Iterator[AuditSeal]:
                 raise  # not because another was quicker
             is_done = False
             continue
+        _log_odd_times(last, seal)
         yield seal
+
+
+def _log_odd_times(last: AuditSeal | None, seal: AuditSeal) -> None:
+    if odd := Chronology.up_to(last).take(read(seal.manifest), _coverage(last)):
+        told = {"seal": seal.number, "items": len(odd), "first": odd[:5]}
+        logger.error("what was sealed is not of the time that it says", extra=told)
 
 
 def seal_for_ever(seconds: float, before_each: Callable[[], object] = lambda: None) -> None:

@@ -128,28 +128,48 @@ def run(command: str | BaseCommand, *arguments: str, **options: Any) -> tuple[in
 class LogMixin:
     """Somebody's entries, straight into the database, as the flow leaves them."""
 
+    moment: datetime | None = None  # by the clock of whoever writes; None is now
+
     def setUp(self) -> None:
         super().setUp()
         self.user = person("admin")
 
+    def clock(self) -> datetime:
+        if self.moment is None:
+            return timezone.now()
+        self.moment += timedelta(milliseconds=1)
+        return self.moment
+
+    @contextmanager
+    def at(self, moment: datetime) -> Iterator[None]:
+        """What is written in here is written then."""
+        before, self.moment = self.moment, moment
+        try:
+            yield
+        finally:
+            self.moment = before
+
     def entry(self, attempts: int = 1, **fields: Any) -> AssociationRequest:
         """A closed entry."""
-        entry = entry_of(self.user, **fields)
+        entry = entry_of(self.user, **self.dated(fields))
         for number in range(1, attempts + 1):
             self.attempt(entry, number=number)
         return entry
 
     def open_entry(self, **fields: Any) -> AssociationRequest:
         values = {"outcome": "sending", "cause": "", "finished_at": None} | fields
-        return entry_of(self.user, **values)
+        return entry_of(self.user, **self.dated(values))
+
+    def dated(self, fields: dict[str, Any]) -> dict[str, Any]:
+        return dict.fromkeys(["created_at", "sent_at", "finished_at"], self.clock()) | fields
 
     def close(self, entry: AssociationRequest) -> None:
         AssociationRequest.objects.filter(pk=entry.pk).update(
-            outcome="linked", cause="confirmed", finished_at=timezone.now()
+            outcome="linked", cause="confirmed", finished_at=self.clock()
         )
 
     def attempt(self, entry: AssociationRequest, **fields: Any) -> AssociationAttempt:
-        values = {"number": 1, "started_at": timezone.now(), "duration_ms": 95, "http_status": 200}
+        values = {"number": 1, "started_at": self.clock(), "duration_ms": 95, "http_status": 200}
         values |= {"headers": {"Content-Type": "application/json"}, "body": '{"status": "done"}'}
         return AssociationAttempt.objects.create(request=entry, **(values | fields))
 
@@ -157,19 +177,19 @@ class LogMixin:
         return self.attempt(entry, **({"number": 9, "late": True} | fields))
 
     def check(self, entry: AssociationRequest, **fields: Any) -> AssociationCheck:
-        values = {"user": self.user, "user_name": self.user.name, "checked_at": timezone.now()}
+        values = {"user": self.user, "user_name": self.user.name, "checked_at": self.clock()}
         values |= {"duration_ms": 80, "is_linked": True, "request_id": "r-1"}
         values |= {"types": [{"category": "HUBSPOT_DEFINED", "typeId": 279, "label": None}]}
         return AssociationCheck.objects.create(entry=entry, **(values | fields))
 
     def bulk_run(self, **fields: Any) -> BulkRun:
         values = {"user": self.user, "user_name": self.user.name, "name": "pairs.csv"}
-        values |= {"state": "running", "created_at": timezone.now()}
+        values |= {"state": "running", "created_at": self.clock()}
         return BulkRun.objects.create(**(values | fields))
 
     def batch(self, run: BulkRun, **fields: Any) -> AssociationBatch:
         values = {"from_object_type": "contacts", "to_object_type": "companies", "inputs": 2}
-        values |= {"started_at": timezone.now(), "duration_ms": 210, "http_status": 200}
+        values |= {"started_at": self.clock(), "duration_ms": 210, "http_status": 200}
         values |= {"headers": {"Content-Type": "application/json"}, "body": '{"results": []}'}
         return AssociationBatch.objects.create(
             run=run, **({"cause": "confirmed"} | values | fields)
@@ -184,18 +204,18 @@ class LogMixin:
 
     def closed_by(self, batch: AssociationBatch, count: int) -> list[AssociationRequest]:
         """Entries of a run, and the batch that closed them."""
-        told = {"outcome": "linked", "cause": "confirmed", "finished_at": timezone.now()}
-        return self.entries_of(batch.run, count, **told, batch=batch, sent_at=timezone.now())
+        told = {"outcome": "linked", "cause": "confirmed", "finished_at": self.clock()}
+        return self.entries_of(batch.run, count, **told, batch=batch, sent_at=self.clock())
 
     def export(self, **fields: Any) -> AuditExport:
         """A finished export."""
-        now = timezone.now()
+        now = self.clock()
         values = {"user": self.user, "user_name": self.user.name, "format": "csv", "rows": 3}
         values |= {"started_at": now, "finished_at": now, "state": "complete"}
         return AuditExport.objects.create(**(values | fields))
 
     def pruning(self, *, is_signed: bool = False, **fields: Any) -> AuditPruning:
-        values = {"pruned_at": timezone.now(), "last_seal": 1, "head": "0" * 64, "items": 1}
+        values = {"pruned_at": self.clock(), "last_seal": 1, "head": "0" * 64, "items": 1}
         values |= {"archive_name": "a.jsonl", "archive_sha256": "0" * 64}
         row = AuditPruning(**(values | fields))
         if is_signed:
@@ -212,12 +232,13 @@ class LogMixin:
         """A log of some seals, a day apart, each of two entries; the second one has some of all."""
         made = []
         for day in range(seals):
-            first = self.entry(reason=f"SUP-{day}", error_text=f"the error {day}")
-            self.entry(attempts=2)
-            if day == 1:
-                self.late_attempt(first)
-                self.check(first)
-                self.export()
+            with self.at(since + timedelta(days=day)):
+                first = self.entry(reason=f"SUP-{day}", error_text=f"the error {day}")
+                self.entry(attempts=2)
+                if day == 1:
+                    self.late_attempt(first)
+                    self.check(first)
+                    self.export()
             made += seal(at=since + timedelta(days=day))
         settle()
         return made

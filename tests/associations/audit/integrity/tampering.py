@@ -57,6 +57,7 @@ class TamperTestCase(LogTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.seals: list[AuditSeal] = []
+        self.moment = LONG_AGO
         self.still_open = self.open_entry()
         self.first = self.entry(reason="SUP-1"), self.entry(attempts=2)
         self.seal_all()
@@ -77,10 +78,13 @@ class TamperTestCase(LogTestCase):
         for _ in range(2):
             self.entry(), self.entry()
             self.seal_all()
+        self.moment = None
         settle()
 
     def seal_all(self) -> None:
         self.seals += seal(at=LONG_AGO + timedelta(days=len(self.seals)))
+        if self.moment:
+            self.moment = LONG_AGO + timedelta(days=len(self.seals))
 
     def add_entry(self, number: int) -> None:
         names = columns_but("id", "submit_key")

@@ -90,7 +90,9 @@ class ManifestTests(unittest.TestCase):
 
     def test_a_kind_that_came_up_later_begins_at_its_beginning(self) -> None:
         older = "".join(line for line in TEXT.splitlines(True) if "export" not in line)
-        self.assertEqual(read(older).coverage["export"], before_the_first()["export"])
+        begun, told = read(older).coverage["export"], before_the_first()["export"]
+        self.assertEqual((begun.high, begun.waiting), (told.high, told.waiting))
+        self.assertEqual((begun.is_told, told.is_told), (False, True))
 
     def test_what_is_no_manifest_is_refused(self) -> None:
         broken = {

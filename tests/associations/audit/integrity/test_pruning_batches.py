@@ -30,7 +30,8 @@ class BatchPruningTests(PruningTestCase):
     def test_it_goes_with_its_entries_and_the_archive_holds_both(self) -> None:
         entries = self.closed_by(self.batches[0], 2) + self.closed_by(self.batches[1], 1)
         sealed = self.seal_after(0)
-        self.entry()
+        with self.at(self.start + DAY):
+            self.entry()
         self.seal_after(1)
         said = self.assert_pruned(now=self.start + LATER)
         self.assertIn("items taken out", said)

@@ -249,7 +249,8 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
     def test_nothing_is_pruned_but_by_the_owner(self) -> None:
         self.entry()
         seal()
-        self.entry(), self.entry()
+        with self.at(LONG_AGO):
+            self.entry(), self.entry()
         seal(at=LONG_AGO)
         file = Path(self.enterContext(tempfile.TemporaryDirectory())) / "archive.jsonl"
         arguments = "prune_audit_log", "--older-than", "30d", "--archive"

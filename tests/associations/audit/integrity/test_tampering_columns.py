@@ -45,6 +45,7 @@ class ColumnTests(TamperTestCase):
         event = self.event(run=self.bulk_run(), client_ip="192.0.2.7")
         self.bulk_run()
         # Of a seal that there is not: the first one would count as the new start of the chain.
+        self.moment = self.seals[-1].sealed_at
         pruning = self.pruning(last_seal=10**6, is_signed=True)
         self.seal_all()
         rows = {"entry": self.second[0].pk, "attempt": self.late.pk, "check": self.checks[0].pk}

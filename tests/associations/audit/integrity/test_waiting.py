@@ -6,7 +6,6 @@ from unittest import mock
 from django.db import connection, transaction
 from django.test import skipUnlessDBFeature
 from django.test.utils import CaptureQueriesContext
-from django.utils import timezone
 
 from associations.audit.integrity import candidates, id_ranges, sealing
 from associations.audit.integrity.manifest import Manifest, read
@@ -35,6 +34,7 @@ class GapTests(LogTestCase):
 
     def setUp(self) -> None:
         super().setUp()
+        self.moment = LONG_AGO
         first = self.entry().pk
         self.gap, self.late = first + 1, first + 2
         self.entry(id=self.late, attempts=0)
@@ -44,6 +44,7 @@ class GapTests(LogTestCase):
         return manifest_of_last().coverage["entry"].waiting
 
     def seal_another(self, since: timedelta) -> None:
+        self.moment = LONG_AGO + since
         self.entry(id=AssociationRequest.objects.last().pk + 1, attempts=0)
         seal(at=LONG_AGO + since)
 
@@ -90,10 +91,13 @@ class GapTests(LogTestCase):
         far = self.entry(id=10**15, attempts=0)
         self.assertEqual(items_of(*seal(at=LONG_AGO + SOON)), [("entry", far.pk)])
         for hours in range(1, 4):
+            self.moment = LONG_AGO + LATER * hours
             entry = self.entry(id=self.late + hours, attempts=0)
             found = items_of(*seal(at=LONG_AGO + LATER * hours))
             self.assertEqual(found, [("entry", entry.pk)])
-        self.assert_proven()
+        said = self.assert_not_proven(f"Entry {far.pk} has a number that somebody chose")
+        self.assertEqual(said.count("Entry"), 1, said)
+        self.assertIn("Proven up to seal 5", said)
 
 
 class UnreadableTests(LogTestCase):
@@ -181,8 +185,10 @@ class RunTests(LogTestCase):
         super().setUp()
         self.enterContext(mock.patch.object(candidates, "IDS_AT_ONCE", 50))
         self.enterContext(mock.patch.object(sealing, "ITEMS_PER_SEAL", 20))
+        self.moment = LONG_AGO - LATER
         self.entry(attempts=0)
         seal(at=LONG_AGO - LATER)  # the numbers before are settled
+        self.moment = LONG_AGO
         (template,) = self.entries_of(self.bulk_run(), 1)
         values = {f.attname: getattr(template, f.attname) for f in template._meta.fields[1:]}
         AssociationRequest.objects.bulk_create(
@@ -197,7 +203,7 @@ class RunTests(LogTestCase):
 
     def close_some(self, *numbers: int) -> list[int]:
         entries = AssociationRequest.objects.filter(pk__in=numbers)
-        entries.update(outcome="linked", cause="confirmed", finished_at=timezone.now())
+        entries.update(outcome="linked", cause="confirmed", finished_at=self.clock())
         return [*numbers]
 
     def test_they_wait_as_one_range(self) -> None:
@@ -236,9 +242,11 @@ class RunTests(LogTestCase):
         self.assertEqual(self.waiting(), parts)
 
     def test_what_is_not_looked_at_yet_waits_even_if_it_is_of_long_ago(self) -> None:
+        self.moment = LONG_AGO + LATER
         self.close_some(*range(self.first, self.first + 30))
         seals = seal(at=LONG_AGO + LATER)
         self.assertEqual([len(items_of(each)) for each in seals], [20, 10])
+        self.moment = LONG_AGO + LATER * 2
         self.close_some(*range(self.first + 30, self.last + 1))
         seals = seal(at=LONG_AGO + LATER * 2)
         self.assertEqual(len(items_of(*seals)), 370)
