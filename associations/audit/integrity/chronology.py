@@ -34,6 +34,7 @@ TIMES = {
     "batch": ("started_at",),
     "export": ("started_at", "finished_at"),
     "pruning": ("pruned_at",),
+    "event": ("at",),
 }
 # These may have been open for as long as they like, and are sealed once they are closed.
 CLOSED = {"entry": "finished_at", "export": "finished_at"}
