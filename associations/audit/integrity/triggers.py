@@ -59,20 +59,32 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class _Guard:
-    """What one table refuses. `event` and `condition` are the same SQL on both databases."""
+    """What one table refuses. `event` is the same SQL on both databases, and so is `condition`.
+
+    But for one that PostgreSQL would tell in other words once it is restored from a backup, or that
+    would ask for an operator of whoever has planted one: `on_postgresql` says the same for it.
+    """
 
     table: str
     name: str
     event: str
     why: str
     condition: str = ""
+    on_postgresql: str = ""
 
 
 def _guards(missing: Collection[str] = ()) -> Iterator[_Guard]:
     entry, export = (model._meta.db_table for model in (AssociationRequest, AuditExport))
     columns = ", ".join(name for name in ASKED.split() if name not in missing)
-    closed = f"OLD.outcome NOT IN ({OPEN})"
-    yield _Guard(entry, "closed", "UPDATE", "a closed entry of the audit log never changes", closed)
+    why = "a closed entry of the audit log never changes"
+    closed = (
+        f"OLD.outcome NOT IN ({OPEN})",
+        " AND ".join(
+            f"OLD.outcome::pg_catalog.text OPERATOR(pg_catalog.<>) '{each}'::pg_catalog.text"
+            for each in OPEN_OUTCOMES
+        ),
+    )
+    yield _Guard(entry, "closed", "UPDATE", why, *closed)
     yield _Guard(entry, "asked", f"UPDATE OF {columns}", "what an entry asked for never changes")
     yield _Guard(
         export, "closed", "UPDATE", "a finished export never changes", "OLD.finished_at IS NOT NULL"
@@ -91,7 +103,7 @@ def expected(vendor: str, missing: Collection[str] = ()) -> list[Trigger]:
     `missing` are columns that are not there, half way of the migrations.
     """
     if vendor == "postgresql":
-        return [*map(_on_postgresql, _guards(missing)), *map(_against_truncate, _tables())]
+        return [*map(_postgresql, _guards(missing)), *map(_against_truncate, _tables())]
     return [
         *map(_on_sqlite, _guards(missing)),
         *map(_against_replace, _unique_keys(missing)),
@@ -231,29 +243,30 @@ _REFUSE_BODY = (
     "BEGIN RAISE EXCEPTION '%', TG_ARGV[0] USING ERRCODE = 'integrity_constraint_violation'; END"
 )
 _REFUSE = f"""
-CREATE OR REPLACE FUNCTION {PREFIX}refuse() RETURNS trigger LANGUAGE plpgsql AS $${_REFUSE_BODY}$$
+CREATE OR REPLACE FUNCTION {PREFIX}refuse() RETURNS trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp AS $${_REFUSE_BODY}$$
 """
 
 
-def _postgresql(
-    table: str, name: str, event: str, why: str, *, each: str = "ROW", condition: str = ""
-) -> Trigger:
-    full_name = f"{PREFIX}{table.removeprefix('associations_')}_{name}"
-    when = f" WHEN ({condition})" if condition else ""
-    create = (
-        f"CREATE TRIGGER {full_name} BEFORE {event} ON {table} FOR EACH {each}{when} "
-        f"EXECUTE FUNCTION {PREFIX}refuse('{why}')"
-    )
-    mark = hashlib.sha256(create.encode()).hexdigest()[:16]
+def _postgresql(guard: _Guard, *, each: str = "ROW") -> Trigger:
+    table = guard.table
+    name = f"{PREFIX}{table.removeprefix('associations_')}_{guard.name}"
+
+    def create(condition: str) -> str:
+        when = f" WHEN ({condition})" if condition else ""
+        return (
+            f"CREATE TRIGGER {name} BEFORE {guard.event} ON {table} FOR EACH {each}{when} "
+            f"EXECUTE FUNCTION {PREFIX}refuse('{guard.why}')"
+        )
+
+    # By what is the same on both databases: so a server of the release before knows it, too.
+    mark = hashlib.sha256(create(guard.condition).encode()).hexdigest()[:16]
     sql = (
-        f"{create}; ALTER TABLE {table} ENABLE ALWAYS TRIGGER {full_name}; "
-        f"COMMENT ON TRIGGER {full_name} ON {table} IS '{mark}'"
+        f"{create(guard.on_postgresql or guard.condition)}; "
+        f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}; "
+        f"COMMENT ON TRIGGER {name} ON {table} IS '{mark}'"
     )
-    return Trigger(full_name, table, sql, f"DROP TRIGGER IF EXISTS {full_name} ON {table}", mark)
-
-
-def _on_postgresql(guard: _Guard) -> Trigger:
-    return _postgresql(guard.table, guard.name, guard.event, guard.why, condition=guard.condition)
+    return Trigger(name, table, sql, f"DROP TRIGGER IF EXISTS {name} ON {table}", mark)
 
 
 def _tables() -> list[str]:
@@ -261,19 +274,26 @@ def _tables() -> list[str]:
 
 
 def _against_truncate(table: str) -> Trigger:
-    return _postgresql(table, "whole", "TRUNCATE", "the log is not emptied", each="STATEMENT")
+    guard = _Guard(table, "whole", "TRUNCATE", "the log is not emptied")
+    return _postgresql(guard, each="STATEMENT")
 
 
 # --- what a database has --------------------------------------------------------------------------
 
 _SQLITE_FOUND = "SELECT name, tbl_name, sql FROM sqlite_master WHERE type = 'trigger'"
-# A trigger counts only while it always fires, and calls a function that does refuse.
+# A trigger counts only while it always fires, and calls a function that does refuse and that nobody
+# can change who may not change the table.
 _POSTGRESQL_FOUND = """
 SELECT t.tgname, t.tgrelid::regclass::text,
-       CASE WHEN t.tgenabled = 'A' AND p.prosrc = %s AND split_part(d.note, ' ', 2) = d.definition
-            THEN split_part(d.note, ' ', 1) END
-FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid, LATERAL (
-    SELECT obj_description(t.oid, 'pg_trigger') AS note, md5(pg_get_triggerdef(t.oid)) AS definition
+       CASE WHEN t.tgenabled = 'A' AND p.prosrc = %s AND (p.proowner = c.relowner OR o.rolsuper)
+             AND pg_catalog.split_part(d.note, ' ', 2) = d.definition
+            THEN pg_catalog.split_part(d.note, ' ', 1) END
+FROM pg_catalog.pg_trigger t
+JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+JOIN pg_catalog.pg_roles o ON o.oid = p.proowner, LATERAL (
+    SELECT pg_catalog.obj_description(t.oid, 'pg_trigger') AS note,
+           pg_catalog.md5(pg_catalog.pg_get_triggerdef(t.oid)) AS definition
 ) d WHERE NOT t.tgisinternal
 """
 _DEFINITION = """
