@@ -7,9 +7,10 @@ from typing import Any
 
 import redis
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Info, Warning, register
+from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
+from django.db import connections
 
-from associations.audit.integrity import signing
+from associations.audit.integrity import schema_rights, signing
 from associations.gateway.clients import BULK_BATCH
 from associations.hubspot.client import OBJECT_PATHS, SUPPORT_ENDS
 from associations.models.bulk import SendMode
@@ -133,3 +134,29 @@ def broker(**kwargs: Any) -> Iterable[CheckMessage]:
             "WORKER_BROKER_URL is no address of Redis; one is like redis://redis.example.com:6379/0.",
             id="hubadmin.E017",
         )
+
+
+@register(Tags.database)
+def rights_in_the_schema(
+    databases: Iterable[str] | None = None, **kwargs: Any
+) -> Iterable[CheckMessage]:
+    """Before `migrate` runs anything as the owner of the tables."""
+    for using in databases or ():
+        if connections[using].vendor != "postgresql":
+            continue
+        if found := schema_rights.planted(using):
+            named = ", ".join(f"{name} of {owner}" for name, owner in found)
+            yield Error(
+                f"Beside the tables there is what is not their owner's: {named}. Whatever the "
+                "owner runs may call it, with all that the owner may.",
+                hint="Find out who made it and what it does, and drop it.",
+                id="hubadmin.E018",
+            )
+        for role, schema in schema_rights.creators(using):
+            yield Warning(
+                f"{role} may create in schema {schema}, beside the owner of the tables: a function "
+                "or an operator that the owner would run.",
+                hint=f"As a superuser: ALTER SCHEMA {schema} OWNER TO the owner of the tables, and "
+                f"REVOKE CREATE ON SCHEMA {schema} FROM {role}.",
+                id="hubadmin.W002",
+            )

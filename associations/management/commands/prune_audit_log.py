@@ -4,8 +4,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from django.core.checks import Tags
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import DatabaseError
+from django.db import DEFAULT_DB_ALIAS, DatabaseError
 from django.utils import timezone
 
 from associations.audit.integrity import pruning
@@ -37,6 +38,8 @@ class Command(BaseCommand):
     def handle(
         self, *args: Any, older_than: timedelta, archive: Path | None, dry_run: bool, **options: Any
     ) -> None:
+        # As `migrate` does: the owner runs nothing that somebody else has planted.
+        self.check(tags=[Tags.database], databases=[DEFAULT_DB_ALIAS])
         try:
             own_key()
             last = pruning.last_seal_before(timezone.now() - older_than)

@@ -66,8 +66,9 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
         cls.owner = {"NAME": cls.name, "USER": f"{cls.name}_owner", "PASSWORD": "secret"}
         cls.serving = cls.owner | {"USER": cls.name}
         cls.addClassCleanup(cls.execute, database_url(), cls.away())
-        as_superuser, before, after = steps_of_the_readme(cls.name)
+        as_superuser, in_there, before, after = steps_of_the_readme(cls.name)
         cls.execute(database_url(), [*cls.away(), *as_superuser.split(";\n")])
+        cls.execute(database_url(NAME=cls.name), in_there.split(";\n"))
         cls.execute(database_url(**cls.owner), before.split(";\n"))
         done = manage("migrate", DATABASE_URL=database_url(**cls.owner))
         if done.returncode:
@@ -105,8 +106,8 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
 
     # --- what serving takes
 
-    def test_the_readme_tells_three_steps(self) -> None:
-        self.assertEqual(len(steps_of_the_readme("x")), 3)
+    def test_the_readme_tells_four_steps(self) -> None:
+        self.assertEqual(len(steps_of_the_readme("x")), 4)
         self.assertEqual(sql("SELECT current_user"), [(self.name,)])
 
     def test_everything_that_people_do(self) -> None:
@@ -241,6 +242,13 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
         self.assert_refused("DROP FUNCTION hubadmin_refuse CASCADE")
         self.assert_refused(f"SET ROLE {self.owner['USER']}")
         self.assertEqual(triggers.problems(), [])
+
+    def test_nothing_is_put_beside_the_tables(self) -> None:
+        self.assert_refused("CREATE TABLE public.of_ours (id int)")
+        body = "LANGUAGE sql AS 'SELECT true'"
+        self.assert_refused(f"CREATE FUNCTION public.f(varchar, varchar) RETURNS boolean {body}")
+        said = manage("check", "--database", "default", DATABASE_URL=database_url(**self.owner))
+        self.assertNotIn("may create in schema", said.stdout + said.stderr)
 
     def test_no_person_is_deleted(self) -> None:
         self.assert_refused("DELETE FROM hubadmin_user")
