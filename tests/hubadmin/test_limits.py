@@ -129,9 +129,13 @@ class SubmitTests(SubmitTestCase):
 class DoubleClickTests(SubmitTestCase):
     """The same submit once more is the one that there is already."""
 
+    def assert_same(self, answer: HttpResponse, entry: str) -> None:
+        """It leads to the entry that there is, which says that nothing was sent now."""
+        self.assertEqual(answer["Location"], f"{entry}?repeated")
+
     def test_it_is_not_counted(self) -> None:
         first = self.submit(0, submit_token="a")
-        self.assertEqual(self.submit(1, submit_token="a")["Location"], first["Location"])
+        self.assert_same(self.submit(1, submit_token="a"), first["Location"])
         self.assert_sent(self.submit(2, submit_token="b"))
         self.assert_logged_and_sent(2)
 
@@ -139,7 +143,7 @@ class DoubleClickTests(SubmitTestCase):
         entries = [self.submit(0, submit_token=token)["Location"] for token in "ab"]
         self.assert_too_quick(self.submit(1, submit_token="c"), 59)
         for token, entry in zip("ab", entries, strict=True):
-            self.assertEqual(self.submit(2, submit_token=token)["Location"], entry)
+            self.assert_same(self.submit(2, submit_token=token), entry)
         self.assert_logged_and_sent(2)
 
     def test_with_other_fields_or_by_somebody_else_it_is_another(self) -> None:
@@ -154,7 +158,7 @@ class DoubleClickTests(SubmitTestCase):
             self.submit(0, submit_token=token)
         self.assert_too_quick(self.submit(1, submit_token="c"), 59)
         entry = self.submit(60, submit_token="c")
-        self.assertEqual(self.submit(60, submit_token="c")["Location"], entry["Location"])
+        self.assert_same(self.submit(60, submit_token="c"), entry["Location"])
         self.assert_logged_and_sent(3)
 
 
