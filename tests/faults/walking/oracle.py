@@ -1,0 +1,90 @@
+"""Compares what a page says with what is so, and notes what nobody knows."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cache
+
+from django.core.exceptions import ObjectDoesNotExist
+
+from tests.faults.walking.claims import CLAIMS, DUTIES, Claim, kinds_of
+from tests.faults.walking.pages import Page, Text
+from tests.faults.walking.saying import Saying
+from tests.faults.walking.world import World
+
+# A sentence with one of these says something of what was done.
+_LOADED = re.compile(
+    r"\b(un)?linked\b|\bsent\b|\bsending\b|\bstart(s|ed)?\b|\bdone\b|\bbegun\b|\bverified\b"
+    r"|\bthrough\b|\bcanceled\b|\bqueued\b",
+    re.I,
+)
+_SILENT_PLACES = {"name", "fact HubSpot's status"}  # headings, and what HubSpot calls a state
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A contradiction, or with `is_unknown` a sentence that the table does not know."""
+
+    page: str
+    claim: str  # its name, which stands for all that say the same
+    said: str
+    so: str
+    is_unknown: bool = False
+
+
+@dataclass(slots=True)
+class Oracle:
+    """Judges every page of a walk."""
+
+    world: World
+    checked: Counter[str] = field(default_factory=Counter)
+    pages: Counter[str] = field(default_factory=Counter)
+    found: list[Finding] = field(default_factory=list)
+
+    def judge(self, page: Page) -> None:
+        self.pages[page.kind] += 1
+        claims = _claims_on(page.kind)
+        for text in page.texts:
+            self._judge_text(page, text, claims)
+        for kinds, holds in DUTIES:
+            if page.kind in kinds_of(kinds):
+                so = (holds.__doc__ or "").strip()
+                self.checked[so] += 1
+                if not holds(self.world, page):
+                    self.found.append(Finding(page.kind, so, page.address, so))
+
+    def _judge_text(self, page: Page, text: Text, claims: list[Claim]) -> None:
+        rest = text.text
+        for claim in claims:
+            if _stands_in(claim, text) and (several := list(claim.pattern.finditer(rest))):
+                for found in several:
+                    self._judge_saying(claim, Saying(self.world, page, text, found))
+                rest = claim.pattern.sub(" § ", rest)
+        if text.place in _SILENT_PLACES:
+            return
+        for sentence in re.split(r"(?<=[.:?!…”])\s+|§", rest):
+            if _LOADED.search(sentence):
+                plain = re.sub(r"\d+", "0", sentence.strip())
+                self.found.append(Finding(page.kind, plain, sentence, "unknown", is_unknown=True))
+
+    def _judge_saying(self, claim: Claim, saying: Saying) -> None:
+        self.checked[claim.name] += 1
+        try:
+            holds, so = claim.holds(saying), (claim.holds.__doc__ or "").strip()
+        except (LookupError, ObjectDoesNotExist) as error:
+            holds, so = False, f"nobody knows of what: {error}"
+        if not holds:
+            said = saying.text.text
+            self.found.append(Finding(saying.page.kind, claim.name, said, so))
+
+
+@cache
+def _claims_on(kind: str) -> list[Claim]:
+    return [claim for claim in CLAIMS if kind in claim.kinds]
+
+
+def _stands_in(claim: Claim, text: Text) -> bool:
+    """A claim without a place is one of sentences, wherever these stand."""
+    if claim.place:
+        return text.place == claim.place
+    return text.place in ("", "choice", "cell what_happened") or text.place.startswith("fact ")

@@ -1,0 +1,142 @@
+"""What people do with bulk runs, and what workers do for them."""
+
+import random
+
+from associations.models import BulkRun
+from tests.faults.walking.linking_steps import (
+    COMPANIES,
+    CONTACTS,
+    LABELS,
+    MISSING,
+)
+from tests.faults.walking.world import World, work
+
+_HEADER = "from type,from id,to type,to id"
+
+
+def _row(chance: random.Random) -> str:
+    drawn = chance.random()
+    if drawn < 0.15:
+        return "Contact,50x,Company,901"
+    if drawn < 0.25:
+        return f"Contact,{MISSING},Company,{chance.choice(COMPANIES)}"
+    if drawn < 0.3:
+        return f"Deal,701,Contact,{chance.choice(CONTACTS)}"
+    return f"Contact,{chance.choice(CONTACTS)},Company,{chance.choice(COMPANIES)}"
+
+
+def upload(world: World, chance: random.Random) -> None:
+    rows = [_row(chance) for _ in range(chance.randint(1, 7))]
+    if chance.random() < 0.08:
+        rows = ["Contact,50x,Company,901"] * chance.randint(1, 3)
+    text = "\n".join([_HEADER, *rows]) if chance.random() < 0.95 else "a,b,c"
+    world.post("/bulk/", "admin" if chance.random() < 0.15 else "support", rows=text)
+    world.note(f"upload {len(rows)} rows: {'; '.join(rows)}")
+
+
+def upload_linked(world: World, chance: random.Random) -> None:
+    """A run of pairs that were asked for before, so that it finds them linked."""
+    pairs = [
+        entry
+        for entry in world.entries()
+        if {entry.from_object_type, entry.to_object_type} < {*LABELS}
+    ][-3:]
+    if pairs:
+        rows = [
+            f"{LABELS[each.from_object_type]},{each.from_object_id},"
+            f"{LABELS[each.to_object_type]},{each.to_object_id}"
+            for each in pairs
+        ]
+        world.post("/bulk/", rows="\n".join([_HEADER, *rows]))
+        world.note(f"upload {len(rows)} rows of before: {'; '.join(rows)}")
+
+
+def worker_works(world: World, chance: random.Random) -> None:
+    """A worker does a little for a run: one read of rows, one chunk."""
+    _work(world, chance, chance.choice([0, 1, 2, 3]))
+
+
+def worker_finishes(world: World, chance: random.Random) -> None:
+    """A worker does what it can for a run, until nothing is left or it has to wait."""
+    for _ in range(12):
+        if not _work(world, chance, 8):
+            return
+
+
+def _work(world: World, chance: random.Random, turns: int) -> bool:
+    runs = [
+        run for run in world.runs() if run.state in ("reading", "queueing", "running", "canceling")
+    ]
+    if not runs or not world.has_worker:
+        return False
+    run = runs[-1]
+    world.portal.actor = f"run {run.pk}"
+    before = _position(run)
+    work(run, turns)
+    run.refresh_from_db()
+    world.note(f"a worker works on run {run.pk}: {run.state}, {run.closed} of {run.queued}")
+    return _position(run) != before
+
+
+def _position(run: BulkRun) -> tuple[object, ...]:
+    return run.state, run.rows_read, run.rows_looked_up, run.queued, run.closed
+
+
+def start(world: World, chance: random.Random) -> None:
+    runs = [run for run in world.runs() if run.state == "ready"]
+    if not runs or chance.random() < 0.1:
+        runs = world.runs()  # Back, and Start once more
+    if runs:
+        run = chance.choice(runs)
+        choice = {"way": chance.choice(["batch", "single"])}
+        choice |= {"skip_linked": "on"} if chance.random() < 0.6 else {}
+        world.post(f"/bulk/{run.pk}/start/", _owner(run), **choice)
+        world.note(f"start run {run.pk}: {choice}")
+
+
+def start_twice(world: World, chance: random.Random) -> None:
+    start(world, chance)
+    start(world, chance)
+
+
+def pause(world: World, chance: random.Random) -> None:
+    _act(world, chance, "pause", {"running"})
+
+
+def resume(world: World, chance: random.Random) -> None:
+    _act(world, chance, "go-on", {"paused"})
+
+
+def cancel(world: World, chance: random.Random) -> None:
+    _act(world, chance, "cancel", {"queueing", "running", "paused"})
+
+
+def discard(world: World, chance: random.Random) -> None:
+    _act(world, chance, "discard", {"reading", "ready", "unreadable"})
+
+
+def retry(world: World, chance: random.Random) -> None:
+    _act(world, chance, "retry", {"done", "canceled"})
+
+
+def _act(world: World, chance: random.Random, what: str, states: set[str]) -> None:
+    runs = [run for run in world.runs() if run.state in states]
+    if not runs and chance.random() < 0.15:
+        runs = world.runs()  # from a page that is older than that
+    if runs:
+        run = chance.choice(runs)
+        is_own = what in ("discard", "retry")
+        who = _owner(run) if is_own or chance.random() < 0.7 else "admin"
+        world.post(f"/bulk/{run.pk}/{what}/", who)
+        world.note(f"{who.title()}: {what} run {run.pk} ({run.state})")
+
+
+def _owner(run: BulkRun) -> str:
+    return run.user.name.lower()
+
+
+def worker_comes_or_goes(world: World, chance: random.Random) -> None:
+    world.has_worker = not world.has_worker
+    world.worker_left = None if world.has_worker else world.now
+    world.sees_worker()
+    world.note("a worker starts" if world.has_worker else "the worker ends")
