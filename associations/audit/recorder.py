@@ -1,4 +1,4 @@
-"""The only writer of the audit log: entries, attempts, batches, checks, exports, security events.
+"""The only writer of the audit log: entries and all about them, exports, proofs, security events.
 
 An entry is committed before anything is sent for it, and closed once, by a conditional update. What
 concerns a run is part of a transaction of the caller's, which began with a hold() of the chunk.
@@ -20,6 +20,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from associations.audit import events
+from associations.audit.integrity import signing
 from associations.db import retry_on_outage
 from associations.gateway import clients
 from associations.hubspot.answers import Answer, Attempt, merge_attempts, read_answer
@@ -31,6 +32,7 @@ from associations.models import (
     AssociationCheck,
     AssociationRequest,
     AuditExport,
+    AuditVerification,
     BulkChunk,
     BulkRow,
     BulkRun,
@@ -544,3 +546,15 @@ def _fact(value: Any) -> Any:
         return value
     seen = (each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in value)
     return "".join(seen)[:FACT_LENGTH]
+
+
+# --- proofs ---------------------------------------------------------------------------------------
+
+
+def record_verification(**found: Any) -> AuditVerification:
+    """Keep what a run through the log has found, signed where the signing key is."""
+    verification = AuditVerification(finished_at=timezone.now(), **found)
+    if settings.AUDIT_SIGNING_KEY:
+        verification.signature = signing.sign(verification.statement)
+    verification.save(force_insert=True)
+    return verification

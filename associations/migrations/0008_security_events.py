@@ -94,7 +94,7 @@ def of_user(**options: Any) -> models.ForeignKey:
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("associations", "0006_merged_records"),
+        ("associations", "0007_signed_verifications"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

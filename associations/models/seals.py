@@ -1,5 +1,7 @@
 """What watches over the log: its seals, and who took a copy or a part of it away."""
 
+from datetime import UTC
+
 from django.conf import settings
 from django.db import models
 
@@ -25,7 +27,11 @@ class AuditSeal(models.Model):
 
 
 class AuditVerification(models.Model):
-    """What a run of `verify_audit_log` found, for the integrity page."""
+    """What a run of `verify_audit_log` found, for the integrity page; rows never change.
+
+    `signature` is that of `statement`, where the run had the signing key; `head` is that of the
+    last seal that it proved.
+    """
 
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField()
@@ -34,9 +40,18 @@ class AuditVerification(models.Model):
     items = models.PositiveBigIntegerField()
     last_seal = models.PositiveBigIntegerField(null=True)
     finding = models.CharField(max_length=500, blank=True)
+    # A server of the release before leaves both out.
+    head = models.CharField(max_length=64, blank=True, default="", db_default="")
+    signature = models.CharField(max_length=100, blank=True, default="", db_default="")
 
     def __str__(self) -> str:
         return self.finding or f"proven up to seal {self.last_seal}"
+
+    @property
+    def statement(self) -> str:
+        times = [each.astimezone(UTC).isoformat() for each in (self.started_at, self.finished_at)]
+        found = [self.is_proven, self.seals, self.items, self.last_seal, self.head, self.finding]
+        return " ".join(["verified", *times, *map(str, found)])
 
 
 class AuditExport(models.Model):

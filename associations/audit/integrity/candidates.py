@@ -40,6 +40,7 @@ SEALABLE = {
     "export": Q(finished_at__isnull=False),
     "pruning": Q(pk__gt=0),
     "event": Q(pk__gt=0),
+    "verification": Q(pk__gt=0),
 }
 # Other attempts are part of their entries.
 NEVER_SEALED = {kind: Q(late=False) if kind == "attempt" else Q(pk__lt=0) for kind in KINDS}

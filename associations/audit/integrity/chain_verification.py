@@ -41,6 +41,7 @@ NAMES = {
     "export": "Export",
     "pruning": "Pruning",
     "event": "Security event",
+    "verification": "Verification",
 }
 FINDINGS_NAMED = 5
 _AT_ONCE = 20  # seals read in one query

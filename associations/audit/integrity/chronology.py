@@ -35,6 +35,7 @@ TIMES = {
     "export": ("started_at", "finished_at"),
     "pruning": ("pruned_at",),
     "event": ("at",),
+    "verification": ("finished_at",),
 }
 # These may have been open for as long as they like, and are sealed once they are closed.
 CLOSED = {"entry": "finished_at", "export": "finished_at"}

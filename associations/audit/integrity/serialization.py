@@ -23,6 +23,7 @@ from associations.models import (
     AssociationRequest,
     AuditExport,
     AuditPruning,
+    AuditVerification,
     SecurityEvent,
 )
 
@@ -34,6 +35,7 @@ KINDS: dict[str, type[models.Model]] = {
     "export": AuditExport,
     "pruning": AuditPruning,
     "event": SecurityEvent,
+    "verification": AuditVerification,
 }
 # How many are read at once: an answer about thousands of pairs may be of megabytes.
 ROWS_AT_ONCE = {kind: 10 if kind == "batch" else 2_000 for kind in KINDS}

@@ -21,6 +21,7 @@ from associations.models import (
     AuditExport,
     AuditPruning,
     AuditSeal,
+    AuditVerification,
     SecurityEvent,
 )
 from associations.models.querysets import TEXT_INDEX
@@ -28,7 +29,7 @@ from associations.models.querysets import TEXT_INDEX
 # Of these no row ever changes.
 _FIXED = (
     *(AssociationAttempt, AssociationBatch, AssociationCheck),
-    *(AuditSeal, AuditPruning, SecurityEvent),
+    *(AuditSeal, AuditPruning, AuditVerification, SecurityEvent),
 )
 # What an entry says from its first moment on; only the answer to it may be filled in.
 ASKED = (
@@ -203,7 +204,10 @@ def _unique_keys(missing: Collection[str]) -> Iterator[tuple[str, str]]:
         "id = NEW.id OR (request_id = NEW.request_id AND number = NEW.number)",
     )
     yield AuditSeal._meta.db_table, "number = NEW.number OR head = NEW.head"
-    for model in (AssociationBatch, AssociationCheck, AuditExport, AuditPruning, SecurityEvent):
+    for model in (
+        *(AssociationBatch, AssociationCheck, AuditExport, AuditPruning),
+        *(AuditVerification, SecurityEvent),
+    ):
         yield model._meta.db_table, "id = NEW.id"
 
 

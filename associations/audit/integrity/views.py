@@ -13,6 +13,7 @@ from associations.audit.integrity.candidates import find_unreadable
 from associations.audit.integrity.chain_verification import Newest, verify_newest
 from associations.audit.integrity.manifest import ManifestError
 from associations.audit.integrity.sealing import waiting_for_a_seal
+from associations.audit.integrity.verifications import newest_results
 from associations.audit.recorder import record_download
 from associations.models import AuditSeal, AuditVerification
 from hubadmin.web.http import AuthenticatedHttpRequest, admin_required
@@ -34,7 +35,7 @@ def integrity(request: AuthenticatedHttpRequest) -> HttpResponse:
         "waiting": _waiting(),
         "unreadable": find_unreadable(),
         "counted": COUNTED,
-        "verification": AuditVerification.objects.order_by("-id").first(),
+        "results": _results(),
     }
     return render(request, "audit/integrity.html", context)
 
@@ -64,6 +65,13 @@ def _check_newest() -> Newest | None:
         return verify_newest()
     except signing.SigningKeyError:
         return None
+
+
+def _results() -> list[tuple[AuditVerification, bool]]:
+    try:
+        return newest_results()
+    except signing.SigningKeyError:
+        return []
 
 
 def _waiting() -> int:

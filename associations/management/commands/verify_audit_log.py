@@ -11,7 +11,7 @@ from associations.audit.integrity.candidates import find_unreadable, told_unread
 from associations.audit.integrity.chain_verification import Report, TamperedError, verify
 from associations.audit.integrity.sealing import waiting_for_a_seal
 from associations.audit.integrity.signing import SigningKeyError
-from associations.models import AuditVerification
+from associations.audit.recorder import record_verification
 
 PROGRESS_SECONDS = 5
 COUNTED = 1_000_000
@@ -148,13 +148,13 @@ class Command(BaseCommand):
         """Keep the result for the integrity page; it counts even if that cannot be written."""
         report = self.report
         try:
-            AuditVerification.objects.create(
+            record_verification(
                 started_at=self.started_at,
-                finished_at=timezone.now(),
                 is_proven=not finding,
                 seals=report.seals,
                 items=report.items,
                 last_seal=report.last.number if report.last else None,
+                head=report.last.head if report.last else "",
                 finding=finding[:500],
             )
         except DatabaseError as error:

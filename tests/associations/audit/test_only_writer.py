@@ -14,6 +14,7 @@ LOG = {
     "AssociationCheck",
     "AuditExport",
     "SecurityEvent",
+    "AuditVerification",
 }
 # How rows of the log are reached from others, and what a variable that holds one is called.
 RELATED = {"entries", "open_entries", "attempts", "batches", "checks", "events"}

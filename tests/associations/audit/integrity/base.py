@@ -28,6 +28,7 @@ from associations.models import (
     AuditExport,
     AuditPruning,
     AuditSeal,
+    AuditVerification,
     BulkRun,
     SecurityEvent,
 )
@@ -227,6 +228,10 @@ class LogMixin:
         values = {"at": timezone.now(), "what": "signed_in", "user": self.user}
         values |= {"user_name": self.user.name, "facts": {"file": "a.csv"}, "request_id": "r-1"}
         return SecurityEvent.objects.create(**(values | fields))
+
+    def verification(self, **fields: Any) -> AuditVerification:
+        values = {"started_at": self.clock(), "finished_at": self.clock(), "is_proven": True}
+        return AuditVerification.objects.create(**(values | {"seals": 1, "items": 1} | fields))
 
     def sealed_log(self, seals: int = 3, since: datetime = LONG_AGO) -> list[AuditSeal]:
         """A log of some seals, a day apart, each of two entries; the second one has some of all."""

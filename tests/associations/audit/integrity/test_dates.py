@@ -50,7 +50,7 @@ class DatesTestCase(ServingMixin, LogTestCase):
     def some_of_each(self) -> None:
         entry = self.entry()
         self.late_attempt(entry), self.check(entry), self.export()
-        self.batch(self.bulk_run())
+        self.batch(self.bulk_run()), self.verification()
 
     def seal_now(self) -> list[AuditSeal]:
         made = seal()
@@ -85,6 +85,7 @@ class ForgedDatesTests(DatesTestCase):
             "check": ("Check", lambda: self.check(entry)),
             "batch": ("Batch", lambda: self.batch(run)),
             "export": ("Export", self.export),
+            "verification": ("Verification", self.verification),
             "pruning": ("Pruning", lambda: self.pruning(is_signed=True, pruned_at=self.clock())),
         }
 

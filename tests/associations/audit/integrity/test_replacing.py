@@ -15,6 +15,7 @@ from associations.models import (
     AuditExport,
     AuditPruning,
     AuditSeal,
+    AuditVerification,
     SecurityEvent,
 )
 from tests.associations.audit.integrity.base import (
@@ -34,6 +35,7 @@ IDS = ("rowid", "oid", "_rowid_")
 INSERTS: list[tuple[type[Model], set[str]]] = [
     *((model, set()) for model in (AssociationRequest, AssociationAttempt, AuditSeal)),
     *((model, set()) for model in (AssociationCheck, AuditExport, AuditPruning)),
+    (AuditVerification, set()),
     (SecurityEvent, set()),
     (AssociationRequest, {"id"}),
     (AssociationRequest, {"submit_key"}),
@@ -58,8 +60,7 @@ class ReplaceTests(CommittedLogTestCase):
         self.checks = self.check(self.closed), self.check(self.closed)
         self.finished = self.export()
         self.running = self.export(state="running", finished_at=None, rows=None)
-        self.pruning()
-        self.event()
+        self.pruning(), self.verification(), self.event()
         self.waiting = self.entries_of(self.bulk_run(), 2)
         self.batch(self.waiting[0].run)
         seal()

@@ -14,6 +14,7 @@ from associations.models import (
     AuditExport,
     AuditPruning,
     AuditSeal,
+    AuditVerification,
     SecurityEvent,
 )
 from tests.associations.audit.integrity.base import (
@@ -34,7 +35,7 @@ from tests.associations.audit.integrity.base import (
 
 FIXED = (
     *(AssociationAttempt, AssociationBatch, AssociationCheck),
-    *(AuditSeal, AuditPruning, SecurityEvent),
+    *(AuditSeal, AuditPruning, AuditVerification, SecurityEvent),
 )
 MODELS = (AssociationRequest, AuditExport, *FIXED)
 REFUSED = "never change|nothing is deleted|gets another number|log is replaced|is not emptied"
@@ -64,8 +65,7 @@ class TriggerTestCase(LogTestCase):
         self.running = self.export(state="running", finished_at=None, rows=None)
         self.closed_by(self.batch(self.bulk_run()), 1)
         seal()
-        self.pruning()
-        self.event()
+        self.pruning(), self.verification(), self.event()
         settle()
 
     def assert_refused(self, statement: str, *parameters: Any) -> None:
