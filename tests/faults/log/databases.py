@@ -148,6 +148,9 @@ class Databases:
                 continue
             use(self.empty if is_made and "that database" in told else self.home)
             self._run(told, statements)
+            if not is_made:
+                use(self.empty)  # as where a cluster comes from before PostgreSQL 15
+                execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
             is_made = True
         use(self.empty)
         with self.as_role(OWNER):

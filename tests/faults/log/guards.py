@@ -8,7 +8,7 @@ from django.db.models import Model
 
 from associations.audit.integrity import triggers
 from associations.models import AssociationRequest
-from tests.faults.log.databases import on_postgresql, rows_of
+from tests.faults.log.databases import OWNER, SERVING, on_postgresql, rows_of
 from tests.faults.log.scene import Maker, Manipulation, Scene
 from tests.faults.log.state import table, tables
 
@@ -172,10 +172,14 @@ _PLANTS = [
 
 
 def function_planted(scene: Scene) -> Manipulation | None:
-    """In the schema that all look into: better than what our statements mean."""
+    """In the schema that all look into: nearer to the types than what a migration means.
+
+    The owner of the schema may; whoever serves would have its own run by the owner.
+    """
     if not on_postgresql():
         return None
-    return Manipulation("functions: planted", scene.chance.choice(_PLANTS).split("; "))
+    statements = scene.chance.choice(_PLANTS).split("; ")
+    return Manipulation("functions: planted", statements, must=scene.role == SERVING)
 
 
 def truncate(scene: Scene) -> Manipulation:
@@ -200,7 +204,7 @@ def take_part(scene: Scene) -> Manipulation | None:
             f"DROP TABLE {table('seal')} CASCADE",
         ]
     )
-    if scene.role == "owner":
+    if scene.role == OWNER:
         return None  # it may; nothing is gained
     return Manipulation("rights: taken", [statement])
 

@@ -1,7 +1,10 @@
 """One manipulation: done, sealed over, verified, looked at, judged, and undone."""
 
 import random
+import signal
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -37,6 +40,7 @@ MAKERS = inserts.MAKERS | changes.MAKERS | chain.MAKERS | guards.MAKERS
 PAGES = ("audit_log", "audit_figures", "exports", "integrity", "seals", "status", "my_requests")
 PAGES += ("bulk_runs", "link", "events", "audit_events", "security_events")
 SOME_PAGES = 2
+PATIENCE = 60  # seconds; on a busy machine, too, whatever takes longer never ends
 
 
 @dataclass(slots=True)
@@ -126,7 +130,7 @@ class Base:
 
     def _command(self, result: Result, name: str) -> int:
         try:
-            with transaction.atomic():
+            with transaction.atomic(), at_most(PATIENCE):
                 code, said = command(name)
         except Exception as error:
             result.faults.append(f"{name}: {_last_line(error)}")
@@ -180,7 +184,7 @@ class Base:
         try:
             block = transaction.atomic()
             block._from_testcase = True
-            with block:
+            with block, at_most(PATIENCE):
                 response = self.client.get(path)
                 body = _body(response)
                 transaction.set_rollback(True)
@@ -220,6 +224,21 @@ def _pages() -> list[str]:
         except NoReverseMatch:
             continue
     return found
+
+
+@contextmanager
+def at_most(seconds: int) -> Iterator[None]:
+    """Break off what does not end."""
+
+    def break_off(*args: object) -> None:
+        raise TimeoutError(f"not ended after {seconds} s")
+
+    signal.signal(signal.SIGALRM, break_off)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
 
 
 def _body(response: HttpResponseBase) -> str:
