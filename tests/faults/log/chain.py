@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from associations.audit.integrity.manifest import head_of
 from tests.faults.log.databases import SERVING
-from tests.faults.log.scene import CHILDREN, Maker, Manipulation, Scene, set_column
+from tests.faults.log.scene import CHILDREN, Manipulation, Scene, Way, set_column
 from tests.faults.log.state import Row, table, tables
 from tests.faults.log.values import (
     FUTURE,
@@ -280,7 +280,7 @@ def verification_deleted(scene: Scene) -> Manipulation | None:
     return Manipulation("verifications: deleted", [statement], [VERIFICATION])
 
 
-MAKERS: dict[Maker, int] = {
+WAYS: dict[Way, int] = {
     seal_column: 4,
     seal_text: 3,
     seals_swapped: 2,

@@ -9,9 +9,9 @@ from tests.faults.log.inserts import inserted, made_unique
 from tests.faults.log.scene import (
     CHILDREN,
     WATCHING,
-    Maker,
     Manipulation,
     Scene,
+    Way,
     quoted_name,
     set_column,
     with_children,
@@ -173,7 +173,7 @@ def replace_row(scene: Scene) -> Manipulation | None:
     return Manipulation("replace: a row", statements, [table(kind)])
 
 
-MAKERS: dict[Maker, int] = {
+WAYS: dict[Way, int] = {
     update_any: 8,
     update_open: 8,
     update_export: 2,

@@ -9,7 +9,7 @@ from django.db.models import Model
 from associations.audit.integrity import triggers
 from associations.models import AssociationRequest
 from tests.faults.log.databases import OWNER, SERVING, on_postgresql, rows_of
-from tests.faults.log.scene import Maker, Manipulation, Scene
+from tests.faults.log.scene import Manipulation, Scene, Way
 from tests.faults.log.state import table, tables
 
 _EMPTY = "RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NEW; END$$"
@@ -229,7 +229,7 @@ def replaced_on_conflict(scene: Scene) -> Manipulation:
     return Manipulation("update: by other words", [statement], [name])
 
 
-MAKERS: dict[Maker, int] = {
+WAYS: dict[Way, int] = {
     trigger_dropped: 2,
     trigger_changed: 2,
     trigger_disabled: 2,
@@ -244,4 +244,4 @@ MAKERS: dict[Maker, int] = {
     replaced_on_conflict: 2,
 }
 # These are the owner's whole aim, who therefore takes nothing else off before.
-UNAIDED = {*MAKERS} - {truncate, replaced_on_conflict}
+UNAIDED = {*WAYS} - {truncate, replaced_on_conflict}

@@ -7,9 +7,9 @@ from django.db import models
 from tests.faults.log.scene import (
     CHILDREN,
     WATCHING,
-    Maker,
     Manipulation,
     Scene,
+    Way,
     quoted_name,
 )
 from tests.faults.log.state import table, tables
@@ -119,7 +119,7 @@ def insert_several(scene: Scene) -> Manipulation:
     return Manipulation("insert: entry and more", statements, touched)
 
 
-MAKERS: dict[Maker, int] = {
+WAYS: dict[Way, int] = {
     insert_as_new: 2,
     insert_with_values: 8,
     insert_dated: 8,

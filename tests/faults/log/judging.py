@@ -36,7 +36,7 @@ from tests.support import SignedInClient, person
 
 REFUSED, UNCHANGED, DETECTED = "refused", "nothing changed", "detected"
 BY_DESIGN, UNDETECTED = "by design", "UNDETECTED"
-MAKERS = inserts.MAKERS | changes.MAKERS | chain.MAKERS | guards.MAKERS
+WAYS = inserts.WAYS | changes.WAYS | chain.WAYS | guards.WAYS
 PAGES = ("audit_log", "audit_figures", "exports", "integrity", "seals", "status", "my_requests")
 PAGES += ("bulk_runs", "link", "events", "audit_events", "security_events")
 SOME_PAGES = 2
@@ -77,11 +77,11 @@ class Base:
         scene = Scene(chance, role, self.rows, self.chain, now)
         manipulation = None
         while manipulation is None:
-            maker = chance.choices(list(MAKERS), list(MAKERS.values()))[0]
-            if on_postgresql() or role == OWNER or maker not in UNAIDED:
-                manipulation = maker(scene)
+            way = chance.choices(list(WAYS), list(WAYS.values()))[0]
+            if on_postgresql() or role == OWNER or way not in UNAIDED:
+                manipulation = way(scene)
         statements = manipulation.statements
-        if role == OWNER and maker not in UNAIDED:
+        if role == OWNER and way not in UNAIDED:
             off, on = self.guards.off_and_on(scene, manipulation.tables)
             statements = [*off, *statements, *(on if chance.random() < 0.9 else [])]
         result = Result(run, role, manipulation.name, REFUSED, sql=statements)

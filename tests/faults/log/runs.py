@@ -2,6 +2,8 @@
 
 import json
 import random
+from inspect import signature
+from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -86,7 +88,15 @@ class RunMaker(Maker):
         if in_doubt:
             recorder.requeue(chunk.entries.filter(outcome="sending"), batch)
         else:
-            recorder.close_entries_by_batch(chunk, (part[0].pk, part[-1].pk), batch, answer)
+            ids = part[0].pk, part[-1].pk
+            recorder.close_entries_by_batch(chunk, ids, batch, answer, **self.merged(part))
+
+    def merged(self, part: list[AssociationRequest]) -> dict[str, Any]:
+        """What is told of records that were merged, to a release that asks for it."""
+        if "merged" not in signature(recorder.close_entries_by_batch).parameters:
+            return {}
+        into = {part[0].pk: {"from_merged_into": "99902"}}
+        return {"merged": into if self.chance.random() < 0.3 else {}}
 
     def send_single(self, chunk: BulkChunk, part: list[AssociationRequest]) -> None:
         tried = [(entry, self.attempt(entry)) for entry in part]

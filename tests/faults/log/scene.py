@@ -42,7 +42,7 @@ class Scene:
         return first, second
 
 
-Maker = Callable[[Scene], Manipulation | None]
+Way = Callable[[Scene], Manipulation | None]
 # What the chain and the prunings are made of has manipulations of its own.
 WATCHING = ("seal", "pruning", "verification")
 
