@@ -1,5 +1,6 @@
 """Many walks, what they found, and for each finding the fewest steps that lead to it."""
 
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from tests.faults.walking.oracle import Finding
 from tests.faults.walking.walk import Step, draw, walk
 from tests.faults.walking.world import site
 
+TOLD_EVERY = 100
 _TRIES = 60  # of shorter walks for one finding
 
 
@@ -57,6 +59,8 @@ class Campaign:
             for number in range(runs):
                 seed = self.seed * 1_000_000 + number
                 self._take_one(portal, draw(seed), seed)
+                if self.walks % TOLD_EVERY == 0:
+                    print(f"{self.walks} walks, {len(self.cases)} findings", file=sys.stderr)
             for key, case in self.cases.items():
                 if not case.finding.is_unknown:
                     self._shorten(portal, key)

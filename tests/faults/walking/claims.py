@@ -126,6 +126,7 @@ CLAIMS = [
         ("entries", "HubSpot has no such record on one of the two sides.", entry.one_was_missing),
         ("entries", "HubSpot has no default way to link these two types", entry.has_no_default_type),
         ("entries", "Linking {from_} to {to} …", entry.is_under_way),
+        ("entries", "the configured address sent us to another one.", always),
         ("entry", "Read HubSpot's words below.", entry.words_stand_below),
         ("entry", "HubSpot's answer is awaited.", entry.is_open),
         ("entry", "If they are to be linked after all, link them by the form or in another run.", always),
@@ -223,6 +224,7 @@ CLAIMS = [
         ("one run", "Of rows that say the same only the first is sent.", always),
         ("one run", "Which pairs are linked already could not be looked up ({any}). That does no harm: linking them again changes nothing.", always),
         ("one run", "That does no harm: linking them again changes nothing.", always),
+        ("one run", "Those that are will be sent as well, which changes nothing.", always),
         ("one run:choice", "Many in one call: {rest}", always),
         ("one run", "Only {any} can start it, as it is started in their name.", always),
         # --- a run: how far it is, and how it ended -------------------------------------------

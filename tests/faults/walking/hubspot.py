@@ -118,6 +118,7 @@ class Portal:
         RECORDS.update(self._kept)
         self._kept.clear()
         self.sandbox.reset()
+        self.actor = self.trouble = ""
         self.heard.clear()
         self.gone.clear()
         self.merged.clear()
@@ -179,9 +180,9 @@ class Portal:
 
     def identity(self, record: Record, moment: datetime | None = None) -> Record:
         """Under which id HubSpot has a record, or had it at some moment."""
-        for at, old, new in self.merged:
-            if old == record and (moment is None or at <= moment):
-                record = record[0], new
+        into = {old: new for at, old, new in self.merged if moment is None or at <= moment}
+        while record in into:
+            record = record[0], into[record]
         return record
 
     def spans_of(self, pair: Iterable[Record], moment: datetime | None = None) -> list[Span]:

@@ -84,6 +84,17 @@ def submit(world: World, chance: random.Random) -> None:
     world.note(f"link {words(pair)}")
 
 
+def look_link_and_look(world: World, chance: random.Random) -> None:
+    """As one does: the form shows the two while they are filled in, and “again” once more."""
+    pair = some_pair(world, chance)
+    world.get("/preview/", **fields_of(pair))
+    world.clock.put_forward(1)
+    _send(world, _open_tab(world, pair, f"token-{chance.getrandbits(64)}"))
+    world.clock.put_forward(1)
+    world.get("/preview/", **fields_of(pair))
+    world.note(f"preview and link {words(pair)}, and preview again a second later")
+
+
 def open_form(world: World, chance: random.Random) -> None:
     pair = some_pair(world, chance)
     _open_tab(world, pair)
@@ -231,7 +242,8 @@ def record_deleted(world: World, chance: random.Random) -> None:
 
 def records_merged(world: World, chance: random.Random) -> None:
     """Where the sandbox can: into a record that is there, or into a new one."""
-    record, new = chance.choice(_MERGED)
+    record, other = chance.choice(_MERGED)
+    new = world.portal.identity((record[0], other))[1]
     done = {old for _, old, _ in world.portal.merged}
     if world.portal.can_merge and record not in done:
         world.portal.sandbox.names_as_asked = chance.random() < 0.5

@@ -66,13 +66,11 @@ def is_missing_now(say: Saying) -> bool:
 
 def may_be_linked(say: Saying) -> bool:
     """what keeps all from being linked is known, and lasts"""
-    looked = not say.world.previews_used_up
-    is_kept = any(
-        each.lasts and each.meets_links and (each.meets_looks and looked)
-        for each in say.world.was_in_trouble(0)
-    )
-    has_records = all(map(say.world.portal.has, say.pair))
-    return not is_kept and has_records
+    near, has_looked = say.world.was_in_trouble(0), not say.world.previews_used_up
+    is_kept = any(each.lasts and each.meets_links and each.meets_looks for each in near)
+    is_seen = has_looked and not any(each.meets_looks for each in near)
+    lacks_one = not all(map(say.world.portal.has, say.pair))
+    return not (has_looked and is_kept) and not (is_seen and lacks_one)
 
 
 def trouble(*names: str):

@@ -14,7 +14,8 @@ from tests.faults.walking.world import World, world
 
 Act = Callable[[World, random.Random], None]
 _FORM: dict[Act, int] = {
-    form.submit: 10,
+    form.submit: 7,
+    form.look_link_and_look: 4,
     form.open_form: 3,
     form.submit_tab: 4,
     form.preview: 5,
