@@ -127,7 +127,7 @@ class AwayTests(CommittedLogTestCase):
             except StopIteration:
                 raise _EnoughError from None
 
-        clock = SimpleNamespace(sleep=sleep)
+        clock = SimpleNamespace(sleep=sleep, monotonic=time.monotonic)
         with mock.patch.object(sealing, "time", clock), self.assertRaises(_EnoughError):
             yield
 

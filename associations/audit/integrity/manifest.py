@@ -114,4 +114,4 @@ def read(text: str) -> Manifest:
             items=items,
         )
     except (ValueError, KeyError, IndexError) as error:
-        raise ManifestError("a seal's text cannot be read") from error
+        raise ManifestError("A seal's text cannot be read.") from error

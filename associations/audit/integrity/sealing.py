@@ -23,6 +23,7 @@ from associations.audit.integrity.manifest import (
     NOTHING_BEFORE,
     Coverage,
     Manifest,
+    ManifestError,
     before_the_first,
     head_of,
     read,
@@ -103,7 +104,7 @@ def seal_for_ever(seconds: float, before_each: Callable[[], object] = lambda: No
             before_each()
             for _ in seal_log(unreadable):
                 pass
-        except (DBError, TamperedError):
+        except (DBError, ManifestError, TamperedError):
             logger.exception("the audit log could not be sealed")
             connection.close_if_unusable_or_obsolete()
         time.sleep(seconds)

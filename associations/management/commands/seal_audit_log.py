@@ -6,6 +6,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from associations.audit.integrity import id_ranges
 from associations.audit.integrity.candidates import told_unreadable
 from associations.audit.integrity.chain_verification import TamperedError
+from associations.audit.integrity.manifest import ManifestError
 from associations.audit.integrity.sealing import Unreadable, seal_for_ever, seal_log
 from associations.audit.integrity.signing import SigningKeyError, own_key
 from associations.audit.recorder import close_abandoned
@@ -28,7 +29,7 @@ class Command(BaseCommand):
                 self.seal_once()
         except SigningKeyError as error:
             raise CommandError(str(error)) from error
-        except TamperedError as error:
+        except (ManifestError, TamperedError) as error:
             raise CommandError(f"{error} Run verify_audit_log.") from error
 
     def seal_once(self) -> None:

@@ -18,6 +18,7 @@ from tests.associations.audit.integrity.base import (
     settle,
     skip_a_number,
     sql,
+    undone,
 )
 from tests.associations.audit.integrity.pruned import PruningTestCase
 from tests.associations.audit.integrity.serving import ServingMixin, as_serving
@@ -192,6 +193,22 @@ class SealRowTests(ServingMixin, PruningTestCase):
         self.assertEqual(code, 1)
         self.assertIn(f"Seal {last.number + 1} was rewritten: its signature is not valid", said)
         self.assertEqual(AuditSeal.objects.count(), last.number + 1)
+
+    def test_one_whose_text_was_changed_is_named_whoever_looks_past_it(self) -> None:
+        self.entry(), seal(), settle()
+        heads = [each.head for each in AuditSeal.objects.all()]
+        for number in (2, 4):
+            with self.subTest(number), undone():
+                if number == 4:
+                    self.assert_pruned()
+                with as_owner():
+                    AuditSeal.objects.filter(number=number).update(manifest="nonsense")
+                self.assert_not_proven(f"Seal {number} was altered")
+                self.assert_proven("--after", heads[4])  # that one is not gone through
+                later = timezone.now() + MONTH
+                code, said = self.prune(name="second.jsonl", now=later)
+                self.assertEqual(code, 1)
+                self.assertIn(f"Seal {number} was altered", said)
 
     def test_one_that_cannot_be_read_is_named(self) -> None:
         last = AuditSeal.objects.last()
