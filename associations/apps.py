@@ -11,13 +11,14 @@ class AssociationsConfig(AppConfig):
     def ready(self) -> None:
         from associations import checks  # noqa: F401 - importing registers them
         from associations.audit import security_events
-        from associations.audit.integrity import candidates, triggers
+        from associations.audit.integrity import candidates, strangers, triggers
         from hubadmin.web import readiness
         from hubadmin.web.security_events import security_event
 
         security_event.connect(security_events.keep)
         readiness.CHECKS["triggers"] = triggers.problems
         readiness.WARNINGS["unreadable"] = candidates.find_unreadable
+        readiness.WARNINGS["strangers"] = strangers.find_strangers
         pre_migrate.connect(_before_migrate, sender=self)
         post_migrate.connect(_after_migrate, sender=self)
 

@@ -8,6 +8,7 @@ from django.utils.translation import gettext
 from associations.audit.integrity import id_ranges, signing, triggers
 from associations.audit.integrity.candidates import NAMED, find_unreadable
 from associations.audit.integrity.manifest import Coverage, ManifestError, read
+from associations.audit.integrity.strangers import find_strangers
 from associations.audit.recorder import CLOSING_GRACE
 from associations.gateway import clients
 from associations.models import OPEN_OUTCOMES, AssociationRequest, AuditSeal
@@ -23,6 +24,7 @@ def log_lines(now: datetime) -> Iterator[Item]:
     yield _seal_line(seal)
     yield from _waiting_lines(seal, now)
     yield from _unreadable_lines(find_unreadable())
+    yield from _stranger_lines(find_strangers())
     yield _trigger_line(triggers.problems())
     longest = timedelta(seconds=clients.interactive().limits.total) + CLOSING_GRACE
     abandoned = AssociationRequest.objects.for_list().abandoned(now - longest)
@@ -95,6 +97,13 @@ def _unreadable_lines(names: list[str]) -> Iterator[Item]:
     if names:
         text = gettext("Rows of the log cannot be read, and so not be sealed:")
         advice = gettext("hubadmin has not written them so. Find out who did.")
+        yield Item(Level.WRONG, text, advice, tuple(names[:NAMED]))
+
+
+def _stranger_lines(names: list[str]) -> Iterator[Item]:
+    if names:
+        text = gettext("Something that is not hubadmin's acts on the log's tables:")
+        advice = gettext("It may change what is yet to be written. Find out who made it.")
         yield Item(Level.WRONG, text, advice, tuple(names[:NAMED]))
 
 

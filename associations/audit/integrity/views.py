@@ -13,6 +13,7 @@ from associations.audit.integrity.candidates import find_unreadable
 from associations.audit.integrity.chain_verification import Newest, verify_newest
 from associations.audit.integrity.manifest import ManifestError
 from associations.audit.integrity.sealing import waiting_for_a_seal
+from associations.audit.integrity.strangers import find_strangers
 from associations.audit.integrity.verifications import newest_results
 from associations.audit.recorder import record_download
 from associations.models import AuditSeal, AuditVerification
@@ -34,6 +35,7 @@ def integrity(request: AuthenticatedHttpRequest) -> HttpResponse:
         "seals": AuditSeal.objects.defer("manifest").reverse()[:SEALS_SHOWN],
         "waiting": _waiting(),
         "unreadable": find_unreadable(),
+        "strangers": find_strangers(),
         "counted": COUNTED,
         "results": _results(),
     }

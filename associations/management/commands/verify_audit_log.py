@@ -11,6 +11,7 @@ from associations.audit.integrity.candidates import find_unreadable, told_unread
 from associations.audit.integrity.chain_verification import Report, TamperedError, verify
 from associations.audit.integrity.sealing import waiting_for_a_seal
 from associations.audit.integrity.signing import SigningKeyError
+from associations.audit.integrity.strangers import find_strangers
 from associations.audit.recorder import record_verification
 
 PROGRESS_SECONDS = 5
@@ -67,7 +68,7 @@ class Command(BaseCommand):
             finding = f"These triggers are missing or changed: {', '.join(missing)}."
             self.record(finding=finding)
             raise CommandError(f"{finding} `manage.py migrate` installs them.{self.proven()}")
-        if findings := [*self.findings(), *self.unreadable()]:
+        if findings := [*self.findings(), *self.unreadable(), *self.strangers()]:
             self.record(finding=" ".join(findings))
             raise CommandError("\n".join(["NOT PROVEN in all.", *findings, self.proven().strip()]))
         if not self.report.last and waiting_for_a_seal(1):
@@ -102,6 +103,10 @@ class Command(BaseCommand):
     def unreadable(self) -> list[str]:
         names = find_unreadable(at_most=UNREADABLE)
         return [told_unreadable(names)] if names else []
+
+    def strangers(self) -> list[str]:
+        names = ", ".join(find_strangers())
+        return [f"Beside hubadmin's own there act on the log: {names}."] if names else []
 
     def proven(self) -> str:
         report = self.report
