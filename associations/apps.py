@@ -24,13 +24,17 @@ class AssociationsConfig(AppConfig):
 
 
 def _before_migrate(*, using: str, plan: Sequence[object] | None = None, **kwargs: Any) -> None:
-    from associations.audit.integrity import triggers
+    from associations.audit.integrity import constraints, triggers
 
     if plan:
         triggers.remove(using)
+        constraints.lift(using)
 
 
-def _after_migrate(*, using: str, **kwargs: Any) -> None:
-    from associations.audit.integrity import triggers
+def _after_migrate(
+    *, using: str, plan: Sequence[object] | None = None, stdout: Any = None, **kwargs: Any
+) -> None:
+    from associations.audit.integrity import constraints, triggers
 
     triggers.install(using)
+    constraints.restore(using, say=stdout, is_changed=bool(plan))

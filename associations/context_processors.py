@@ -5,6 +5,7 @@ from django.http import HttpRequest
 
 from associations.hubspot.client import SUPPORT_ENDS
 from associations.models import BulkRun
+from associations.models.readable import read_rows, readable_only
 
 ENDED_RUNS = 3
 
@@ -14,7 +15,7 @@ def ended_runs(request: HttpRequest) -> list[BulkRun]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return []
-    return list(BulkRun.objects.untold(user).order_by("-pk")[:ENDED_RUNS])
+    return readable_only(read_rows(BulkRun.objects.untold(user).order_by("-pk")[:ENDED_RUNS]))
 
 
 def associations(request: HttpRequest) -> dict[str, object]:

@@ -13,7 +13,8 @@ from associations.hubspot.record_references import (
     RecordIdError,
     read_record_id,
 )
-from associations.texts.references import SENTENCES
+from associations.hubspot.unseen import AROUND, named, unseen_in, visible
+from associations.texts.references import SENTENCES, UNSEEN
 
 
 class ObjectTypeField(forms.CharField):
@@ -52,7 +53,10 @@ class ReasonField(forms.CharField):
         del self.widget.attrs["maxlength"]  # the browser would cut what is too long without a word
 
     def clean(self, value: Any) -> str:
-        return " ".join(super().clean(value).split())
+        text = " ".join(super().clean(value).split()).strip(AROUND)
+        if unseen := unseen_in(text):
+            raise validation_error("unseen", UNSEEN, characters=named(unseen))
+        return text
 
 
 class RecordIdField(forms.CharField):
@@ -75,4 +79,4 @@ def validation_error(code: str, sentence: Any = None, **facts: str | int) -> Val
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= 40 else text[:39] + "…"
+    return visible(text if len(text) <= 40 else text[:39] + "…")

@@ -167,6 +167,7 @@ MIDDLEWARE = [
     "hubadmin.sso.middleware.PersonMiddleware",
     "hubadmin.sso.middleware.SignInRequiredMiddleware",
     "hubadmin.web.middleware.ViewerTimeZoneMiddleware",
+    "associations.middleware.UnreadableRowMiddleware",
 ]
 
 ROOT_URLCONF = "hubadmin.urls"
@@ -251,6 +252,8 @@ DEFAULT_EXCEPTION_REPORTER_FILTER = "hubadmin.logging.ReporterFilter"
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
 # Takes tokens out of each line, whoever wrote it.
 LOG_REDACTOR = "associations.hubspot.sanitizing.redact"
+# Takes out of people's names what cannot be seen.
+UNSEEN_REMOVER = "associations.hubspot.unseen.without_unseen"
 LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,

@@ -10,8 +10,10 @@ from django.utils.translation import gettext
 
 from associations.audit.integrity.serialization import format_moment
 from associations.hubspot.client import OBJECT_PATHS
-from associations.hubspot.sanitizing import keyed, listed
+from associations.hubspot.sanitizing import json_object, keyed, listed
+from associations.hubspot.unseen import visible
 from associations.models import AssociationAttempt, AssociationBatch, AssociationRequest
+from associations.models.readable import UnreadableRow, readable_only
 from associations.texts.labels import from_label, merges_of, record_label, to_label, word_for
 from hubadmin import __version__
 
@@ -36,10 +38,11 @@ def directions(entry: AssociationRequest) -> list[Direction]:
 
 def _results_in_batch(entry: AssociationRequest) -> list[Any]:
     """What the answer to the batch that an entry went out with says of this pair."""
-    try:
-        results = keyed(json.loads(entry.batch.body if entry.batch else "{}")).get("results")
-    except ValueError:  # no answer, or only its beginning
+    batch = entry.read_batch
+    if not isinstance(batch, AssociationBatch):
         return []
+    # None: no answer, or only its beginning
+    results = (json_object(batch.body) or {}).get("results")
     asked, left = [entry.from_object_id, entry.to_object_id], [*entry.ids_left]
     pairs = (asked, asked[::-1], left, left[::-1])
     return [each for each in listed(results) if _ids(each) in pairs]
@@ -141,7 +144,7 @@ def _moments(entry: AssociationRequest) -> Iterator[Moment]:
     yield Moment(entry.created_at, gettext("Written to the log"))
     if entry.sent_at and entry.sent_at != entry.created_at:
         yield Moment(entry.sent_at, gettext("Sent"))
-    for attempt in entry.attempts.all():
+    for attempt in readable_only(entry.read_attempts):
         what = gettext("Attempt {number}").format(number=attempt.number)
         yield Moment(attempt.started_at, what, attempt=attempt)
     told = [
@@ -166,7 +169,7 @@ def _moments(entry: AssociationRequest) -> Iterator[Moment]:
 
 def support_bundle(entry: AssociationRequest, base_url: str) -> str:
     """Return what HubSpot's support needs: nothing of who asked for it, or why."""
-    return "\n".join(_lines(entry, base_url)) + "\n"
+    return visible("\n".join(_lines(entry, base_url)) + "\n")
 
 
 def _lines(entry: AssociationRequest, base_url: str) -> Iterator[str]:
@@ -198,10 +201,13 @@ def _lines(entry: AssociationRequest, base_url: str) -> Iterator[str]:
     for name, value in told.items():
         if value not in (None, ""):
             yield f"  {name}: {value if isinstance(value, (str, int)) else format_moment(value)}"
-    if entry.batch:
-        yield from _batch(entry.batch)
-    for attempt in entry.attempts.all():
-        yield from _attempt(attempt)
+    for part in (entry.read_batch, *entry.read_attempts):
+        if isinstance(part, UnreadableRow):
+            yield from ("", f"{part.model.__name__} {part.pk} cannot be read: {part.why}")
+        elif isinstance(part, AssociationBatch):
+            yield from _batch(part)
+        elif part:
+            yield from _attempt(part)
 
 
 def _batch(batch: AssociationBatch) -> Iterator[str]:

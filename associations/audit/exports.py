@@ -20,11 +20,13 @@ from associations.audit.integrity.serialization import (
     KINDS,
     OWNERS,
     format_moment,
+    line,
     lines_from,
-    lines_of,
 )
 from associations.hubspot.outcomes import VERDICTS, Linked
+from associations.hubspot.unseen import visible
 from associations.models import AssociationRequestQuerySet
+from associations.models.readable import UNREADABLE, why_unreadable
 
 ROWS_AT_ONCE = {"csv": 8_000, "jsonl": 1_000}
 _WORDS = {True: "yes", False: "no"}
@@ -46,7 +48,7 @@ class _Text(Func):
 class _Moment(Func):
     """A time in UTC, as both databases and every spreadsheet write it."""
 
-    template = "%(expressions)s"
+    template = "+%(expressions)s"  # no more a time to SQLite's driver, which could not read some
     output_field = TextField()
 
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> tuple[str, Any]:
@@ -123,7 +125,8 @@ class ExportProgress:
 def csv_lines(entries: AssociationRequestQuerySet, progress: ExportProgress) -> Iterator[bytes]:
     """Give the entries as CSV (RFC 4180, UTF-8 with a mark that spreadsheets know it by).
 
-    All cells stand between quotes: some spreadsheets also split at semicolons, tabs and CRs.
+    All cells stand between quotes: some spreadsheets also split at semicolons, tabs and CRs. What
+    cannot be seen is named in its place.
     """
     yield b"\xef\xbb\xbf" + ",".join(CSV_COLUMNS).encode() + b"\n"
     on_postgresql = connections[entries.db].vendor == "postgresql"
@@ -131,7 +134,7 @@ def csv_lines(entries: AssociationRequestQuerySet, progress: ExportProgress) -> 
     for stretch in _stretches(entries, ROWS_AT_ONCE["csv"]):
         rows, data = read(stretch.values_list(*CSV_COLUMNS.values()))
         progress.rows += rows
-        yield data
+        yield visible(data.decode()).encode()
 
 
 def json_lines(
@@ -170,7 +173,7 @@ def _stretches(
     """Give the entries, newest first, in stretches of so many."""
     rest = entries.newest_first()
     while True:
-        end = rest.values_list("created_at", "id")[size - 1 : size].first()
+        end = rest.places()[size - 1 : size].first()
         if end is None:
             yield rest
             return
@@ -185,13 +188,13 @@ def _with_what_came_later(
     stretch: AssociationRequestQuerySet, progress: ExportProgress
 ) -> list[_Lines]:
     found: dict[int, _Lines] = {
-        row["id"]: (row["batch_id"], [line]) for row, line in lines_from("entry", stretch)
+        row["id"]: (row.get("batch_id"), [told]) for row, told in _lines("entry", stretch)
     }
     progress.rows += len(found)
     for kind, owner in OWNERS.items():
         later = KINDS[kind]._default_manager.filter(SEALABLE[kind], **{f"{owner}__in": [*found]})
-        for row, line in lines_from(kind, later.order_by("id")):
-            found[row[owner]][1].append(line)
+        for row, told in _lines(kind, later.order_by("id"), owner):
+            found[row[owner]][1].append(told)
     return [*found.values()]
 
 
@@ -203,9 +206,34 @@ def _with_batches(found: list[_Lines], told: set[int]) -> Iterator[list[str]]:
         if batch and batch not in told:
             told.add(batch)
             yield part
-            yield [*lines_of("batch", [batch]).values()]
+            own = KINDS["batch"]._default_manager.filter(pk=batch)
+            yield [line for _, line in _lines("batch", own)]
             part = []
     yield part
+
+
+def _lines(
+    kind: str, rows: models.QuerySet[Any], *owner: str
+) -> Iterator[tuple[dict[str, Any], str]]:
+    """Give each row with its line; in the place of one that cannot be read, a line that says so."""
+    try:
+        found = list(lines_from(kind, rows))
+        "".join(told for _, told in found).encode()
+        yield from found
+    except UNREADABLE:
+        for key in list(rows.values("pk", *owner)):
+            yield _line_or_why(kind, key)
+
+
+def _line_or_why(kind: str, key: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    row = KINDS[kind]._default_manager.filter(pk__in=[key["pk"]])
+    try:
+        [(values, told)] = lines_from(kind, row)
+        told.encode()
+        return values, told
+    except UNREADABLE as error:
+        facts = {"id": key["pk"], "of": kind, "why": why_unreadable(row, error)}
+        return {"id": key["pk"], **key}, line("unreadable", facts)
 
 
 def _written(rows: models.QuerySet[Any, Any]) -> tuple[int, bytes]:
@@ -213,10 +241,23 @@ def _written(rows: models.QuerySet[Any, Any]) -> tuple[int, bytes]:
     sql, parameters = rows.query.sql_with_params()
     with connections[rows.db].cursor() as cursor:
         cursor.execute(sql, parameters)
-        found = cursor.fetchall()
+        try:
+            found = cursor.fetchall()
+        except UNREADABLE:
+            found = _fetched_as_it_is(cursor, sql, parameters)
     text = io.StringIO()
     csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(found)
     return len(found), text.getvalue().encode()
+
+
+def _fetched_as_it_is(cursor: Any, sql: str, parameters: Any) -> list[Any]:
+    """The same where SQLite holds what is no text: with a mark in its place."""
+    database = cursor.db.connection
+    database.text_factory = lambda text: text.decode("utf-8", "replace")
+    try:
+        return list(cursor.execute(sql, parameters).fetchall())
+    finally:
+        database.text_factory = str
 
 
 def _copied(rows: models.QuerySet[Any, Any]) -> tuple[int, bytes]:

@@ -7,10 +7,12 @@ from django.http import HttpRequest, QueryDict
 from associations.db import QueryTimeoutError, query_timeout
 from associations.models import AssociationRequest, AssociationRequestQuerySet
 from associations.models.querysets import COUNTED_AT_MOST, Position, count_of, page_of
+from associations.models.readable import UnreadableRow
 
 PAGE_SIZE = 50
 LIST_SECONDS = 5.0
 COUNT_SECONDS = 1.0
+_Row = AssociationRequest | UnreadableRow
 
 
 def page_context(
@@ -46,16 +48,18 @@ def count_context(branches: list[AssociationRequestQuerySet]) -> dict[str, Any]:
 
 
 def _any_newer(
-    branches: list[AssociationRequestQuerySet], first: AssociationRequest, before: Position | None
+    branches: list[AssociationRequestQuerySet], first: _Row, before: Position | None
 ) -> bool:
     # The newest page has none: what has come since it was read is no page of its own.
     if before is None:
         return False
-    return any(branch.newer_than(first.created_at, first.pk).exists() for branch in branches)
+    place = AssociationRequest.objects.position_of(first.pk)
+    return any(branch.newer_than(*place).exists() for branch in branches)
 
 
-def _any_older(branches: list[AssociationRequestQuerySet], last: AssociationRequest) -> bool:
-    return any(branch.older_than(last.created_at, last.pk).exists() for branch in branches)
+def _any_older(branches: list[AssociationRequestQuerySet], last: _Row) -> bool:
+    place = AssociationRequest.objects.position_of(last.pk)
+    return any(branch.older_than(*place).exists() for branch in branches)
 
 
 def _position(request: HttpRequest, name: str) -> Position | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import Error as DBError
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
@@ -25,6 +25,7 @@ from associations.db import retry_on_outage
 from associations.gateway import clients
 from associations.hubspot.answers import Answer, Attempt, merge_attempts, read_answer
 from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome, verdict_of
+from associations.hubspot.unseen import visible
 from associations.models import (
     OPEN_OUTCOMES,
     AssociationAttempt,
@@ -40,6 +41,7 @@ from associations.models import (
     SecurityEvent,
     SendMode,
 )
+from associations.models.readable import UNREADABLE
 from hubadmin.web.client_ip import client_ip
 from hubadmin.web.http import AnyHttpRequest, AuthenticatedHttpRequest
 
@@ -98,7 +100,7 @@ NOWHERE = RequestMeta()  # where no request asked for it
 def request_meta(request: AnyHttpRequest) -> RequestMeta:
     return RequestMeta(
         client_ip=client_ip(request),
-        user_agent=request.headers.get("User-Agent", "").replace("\0", "")[:300],
+        user_agent=visible(request.headers.get("User-Agent", "").replace("\0", ""))[:300],
         request_id=request.id,
         client_request_id=request.client_id,
     )
@@ -234,10 +236,20 @@ def close_abandoned() -> None:
     longest = timedelta(seconds=clients.interactive().limits.total) + CLOSING_GRACE
     abandoned = AssociationRequest.objects.abandoned(timezone.now() - longest)
     try:
-        for pk in abandoned.values_list("pk", flat=True):
-            _close_by_attempts(pk)
+        for pk in list(abandoned.values_list("pk", flat=True)):
+            _close_if_readable(pk)
     except DBError:
         logger.exception("abandoned requests could not be closed")
+
+
+def _close_if_readable(pk: int) -> None:
+    """One that cannot be read stays open, and keeps no other from being closed."""
+    try:
+        _close_by_attempts(pk)
+    except (OperationalError, InterfaceError):
+        raise  # the database is away, or takes nothing
+    except UNREADABLE:
+        logger.exception("an abandoned request cannot be read", extra={"entry": pk})
 
 
 def _close_by_attempts(pk: int) -> None:

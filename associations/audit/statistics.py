@@ -9,6 +9,7 @@ from django.db.models import Count
 from django.db.models.functions import TruncDate
 
 from associations.models import AssociationRequestQuerySet
+from associations.models.readable import with_readable
 
 COVERED = 50_000  # entries, the newest; more would take longer than one wants to wait
 TIMED = 2_000  # of these, for the median
@@ -27,6 +28,7 @@ class Figures:
     categories: list[tuple[str, int]] = field(default_factory=list)
 
     timed: int = 0
+    unreadable: int = 0
 
     @property
     def median_is_part(self) -> bool:
@@ -47,8 +49,10 @@ class Figures:
 
 def figures_of(entries: AssociationRequestQuerySet, zone: tzinfo) -> Figures:
     """Return the figures of the newest COVERED entries; days as they are in this time zone."""
-    before = entries.newest_first().values_list("created_at", "id")[COVERED : COVERED + 1].first()
+    before = entries.newest_first().places()[COVERED : COVERED + 1].first()
     covered = entries.newer_than(*before) if before else entries
+    number = covered.count()
+    covered = with_readable(covered, "created_at", "outcome")
     by_day: dict[date, Counter[str]] = {}
     rows = covered.annotate(day=TruncDate("created_at", tzinfo=zone)).values("day", "outcome")
     for row in rows.annotate(count=Count("id")).order_by("day"):
@@ -57,7 +61,8 @@ def figures_of(entries: AssociationRequestQuerySet, zone: tzinfo) -> Figures:
     seconds = _seconds(covered)
     return Figures(
         total=by_outcome.total(),
-        since=before[0] if before else None,
+        since=_moment(entries.filter(pk=before[1])) if before else None,
+        unreadable=number - by_outcome.total(),
         by_outcome=dict(by_outcome.most_common()),
         by_day=by_day,
         median_seconds=statistics.median(seconds) if seconds else None,
@@ -66,15 +71,21 @@ def figures_of(entries: AssociationRequestQuerySet, zone: tzinfo) -> Figures:
     )
 
 
+def _moment(entry: AssociationRequestQuerySet) -> datetime | None:
+    return with_readable(entry, "created_at").values_list("created_at", flat=True).first()
+
+
 def _categories(entries: AssociationRequestQuerySet) -> list[tuple[str, int]]:
-    named = entries.exclude(error_category="").values("error_category")
-    top = named.annotate(count=Count("id")).order_by("-count", "error_category")[:TOP_CATEGORIES]
+    named = with_readable(entries.exclude(error_category=""), "error_category")
+    values = named.values("error_category")
+    top = values.annotate(count=Count("id")).order_by("-count", "error_category")[:TOP_CATEGORIES]
     return [(row["error_category"], row["count"]) for row in top]
 
 
 def _seconds(entries: AssociationRequestQuerySet) -> list[float]:
     """How long the newest took, all attempts and looks together."""
     timed = entries.filter(sent_at__isnull=False, finished_at__isnull=False).newest_first()
+    timed = with_readable(timed, "sent_at", "finished_at")
     times = timed.values_list("sent_at", "finished_at")[:TIMED]
     return [(finished - sent).total_seconds() for sent, finished in times if sent and finished]
 

@@ -33,6 +33,7 @@ from associations.gateway.account import type_choices
 from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError, resolve
 from associations.hubspot.record_references import is_record_id
 from associations.models import AssociationRequest, AuditExport, AuditFilter
+from associations.models.readable import read_rows
 from hubadmin.web.http import AuthenticatedHttpRequest, admin_required, http_1_1_required
 
 FIGURES_SECONDS = 10.0
@@ -170,9 +171,9 @@ def export(request: AuthenticatedHttpRequest, file_format: str) -> HttpResponseB
 @never_cache
 @admin_required
 def export_history(request: AuthenticatedHttpRequest) -> HttpResponse:
-    listed = list(AuditExport.objects.all()[:LISTED])
+    listed = read_rows(AuditExport.objects.all()[:LISTED])
     form = AuditFilterForm(QueryDict(), [])
-    readable = [(export, form.readable(export.query)) for export in listed]
+    readable = [(export, form.readable(getattr(export, "query", ""))) for export in listed]
     return render(request, "audit/exports.html", {"exports": readable})
 
 

@@ -15,6 +15,7 @@ from associations.hubspot.client import ReadError
 from associations.hubspot.lookups import account
 from associations.hubspot.outcomes import Cause
 from associations.models import BulkRun, CallPause, EventKind, RunState
+from associations.models.readable import with_readable
 
 # HubSpot did not answer.
 SILENCE = {Cause.HUBSPOT_DOWN, Cause.TIMED_OUT, Cause.CONNECTION_LOST, Cause.NO_CONNECTION}
@@ -25,9 +26,9 @@ LONGEST_SILENCE = timedelta(seconds=30)  # between two tries while HubSpot answe
 def current() -> CallPause | None:
     """Return the pause that is on now, if there is one."""
     # One that was made later than now was made before the clock was set back.
-    return CallPause.objects.filter(
-        pk=_ONLY, made_at__lte=timezone.now() + timedelta(seconds=1), until__gt=timezone.now()
-    ).first()
+    now = timezone.now()
+    pause = with_readable(CallPause.objects.filter(pk=_ONLY))
+    return pause.filter(made_at__lte=now + timedelta(seconds=1), until__gt=now).first()
 
 
 def pause_calls(cause: str, until: datetime) -> None:
@@ -38,7 +39,7 @@ def pause_calls(cause: str, until: datetime) -> None:
 def pause_calls_for_silence(cause: str) -> None:
     """HubSpot does not answer: wait a second, and then twice as long each time."""
     now = timezone.now()
-    row = CallPause.objects.filter(pk=_ONLY).first()
+    row = with_readable(CallPause.objects.filter(pk=_ONLY)).first()
     since = min((row and row.silent_since) or now, now)
     wait = min(max(now - since, timedelta(seconds=1)), LONGEST_SILENCE)
     _write(cause, now + wait, silent_since=since)
@@ -54,7 +55,8 @@ def end_of_silence() -> None:
 def _write(cause: str, until: datetime, *, silent_since: datetime | None) -> None:
     values = {"cause": cause, "until": until, "silent_since": silent_since}
     values |= {"made_at": timezone.now()}
-    CallPause.objects.update_or_create(pk=_ONLY, defaults=values)
+    if not CallPause.objects.filter(pk=_ONLY).update(**values):
+        CallPause.objects.update_or_create(pk=_ONLY, defaults=values)
 
 
 # No row would fare better before an admin has done something.

@@ -19,7 +19,10 @@ from associations.audit.exports import FORMULA_STARTS
 from associations.bulk.files.columns import FIELDS
 from associations.bulk.messages import sentence
 from associations.hubspot.outcomes import Outcome
+from associations.hubspot.unseen import visible
 from associations.models import AssociationRequest, BulkRow, BulkRun, RowState, RunState
+from associations.models.readable import UnreadableRow, read_rows, with_readable
+from associations.texts.labels import cannot_be_read
 from associations.texts.outcomes import explain
 
 ROWS_AT_ONCE = 1_000
@@ -29,6 +32,7 @@ RESULT_COLUMNS = ("row", "line", *FIELDS, "state", "linked", "what_happened", "h
 _NOT_SHOWN = ("body", "results", "links", "user_agent")
 LEFT_OUT, NOT_SENT = "left_out", "not_sent"
 _CANCELED = (RunState.CANCELING, RunState.CANCELED)
+_Numbered = tuple[int, BulkRow | AssociationRequest | UnreadableRow]
 
 
 def bad_row_lines(run: BulkRun) -> Iterator[bytes]:
@@ -36,7 +40,7 @@ def bad_row_lines(run: BulkRun) -> Iterator[bytes]:
     yield _head(BAD_ROW_COLUMNS)
     bad = run.rows.filter(state=RowState.INVALID)
     for part in _stretches(bad, "number"):
-        yield _csv(_bad_row(run, row) for row in part)
+        yield _csv(_bad_row(run, number, row) for number, row in part)
 
 
 def result_lines(run: BulkRun) -> Iterator[bytes]:
@@ -47,8 +51,8 @@ def result_lines(run: BulkRun) -> Iterator[bytes]:
     yield _head(RESULT_COLUMNS)
     entries = run.entries.defer(*_NOT_SHOWN)
     sources = (
-        ((entry.row_number, entry) for part in _stretches(entries, "row_number") for entry in part),
-        ((row.number, row) for part in _stretches(run.rows.all(), "number") for row in part),
+        (each for part in _stretches(entries, "row_number") for each in part),
+        (each for part in _stretches(run.rows.all(), "number") for each in part),
     )
     numbered = groupby(merge(*sources, key=itemgetter(0)), key=itemgetter(0))
     lines = (_result(run, number, found) for number, found in numbered)
@@ -56,12 +60,17 @@ def result_lines(run: BulkRun) -> Iterator[bytes]:
         yield _csv(part)
 
 
-def _stretches(rows: QuerySet[Any], number: str) -> Iterator[list[Any]]:
+def _stretches(rows: QuerySet[Any], number: str) -> Iterator[list[_Numbered]]:
     """Give the rows in the order of their numbers, so many at a time."""
-    rest = rows.order_by(number)
-    while part := list(rest[:ROWS_AT_ONCE]):
+    rest = rows = with_readable(rows, number).order_by(number)
+    while part := [(_number(row, number), row) for row in read_rows(rest[:ROWS_AT_ONCE], number)]:
         yield part
-        rest = rows.order_by(number).filter(**{f"{number}__gt": getattr(part[-1], number)})
+        rest = rows.filter(**{f"{number}__gt": part[-1][0]})
+
+
+def _number(row: Any, name: str) -> int:
+    found = row.known[name] if isinstance(row, UnreadableRow) else getattr(row, name)
+    return int(found)
 
 
 def _parts(lines: Iterator[list[object]]) -> Iterator[list[list[object]]]:
@@ -74,12 +83,12 @@ def _parts(lines: Iterator[list[object]]) -> Iterator[list[list[object]]]:
     yield part
 
 
-def _result(
-    run: BulkRun, number: int, found: Iterable[tuple[int, BulkRow | AssociationRequest]]
-) -> list[object]:
+def _result(run: BulkRun, number: int, found: Iterable[_Numbered]) -> list[object]:
     row: BulkRow | None = None
     entry: AssociationRequest | None = None
-    for _number, each in found:
+    for _, each in found:
+        if isinstance(each, UnreadableRow):
+            return _unreadable(number, each)
         if isinstance(each, BulkRow):
             row = each
         else:
@@ -90,6 +99,11 @@ def _result(
     if entry:
         return [number, line, *_fields(entry), *_of_entry(run, entry), entry.error_text, entry.pk]
     raise ValueError("a number that neither a row nor an entry has")
+
+
+def _unreadable(number: int, row: UnreadableRow) -> list[object]:
+    entry = row.pk if row.model is AssociationRequest else ""
+    return [number, "", *("" for _ in FIELDS), "unreadable", "", cannot_be_read(row), "", entry]
 
 
 def _fields(row: BulkRow | AssociationRequest) -> list[str]:
@@ -127,7 +141,9 @@ def _of_entry(run: BulkRun, entry: AssociationRequest) -> tuple[str, str, str]:
     return entry.outcome, entry.linked or "", " ".join(filter(None, told))
 
 
-def _bad_row(run: BulkRun, row: BulkRow) -> list[object]:
+def _bad_row(run: BulkRun, number: int, row: Any) -> list[object]:
+    if isinstance(row, UnreadableRow):
+        return [number, *("" for _ in FIELDS), cannot_be_read(row)]
     # What was chosen for all rows goes with them, for the next upload.
     typed = [row.cells.get(name) or getattr(run, name, "") for name in FIELDS]
     return [row.line, *typed, sentence(row.problem_field, row.problem, row.facts)]
@@ -142,7 +158,7 @@ def _csv(lines: Iterable[list[object]]) -> bytes:
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
     writer.writerows([_harmless(cell) for cell in line] for line in lines)
-    return text.getvalue().encode()
+    return visible(text.getvalue()).encode()
 
 
 def _harmless(cell: object) -> object:

@@ -7,6 +7,7 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from associations.bulk.progress import NO_WORKER, Wait
+from associations.hubspot.unseen import visible
 from associations.models import BulkRun, RunState
 from associations.models.bulk import UNDER_WAY
 
@@ -120,7 +121,7 @@ _CANCELED_LATE = Look(
 
 def run_name(run: BulkRun) -> str:
     """The name of its file, or what stands for one."""
-    return run.name or gettext("pasted rows")
+    return visible(run.name) or gettext("pasted rows")
 
 
 def look_of(run: BulkRun, wait: Wait | None = None) -> Look:

@@ -10,8 +10,9 @@ from associations.bulk.files.errors import FileReason
 from associations.bulk.files.rows import RowReason
 from associations.hubspot.outcomes import Cause
 from associations.hubspot.record_references import PairReason, Reason
+from associations.hubspot.unseen import visible
 from associations.texts.labels import type_label, word_for
-from associations.texts.references import SENTENCES
+from associations.texts.references import SENTENCES, UNSEEN
 
 # What was so when the run paused; it may have been repaired since.
 _STOPS: dict[str, str | Promise] = {
@@ -60,6 +61,7 @@ _OF_A_ROW: dict[str, str | Promise] = {
         "choose no type for all rows."
     ),
     PairReason.ITSELF: _("A record cannot be linked to itself. Write another record here."),
+    RowReason.REASON_UNSEEN: UNSEEN,
     RowReason.REASON_TOO_LONG: _("Keep the reason to %(limit)s characters; this has %(length)s."),
 }
 _OF_A_FILE: dict[str, str | Promise] = {
@@ -165,6 +167,6 @@ def stop_sentence(cause: str) -> str:
 def _filled(template: str | Promise | None, facts: Mapping[str, str | int]) -> str:
     """The sentence; empty if there is none, or other facts than it asks for."""
     try:
-        return str(template) % facts if template else ""
+        return visible(str(template) % facts) if template else ""
     except KeyError:
         return ""

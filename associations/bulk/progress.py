@@ -145,9 +145,15 @@ def _parts(counts: dict[Outcome, int], total: int) -> list[Segment]:
     return parts
 
 
+def _samples(run: BulkRun) -> list[list[float]]:
+    """As they were written: pairs of numbers."""
+    pairs = [each for each in run.samples if isinstance(each, list) and len(each) == 2]
+    return [pair for pair in pairs if all(isinstance(each, (int, float)) for each in pair)]
+
+
 def _rate(run: BulkRun, now: float) -> float | None:
     """The rows closed since the first of the last minute's samples, or since its start."""
-    samples = [(at, closed) for at, closed in run.samples if at >= now - RATE_SECONDS]
+    samples = [(at, closed) for at, closed in _samples(run) if at >= now - RATE_SECONDS]
     if run.started_at and run.started_at.timestamp() >= now - RATE_SECONDS:
         samples.insert(0, (run.started_at.timestamp(), 0))
     if not samples:

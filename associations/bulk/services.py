@@ -8,8 +8,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from associations.audit.recorder import NOWHERE, RequestMeta, record_event
+from associations.hubspot.unseen import visible
 from associations.models import BulkRun, BulkUpload, EventKind, RunState, SendMode
 from associations.models.bulk import ENDED, NOT_STARTED
+from associations.models.readable import with_readable
 
 if TYPE_CHECKING:
     from hubadmin.models import User
@@ -35,7 +37,7 @@ def create(
         run = _create(
             user=user,
             meta=meta,
-            name=name[-200:],
+            name=visible(name)[-200:],
             way=way,
             reason=reason,
             from_object_type=from_object_type,
@@ -120,7 +122,8 @@ def discard(*, run: BulkRun, user: "User | None" = None, meta: RequestMeta = NOW
 
 def mark_seen(*, user: "User", run: BulkRun) -> None:
     """Note that its person has seen that the run has ended."""
-    BulkRun.objects.untold(user).filter(pk=run.pk).update(told_at=timezone.now())
+    told = with_readable(BulkRun.objects.untold(user).filter(pk=run.pk))
+    told.update(told_at=timezone.now())
 
 
 def _change(

@@ -13,7 +13,7 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import Error as DBError
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -29,6 +29,7 @@ from associations.gateway.account import offered_to, type_choices
 from associations.models import BulkRun, RowState, RunState, SendMode
 from associations.models.bulk import ENDED, NOT_STARTED, UNDER_WAY
 from associations.models.events import OF_RUNS
+from associations.models.readable import read_rows, readable_only, readable_or_404
 from associations.texts.remedies import NOT_WRITTEN, helper_of, in_a_row
 from hubadmin.web import drafts
 from hubadmin.web.http import AuthenticatedHttpRequest, http_1_1_required
@@ -132,13 +133,13 @@ def _list(request: AuthenticatedHttpRequest) -> dict[str, Any]:
     is_paged = before.isascii() and before.isdecimal() and len(before) <= 18
     if is_paged:
         found = found.filter(pk__lt=int(before))
-    page = list(found[: LISTED + 1])
+    page = read_rows(found[: LISTED + 1])
     runs = page[:LISTED]
     return {
         "runs": runs,
         "is_older": len(page) > LISTED,
         "is_paged": is_paged,
-        "wait": _wait_of_all(runs),
+        "wait": _wait_of_all(readable_only(runs)),
     }
 
 
@@ -187,8 +188,7 @@ def _note_seen(request: AuthenticatedHttpRequest, run: BulkRun) -> None:
 
 def run_of(request: AuthenticatedHttpRequest, pk: int) -> BulkRun:
     """Return the run if this person may see it; else there is none."""
-    visible = BulkRun.objects.visible_to(request.user).select_related("retry_of")
-    return get_object_or_404(visible, pk=pk)
+    return readable_or_404(BulkRun.objects.visible_to(request.user), pk)
 
 
 def _context(request: AuthenticatedHttpRequest, run: BulkRun) -> dict[str, Any]:
@@ -196,8 +196,8 @@ def _context(request: AuthenticatedHttpRequest, run: BulkRun) -> dict[str, Any]:
         "run": run,
         "is_own": run.user_id == request.user.pk,
         "progress": progress_of(run),
-        "events": run.events.filter(what__startswith=OF_RUNS),
-        "retries": run.retries.visible_to(request.user),
+        "events": read_rows(run.events.filter(what__startswith=OF_RUNS)),
+        "retries": run.retries.visible_to(request.user).only("pk"),
     }
     if run.state == RunState.READY:
         context |= _ready(run)
@@ -209,7 +209,7 @@ def _context(request: AuthenticatedHttpRequest, run: BulkRun) -> dict[str, Any]:
 def _ready(run: BulkRun) -> dict[str, Any]:
     bad = run.rows.filter(state=RowState.INVALID).order_by("number")
     return {
-        "bad_rows": bad[:BAD_ROWS_SHOWN] if run.rows_invalid else [],
+        "bad_rows": read_rows(bad[:BAD_ROWS_SHOWN]) if run.rows_invalid else [],
         "bad_rows_left": max(0, run.rows_invalid - BAD_ROWS_SHOWN),
         "pairs_a_call": CHUNK_ROWS[SendMode.BATCH],
         "not_looked_up": run.rows_ready - run.rows_looked_up,
@@ -219,7 +219,7 @@ def _ready(run: BulkRun) -> dict[str, Any]:
 def _ended(run: BulkRun) -> dict[str, Any]:
     failed = run.entries.filter(outcome__in=FAILED).order_by("row_number")
     return {
-        "failed": failed[:FAILED_SHOWN] if run.failed else [],
+        "failed": read_rows(failed[:FAILED_SHOWN]) if run.failed else [],
         "failed_shown": FAILED_SHOWN,
         "is_tried_again": run.failed and services.is_tried_again(run),
         # Some days later they are not kept any more.

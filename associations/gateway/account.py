@@ -22,6 +22,7 @@ from associations.hubspot import lookups
 from associations.hubspot.client import HubSpotClient, ReadError
 from associations.hubspot.schemas import CustomType
 from associations.models import AssociationRequest
+from associations.models.readable import with_readable
 
 if TYPE_CHECKING:
     from hubadmin.models import User
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 SECONDS, AT_WORST_SECONDS = 10 * 60, 24 * 60 * 60
 LABEL_SECONDS = 60
+_TYPES = ("from_object_type", "to_object_type")
 MOST_USED_OF = 100  # of a person's latest entries
 _LABELS, _asking = "custom_labels", Lock()
 _Labels = tuple[dict[str, str], float]  # by canonical type; until when nobody need ask again
@@ -110,8 +112,8 @@ def _choices(
 
 
 def _how_often_used(user: "User") -> Counter[str]:
-    newest = AssociationRequest.objects.by_hand(user).newest_first()
-    pairs = newest.values_list("from_object_type", "to_object_type")[:MOST_USED_OF]
+    newest = with_readable(AssociationRequest.objects.by_hand(user).newest_first(), *_TYPES)
+    pairs = newest.values_list(*_TYPES)[:MOST_USED_OF]
     try:
         return Counter(object_type for pair in pairs for object_type in pair)
     except DBError:

@@ -17,6 +17,7 @@ from associations.hubspot.object_types import (
     resolve,
     stored_type,
 )
+from associations.hubspot.unseen import bare
 
 _RECORD_ID = re.compile(r"[1-9][0-9]{0,19}", re.ASCII)
 
@@ -255,10 +256,6 @@ def _resolved(text: str, resolve: Resolve) -> ObjectType:
 
 SIDES = ("from", "to")
 MAX_ADDRESS = 2000
-# Besides spaces, marks that copying out of documents leaves there, seen by nobody.
-_AROUND = "".join(filter(str.isspace, map(chr, range(0x3001))))
-_AROUND += "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068"
-_AROUND += "\u2069\ufeff\u00ad"
 # What a spreadsheet makes of an id that it takes for a number.
 _WHOLE = re.compile(r"([1-9][0-9]{0,14})\.0", re.ASCII)
 _NUMBERS = {
@@ -295,11 +292,6 @@ class Pair(NamedTuple):
     @property
     def by_side(self) -> dict[str, Side]:
         return {"from": self.from_, "to": self.to}
-
-
-def bare(text: str) -> str:
-    """Return the text without spaces, unseen marks and a leading apostrophe around it."""
-    return text.strip(_AROUND).removeprefix("'").strip(_AROUND)
 
 
 def read_pair(

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+from associations.hubspot.unseen import visible
+
 REDACTED = "[redacted]"
 
 _BEARER = re.compile(r"(?i)(bearer\s+)[^\s\"',;\\]+")
@@ -29,7 +31,8 @@ def _in_any_spelling(token: str) -> re.Pattern[str]:
     return re.compile("".join(spellings))
 
 
-MAX_DEPTH = 50  # HubSpot nests four levels; a database refuses thousands
+MAX_DEPTH = 50  # HubSpot nests four levels; the log's columns take some more, Python a thousand
+MAX_NUMBER = 10**300
 
 
 def json_object(text: str) -> dict[str, Any] | None:
@@ -56,14 +59,19 @@ def _storable(value: Any, depth: int = 0) -> Any:
         return storable_text(value)
     if isinstance(value, float) and not math.isfinite(value):
         return None
-    return value
+    # Longer ones are kept by some databases, and read by no program.
+    return None if isinstance(value, int) and abs(value) >= MAX_NUMBER else value
 
 
 def storable_text(text: str) -> str:
-    """Return `text` without NUL and lone surrogates, which PostgreSQL and UTF-8 refuse."""
+    """Return `text` without NUL and lone surrogates, which PostgreSQL and UTF-8 refuse.
+
+    What else cannot be seen is named in its place: it is kept, and turns or hides nothing.
+    """
     if text.isascii() and (text.isalnum() or text.isidentifier()):
         return text  # an id or a name, as a batch's answer has by the thousand: no token is either
-    return redact(text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8"))
+    text = text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
+    return visible(redact(text))
 
 
 def clean(text: str, token: str) -> str:
@@ -109,10 +117,9 @@ def parse_moment(value: Any) -> datetime | None:
         moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     except (TypeError, ValueError, OverflowError):
         return None
-    # The last year has no room for every time zone that a page may show it in.
-    return moment if 1970 <= moment.year < 9999 else None
+    return moment if 2000 <= moment.year < 2200 else None  # all that the log's columns take
 
 
 def header(headers: dict[str, str], name: str) -> str:
     """Return what a header says, in whatever case its name was sent; empty if it is absent."""
-    return next((text for key, text in headers.items() if key.lower() == name.lower()), "")
+    return next((str(text) for key, text in headers.items() if key.lower() == name.lower()), "")

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import Error as DBError
 from django.http import HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import cache_control, never_cache
 from django.views.decorators.http import require_http_methods, require_safe
@@ -22,6 +22,7 @@ from associations.linking.forms import AssociationForm, fields_of
 from associations.linking.preview import Preview, preview, records_of
 from associations.linking.throttling import ThrottledError
 from associations.models import AssociationRequest
+from associations.models.readable import UnreadableRow, read_rows, readable_or_404
 from associations.texts.lookup_errors import reasons_of
 from associations.texts.outcomes import explain
 from associations.texts.remedies import TRY, advice_on
@@ -124,10 +125,10 @@ def _page(
     return render(request, "linking/link.html", context, status=status)
 
 
-def _latest(user: "User") -> list[AssociationRequest]:
+def _latest(user: "User") -> list[AssociationRequest | UnreadableRow]:
     """The person's latest entries; none rather than no page if the log cannot be read."""
     try:
-        return list(AssociationRequest.objects.by_hand(user).for_list()[:LATEST])
+        return read_rows(AssociationRequest.objects.by_hand(user).for_list()[:LATEST])
     except DBError:
         return []
 
@@ -167,7 +168,7 @@ def preview_context(form: AssociationForm, user: "User") -> dict[str, Any]:
 @never_cache
 def request_records(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """The names of an entry's two records, as HubSpot has them now."""
-    entry = get_object_or_404(AssociationRequest.objects.visible_to(request.user), pk=pk)
+    entry = readable_or_404(AssociationRequest.objects.visible_to(request.user), pk)
     return render(request, "linking/records.html", {"records": records_of(entry)})
 
 
@@ -204,8 +205,7 @@ def request_check(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 @admin_required
 def request_bundle(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """What HubSpot's support needs of one entry, as a file."""
-    entries = AssociationRequest.objects.select_related("batch").prefetch_related("attempts")
-    entry = get_object_or_404(entries, pk=pk)
+    entry = readable_or_404(AssociationRequest.objects.all(), pk)
     recorder.record_download(request, "support-bundle.txt", entry=entry.pk)
     text = support_bundle(entry, settings.HUBSPOT_API_BASE_URL)
     response = HttpResponse(text, content_type="text/plain; charset=utf-8")
@@ -222,9 +222,7 @@ def my_requests(request: AuthenticatedHttpRequest) -> HttpResponse:
 
 
 def _entry(request: AuthenticatedHttpRequest, pk: int) -> AssociationRequest:
-    entries = AssociationRequest.objects.visible_to(request.user)
-    whole = entries.select_related("batch").prefetch_related("attempts")
-    return get_object_or_404(whole, pk=pk)
+    return readable_or_404(AssociationRequest.objects.visible_to(request.user), pk)
 
 
 def _entry_page(
@@ -233,8 +231,9 @@ def _entry_page(
     context = facts | {
         "entry": entry,
         "explanation": explain(entry, is_admin=request.user.is_admin),
-        "attempts": entry.attempts.all(),
-        "checks": entry.checks.reverse()[:CHECKS_SHOWN],
+        "attempts": entry.read_attempts,
+        "batch": entry.read_batch,
+        "checks": read_rows(entry.checks.reverse()[:CHECKS_SHOWN]),
         "is_just_checked": "checked" in request.GET,
         "body_cut": len(entry.body) == ENTRY_BODY_LENGTH,
         "anew": _anew(request, entry),
@@ -263,6 +262,6 @@ def _for_admins(entry: AssociationRequest) -> dict[str, Any]:
     return {
         "timeline": timeline(entry),
         "bundle": bundle if len(bundle) <= ENTRY_BODY_LENGTH else "",
-        "earlier": list(same_pair.older_than(*position)[:OF_THE_PAIR]),
-        "later": list(later)[::-1],
+        "earlier": read_rows(same_pair.older_than(*position)[:OF_THE_PAIR]),
+        "later": read_rows(later)[::-1],
     }

@@ -11,6 +11,7 @@ from django.db import models
 from django.urls import reverse
 
 from associations.models.querysets import OPEN_OUTCOMES, AssociationRequestQuerySet
+from associations.models.readable import restrained
 from associations.models.requests import AssociationRequest
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class BulkRunQuerySet(models.QuerySet["BulkRun"]):
         return self.filter(user=user, state__in=ENDED, told_at=None)
 
 
+@restrained
 class BulkRun(models.Model):
     """Many pairs that one person has linked together, from the file to the last outcome."""
 
@@ -212,6 +214,7 @@ class RowState(models.TextChoices):
     DOUBLE = "double"
 
 
+@restrained
 class BulkRow(models.Model):
     """A row of a file as the dry run understood it; nothing of it is in the log."""
 
@@ -252,6 +255,7 @@ class BulkRow(models.Model):
         return f"row {self.number} of run {self.run_id}: {self.state}"
 
 
+@restrained
 class BulkChunk(models.Model):
     """Entries of a run that go out together: those of the run with ids in this range.
 

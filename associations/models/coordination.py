@@ -6,6 +6,8 @@ from typing import Self
 from django.db import models
 from django.utils import timezone
 
+from associations.models.readable import restrained, with_readable
+
 DEAD_AFTER = timedelta(seconds=30)  # a worker that has given no sign of life for so long
 
 
@@ -19,6 +21,7 @@ class CallSlot(models.Model):
         return f"slot {self.number}"
 
 
+@restrained
 class CallPause(models.Model):
     """Until when no run calls HubSpot, and why: one row."""
 
@@ -34,9 +37,11 @@ class CallPause(models.Model):
 class WorkerQuerySet(models.QuerySet["Worker"]):
     def alive(self) -> Self:
         """Those that were seen just now."""
-        return self.filter(seen_at__gt=timezone.now() - DEAD_AFTER)
+        seen = with_readable(self, "seen_at")
+        return seen.filter(seen_at__gt=timezone.now() - DEAD_AFTER)
 
 
+@restrained
 class Worker(models.Model):
     """A worker process that is alive, or was when it was last seen."""
 

@@ -3,6 +3,8 @@
 from django.conf import settings
 from django.db import models
 
+from associations.models.readable import restrained
+
 
 class EventKind(models.TextChoices):
     """Codes, as they are stored, exported and written to the log collector."""
@@ -28,6 +30,7 @@ class EventKind(models.TextChoices):
 OF_RUNS = "run_"  # what all codes of a run's own begin with
 
 
+@restrained
 class SecurityEvent(models.Model):
     """One event, a part of the log; rows are added, never changed.
 

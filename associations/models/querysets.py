@@ -6,7 +6,7 @@ filter, with or without a range of dates, reads one stretch of one index.
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import connections, models
 from django.db.models import Func, Q, Value
@@ -15,6 +15,7 @@ from django.db.models.functions import StrIndex, Upper
 from django.db.models.lookups import GreaterThan, GreaterThanOrEqual, LessThan
 
 from associations.hubspot.outcomes import Cause, Outcome
+from associations.models.readable import UnreadableRow, read_rows
 
 if TYPE_CHECKING:
     from associations.models.requests import AssociationRequest
@@ -41,7 +42,8 @@ TRIGRAM = 3  # characters; what is shorter no index finds
 # A text in at least so many of the newest entries is met on the way; a rarer one is looked up.
 SAMPLE, COMMON = 5_000, 10
 
-Position = tuple[datetime, int]  # created_at and id: where in the list
+# created_at and id: where in the list. The time may be as the database has it: see _Raw.
+Position = tuple[Any, int]
 _BEGINNING: Position = (datetime(1970, 1, 1, tzinfo=UTC), 0)
 _MATCHES = f"SELECT rowid FROM {TEXT_INDEX} WHERE {TEXT_INDEX} MATCH %s"
 
@@ -69,6 +71,20 @@ class AuditFilter:
     error_words: tuple[str, ...] = ()
     seen: str = ""  # one of SEEN
     run: int | None = None
+
+
+class _Raw(Func):
+    """A time in the database's own words, as Python may have none for it."""
+
+    # As it is, whatever it was declared to be; what is no text at all comes after all times.
+    template = (
+        "CASE WHEN replace(%(expressions)s,char(65533),'') GLOB '*' || char(65533) || '*' "
+        "THEN char(65533) ELSE +%(expressions)s END"
+    )
+    output_field = models.TextField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(compiler, connection, template="(%(expressions)s)::text", **context)
 
 
 class _Row(Func):
@@ -104,23 +120,27 @@ class AssociationRequestQuerySet(models.QuerySet["AssociationRequest"]):
         """Newest first, without what only the entry's own page shows."""
         return self.newest_first().defer("body", "results", "links", "user_agent", "submit_key")
 
-    def older_than(self, created_at: datetime, pk: int) -> Self:
+    def older_than(self, created_at: Any, pk: int) -> Self:
         return self.filter(LessThan(_Row("created_at", "id"), _position(created_at, pk)))
 
-    def not_older_than(self, created_at: datetime, pk: int) -> Self:
+    def not_older_than(self, created_at: Any, pk: int) -> Self:
         position = _position(created_at, pk)
         return self.filter(GreaterThanOrEqual(_Row("created_at", "id"), position))
 
-    def newer_than(self, created_at: datetime, pk: int) -> Self:
+    def newer_than(self, created_at: Any, pk: int) -> Self:
         return self.filter(GreaterThan(_Row("created_at", "id"), _position(created_at, pk)))
 
     def position_of(self, pk: int) -> Position:
         """Where an entry stands in the list; one that is gone stands right after its neighbour."""
-        nearest = self.filter(id__lte=pk).order_by("-id").values_list("created_at", "id").first()
+        nearest = self.filter(id__lte=pk).order_by("-id").places().first()
         if nearest is None:
             return _BEGINNING
         created_at, found = nearest
         return created_at, found if found == pk else found + 1
+
+    def places(self) -> Any:
+        """The position of each entry."""
+        return self.values_list(_Raw("created_at"), "id")
 
     def abandoned(self, sent_before: datetime) -> Self:
         """Entries whose call must have ended by now, one way or the other: its process has died.
@@ -226,8 +246,9 @@ def _pair(from_: tuple[str, str], to: tuple[str, str]) -> Q:
     )
 
 
-def _position(created_at: datetime, pk: int) -> _Row:
-    return _Row(Value(created_at, models.DateTimeField()), Value(pk, models.BigIntegerField()))
+def _position(created_at: Any, pk: int) -> _Row:
+    field = models.DateTimeField() if isinstance(created_at, datetime) else models.TextField()
+    return _Row(Value(created_at, field), Value(pk, models.BigIntegerField()))
 
 
 def page_of(
@@ -236,7 +257,7 @@ def page_of(
     size: int,
     before: Position | None = None,
     after: Position | None = None,
-) -> list["AssociationRequest"]:
+) -> list["AssociationRequest | UnreadableRow"]:
     """Return up to `size` entries older than `before`, or the next newer ones than `after`.
 
     By position, never by offset: a page keeps its meaning while entries arrive.
@@ -245,7 +266,7 @@ def page_of(
         older = branches if before is None else [b.older_than(*before) for b in branches]
         return _merged([b[:size] for b in older], slice(size))
     newer = [b.newer_than(*after).order_by("created_at", "id") for b in branches]
-    return _merged([b[:size] for b in newer], slice(-size, None))
+    return _merged([b[:size] for b in newer], slice(-size, None), ascending=True)
 
 
 def count_of(branches: list[AssociationRequestQuerySet]) -> int:
@@ -257,10 +278,18 @@ def count_of(branches: list[AssociationRequestQuerySet]) -> int:
     return total
 
 
-def _merged(parts: list[AssociationRequestQuerySet], which: slice) -> list["AssociationRequest"]:
+def _merged(
+    parts: list[AssociationRequestQuerySet], which: slice, *, ascending: bool = False
+) -> list["AssociationRequest | UnreadableRow"]:
     """The newest first of all parts; of many, only those that are wanted are read in full."""
     if len(parts) == 1:
-        return sorted(parts[0], key=lambda entry: (entry.created_at, entry.pk), reverse=True)
-    places = [place for part in parts for place in part.values_list("created_at", "id")]
-    wanted = [pk for _, pk in sorted(places, reverse=True)[which]]
-    return list(parts[0].model.objects.for_list().filter(pk__in=wanted))
+        return read_rows(parts[0])[:: -1 if ascending else 1]
+    places = sorted((p for part in parts for p in part.places()), key=_in_order, reverse=True)
+    wanted = [pk for _, pk in places[which]]
+    return read_rows(parts[0].model.objects.for_list().filter(pk__in=wanted))
+
+
+def _in_order(place: Position) -> tuple[int, str, int]:
+    """As the database orders them: a year of five digits comes later."""
+    moment, pk = str(place[0]), place[1]
+    return len(moment.partition("-")[0]), moment, pk

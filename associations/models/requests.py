@@ -5,10 +5,12 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import models
 from django.urls import reverse
+from django.utils.functional import cached_property
 
 from associations.hubspot.object_types import label_of
 from associations.hubspot.outcomes import Cause, Linked, Outcome, verdict_of
 from associations.models.querysets import NOT_VERIFIED, OPEN_OUTCOMES, AssociationRequestQuerySet
+from associations.models.readable import UnreadableRow, read_rows, restrained
 
 
 class Exchange(models.Model):
@@ -29,6 +31,7 @@ class Exchange(models.Model):
         abstract = True
 
 
+@restrained
 class AssociationBatch(Exchange):
     """One exchange with HubSpot's batch endpoint, written as it ended. Rows never change.
 
@@ -53,6 +56,7 @@ class AssociationBatch(Exchange):
         return self.inputs - 1
 
 
+@restrained
 class AssociationRequest(models.Model):
     """One request to link two records: who asked for what, and what HubSpot said.
 
@@ -212,6 +216,16 @@ class AssociationRequest(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("request", args=[self.pk])
 
+    @cached_property
+    def read_attempts(self) -> "list[AssociationAttempt | UnreadableRow]":
+        """The attempts in order, each as far as it can be read."""
+        return read_rows(self.attempts.all())
+
+    @cached_property
+    def read_batch(self) -> "AssociationBatch | UnreadableRow | None":
+        """The batch that it went out with last."""
+        return next(iter(read_rows(AssociationBatch.objects.filter(entries=self))), None)
+
     @property
     def is_open(self) -> bool:
         return self.outcome in OPEN_OUTCOMES
@@ -244,6 +258,7 @@ class AssociationRequest(models.Model):
         return None
 
 
+@restrained
 class AssociationAttempt(Exchange):
     """One HTTP exchange of a request, written as it ended. Rows are added, never changed."""
 
@@ -269,6 +284,7 @@ class AssociationAttempt(Exchange):
         return f"attempt {self.number}: {self.http_status or self.failure}"
 
 
+@restrained
 class AssociationCheck(models.Model):
     """A later look at whether an entry's records are linked. Rows are added, never changed."""
 
@@ -309,7 +325,8 @@ class AssociationCheck(models.Model):
 
     @property
     def labels(self) -> list[str]:
-        return [label for each in self.types if (label := each.get("label"))]
+        named = [each.get("label") for each in self.types if isinstance(each, dict)]
+        return [str(label) for label in named if label]
 
     @property
     def is_default(self) -> bool:

@@ -5,7 +5,10 @@ from datetime import UTC
 from django.conf import settings
 from django.db import models
 
+from associations.models.readable import restrained
 
+
+@restrained
 class AuditSeal(models.Model):
     """One link of the chain that proves the log; rows are added, never changed.
 
@@ -26,6 +29,7 @@ class AuditSeal(models.Model):
         return f"seal {self.number}"
 
 
+@restrained
 class AuditVerification(models.Model):
     """What a run of `verify_audit_log` found, for the integrity page; rows never change.
 
@@ -54,6 +58,7 @@ class AuditVerification(models.Model):
         return " ".join(["verified", *times, *map(str, found)])
 
 
+@restrained
 class AuditExport(models.Model):
     """A copy of the log, or of a part, that somebody took; closed once, as it ends."""
 
@@ -81,6 +86,7 @@ class AuditExport(models.Model):
         return f"{self.format} export: {self.state}"
 
 
+@restrained
 class AuditPruning(models.Model):
     """That the oldest part of the log was archived and taken out, up to and with `last_seal`.
 

@@ -12,18 +12,23 @@ from associations.audit.integrity.strangers import find_strangers
 from associations.audit.recorder import CLOSING_GRACE
 from associations.gateway import clients
 from associations.models import OPEN_OUTCOMES, AssociationRequest, AuditSeal
+from associations.models.readable import UnreadableRow, read_rows, readable_only, with_readable
 from associations.status.report import Item, Level, html
 from associations.texts.labels import time_of
 
 LONGEST_WAIT = timedelta(minutes=15)  # for a seal, of which there is one a minute
+LOOKED_AT = 5  # open entries, should the oldest be none that can be read
 MOST_RANGES = 200  # as many as a database takes in one condition
 
 
 def log_lines(now: datetime) -> Iterator[Item]:
-    seal = AuditSeal.objects.last()
-    yield _seal_line(seal)
-    yield from _waiting_lines(seal, now)
-    yield from _unreadable_lines(find_unreadable())
+    seal = next(iter(read_rows(AuditSeal.objects.reverse()[:1])), None)
+    if isinstance(seal, UnreadableRow):
+        yield _altered()
+    else:
+        yield _seal_line(seal)
+        yield from _waiting_lines(seal, now)
+        yield from _unreadable_lines(find_unreadable())
     yield from _stranger_lines(find_strangers())
     yield _trigger_line(triggers.problems())
     longest = timedelta(seconds=clients.interactive().limits.total) + CLOSING_GRACE
@@ -35,11 +40,12 @@ def log_lines(now: datetime) -> Iterator[Item]:
 
 
 def oldest_open() -> AssociationRequest | None:
-    """Return the entry that has been open for longest."""
+    """Return the entry that has been open for longest, of those that can be read."""
     entries = AssociationRequest.objects.for_list().order_by("created_at", "id")
     # One after the other, as an index has each of them in order.
-    found = [entries.filter(outcome=outcome).first() for outcome in OPEN_OUTCOMES]
-    return min(filter(None, found), key=lambda entry: entry.created_at, default=None)
+    parts = [read_rows(entries.filter(outcome=outcome)[:LOOKED_AT]) for outcome in OPEN_OUTCOMES]
+    found = [entry for part in parts for entry in readable_only(part)[:1]]
+    return min(found, key=lambda entry: entry.created_at, default=None)
 
 
 def _seal_line(seal: AuditSeal | None) -> Item:
@@ -66,13 +72,17 @@ def _key_problem() -> str:
     return gettext("No key for the seals is configured, so nothing proves the log.")
 
 
+def _altered() -> Item:
+    text = gettext("The last seal cannot be read: it was altered.")
+    advice = gettext("See “Integrity of the log” below for what to do.")
+    return Item(Level.WRONG, text, advice)
+
+
 def _waiting_lines(seal: AuditSeal | None, now: datetime) -> Iterator[Item]:
     try:
         coverage = read(seal.manifest).coverage["entry"] if seal else Coverage()
     except ManifestError:
-        text = gettext("The last seal cannot be read: it was altered.")
-        advice = gettext("See “Integrity of the log” below for what to do.")
-        yield Item(Level.WRONG, text, advice)
+        yield _altered()
         return
     if waiting := _waiting_since(coverage, now - LONGEST_WAIT):
         text = gettext("Closed entries wait for a seal, one of them since {moment}.")
@@ -85,7 +95,8 @@ def _waiting_lines(seal: AuditSeal | None, now: datetime) -> Iterator[Item]:
 
 def _waiting_since(coverage: Coverage, before: datetime) -> datetime | None:
     """When an entry was closed that still waits though it was closed before this moment."""
-    late = AssociationRequest.objects.closed().filter(finished_at__lt=before)
+    closed = with_readable(AssociationRequest.objects.closed(), "finished_at")
+    late = closed.filter(finished_at__lt=before)
     # Apart, as a database may go through the whole log for one or the other.
     old = late.filter(id_ranges.condition(coverage.waiting[:MOST_RANGES]))
     new = late.filter(pk__gt=coverage.high).order_by("pk")

@@ -37,7 +37,7 @@ def _worker_line(living: int) -> Item:
         "{count} workers are running; one was last seen {moment}.",
         living,
     )
-    seen = Worker.objects.latest("seen_at").seen_at
+    seen = Worker.objects.alive().values_list("seen_at", flat=True).latest("seen_at")
     return Item(Level.WELL, html(text, count=living, moment=time_of(seen)))
 
 

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime, time, tzinfo
 
 from associations.models import AssociationAttempt
+from associations.models.readable import with_readable
 
 COVERED = 2_000  # attempts, the newest; by id, as no index has their times
 
+_READ = ("started_at", "duration_ms", "http_status", "failure")
 Row = tuple[datetime, int, int | None, str]  # started_at, duration_ms, http_status, failure
 
 
@@ -45,9 +47,8 @@ class Today:
 def times_today(zone: tzinfo, now: datetime) -> Today:
     start = datetime.combine(now.astimezone(zone).date(), time(), zone)
     newest = AssociationAttempt.objects.order_by("-id")
-    rows: list[Row] = list(
-        newest.values_list("started_at", "duration_ms", "http_status", "failure")[: COVERED + 1]
-    )
+    readable = with_readable(newest, *_READ)
+    rows: list[Row] = list(readable.values_list(*_READ)[: COVERED + 1])
     is_more = len(rows) > COVERED and rows[COVERED][0] >= start
     of_today = [row for row in rows[:COVERED] if row[0] >= start]
     by_hour: dict[int, list[Row]] = {}

@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from associations.hubspot.client import ReadError
 from associations.hubspot.sanitizing import header
 from associations.models import AssociationAttempt
+from associations.models.readable import read_rows, readable_only
 from associations.status.report import Item, Level, html, not_known
 from associations.status.token import Shown, is_not_told
 from associations.texts.labels import time_of
@@ -113,11 +114,11 @@ def _advice(quota: Quota) -> str:
 
 def _from_the_log(now: datetime, zone: ZoneInfo | None) -> Quota | None:
     since, resets_at = _day(now, zone)
-    newest = AssociationAttempt.objects.order_by("-id").values_list("started_at", "headers")
-    for started_at, headers in newest[:LOOKED_THROUGH]:
-        limit, left = (_count(headers, name) for name in ("Daily", "Daily-Remaining"))
-        if limit and left is not None and started_at >= since:
-            return Quota(limit, max(0, limit - left), resets_at, started_at)
+    newest = AssociationAttempt.objects.order_by("-id").only("started_at", "headers")
+    for attempt in readable_only(read_rows(newest[:LOOKED_THROUGH])):
+        limit, left = (_count(attempt.headers, name) for name in ("Daily", "Daily-Remaining"))
+        if limit and left is not None and attempt.started_at >= since:
+            return Quota(limit, max(0, limit - left), resets_at, attempt.started_at)
     return None
 
 

@@ -16,6 +16,7 @@ from associations.hubspot.client import SUPPORT_ENDS, ReadError
 from associations.hubspot.object_types import UnknownObjectTypeError, resolve
 from associations.hubspot.outcomes import Cause
 from associations.models import AssociationRequest
+from associations.models.readable import read_rows, readable_only, with_readable
 from associations.status.report import (
     Item,
     Level,
@@ -130,6 +131,7 @@ def _set_portal(portal: str) -> str:
     return html(text, portal=portal)
 
 
+_TYPES = ("from_object_type", "to_object_type")
 LATELY = 1_000  # entries, the newest: their types are in use here
 REFUSED_DAYS, REFUSED_ENTRIES = 7, 100
 ALWAYS = frozenset({"contacts", "companies", "deals", "tickets"})
@@ -155,8 +157,8 @@ def scope_lines(shown: Shown, now: datetime) -> Iterator[Item]:
 
 def types_used_lately() -> set[str]:
     """Return the types of the newest entries, in canonical form."""
-    newest = AssociationRequest.objects.newest_first()
-    pairs = newest.values_list("from_object_type", "to_object_type")[:LATELY]
+    newest = with_readable(AssociationRequest.objects.newest_first(), *_TYPES)
+    pairs = newest.values_list(*_TYPES)[:LATELY]
     return {object_type for pair in pairs for object_type in pair}
 
 
@@ -165,8 +167,8 @@ def refused_scopes(since: datetime) -> tuple[bool, list[str]]:
     refused = AssociationRequest.objects.filter(
         http_status=403, cause=Cause.SCOPE_MISSING, created_at__gte=since
     )
-    found = list(refused.newest_first().values_list("errors", flat=True)[:REFUSED_ENTRIES])
-    named = {scope for errors in found for scope in missing_scopes_in(errors)}
+    found = readable_only(read_rows(refused.newest_first().only("errors")[:REFUSED_ENTRIES]))
+    named = {scope for entry in found for scope in missing_scopes_in(entry.errors)}
     return bool(found), sorted(named)
 
 

@@ -8,14 +8,17 @@ from django.conf import settings
 from django.template import Context
 from django.urls import reverse
 from django.utils.formats import number_format
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from associations.audit.entry_details import directions, told_errors
 from associations.hubspot.record_references import record_url
+from associations.hubspot.unseen import visible
 from associations.linking.forms import fields_of
 from associations.models import AssociationCheck, AssociationRequest
 from associations.texts.labels import (
+    cannot_be_read,
     field_label,
     from_label,
     icon,
@@ -44,7 +47,15 @@ register.filter("icon", icon)
 register.filter("is_today", is_today)
 register.filter("as_words", field_label)
 register.filter("reason_of", reason_of)
+register.filter("visible", visible)
+register.filter("cannot_be_read", cannot_be_read)
 register.simple_tag(time_of)
+
+
+@register.filter
+def foreign(text: object) -> SafeString:
+    """What others have written: apart from the text around it, and nothing of it hidden."""
+    return format_html("<bdi>{}</bdi>", visible(str(text))) if text else SafeString("")
 
 
 @register.filter

@@ -13,6 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from associations.gateway.account import custom_label
 from associations.hubspot.object_types import CATALOGUE, stored_type
+from associations.hubspot.unseen import visible
+from associations.models.readable import UnreadableRow
 
 if TYPE_CHECKING:
     from associations.models import AssociationCheck, AssociationRequest
@@ -85,12 +87,29 @@ FIELDS = {
 }
 
 
+# `why` are the columns that hold what they must not, or the database's own words.
+_CANNOT_BE_READ = {
+    "AssociationRequest": _("Entry {number} cannot be read: {why}"),
+    "AssociationAttempt": _("Attempt {number} cannot be read: {why}"),
+    "AssociationCheck": _("Check {number} cannot be read: {why}"),
+    "AssociationBatch": _("Batch {number} cannot be read: {why}"),
+    "AuditSeal": _("Seal {number} cannot be read: {why}"),
+    "AuditExport": _("Export {number} cannot be read: {why}"),
+    "AuditVerification": _("Verification {number} cannot be read: {why}"),
+    "BulkRun": _("Run {number} cannot be read: {why}"),
+}
 _OF_HUBSPOT = {each.canonical: each.label for each in CATALOGUE}
 
 
 def word_for(code: str) -> str:
     """Return the word for an outcome, a cause, an export's state or "linked?"; else the code."""
     return str(WORDS.get(code, code))
+
+
+def cannot_be_read(row: UnreadableRow) -> str:
+    """Return what is said in the place of a row that cannot be read."""
+    sentence = _CANNOT_BE_READ.get(row.model.__name__, _("Row {number} cannot be read: {why}"))
+    return visible(str(sentence).format(number=row.pk, why=row.why))
 
 
 def icon(outcome: str) -> str:
@@ -129,7 +148,7 @@ def type_label(object_type: str) -> str:
 
 def record_label(object_type: str, object_id: str) -> str:
     """Return what the reader calls a record, such as Contact 501."""
-    return f"{type_label(object_type)} {object_id}"
+    return visible(f"{type_label(object_type)} {object_id}")
 
 
 def from_label(entry: "AssociationRequest") -> str:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from associations.hubspot.answers import missing_scopes_in
 from associations.hubspot.client import ReadError
 from associations.hubspot.outcomes import Cause
+from associations.hubspot.unseen import visible
 
 _REASONS = {
     Cause.NO_CONNECTION: _("HubSpot could not be reached."),
@@ -43,7 +44,7 @@ def reason_of(cause: str, scopes: Iterable[str] = (), said: str = "") -> str:
     if cause in _REASONS:
         return str(_REASONS[Cause(cause)])
     if said:
-        return gettext("HubSpot did not show it: %(said)s") % {"said": said}
+        return gettext("HubSpot did not show it: %(said)s") % {"said": visible(said)}
     return gettext("HubSpot did not show it.")
 
 

@@ -16,6 +16,8 @@ from django.utils.translation import gettext_lazy as _
 
 from associations.hubspot.answers import messages_in, missing_scopes_in, retry_after
 from associations.hubspot.outcomes import Cause, Linked, Outcome, verdict_of
+from associations.hubspot.unseen import visible
+from associations.models.readable import read_rows, readable_only
 from associations.texts.labels import from_label, merges_of, to_label, type_label, word_for
 from associations.texts.lookup_errors import reason_of
 from associations.texts.missing_records import missing_records
@@ -41,13 +43,13 @@ class Explanation:
 
     @property
     def sentence(self) -> str:
-        return _told(self._texts[0], self._entry)
+        return visible(_told(self._texts[0], self._entry))
 
     @property
     def next_step(self) -> SafeString:
         remedies = _remedies_of(self._entry, has_ended_well=not self._texts[1])
         helpers = (helper_of(each, is_admin=self._is_admin) for each in remedies)
-        return in_a_row([_told(self._texts[1], self._entry), *helpers])
+        return in_a_row([visible(_told(self._texts[1], self._entry)), *helpers])
 
     @property
     def verification(self) -> str:
@@ -184,8 +186,8 @@ def _read_words(entry: "AssociationRequest") -> str:
 
 
 def _wait(entry: "AssociationRequest") -> str:
-    last = entry.attempts.last()
-    asked = retry_after(last.http_status, last.headers) if last else None
+    last = readable_only(read_rows(entry.attempts.reverse()[:1]))
+    asked = retry_after(last[0].http_status, last[0].headers) if last else None
     if asked is None and entry.cause == Cause.MIGRATING:
         return gettext("Link them again later; HubSpot does not say when.")
     seconds = math.ceil(_left_of(asked or 10, entry))

@@ -5,6 +5,10 @@ from django.utils.translation import gettext_lazy as _
 
 from associations.hubspot.record_references import PairReason, Reason
 
+UNSEEN = _(
+    "The reason holds characters that cannot be seen (%(characters)s). Delete them, or type it "
+    "anew."
+)
 SENTENCES: dict[str, Promise] = {
     Reason.NOT_DIGITS: _(
         "A record id has digits only, such as 501. It is the number at the end of the record's "

@@ -7,6 +7,7 @@ from typing import Any, TypeGuard
 from django.conf import settings
 from django.db import DatabaseError, transaction
 from django.http import HttpRequest
+from django.utils.module_loading import import_string
 
 from hubadmin.models import Role, User
 from hubadmin.sso.common import RefusedError
@@ -98,7 +99,8 @@ def text(value: Any, length: int = 200) -> str:
     """Return what of a value can be shown and stored: nothing that is not to be seen."""
     if not isinstance(value, str):
         return ""
-    return "".join(character for character in value if character.isprintable()).strip()[:length]
+    seen = import_string(settings.UNSEEN_REMOVER)(value)
+    return " ".join(seen.split())[:length]
 
 
 def groups_in(claims: Mapping[str, Any]) -> list[str]:

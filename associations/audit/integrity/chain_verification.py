@@ -24,7 +24,6 @@ from associations.audit.integrity.manifest import (
 )
 from associations.audit.integrity.serialization import (
     KINDS,
-    UNREADABLE,
     attempts_of,
     digest,
     line,
@@ -32,6 +31,7 @@ from associations.audit.integrity.serialization import (
     rows_with_lines,
 )
 from associations.models import AuditSeal
+from associations.models.readable import UNREADABLE
 
 NAMES = {
     "entry": "Entry",

@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import DatabaseError, OperationalError, connection, models
+from django.db import OperationalError, connection, models
 
 from associations.models import (
     AssociationAttempt,
@@ -26,6 +26,7 @@ from associations.models import (
     AuditVerification,
     SecurityEvent,
 )
+from associations.models.readable import UNREADABLE
 
 KINDS: dict[str, type[models.Model]] = {
     "entry": AssociationRequest,
@@ -41,8 +42,6 @@ KINDS: dict[str, type[models.Model]] = {
 ROWS_AT_ONCE = {kind: 10 if kind == "batch" else 2_000 for kind in KINDS}
 # Items that came after their entry, and the column that names it.
 OWNERS = {"attempt": "request_id", "check": "entry_id"}
-# What may come of a value that none of us wrote: SQLite keeps anything in any column.
-UNREADABLE = (DatabaseError, ValueError, TypeError, OverflowError, RecursionError)
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
 
 

@@ -145,9 +145,10 @@ def _missing_columns(connection: Any, tables: set[str]) -> set[str]:
     with connection.cursor() as cursor:
         for meta in (AssociationRequest._meta, AuditExport._meta):
             if meta.db_table in tables:
-                found = connection.introspection.get_table_description(cursor, meta.db_table)
+                # Django would read the whole text of SQLite's tables for it, constraints and all.
+                cursor.execute(f"SELECT * FROM {meta.db_table} LIMIT 0")
                 wanted = {field.column for field in meta.concrete_fields if field.column}
-                missing |= wanted - {column.name for column in found}
+                missing |= wanted - {column[0] for column in cursor.description}
     return missing
 
 

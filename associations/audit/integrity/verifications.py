@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from associations.audit.integrity import signing
-from associations.audit.integrity.serialization import UNREADABLE
 from associations.models import AuditVerification
+from associations.models.readable import UNREADABLE
 
 LOOKED_AT = 200
 

@@ -17,6 +17,7 @@ from associations.audit.integrity.strangers import find_strangers
 from associations.audit.integrity.verifications import newest_results
 from associations.audit.recorder import record_download
 from associations.models import AuditSeal, AuditVerification
+from associations.models.readable import UNREADABLE, read_rows, readable_only
 from hubadmin.web.http import AuthenticatedHttpRequest, admin_required
 
 SEALS_SHOWN = 10
@@ -32,7 +33,7 @@ def integrity(request: AuthenticatedHttpRequest) -> HttpResponse:
         "keys": keys,
         "newest": _check_newest() if keys else None,
         "missing_triggers": triggers.problems(),
-        "seals": AuditSeal.objects.defer("manifest").reverse()[:SEALS_SHOWN],
+        "seals": read_rows(AuditSeal.objects.defer("manifest").reverse()[:SEALS_SHOWN]),
         "waiting": _waiting(),
         "unreadable": find_unreadable(),
         "strangers": find_strangers(),
@@ -67,6 +68,8 @@ def _check_newest() -> Newest | None:
         return verify_newest()
     except signing.SigningKeyError:
         return None
+    except UNREADABLE as error:
+        return Newest(None, f"A seal or a pruning was altered: it cannot be read ({error}).")
 
 
 def _results() -> list[tuple[AuditVerification, bool]]:
@@ -79,13 +82,13 @@ def _results() -> list[tuple[AuditVerification, bool]]:
 def _waiting() -> int:
     try:
         return waiting_for_a_seal(COUNTED)
-    except ManifestError:
+    except (ManifestError, *UNREADABLE):
         return 0  # a seal that cannot be read does not tell what comes after it
 
 
 def _seal_lines() -> Iterator[bytes]:
     number = 0
-    while found := list(AuditSeal.objects.filter(number__gt=number)[:20]):
-        for seal in found:
+    while found := read_rows(AuditSeal.objects.filter(number__gt=number)[:20]):
+        for seal in readable_only(found):
             yield f"{seal_line(seal)}\n".encode()
-        number = found[-1].number
+        number = found[-1].pk

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 from associations.bulk.files.errors import FileError, FileReason
 from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError
-from associations.hubspot.record_references import MAX_ADDRESS, RecordIdError, bare, read_reference
+from associations.hubspot.record_references import MAX_ADDRESS, RecordIdError, read_reference
+from associations.hubspot.unseen import bare
 
 FIELDS = ("from_object_type", "from_object_id", "to_object_type", "to_object_id", "reason")
 OURS = {"line", "problem"}  # what a download of bad rows has besides

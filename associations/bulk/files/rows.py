@@ -9,6 +9,7 @@ from associations.bulk.files.table import EXTRA_CELLS
 from associations.gateway.object_types import TypeChoices
 from associations.hubspot.object_types import ObjectType, stored_type
 from associations.hubspot.record_references import PairReason, Problem, Reason, Side, read_pair
+from associations.hubspot.unseen import AROUND, named, unseen_in
 
 
 class RowReason(StrEnum):
@@ -16,6 +17,7 @@ class RowReason(StrEnum):
 
     EXTRA_CELLS = "extra_cells"  # (cells)
     REASON_TOO_LONG = "reason_too_long"  # (length, limit)
+    REASON_UNSEEN = "reason_unseen"  # (characters)
 
 
 def shortened(facts: Mapping[str, str | int]) -> dict[str, str | int]:
@@ -116,9 +118,15 @@ def _reason(text: str, problems: list[Problem]) -> str:
         return ""
     if _FORMULA.match(text):  # our own exports put it before what a spreadsheet would compute
         text = text[1:]
-    text = text.strip()
+    text = text.strip(AROUND)
+    facts: dict[str, str | int] = {}
     if len(text) > MAX_REASON:
-        facts: dict[str, str | int] = {"length": len(text), "limit": MAX_REASON}
+        facts = {"length": len(text), "limit": MAX_REASON}
         problems.append(Problem("reason", RowReason.REASON_TOO_LONG, facts))
         return ""
-    return " ".join(text.split())
+    text = " ".join(text.split())
+    if unseen := unseen_in(text):
+        facts = {"characters": named(unseen)}
+        problems.append(Problem("reason", RowReason.REASON_UNSEEN, facts))
+        return ""
+    return text

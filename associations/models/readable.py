@@ -1,0 +1,291 @@
+"""What the code can read: the database takes nothing else, and what is else harms no other row.
+
+One table has the kinds of columns, each in PostgreSQL's words, in SQLite's, and for a value that
+has come. By the first two a table refuses (`restrained`) and a query leaves out (`with_readable`)
+what the code could not read; by the last one `read_rows` finds what stands there nevertheless: it
+may be older than the constraints, or of somebody who has taken them off.
+"""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import MAXYEAR, MINYEAR, datetime
+from typing import Any, NamedTuple, TypeVar
+
+from django.db import DatabaseError, models
+from django.db.models import Func, Q, QuerySet
+from django.http import Http404
+
+M = TypeVar("M", bound=models.Model)
+Rows = TypeVar("Rows", bound=QuerySet[Any])
+
+MAX_ID = 10**15  # not in it; browsers and spreadsheets count exactly up to nine times that
+MAX_DEPTH = 64  # of JSON; Python reads about a thousand levels, less what calls stand around it
+MAX_TEXT = 2**26  # characters, where a column has no length of its own
+MAX_JSON = 2**24  # bytes; of an answer of 1 MiB every character may have become six
+# What may come of a value that none of us wrote: SQLite keeps anything in any column.
+UNREADABLE = (
+    DatabaseError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    OverflowError,
+    RecursionError,
+)
+# Codes, of which no field lists the choices. A later version may know more, and this one shows
+# those as they are: so it is their form that counts, not the list.
+_CODES = {"cause", "format", "lookup_cause", "problem", "problem_field", "stop_cause", "what"}
+
+
+class _Kind(NamedTuple):
+    """What a column may hold besides NULL. `{0}` is the column, `{1}` the most that it holds.
+
+    PostgreSQL's operators and functions are named in full: whoever may create others must not be
+    able to have them taken for these. In SQLite's words no space stands after a comma, as that is
+    where Django takes the columns of a table apart.
+    """
+
+    postgresql: str
+    sqlite: str
+    takes: Callable[[Any], bool]
+
+
+def _is_moment(value: Any) -> bool:
+    # The first and the last year have no room for every time zone that a page may show them in.
+    return isinstance(value, datetime) and MINYEAR < value.year < MAXYEAR
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.encode() or True)
+
+
+def _is_json(kind: type[Any]) -> Callable[[Any], bool]:
+    def takes(value: Any) -> bool:
+        return isinstance(value, kind) and _is_text(json.dumps(value, ensure_ascii=False))
+
+    return takes
+
+
+def _json(name: str, kind: type[Any]) -> _Kind:
+    return _Kind(
+        f"(pg_catalog.jsonb_typeof({{0}}) OPERATOR(pg_catalog.=) '{name}'"
+        " AND NOT pg_catalog.jsonb_path_exists({0}, '$.**{{{1}}}')"
+        " AND NOT pg_catalog.jsonb_path_exists({0}, '$.** ? (@ >= 1e300 || @ <= -1e300)')"
+        f" AND pg_catalog.octet_length({{0}}::pg_catalog.text) OPERATOR(pg_catalog.<=) {MAX_JSON})",
+        f"(CASE WHEN typeof({{0}}) = 'text' AND json_valid({{0}}) AND length({{0}}) <= {MAX_JSON}"
+        f" THEN json_type({{0}}) = '{name}' ELSE {{0}} IS NULL END)",
+        _is_json(kind),
+    )
+
+
+def _whole(least: int) -> _Kind:
+    def takes(value: Any) -> bool:
+        return isinstance(value, int) and least <= value < MAX_ID
+
+    return _Kind(
+        f"({{0}} OPERATOR(pg_catalog.>=) {least} AND {{0}} OPERATOR(pg_catalog.<) {{1}})",
+        f"(typeof({{0}}) IN ('integer','null') AND {{0}} >= {least} AND {{0}} < {{1}})",
+        takes,
+    )
+
+
+# What is no UTF-8 SQLite reads as U+FFFD, and so it does the two characters before plane 1.
+_SQLITE_TEXT = (
+    "typeof({0}) IN ('text','null') AND length({0}) <= {1} AND instr({0},char(0)) = 0"
+    " AND replace(replace(replace({0},char(65533),''),char(65534),''),char(65535),'')"
+    " NOT GLOB '*' || char(65533) || '*'"
+)
+_KINDS = {
+    "moment": _Kind(
+        "({0} OPERATOR(pg_catalog.>=) '2000-01-01 00:00+00'::pg_catalog.timestamptz"
+        " AND {0} OPERATOR(pg_catalog.<) '2200-01-01 00:00+00'::pg_catalog.timestamptz)",
+        # A day or an hour that there is not, SQLite takes for another one. It rounds, too: so what
+        # is less than a second is looked at by itself.
+        f"({_SQLITE_TEXT} AND datetime(substr({{0}},1,19),'+0 days') IS substr({{0}},1,19)"
+        " AND substr({0},20,1) IN ('','.') AND substr({0},21) NOT GLOB '*[^0-9]*'"
+        " AND {0} >= '2000-' AND {0} < '2200-')",
+        _is_moment,
+    ),
+    "code": _Kind(
+        "({0} OPERATOR(pg_catalog.~) '^([a-z][a-z0-9_]*)?$')",
+        f"({_SQLITE_TEXT} AND {{0}} NOT GLOB '*[^a-z0-9_]*' AND {{0}} NOT GLOB '[^a-z]*')",
+        _is_text,
+    ),
+    "text": _Kind(
+        "(pg_catalog.length({0}) OPERATOR(pg_catalog.<=) {1})", f"({_SQLITE_TEXT})", _is_text
+    ),
+    "address": _Kind("true", f"({_SQLITE_TEXT})", _is_text),
+    "id": _whole(1),
+    "number": _whole(0),
+    "flag": _Kind(
+        "true",
+        "(typeof({0}) IN ('integer','null') AND {0} IN (0,1))",
+        lambda value: isinstance(value, bool),
+    ),
+    "list": _json("array", list),
+    "object": _json("object", dict),
+}
+_NUMBERS: list[tuple[type[Any], int]] = [
+    (models.PositiveSmallIntegerField, 2**15),
+    (models.PositiveIntegerField, 2**31),
+    (models.PositiveBigIntegerField, MAX_ID),
+]
+
+
+class Holds(Func):
+    """Whether a column holds what is of this kind, or nothing."""
+
+    output_field = models.BooleanField()
+
+    def __init__(self, column: str, kind: str, most: int = 0) -> None:
+        super().__init__(column)
+        self.kind, self.most = _KINDS[kind], most
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self._as(self.kind.postgresql, compiler, connection)
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self._as(self.kind.sqlite, compiler, connection)
+
+    def _as(self, words: str, compiler: Any, connection: Any) -> Any:
+        template = f"({words.format('%(expressions)s', self.most)} IS NOT FALSE)"
+        return self.as_sql(compiler, connection, template=template)
+
+
+class Readable(models.CheckConstraint):
+    """A constraint that PostgreSQL holds new rows to at once, and looks for old ones later.
+
+    It would keep everybody waiting meanwhile, and refuse for ever what has stood there long.
+    """
+
+    def create_sql(self, model: Any, schema_editor: Any) -> Any:
+        sql = super().create_sql(model, schema_editor)
+        return f"{sql} NOT VALID" if schema_editor.connection.vendor == "postgresql" else sql
+
+
+def restrained(model: type[M]) -> type[M]:
+    """Mark a model whose table takes only what the code can read."""
+    meta = model._meta
+    own = Readable(condition=Q(*_conditions(model)), name=f"{meta.model_name}_readable")
+    meta.constraints = [*meta.constraints, own]
+    vars(meta)["original_attrs"]["constraints"] = meta.constraints  # or migrations miss it
+    return model
+
+
+def _conditions(model: type[models.Model], names: Iterable[str] = ()) -> list[Holds]:
+    fields = [model._meta.get_field(name) for name in names] or model._meta.concrete_fields
+    return [Holds(each.attname, *_kind_of(each)) for each in fields]  # type: ignore[union-attr]
+
+
+def _kind_of(field: Any) -> tuple[str, int]:
+    """The kind of a column, and the most that it holds."""
+    if field.primary_key or field.is_relation:
+        return "id", MAX_ID
+    for number, most in _NUMBERS:
+        if isinstance(field, number):
+            return "number", most
+    match field:
+        case models.DateTimeField():
+            return "moment", 26
+        case models.BooleanField():
+            return "flag", 1
+        case models.JSONField():
+            return ("list" if field.default is list else "object"), MAX_DEPTH
+        case models.GenericIPAddressField():
+            return "address", 39
+    is_code = bool(field.choices) or field.name in _CODES
+    return ("code" if is_code else "text"), field.max_length or MAX_TEXT
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableRow:
+    """Stands where a row would that cannot be read; `known` has the columns that were asked for."""
+
+    model: type[models.Model]
+    pk: int
+    why: str
+    known: dict[str, Any] = field(default_factory=dict)
+
+    is_unreadable = True
+
+    def get_absolute_url(self) -> str:
+        """Its own page, if a row of this kind has one."""
+        own = getattr(self.model(pk=self.pk), "get_absolute_url", None)
+        return own() if own and 0 <= self.pk < 10**18 else ""
+
+
+class UnreadableRowError(Exception):
+    """The one row that was asked for cannot be read."""
+
+    def __init__(self, row: UnreadableRow) -> None:
+        super().__init__(row)
+        self.row = row
+
+
+def with_readable(rows: Rows, *names: str) -> Rows:
+    """Those rows where these columns, or all, hold what can be read."""
+    return rows.filter(*_conditions(rows.model, names))
+
+
+def read_rows(rows: "QuerySet[M]", *known: str) -> list[M | UnreadableRow]:
+    """Read the rows of a query, and stand in for each that cannot be read.
+
+    Of these the columns `known` are told, which have to be readable.
+    """
+    try:
+        return [_checked(row) for row in rows]
+    except UNREADABLE:
+        keys = list(rows.values_list("pk", *known))
+        each = rows.all()
+        each.query.clear_limits()
+        read = [_read(each, key[0], dict(zip(known, key[1:], strict=True))) for key in keys]
+        found = [row for part in read for row in part]
+        if not any(isinstance(row, UnreadableRow) for row in found):
+            raise  # it was not a value, but the database
+        return found
+
+
+def readable_or_404(rows: "QuerySet[M]", pk: int) -> M:
+    """Return the one row. Raises Http404, UnreadableRowError."""
+    for row in read_rows(rows.filter(pk=pk)):
+        if isinstance(row, UnreadableRow):
+            raise UnreadableRowError(row)
+        return row
+    raise Http404
+
+
+def readable_only(rows: "list[M | UnreadableRow]") -> list[M]:
+    return [row for row in rows if not isinstance(row, UnreadableRow)]
+
+
+def _read(rows: "QuerySet[M]", pk: int, known: dict[str, Any]) -> list[M | UnreadableRow]:
+    """The row, if it is still there."""
+    own = Q(pk__in=[pk])  # not "is": Django knows of ids that a field cannot have, and asks nobody
+    try:
+        return [_checked(row) for row in rows.filter(own)]
+    except UNREADABLE as error:
+        row = rows.model._base_manager.using(rows.db).filter(own)
+        return [UnreadableRow(rows.model, pk, why_unreadable(row, error), known)]
+
+
+def _checked(row: M) -> M:
+    """The row, if all that was read of it is what its columns may hold. Raises ValueError."""
+    for each in row._meta.concrete_fields:
+        value = vars(row).get(each.attname, row)  # itself where a column was not asked for
+        if value is row or (value is None and each.null):
+            continue
+        if not _KINDS[_kind_of(each)[0]].takes(value):
+            raise ValueError(each.attname)
+    return row
+
+
+def why_unreadable(row: "QuerySet[M]", error: BaseException) -> str:
+    """Name the columns that hold what they must not; where the database cannot tell, the error."""
+    names = [each.attname for each in row.model._meta.concrete_fields]
+    for held in row.values_list(*_conditions(row.model)):
+        wrong = [name for name, holds in zip(names, held, strict=True) if not holds]
+        return ", ".join(wrong) or str(error)
+    return str(error)
