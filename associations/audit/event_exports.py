@@ -9,8 +9,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from associations.audit.exports import FORMULA_STARTS, end_line
-from associations.audit.integrity.serialization import lines_from
+from associations.audit.exports import FORMULA_STARTS, end_line, readable_lines
+from associations.hubspot.unseen import visible
 from associations.models import SecurityEvent
 
 ROWS_AT_ONCE = 1_000
@@ -27,8 +27,8 @@ def csv_lines(events: QuerySet[SecurityEvent]) -> Iterator[bytes]:
     for part in _stretches(events):
         text = io.StringIO()
         writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
-        writer.writerows([_cell(row[name]) for name in CSV_COLUMNS] for row, _ in part)
-        yield text.getvalue().encode()
+        writer.writerows([_cell(row.get(name, "")) for name in CSV_COLUMNS] for row, _ in part)
+        yield visible(text.getvalue()).encode()
 
 
 def json_lines(
@@ -44,7 +44,7 @@ def json_lines(
 
 def _stretches(events: QuerySet[SecurityEvent]) -> Iterator[_Rows]:
     rest = events.order_by("-id")
-    while part := [*lines_from("event", rest[:ROWS_AT_ONCE])]:
+    while part := [*readable_lines("event", rest[:ROWS_AT_ONCE])]:
         yield part
         rest = events.order_by("-id").filter(id__lt=part[-1][0]["id"])
 

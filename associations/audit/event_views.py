@@ -16,6 +16,7 @@ from associations.audit.recorder import record_download
 from associations.audit.views import CONTENT_TYPES, people_by_name
 from associations.db import QueryTimeoutError, query_timeout
 from associations.models import BulkRun
+from associations.models.readable import read_rows
 from hubadmin.web.http import AuthenticatedHttpRequest, admin_required, http_1_1_required
 
 
@@ -42,7 +43,7 @@ def _page(form: EventFilterForm, before: str) -> dict[str, Any]:
     is_paged = before.isascii() and before.isdecimal() and len(before) <= 18
     if is_paged:
         events = events.filter(pk__lt=int(before))
-    found = list(events[: PAGE_SIZE + 1])
+    found = read_rows(events[: PAGE_SIZE + 1])
     page, query = found[:PAGE_SIZE], form.query().urlencode()
     return {
         "events": page,

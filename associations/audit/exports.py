@@ -188,12 +188,12 @@ def _with_what_came_later(
     stretch: AssociationRequestQuerySet, progress: ExportProgress
 ) -> list[_Lines]:
     found: dict[int, _Lines] = {
-        row["id"]: (row.get("batch_id"), [told]) for row, told in _lines("entry", stretch)
+        row["id"]: (row.get("batch_id"), [told]) for row, told in readable_lines("entry", stretch)
     }
     progress.rows += len(found)
     for kind, owner in OWNERS.items():
         later = KINDS[kind]._default_manager.filter(SEALABLE[kind], **{f"{owner}__in": [*found]})
-        for row, told in _lines(kind, later.order_by("id"), owner):
+        for row, told in readable_lines(kind, later.order_by("id"), owner):
             found[row[owner]][1].append(told)
     return [*found.values()]
 
@@ -207,12 +207,12 @@ def _with_batches(found: list[_Lines], told: set[int]) -> Iterator[list[str]]:
             told.add(batch)
             yield part
             own = KINDS["batch"]._default_manager.filter(pk=batch)
-            yield [line for _, line in _lines("batch", own)]
+            yield [line for _, line in readable_lines("batch", own)]
             part = []
     yield part
 
 
-def _lines(
+def readable_lines(
     kind: str, rows: models.QuerySet[Any], *owner: str
 ) -> Iterator[tuple[dict[str, Any], str]]:
     """Give each row with its line; in the place of one that cannot be read, a line that says so."""

@@ -553,11 +553,8 @@ def record_download(
 
 
 def _fact(value: Any) -> Any:
-    """Foreign text, cut and without what cannot be seen: no database takes all of it."""
-    if not isinstance(value, str):
-        return value
-    seen = (each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in value)
-    return "".join(seen)[:FACT_LENGTH]
+    """Foreign text, cut, and what cannot be seen by its name: no database takes all of it."""
+    return visible(value)[:FACT_LENGTH] if isinstance(value, str) else value
 
 
 # --- proofs ---------------------------------------------------------------------------------------

@@ -97,6 +97,7 @@ _CANNOT_BE_READ = {
     "AuditExport": _("Export {number} cannot be read: {why}"),
     "AuditVerification": _("Verification {number} cannot be read: {why}"),
     "BulkRun": _("Run {number} cannot be read: {why}"),
+    "SecurityEvent": _("Event {number} cannot be read: {why}"),
 }
 _OF_HUBSPOT = {each.canonical: each.label for each in CATALOGUE}
 

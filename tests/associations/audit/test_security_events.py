@@ -103,7 +103,7 @@ class PageTests(EventPageTestCase):
         event = SecurityEvent.objects.get()
         self.assertEqual(len(event.facts["why"]), FACT_LENGTH)
         self.assertTrue(event.facts["why"].isprintable())
-        self.assertContains(self.as_admin.get("/audit/events/"), "&lt;script&gt;\ufffdgpj.exe")
+        self.assertContains(self.as_admin.get("/audit/events/"), "&lt;script&gt;⟨U+202E⟩gpj.exe")
 
     def test_by_person_kind_and_day(self) -> None:
         for day in (23, 24, 25):

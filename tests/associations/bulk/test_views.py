@@ -159,7 +159,7 @@ class NoticeTests(PageTestCase):
         run = run_of(self.user, queued=20, linked=18, rejected=2)
         for address in ("/", "/requests/", "/bulk/", "/nowhere"):
             page = self.client.get(address).content.decode()
-            self.assertIn(f"Run {run.pk} (customers.csv) is partly done", page)
+            self.assertIn(f"Run {run.pk} (<bdi>customers.csv</bdi>) is partly done", page)
             self.assertIn("18 linked, 2 not.", page)
         self.assertNotIn("done</a>", self.client.get(f"/bulk/{run.pk}/").content.decode())
         self.assertNotContains(self.client.get("/"), "partly done")
