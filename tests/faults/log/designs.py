@@ -57,14 +57,20 @@ class Aftermath:
             return entry is None or self.chain.holds("entry", entry)
         return self.chain.holds(kind, pk)
 
-    def has_good_times(self, kind: str, pk: int, row: Row) -> bool:
-        """None lies before what the seals leave room for, and none in the future."""
+    def has_good_times(self, kind: str, pk: int, row: Row, *, begins: bool = True) -> bool:
+        """None lies before what the seals leave room for, and none in the future.
+
+        When an open entry ended is no claim yet. Without `begins` only when it ended is looked at.
+        """
         for each in times_of(tables()[kind]):
+            is_end = each.column in ENDS
             if (kind, each.column) in ANY_TIME or row[each.column] is None:
                 continue
+            if is_end and kind == "entry" and _is_open(kind, row):
+                continue
             at = _moment(row[each.column])
-            begin = self.chain.earliest(kind, pk, is_end=each.column in ENDS)
-            if at is None or at > self.now + GRACE or (begin and at < begin - GRACE):
+            first = self.chain.earliest(kind, pk, is_end=is_end) if begins or is_end else None
+            if at is None or at > self.now + GRACE or (first and at < first - GRACE):
                 return False
         return True
 
@@ -161,6 +167,19 @@ def _is_not_sealed_yet(change: Change, after: Aftermath) -> bool:
     )
 
 
+def _is_dated_back_while_open(change: Change, after: Aftermath) -> bool:
+    columns = {each.column for each in times_of(tables()[change.kind])} - {*ENDS}
+    return (
+        change.kind in KINDS
+        and change.what == "altered"
+        and bool(change.columns & columns)
+        and not after.is_sealed(change)
+        and after.chain.has_seen(change.kind, change.pk)
+        and after.is_readable(change.kind, change.pk)
+        and after.has_good_times(change.kind, change.pk, change.after, begins=False)
+    )
+
+
 def _is_cut_off(change: Change, after: Aftermath) -> bool:
     """Seals that are gone are the newest ones, and whoever kept a head learns of it."""
     if change.kind != "seal" or change.what != "deleted":
@@ -214,6 +233,12 @@ DESIGNS = [
         "tables takes these off.",
         _is_not_sealed_yet,
         (OWNER,),
+    ),
+    Design(
+        "dated back while open",
+        "A seal that has seen an open row does not say what it says: since when it is open, was "
+        "sent or was seen is the row's own word until it is sealed.",
+        _is_dated_back_while_open,
     ),
     Design(
         "newest seals cut off",

@@ -100,6 +100,10 @@ class Chain:
         coverage = self.last.get(kind, Coverage())
         return pk <= coverage.high and not id_ranges.contains(coverage.waiting, pk)
 
+    def has_seen(self, kind: str, pk: int) -> bool:
+        """Whether some seal has looked at this number, whatever it says of it."""
+        return any(pk <= each.coverage.get(kind, Coverage()).high for each in self.seals)
+
     def earliest(self, kind: str, pk: int, *, is_end: bool) -> datetime | None:
         """No time of a row that no seal holds can lie (long) before this seal.
 

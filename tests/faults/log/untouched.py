@@ -20,7 +20,15 @@ from associations.audit.integrity.chain_verification import verify_newest
 from associations.audit.integrity.signing import own_key
 from associations.models import AuditSeal
 from tests.associations.audit.integrity.processes import database_url
-from tests.faults.log.databases import Databases, execute, migrate, on_postgresql, undone, use
+from tests.faults.log.databases import (
+    OWNER,
+    Databases,
+    execute,
+    migrate,
+    on_postgresql,
+    undone,
+    use,
+)
 from tests.faults.log.making import Clock, Maker, command, small_seals
 from tests.faults.log.restoring import restore
 from tests.faults.log.runs import RunMaker
@@ -141,8 +149,8 @@ class Untouched:
             maker.seal()
             earlier = sorted(n for app, n in _migrations() if app == "associations")
             with suppress(Exception):  # whatever refuses: nothing of the log may be lost by it
-                migrate("associations", chance.choice(earlier[BEFORE_RUNS:]))
-            migrate()
+                self.as_owner("associations", chance.choice(earlier[BEFORE_RUNS:]))
+            self.as_owner()
             prove(*(("--head", maker.head()) if maker.head() else ()))
             maker.make(5)
             maker.seal()
@@ -170,6 +178,10 @@ class Untouched:
                 prove()
         finally:
             self.databases.drop(name)
+
+    def as_owner(self, *arguments: str) -> None:
+        with self.databases.as_role(OWNER):
+            migrate(*arguments)
 
     def by_the_release(self, *arguments: str) -> str:
         """Run its code on the database that is in use."""
