@@ -87,7 +87,7 @@ def find_candidates(
     return found
 
 
-def find_unreadable(at_most: int = 100) -> list[str]:
+def find_unreadable(at_most: int = 25) -> list[str]:
     """Name the rows that nobody can read, such as `entry 5`, among the first that no seal holds.
 
     So many of each kind are read of what can be sealed, and as many of what waits: those that

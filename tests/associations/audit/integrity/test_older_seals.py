@@ -32,8 +32,10 @@ class OlderSealTests(AuditorMixin, PruningTestCase):
     def test_they_are_proven_and_what_there_was_already_is_sealed_next(self) -> None:
         self.assert_proven()
         (next_seal,) = seal()
-        ((kind, pk),) = items_of(next_seal)
+        # and that it was proven just now
+        (kind, pk), (other, _) = items_of(next_seal)
         self.assertEqual((kind, next_seal.number), ("check", self.older[-1].number + 1))
+        self.assertEqual(other, "verification")
         settle()
         self.assert_proven()
         with as_owner():
@@ -76,7 +78,7 @@ class BeforeBatchesTests(AuditorMixin, PruningTestCase):
         self.assert_proven()
         batch = self.batch(self.bulk_run())
         (next_seal,) = seal()
-        self.assertEqual(items_of(next_seal), [("batch", batch.pk)])
+        self.assertEqual(items_of(next_seal)[0], ("batch", batch.pk))
         entries = self.closed_by(batch, 2)
         seal(), settle()
         self.assert_proven()
