@@ -67,7 +67,9 @@ def is_missing_now(say: Saying) -> bool:
 def may_be_linked(say: Saying) -> bool:
     """what keeps all from being linked is known, and lasts"""
     near, has_looked = say.world.was_in_trouble(0), not say.world.previews_used_up
-    is_kept = any(each.lasts and each.meets_links and each.meets_looks for each in near)
+    tries = "try" in say.found[0]  # which is no promise where a scope to write may be missing, too
+    lasting = [each for each in near if each.lasts and not (tries and each.granted is not None)]
+    is_kept = any(each.meets_links and each.meets_looks for each in lasting)
     is_seen = has_looked and not any(each.meets_looks for each in near)
     lacks_one = not all(map(say.world.portal.has, say.pair))
     return not (has_looked and is_kept) and not (is_seen and lacks_one)

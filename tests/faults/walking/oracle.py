@@ -43,9 +43,8 @@ class Oracle:
 
     def judge(self, page: Page) -> None:
         self.pages[page.kind] += 1
-        claims = _claims_on(page.kind)
         for text in page.texts:
-            self._judge_text(page, text, claims)
+            self._judge_text(page, text)
         for kinds, holds in DUTIES:
             if page.kind in kinds_of(kinds):
                 so = (holds.__doc__ or "").strip()
@@ -53,10 +52,10 @@ class Oracle:
                 if not holds(self.world, page):
                     self.found.append(Finding(page.kind, so, page.address, so))
 
-    def _judge_text(self, page: Page, text: Text, claims: list[Claim]) -> None:
+    def _judge_text(self, page: Page, text: Text) -> None:
         rest = text.text
-        for claim in claims:
-            if _stands_in(claim, text) and (several := list(claim.pattern.finditer(rest))):
+        for claim in _claims_on(page.kind, text.place):
+            if several := list(claim.pattern.finditer(rest)):
                 for found in several:
                     self._judge_saying(claim, Saying(self.world, page, text, found))
                 rest = claim.pattern.sub(" § ", rest)
@@ -79,12 +78,8 @@ class Oracle:
 
 
 @cache
-def _claims_on(kind: str) -> list[Claim]:
-    return [claim for claim in CLAIMS if kind in claim.kinds]
-
-
-def _stands_in(claim: Claim, text: Text) -> bool:
-    """A claim without a place is one of sentences, wherever these stand."""
-    if claim.place:
-        return text.place == claim.place
-    return text.place in ("", "choice", "cell what_happened") or text.place.startswith("fact ")
+def _claims_on(kind: str, place: str) -> list[Claim]:
+    """Those of a place on a page. A claim without one is of sentences, wherever these stand."""
+    holds_sentences = place in ("", "choice", "cell what_happened") or place.startswith("fact ")
+    places = {place, ""} if holds_sentences else {place}
+    return [claim for claim in CLAIMS if kind in claim.kinds and claim.place in places]
