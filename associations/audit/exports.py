@@ -26,7 +26,7 @@ from associations.audit.integrity.serialization import (
 from associations.hubspot.outcomes import VERDICTS, Linked
 from associations.hubspot.unseen import visible
 from associations.models import AssociationRequestQuerySet
-from associations.models.readable import UNREADABLE, why_unreadable
+from associations.models.readable import UNREADABLE, demand_times, why_unreadable
 
 ROWS_AT_ONCE = {"csv": 8_000, "jsonl": 1_000}
 _WORDS = {True: "yes", False: "no"}
@@ -218,19 +218,25 @@ def readable_lines(
     """Give each row with its line; in the place of one that cannot be read, a line that says so."""
     try:
         found = list(lines_from(kind, rows))
-        "".join(told for _, told in found).encode()
+        _demand_readable(kind, found)
         yield from found
     except UNREADABLE:
         for key in list(rows.values("pk", *owner)):
             yield _line_or_why(kind, key)
 
 
+def _demand_readable(kind: str, found: list[tuple[dict[str, Any], str]]) -> None:
+    """Raise one of UNREADABLE if a line says what cannot be written, or leaves out what stands."""
+    "".join(told for _, told in found).encode()
+    demand_times(KINDS[kind], [row["id"] for row, _ in found])
+
+
 def _line_or_why(kind: str, key: dict[str, Any]) -> tuple[dict[str, Any], str]:
     row = KINDS[kind]._default_manager.filter(pk__in=[key["pk"]])
     try:
-        [(values, told)] = lines_from(kind, row)
-        told.encode()
-        return values, told
+        found = list(lines_from(kind, row))
+        _demand_readable(kind, found)
+        return found[0]
     except UNREADABLE as error:
         facts = {"id": key["pk"], "of": kind, "why": why_unreadable(row, error)}
         return {"id": key["pk"], **key}, line("unreadable", facts)

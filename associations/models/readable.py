@@ -7,12 +7,12 @@ may be older than the constraints, or of somebody who has taken them off.
 """
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, MINYEAR, datetime
 from typing import Any, NamedTuple, TypeVar
 
-from django.db import DatabaseError, models
+from django.db import DatabaseError, connections, models
 from django.db.models import Func, Q, QuerySet
 from django.http import Http404
 
@@ -236,7 +236,7 @@ def read_rows(rows: "QuerySet[M]", *known: str) -> list[M | UnreadableRow]:
     Of these the columns `known` are told, which have to be readable.
     """
     try:
-        return [_checked(row) for row in rows]
+        return [*_checked(rows)]
     except UNREADABLE:
         keys = list(rows.values_list("pk", *known))
         each = rows.all()
@@ -265,21 +265,38 @@ def _read(rows: "QuerySet[M]", pk: int, known: dict[str, Any]) -> list[M | Unrea
     """The row, if it is still there."""
     own = Q(pk__in=[pk])  # not "is": Django knows of ids that a field cannot have, and asks nobody
     try:
-        return [_checked(row) for row in rows.filter(own)]
+        return [*_checked(rows.filter(own))]
     except UNREADABLE as error:
         row = rows.model._base_manager.using(rows.db).filter(own)
         return [UnreadableRow(rows.model, pk, why_unreadable(row, error), known)]
 
 
-def _checked(row: M) -> M:
-    """The row, if all that was read of it is what its columns may hold. Raises ValueError."""
+def _checked(rows: "QuerySet[M]") -> list[M]:
+    """The rows, if all that was read of them is what their columns may hold. Raises ValueError."""
+    found = list(rows)
+    for row in found:
+        _check(row)
+    return found
+
+
+def demand_times(model: type[models.Model], pks: Collection[int]) -> None:
+    """Raise ValueError if one of these rows has a time that SQLite's driver takes for none."""
+    times = [each.name for each in model._meta.fields if isinstance(each, models.DateTimeField)]
+    rows = model._base_manager.filter(pk__in=pks)
+    if (
+        connections[rows.db].vendor == "sqlite"
+        and rows.exclude(*_conditions(model, times)).exists()
+    ):
+        raise ValueError("a time that is none")
+
+
+def _check(row: models.Model) -> None:
     for each in row._meta.concrete_fields:
         value = vars(row).get(each.attname, row)  # itself where a column was not asked for
         if value is row or (value is None and each.null):
             continue
         if not _KINDS[_kind_of(each)[0]].takes(value):
             raise ValueError(each.attname)
-    return row
 
 
 def why_unreadable(row: "QuerySet[M]", error: BaseException) -> str:

@@ -17,7 +17,6 @@ from associations.status.report import Item, Level, html
 from associations.texts.labels import time_of
 
 LONGEST_WAIT = timedelta(minutes=15)  # for a seal, of which there is one a minute
-LOOKED_AT = 5  # open entries, should the oldest be none that can be read
 MOST_RANGES = 200  # as many as a database takes in one condition
 
 
@@ -41,10 +40,10 @@ def log_lines(now: datetime) -> Iterator[Item]:
 
 def oldest_open() -> AssociationRequest | None:
     """Return the entry that has been open for longest, of those that can be read."""
-    entries = AssociationRequest.objects.for_list().order_by("created_at", "id")
+    entries = with_readable(AssociationRequest.objects.for_list()).order_by("created_at", "id")
     # One after the other, as an index has each of them in order.
-    parts = [read_rows(entries.filter(outcome=outcome)[:LOOKED_AT]) for outcome in OPEN_OUTCOMES]
-    found = [entry for part in parts for entry in readable_only(part)[:1]]
+    parts = [read_rows(entries.filter(outcome=outcome)[:1]) for outcome in OPEN_OUTCOMES]
+    found = [entry for part in parts for entry in readable_only(part)]
     return min(found, key=lambda entry: entry.created_at, default=None)
 
 

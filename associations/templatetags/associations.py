@@ -55,7 +55,10 @@ register.simple_tag(time_of)
 @register.filter
 def foreign(text: object) -> SafeString:
     """What others have written: apart from the text around it, and nothing of it hidden."""
-    return format_html("<bdi>{}</bdi>", visible(str(text))) if text else SafeString("")
+    shown = visible(str(text))
+    # What was escaped before is not escaped again.
+    shown = SafeString(shown) if isinstance(text, SafeString) else shown
+    return format_html("<bdi>{}</bdi>", shown) if text else SafeString("")
 
 
 @register.filter

@@ -104,7 +104,7 @@ _OF_HUBSPOT = {each.canonical: each.label for each in CATALOGUE}
 
 def word_for(code: str) -> str:
     """Return the word for an outcome, a cause, an export's state or "linked?"; else the code."""
-    return str(WORDS.get(code, code))
+    return str(WORDS.get(code) or visible(str(code)))
 
 
 def cannot_be_read(row: UnreadableRow) -> str:

@@ -99,8 +99,8 @@ def text(value: Any, length: int = 200) -> str:
     """Return what of a value can be shown and stored: nothing that is not to be seen."""
     if not isinstance(value, str):
         return ""
-    seen = import_string(settings.UNSEEN_REMOVER)(value)
-    return " ".join(seen.split())[:length]
+    seen: str = import_string(settings.UNSEEN_REMOVER)(value)
+    return seen.translate(dict.fromkeys(map(ord, "\t\r\n"))).strip()[:length]
 
 
 def groups_in(claims: Mapping[str, Any]) -> list[str]:

@@ -17,9 +17,11 @@ from associations.models import (
     EventKind,
 )
 from associations.models.bulk import NOT_STARTED, RunState
+from tests.associations.audit.integrity.base import unchecked
 from tests.associations.linking.base import PageTestCase, entry_of, run_of
 
 ODD = "odd{0}%s"  # would break a sentence that took it for its own
+LATER = "of_a_later_version"[:12]  # in the form of codes, which the database takes
 PAGES = ("/", "/requests/", "/bulk/", "/audit/", "/audit/figures/", "/audit/export.csv")
 PAGES += ("/audit/export.jsonl", "/audit/exports/", "/audit/integrity/", "/status/")
 PAGES += ("/status/times/", "/audit/events/", "/audit/events.csv", "/audit/events.jsonl")
@@ -30,6 +32,7 @@ class UnknownCodeTestCase(PageTestCase):
         super().setUp()
         self.bulk_run = run_of(self.user, queued=2, rejected=2, rows_read=3)
         self.run_page = self.bulk_run.get_absolute_url()
+        self.enterContext(unchecked())
 
     def entry(self, **fields: object) -> AssociationRequest:
         return entry_of(self.admin, run=self.bulk_run, row_number=1, **fields)
@@ -80,9 +83,17 @@ class EntryTests(UnknownCodeTestCase):
             with self.subTest(cause):
                 entry = entry_of(self.admin, outcome=ODD, cause=cause)
                 pages = self.every_page(entry)
-                for path in ("/requests/", "/audit/", "/audit/figures/", entry.get_absolute_url()):
+                for path in ("/requests/", "/audit/", entry.get_absolute_url()):
                     self.assertIn(ODD, pages[path], path)
+                self.assertIn("cannot be read", pages["/audit/figures/"])
         self.assertNotIn("Linking Contact 501", pages["/requests/"])
+
+    def test_of_a_later_version(self) -> None:
+        entry = entry_of(self.admin, outcome=LATER, cause=LATER)
+        pages = self.every_page(entry)
+        for path in ("/requests/", "/audit/", "/audit/figures/", entry.get_absolute_url()):
+            self.assertIn(LATER, pages[path], path)
+        self.assertNotIn("cannot be read", pages["/audit/figures/"])
 
     def test_an_object_type(self) -> None:
         for name in ("0-1", "0-9999", "Foo bar", ODD):

@@ -67,7 +67,7 @@ class PairTests(EntryTestCase):
         entry = self.at(1)
         other = entry_of(self.admin, created_at=NOON + timedelta(seconds=2))
         self.assertEqual(self.around(entry), ([other.pk], []))
-        self.assertContains(self.page(entry), '<span class="muted">Admin</span>')
+        self.assertContains(self.page(entry), '<span class="muted"><bdi>Admin</bdi></span>')
 
     def test_of_many_the_nearest(self) -> None:
         entries = [self.at(seconds).pk for seconds in range(2 * OF_THE_PAIR + 5)]

@@ -350,7 +350,7 @@ class StopTests(RunTestCase):
             "scope_missing": "This site's access token did not have the scopes",
             "redirected": "The configured address of HubSpot's API was wrong.",
             "forbidden": "forbidden.",
-            "a later one": "a later one.",
+            "a_later_one": "a_later_one.",
         }.items():
             run = self.run_("paused", stop_cause=cause, queued=9)
             self.assertIn(words, unescape(self.page(run).content.decode()))

@@ -80,7 +80,7 @@ class BeforeTests(RunTestCase):
         self.assertContains(page, "Start: link 4,800 pairs")
         self.assertContains(page, "Leave out the 80 that are linked already")
         self.assertContains(page, 'id="skip-linked" checked')
-        self.assertContains(page, "Columns that are not used: Owner, &lt;b&gt;.")
+        self.assertContains(page, "Columns that are not used: <bdi>Owner, &lt;b&gt;</bdi>.")
         self.assertContains(page, 'value="batch" checked')
 
     def test_nothing_to_start(self) -> None:
@@ -116,7 +116,7 @@ class BeforeTests(RunTestCase):
 
     def test_an_admin_sees_it_and_cannot_start_it(self) -> None:
         page = self.page(self.run_("ready", **READ), admin=True)
-        self.assertContains(page, "Only Support can start it")
+        self.assertContains(page, "Only <bdi>Support</bdi> can start it")
         self.assertNotContains(page, "Start: link")
         self.assertNotContains(page, "discard/")
 
@@ -233,7 +233,7 @@ class AfterTests(RunTestCase):
             record_event(what, run=run, user=user)
         record_event("run_ended", run=run)
         page = self.page(run)
-        self.assertContains(page, "Support started")
+        self.assertContains(page, "<bdi>Support</bdi> started")
         self.assertContains(page, ": ended")
         self.assertNotContains(page, "downloaded")
 

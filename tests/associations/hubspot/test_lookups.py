@@ -239,7 +239,7 @@ class TwinTests(LookupTestCase):
                 *((look,) for look in ACCOUNT_LOOKS),
                 (lookups.token_scopes,),
                 (lookups.find_record, "contacts", "501"),
-                (lookups.find_link, *PAIR),
+                (find_link, *PAIR),
                 (lookups.association_types, "contacts", "companies"),
             ):
                 with suppress(ReadError):

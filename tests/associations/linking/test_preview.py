@@ -54,16 +54,21 @@ class PanelTests(PreviewTestCase):
         self.sandbox.link(*PAIR)
         self.shows("They are linked already.")
         self.sandbox.link(*PAIR, label="Decision maker")
-        self.shows("linked already, also as: Decision maker")
+        self.shows("linked already, also as: <bdi>Decision maker</bdi>")
 
     def test_linked_by_a_label_alone(self) -> None:
         self.sandbox.link(*PAIR, label="Decision maker")
-        self.shows("linked already as: Decision maker; not yet by the default type")
+        self.shows("linked already as: <bdi>Decision maker</bdi>; not yet by the default type")
 
     def test_other_links_of_the_same_kind_by_name_and_number(self) -> None:
         for number in range(903, 909):
             self.sandbox.link("contacts", "501", "companies", str(number))
-        self.shows("is linked to:", "Byron &amp; Daughters (903)", "and 3 more", "not linked yet")
+        self.shows(
+            "is linked to:",
+            "<bdi>Byron &amp; Daughters</bdi> (903)",
+            "and 3 more",
+            "not linked yet",
+        )
         self.assertNotIn("(906)", self.panel().content.decode())
 
     def test_a_link_beyond_those_that_one_answer_shows(self) -> None:
@@ -245,7 +250,7 @@ class ChangedTests(PreviewTestCase):
             "not linked yet",
             "not linked yet",
         )
-        self.shows("Byron &amp; Daughters (903)")
+        self.shows("<bdi>Byron &amp; Daughters</bdi> (903)")
 
     def test_that_hubspot_shows_nothing_is_not_asked_for_with_every_key(self) -> None:
         self.sandbox.fault(method="POST", path="associations/.*/batch/read", status=503)

@@ -143,7 +143,7 @@ class RunTests(HeadlineTestCase):
             ("token_refused", "HubSpot did not accept this site's access token."),
             ("scope_missing", "did not have the scopes for these types of records"),
             ("redirected", "address of HubSpot's API was wrong"),
-            ("something of a later version", "something of a later version"),
+            ("of_a_later_version", "of_a_later_version"),
         ):
             with self.subTest(cause):
                 BulkRun.objects.all().delete()

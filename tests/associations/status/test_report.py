@@ -273,7 +273,7 @@ class TimesTests(TestCase):
         self.assertEqual(len(found), 1)
         (query,) = found.captured_queries
         self.assertIn(f"LIMIT {COVERED + 1}", query["sql"])
-        self.assertNotIn("WHERE", query["sql"])
+        self.assertIn('ORDER BY "associations_associationattempt"."id" DESC', query["sql"])
 
     def test_what_failed_and_what_got_no_answer(self) -> None:
         rows = [

@@ -64,6 +64,8 @@ class PersonTests(TestCase):
         user = provision_from({"sub": "u", "name": "A\0d\na\ud800\u202e ", "email": ["x"]})
         self.assertEqual((user.name, user.email), ("Ada", ""))
         self.assertEqual(text("x" * 999), "x" * 200)
+        persian = "\u0645\u06cc\u200c\u062e\u0648"  # with a mark that belongs to it
+        self.assertEqual(text(f"\u200f{persian}\u200c \u3164"), persian)
 
     def test_a_name_is_found(self) -> None:
         for claims, name in (

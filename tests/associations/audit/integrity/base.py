@@ -88,6 +88,7 @@ def unchecked() -> Iterator[None]:
         finally:
             sql("PRAGMA ignore_check_constraints = OFF")
         return
+    settle()
     checks = sql(_CHECKS)
     for drop, _ in checks:
         sql(drop)
