@@ -92,6 +92,16 @@ class PrunedNumberTests(AuditorMixin, ServingMixin, PruningTestCase):
         for items in (1, 5_000):
             self.assertIn(f"Entry {pk} was inserted", verify_newest(at_least=items).finding)
 
+    def test_an_auditor_finds_one_that_no_seal_that_is_left_has_held(self) -> None:
+        """What seals 1 and 2 held stands in none of those that are left."""
+        number = min(self.start.ids("entry")) - 1
+        with as_serving():
+            self.entry(id=number, attempts=0)
+        settle()
+        self.assert_refuses(
+            f"entry {number} was altered or inserted", self.exported(), self.seals_file()
+        )
+
     def test_an_auditor_finds_it_without_the_archive_and_with_it(self) -> None:
         self.assert_proves(self.exported(), self.seals_file())
         pk = self.forge("entry", reason="SUP-forged")
