@@ -104,9 +104,11 @@ def _any(scene: Scene) -> triggers.Trigger:
 
 def trigger_planted(scene: Scene) -> Manipulation:
     """One of one's own beside them: it swallows rows, or changes them on their way."""
-    name = table(scene.kind())
+    kind = scene.kind()
+    name, key = table(kind), tables()[kind]._meta.pk.column
     if on_postgresql():
-        body = scene.chance.choice(["RETURN NULL", "NEW.id := NEW.id + 1; RETURN NEW"])
+        changed = f"NEW.{key} := NEW.{key} + 1; RETURN NEW"
+        body = scene.chance.choice(["RETURN NULL", changed])
         function = f"FUNCTION planted() RETURNS trigger LANGUAGE plpgsql AS $$BEGIN {body}; END$$"
         run = f"CREATE TRIGGER a BEFORE INSERT ON {name} FOR EACH ROW EXECUTE FUNCTION planted()"
         statements = [f"CREATE {function}", run]
