@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from unittest import mock
 
@@ -73,7 +73,7 @@ class World:
     clients: dict[str, SignedInClient] = field(default_factory=dict)
     tabs: list[Tab] = field(default_factory=list)
     trouble: Trouble = NONE
-    trouble_ended: tuple[datetime, Trouble] | None = None
+    past_troubles: list[tuple[datetime, Trouble]] = field(default_factory=list)  # and their ends
     has_worker: bool = True
     worker_left: datetime | None = None
     previews_used_up: datetime | None = None
@@ -118,13 +118,11 @@ class World:
 
     def was_in_trouble(self, seconds: float) -> list[Trouble]:
         """What is wrong, and what was until so many seconds ago."""
-        ended = self.trouble_ended
-        is_near = ended and (self.now - ended[0]).total_seconds() <= seconds
-        return [self.trouble, ended[1]] if ended and is_near else [self.trouble]
+        since = self.now - timedelta(seconds=seconds)
+        return [self.trouble, *(each for ended, each in self.past_troubles if ended >= since)]
 
     def begin(self, trouble: Trouble) -> None:
-        if self.trouble is not NONE:
-            self.trouble_ended = self.now, self.trouble
+        self.past_troubles.append((self.now, self.trouble))
         self.trouble.end(self.portal.sandbox)
         trouble.begin(self.portal.sandbox)
         self.trouble, self.portal.trouble = trouble, trouble.name
