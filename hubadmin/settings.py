@@ -167,7 +167,7 @@ MIDDLEWARE = [
     "hubadmin.sso.middleware.PersonMiddleware",
     "hubadmin.sso.middleware.SignInRequiredMiddleware",
     "hubadmin.web.middleware.ViewerTimeZoneMiddleware",
-    "associations.middleware.UnreadableRowMiddleware",
+    "associations.audit.middleware.UnreadableRowMiddleware",
 ]
 
 ROOT_URLCONF = "hubadmin.urls"

@@ -224,7 +224,9 @@ class AssociationRequest(models.Model):
     @cached_property
     def read_batch(self) -> "AssociationBatch | UnreadableRow | None":
         """The batch that it went out with last."""
-        return next(iter(read_rows(AssociationBatch.objects.filter(entries=self))), None)
+        if self.batch_id is None:
+            return None
+        return next(iter(read_rows(AssociationBatch.objects.filter(pk=self.batch_id))), None)
 
     @property
     def is_open(self) -> bool:

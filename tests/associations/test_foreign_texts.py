@@ -10,7 +10,7 @@ from typing import Any
 from django.utils import timezone
 
 from associations.hubspot.unseen import unseen_in
-from associations.models import AssociationRequest, BulkEvent, BulkRun
+from associations.models import AssociationRequest, BulkRun, SecurityEvent
 from hubadmin.models import User
 from tests.associations.audit.integrity.base import LogMixin
 from tests.associations.linking.base import PageTestCase, run_of
@@ -33,7 +33,8 @@ class ShownTests(LogMixin, PageTestCase):
         texts = {"user_name": ODD, "reason": ODD}
         facts: dict[str, Any] = {"queued": 2, "rejected": 1, "rows_invalid": 1, "rows_read": 3}
         self.run_ = run_of(self.admin, name=ODD, unused_columns=[ODD], **texts | facts)
-        BulkEvent.objects.create(run=self.run_, user_name=ODD, what="started", at=timezone.now())
+        told = {"user_name": ODD, "what": "run_started", "at": timezone.now(), "user_agent": ODD}
+        SecurityEvent.objects.create(run=self.run_, facts={"name": ODD, "why": ODD}, **told)
         bad = {"problem": "unknown_type", "facts": {"text": ODD}, "cells": {"reason": ODD}}
         self.run_.rows.create(number=2, line=3, state="invalid", problem_field="reason", **bad)
         said = [{"message": ODD, "category": ODD, "context": {ODD: [ODD]}, "errors": [ODD]}]

@@ -14,7 +14,9 @@ COMMANDS = "hubadmin.management.commands"
 SANDBOX_COMMAND = f"{COMMANDS}.hubspot_sandbox"
 DEMO = ["hubadmin.demo", f"{COMMANDS}.demo", SANDBOX_COMMAND]
 ASKS_PROVIDER = ["hubadmin.sso.oidc", "hubadmin.sso.gateway_token"]
-VOCABULARY = [f"{HUBSPOT}.{name}" for name in ("object_types", "record_references", "outcomes")]
+VOCABULARY = [
+    f"{HUBSPOT}.{name}" for name in ("object_types", "record_references", "outcomes", "unseen")
+]
 SHARED = [f"hubadmin.{name}" for name in ("web", "startup", "models", "__version__")]
 
 # The rooms of the application, from the ground up: each may know only those that stand before it.
@@ -148,7 +150,7 @@ BREACHES = {
 }
 
 # What Django, gunicorn or a stored session finds by its address may be as small as it likes.
-FOUND_BY_ADDRESS = ("__init__", "apps", "formats", "urls", "wsgi")
+FOUND_BY_ADDRESS = ("__init__", "apps", "formats", "middleware", "urls", "wsgi")
 IN_PLACES_OF_DJANGO = ("management", "migrations", "templatetags")
 STORED = {"hubadmin.sso.backend"}
 SMALL = 25  # lines

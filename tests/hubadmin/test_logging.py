@@ -102,7 +102,7 @@ class OneLineTests(LogTestCase):
     def test_whatever_is_logged_is_one_line_of_json(self, text: str, value: Any) -> None:
         line = self.line("%s", text, extra={"field": value})
         self.assertEqual(len(line.splitlines()), 1)
-        self.assertTrue(line.isascii())
+        self.assertTrue(line.isascii() and line.isprintable())
         self.assertIn("field", json.loads(line))
 
 

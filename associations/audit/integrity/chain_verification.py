@@ -34,6 +34,7 @@ from associations.models import AuditSeal
 from associations.models.readable import UNREADABLE
 
 NAMES = {
+    "seal": "Seal",
     "entry": "Entry",
     "attempt": "Late attempt",
     "check": "Check",
@@ -216,7 +217,7 @@ def _with_the_contents_of(kind: str, pk: int, sealed: dict[int, str]) -> Iterato
 
 def _check_beginning(trusted: Mapping[str, signing.PublicKey]) -> AuditSeal | None:
     """Return the seal that a pruning has left as the start, which accounts for all before it."""
-    for kind, model in KINDS.items():
+    for kind, model in (KINDS | {"seal": AuditSeal}).items():
         for pk in model._default_manager.filter(pk__lt=1).values_list("pk", flat=True)[:1]:
             raise TamperedError(f"{NAMES[kind]} {pk} was inserted: numbers begin at 1.")
     first = next(_from(0), None)

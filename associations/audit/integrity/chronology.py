@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Self
 
 from django.db import models
-from django.db.models import ExpressionWrapper, Q, QuerySet
+from django.db.models import ExpressionWrapper, F, Q, QuerySet
 
 from associations.audit.integrity import id_ranges
 from associations.audit.integrity.candidates import (
@@ -99,10 +99,9 @@ class Chronology:
 
     def _why(self, kind: str, manifest: Manifest, is_back: bool, is_ahead: bool) -> str:
         if is_back:
-            return (
-                f"was dated back: it came after {_told(self._newest[kind])}, and says that it is "
-                "older."
-            )
+            newest = self._newest.get(kind)
+            came = f"came after {_told(newest)}" if newest else "has begun"
+            return f"was dated back: it {came}, and says that it is older."
         if is_ahead:
             return (
                 f"was dated ahead: {_told(manifest)} knows it, and it says that it is of a later "
@@ -125,7 +124,7 @@ class Chronology:
         """Of what was closed since."""
         if closed := CLOSED.get(kind):
             earliest, latest = self._span(kind, manifest)
-            back = _any((closed,), "lt", earliest)
+            back = _any((closed,), "lt", earliest) | _before_its_first(kind)
             ahead = _any(TIMES[kind], "gt", latest)
             ids = id_ranges.of_ids(manifest.ids(kind))
             yield from _which(kind, ids, back, ahead, Q(**{f"{closed}__isnull": True}))
@@ -147,11 +146,17 @@ def _told(manifest: Manifest) -> str:
     return f"seal {manifest.number} of {manifest.sealed_at:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _any(columns: tuple[str, ...], comparison: str, moment: datetime | None) -> Q:
+def _any(columns: tuple[str, ...], comparison: str, moment: Any) -> Q:
     found = _NEVER
     for column in columns if moment else ():
         found |= Q(**{f"{column}__{comparison}": moment})
     return found
+
+
+def _before_its_first(kind: str) -> Q:
+    """That something of it is older than its beginning."""
+    first, *others = TIMES[kind]
+    return _any(tuple(others), "lt", F(first) - GRACE)
 
 
 def _which(

@@ -30,6 +30,7 @@ from associations.audit.integrity.manifest import (
 )
 from associations.audit.integrity.serialization import readable_digests_of
 from associations.models import AuditSeal
+from associations.models.readable import UnreadableRow, read_rows
 
 logger = logging.getLogger("hubadmin.audit")
 
@@ -68,7 +69,7 @@ def seal_log(unreadable: Unreadable | None = None) -> Iterator[AuditSeal]:
     unreadable = {} if unreadable is None else unreadable
     is_done = False
     while not is_done:
-        last = AuditSeal.objects.last()
+        last = _last_seal()
         if last:
             check_seal(last, signing.trusted_keys())
         looks = {kind: _look(kind, before, unreadable) for kind, before in _coverage(last).items()}
@@ -86,6 +87,14 @@ def seal_log(unreadable: Unreadable | None = None) -> Iterator[AuditSeal]:
             continue
         _log_odd_times(last, seal)
         yield seal
+
+
+def _last_seal() -> AuditSeal | None:
+    for seal in read_rows(AuditSeal.objects.reverse()[:1]):
+        if isinstance(seal, UnreadableRow):
+            raise TamperedError(f"Seal {seal.pk} was altered: it cannot be read.")
+        return seal
+    return None
 
 
 def _log_odd_times(last: AuditSeal | None, seal: AuditSeal) -> None:

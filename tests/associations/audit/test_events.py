@@ -25,11 +25,13 @@ from tests.support import LINK, LogTransactionTestCase, SandboxMixin, person
 
 TOKEN = "opaque/se+cret=="
 KEYS = {
-    *("time", "level", "logger", "event", "schema", "entry", "entry_request_id"),
+    *("time", "level", "logger", "event", "schema"),
+    *("entry", "entry_request_id", "entry_client_request_id"),
     *("outcome", "cause", "user_id", "user_name", "user_email"),
     *("from_object_type", "from_object_id", "to_object_type", "to_object_id", "reason"),
     *("http_status", "error_category", "error_text", "correlation_id", "api_version", "client_ip"),
     *("was_linked", "verified", "unverified_cause", "verified_at"),
+    *("from_merged_into", "to_merged_into"),
     *("created_at", "sent_at", "finished_at"),
 }
 META = RequestMeta(client_ip="192.0.2.7", user_agent="Firefox", request_id="r-1")
@@ -204,7 +206,7 @@ class ManyTests(LogMixin, EventTestCase):
         batch = self.batch(self.of)
         answer = Answer(Cause.CONFIRMED, http_status=200)
         with transaction.atomic():
-            recorder.close_entries_by_batch(chunk, (ids[0], ids[1]), batch, answer)
+            recorder.close_entries_by_batch(chunk, (ids[0], ids[1]), batch, answer, {})
             self.assertEqual(self.told(), [])
         (event,) = self.told()
         self.assertEqual(event.keys(), self.MANY | {"batch", "cause", "http_status"})
@@ -228,7 +230,9 @@ class ManyTests(LogMixin, EventTestCase):
         chunk, ids = self.waiting(2)
         with transaction.atomic():
             answer = Answer(Cause.CONFIRMED)
-            recorder.close_entries_by_batch(chunk, (ids[0], ids[1]), self.batch(self.of), answer)
+            recorder.close_entries_by_batch(
+                chunk, (ids[0], ids[1]), self.batch(self.of), answer, {}
+            )
         self.assertEqual(self.told(), [])
 
     def test_what_is_rolled_back_is_not_told(self) -> None:

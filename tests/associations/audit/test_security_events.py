@@ -87,7 +87,7 @@ class PageTests(EventPageTestCase):
     def test_from_where(self) -> None:
         record_event("signed_in", user=self.user, meta=META)
         page = self.as_admin.get("/audit/events/")
-        for text in ("<summary>192.0.2.7", "Firefox", "<code>r-1", "<code>trace-1"):
+        for text in ("<summary>192.0.2.7", "Firefox", "<code>r-1", "<code><bdi>trace-1"):
             self.assertContains(page, text)
 
     def test_no_link_to_a_run_that_is_gone(self) -> None:

@@ -22,10 +22,10 @@ from associations.models import (
     AuditPruning,
     AuditSeal,
     AuditVerification,
-    BulkEvent,
     BulkRow,
     BulkRun,
     CallPause,
+    SecurityEvent,
     Worker,
 )
 from tests.associations.audit.integrity.base import (
@@ -56,7 +56,7 @@ READ_ON = {
     AuditExport: ("/audit/exports/", "/audit/integrity/"),
     BulkRun: ("/", "/bulk/", "/status/", "/audit/"),
     BulkRow: ("/bulk/",),
-    BulkEvent: ("/bulk/",),
+    SecurityEvent: ("/audit/events/", "/audit/events.csv", "/audit/events.jsonl"),
     CallPause: ("/bulk/", "/status/"),
     Worker: ("/bulk/", "/status/"),
 }
@@ -117,8 +117,8 @@ class EveryColumnTests(LogMixin, PageTestCase):
                 told = {"line": 5, "state": "invalid", "problem": "required"}
                 row = self.run_.rows.create(number=number, problem_field="to_object_id", **told)
                 return row, [of_run[0], of_run[2]]
-            case "BulkEvent":
-                return BulkEvent.objects.create(run=self.run_, what="started", at=now), of_run[:1]
+            case "SecurityEvent":
+                return self.event(run=self.run_, what="run_started"), of_run[:1]
             case "CallPause":
                 values = {"made_at": now, "until": now + timedelta(hours=1)}
                 CallPause.objects.all().delete()
@@ -184,7 +184,7 @@ class EveryColumnTests(LogMixin, PageTestCase):
         self.each(AuditExport)
 
     def test_runs_and_their_rows(self) -> None:
-        for model in (BulkRun, BulkRow, BulkEvent):
+        for model in (BulkRun, BulkRow, SecurityEvent):
             self.each(model)
         for model in (CallPause, Worker):
             self.each(model, at_once=False)

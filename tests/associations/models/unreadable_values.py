@@ -43,7 +43,7 @@ def unreadable_values(field: models.Field) -> Iterator[str]:
 
 def _json(on_postgresql: bool) -> Iterator[str]:
     yield from ("'\"text\"'", "'5'", "'null'", "'true'", "'{}'", "'[]'")
-    yield from (f"'{'[' * depth}{']' * depth}'" for depth in (DEEP if on_postgresql else 950, 64))
+    yield from (f"'{'[' * depth}{']' * depth}'" for depth in (DEEP if on_postgresql else 950, 66))
     nested = '{"a":' * DEEP + "1" + "}" * DEEP
     yield f"'{nested}'" if on_postgresql else "'{\"a\": }'"
     yield from ("'[1e400]'", "'{\"a\": -1e400}'", f"'[{'9' * 5000}]'")

@@ -253,7 +253,7 @@ class LogMixin:
         return row
 
     def event(self, **fields: Any) -> SecurityEvent:
-        values = {"at": timezone.now(), "what": "signed_in", "user": self.user}
+        values = {"at": self.clock(), "what": "signed_in", "user": self.user}
         values |= {"user_name": self.user.name, "facts": {"file": "a.csv"}, "request_id": "r-1"}
         return SecurityEvent.objects.create(**(values | fields))
 

@@ -106,7 +106,8 @@ class BeforeEventsTests(AuditorMixin, PruningTestCase):
         copied = [self.event(at=LONG_AGO, facts={"copied_from": n}).pk for n in (1, 2)]
         self.assert_proven()
         (next_seal,) = seal()
-        self.assertEqual(items_of(next_seal), [("event", pk) for pk in copied])
+        items = [*(("event", pk) for pk in copied), ("verification", 1)]
+        self.assertEqual(items_of(next_seal), items)
         settle()
         self.assert_proven()
         with as_owner():

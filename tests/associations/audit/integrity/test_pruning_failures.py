@@ -64,7 +64,7 @@ class FailureTests(PruningTestCase):
         refuse_rows_in(PRUNING, "the disk is full")
         said = self.assert_as_it_was()
         self.assertIn("The database refused: the disk is full", said)
-        self.assert_proven()
+        self.assert_not_proven(f"trigger refused on {PRUNING}")
         self.assertEqual(archive.verify_archive(self.file), (3, 9))
 
     @skipUnlessDBFeature("has_select_for_update")  # SQLite cannot be told to fail there

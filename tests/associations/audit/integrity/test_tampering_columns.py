@@ -42,10 +42,10 @@ class ColumnTests(TamperTestCase):
 
     def test_of_each_kind(self) -> None:
         person("somebody else", "admin")
+        self.moment = self.seals[-1].sealed_at
         event = self.event(run=self.bulk_run(), client_ip="192.0.2.7")
         self.bulk_run()
         # Of a seal that there is not: the first one would count as the new start of the chain.
-        self.moment = self.seals[-1].sealed_at
         pruning = self.pruning(last_seal=10**6, is_signed=True)
         verification = self.verification(head="a", finding="b", signature="c")
         self.seal_all()

@@ -153,7 +153,7 @@ class PageTests(VerificationTestCase):
             sql(
                 f"INSERT INTO {TABLE} (started_at, finished_at, is_proven, seals, items, "
                 "last_seal, finding) VALUES (%s, %s, true, 2, 5, 2, '')",
-                *[timezone.now()] * 2,
+                *[f"{timezone.now():%Y-%m-%d %H:%M:%S}"] * 2,
             )
         settle()
         self.assertEqual(AuditVerification.objects.get().signature, "")
