@@ -8,7 +8,6 @@ import json
 import os
 import random
 import signal
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +31,7 @@ from tests.faults.log.judging import Base
 from tests.faults.log.making import Clock, small_seals
 from tests.faults.log.runs import RunMaker
 from tests.faults.log.untouched import Untouched
+from tests.faults.log_campaign import give_up
 from tests.support import QUICK
 
 RUNS_PER_BASE = 100
@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--role", required=True)
     parser.add_argument("--release", required=True)
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *args: sys.exit(1))  # leaving no database behind
+    signal.signal(signal.SIGTERM, give_up)  # leaving no database behind
     settings.ALLOWED_HOSTS = ["*"]
     setup_test_environment()
     runner = DiscoverRunner(verbosity=0, interactive=False)
