@@ -96,7 +96,7 @@ def to_url(entry: AssociationRequest) -> str:
 @register.simple_tag
 def record_address(entry: AssociationRequest | None, object_type: str, object_id: str) -> str:
     """A record in HubSpot; empty where it cannot be told, or HubSpot lacks it by this entry."""
-    if entry and is_missing(entry, object_type, object_id):
+    if isinstance(entry, AssociationRequest) and is_missing(entry, object_type, object_id):
         return ""
     return record_url(settings.HUBSPOT_UI_URL, settings.HUBSPOT_PORTAL_ID, object_type, object_id)
 
