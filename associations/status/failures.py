@@ -11,12 +11,14 @@ from django.utils.translation import gettext
 
 from associations.hubspot.outcomes import Cause
 from associations.models import AssociationAttempt, AssociationBatch
+from associations.models.readable import with_readable
 from associations.status.report import Item, Level, html, two_sentences
 
 COVERED = 2_000  # calls, the newest; by id, as no index has their times
 MANY, MOST = 5, 50  # per cent of the calls; HubSpot wants fewer than the first
 FEW, ENOUGH = 3, 10  # calls: fewer failures say nothing, and of fewer calls nothing is sure
 
+_READ = ("started_at", "http_status", "failure")
 _Row = tuple[datetime, int | None, str]  # started_at, http_status, failure
 
 
@@ -71,8 +73,8 @@ def failure_line(failures: Failures) -> Item:
 def _newest() -> Iterator[_Row]:
     """The newest of both kinds, but for what this site's own limit did not let through."""
     for model in (AssociationAttempt, AssociationBatch):
-        newest = model._default_manager.order_by("-id")
-        rows = newest.values_list("started_at", "http_status", "failure")[: COVERED + 1]
+        newest = with_readable(model._default_manager.order_by("-id"), *_READ)
+        rows = newest.values_list(*_READ)[: COVERED + 1]
         yield from (row for row in rows if row[1:] != (None, Cause.RATE_LIMITED))
 
 

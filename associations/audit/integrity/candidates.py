@@ -22,6 +22,7 @@ from associations.audit.integrity.manifest import (
 )
 from associations.audit.integrity.serialization import KINDS, readable_digests_of
 from associations.models import OPEN_OUTCOMES, AuditSeal
+from associations.models.readable import UNREADABLE
 
 ITEMS_PER_SEAL = 2_000  # of a kind
 # A number without a row may be a transaction that has not ended. After so long it is none.
@@ -93,10 +94,10 @@ def find_unreadable(at_most: int = 25) -> list[str]:
     So many of each kind are read of what can be sealed, and as many of what waits: those that
     cannot be read stay there, and so come to the front.
     """
-    manifest = AuditSeal.objects.values_list("manifest", flat=True).last()
     try:
+        manifest = AuditSeal.objects.values_list("manifest", flat=True).last()
         coverage = read(manifest).coverage if manifest is not None else before_the_first()
-    except ManifestError:
+    except (ManifestError, *UNREADABLE):
         return []  # a seal that cannot be read does not tell what comes after it
     found = []
     for kind, before in coverage.items():
