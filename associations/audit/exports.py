@@ -26,7 +26,12 @@ from associations.audit.integrity.serialization import (
 from associations.hubspot.outcomes import VERDICTS, Linked
 from associations.hubspot.unseen import visible
 from associations.models import AssociationRequestQuerySet
-from associations.models.readable import UNREADABLE, demand_times, why_unreadable
+from associations.models.readable import (
+    UNREADABLE,
+    demand_times,
+    demand_value,
+    why_unreadable,
+)
 
 ROWS_AT_ONCE = {"csv": 8_000, "jsonl": 1_000}
 _WORDS = {True: "yes", False: "no"}
@@ -220,7 +225,8 @@ def readable_lines(
         found = list(lines_from(kind, rows))
         _demand_readable(kind, found)
         yield from found
-    except UNREADABLE:
+    except UNREADABLE as error:
+        demand_value(error)
         for key in list(rows.values("pk", *owner)):
             yield _line_or_why(kind, key)
 
@@ -238,6 +244,7 @@ def _line_or_why(kind: str, key: dict[str, Any]) -> tuple[dict[str, Any], str]:
         _demand_readable(kind, found)
         return found[0]
     except UNREADABLE as error:
+        demand_value(error)
         facts = {"id": key["pk"], "of": kind, "why": why_unreadable(row, error)}
         return {"id": key["pk"], **key}, line("unreadable", facts)
 
@@ -249,7 +256,8 @@ def _written(rows: models.QuerySet[Any, Any]) -> tuple[int, bytes]:
         cursor.execute(sql, parameters)
         try:
             found = cursor.fetchall()
-        except UNREADABLE:
+        except UNREADABLE as error:
+            demand_value(error)
             found = _fetched_as_it_is(cursor, sql, parameters)
     text = io.StringIO()
     csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n").writerows(found)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import Error as DBError
-from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F, QuerySet
 from django.utils import timezone
 
@@ -41,7 +41,7 @@ from associations.models import (
     SecurityEvent,
     SendMode,
 )
-from associations.models.readable import UNREADABLE
+from associations.models.readable import UNREADABLE, demand_value
 from hubadmin.web.client_ip import client_ip
 from hubadmin.web.http import AnyHttpRequest, AuthenticatedHttpRequest
 
@@ -246,9 +246,10 @@ def _close_if_readable(pk: int) -> None:
     """One that cannot be read stays open, and keeps no other from being closed."""
     try:
         _close_by_attempts(pk)
-    except (OperationalError, InterfaceError):
-        raise  # the database is away, or takes nothing
-    except UNREADABLE:
+    except IntegrityError:
+        logger.exception("an abandoned request cannot be closed", extra={"entry": pk})
+    except UNREADABLE as error:
+        demand_value(error)
         logger.exception("an abandoned request cannot be read", extra={"entry": pk})
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from datetime import MAXYEAR, MINYEAR, datetime
 from typing import Any, NamedTuple, TypeVar
 
-from django.db import DatabaseError, connections, models
-from django.db.models import Func, Q, QuerySet
+from django.db import DatabaseError, DataError, connections, models
+from django.db.models import ExpressionWrapper, Func, Q, QuerySet, Value
 from django.http import Http404
 
 M = TypeVar("M", bound=models.Model)
@@ -237,7 +237,8 @@ def read_rows(rows: "QuerySet[M]", *known: str) -> list[M | UnreadableRow]:
     """
     try:
         return [*_checked(rows)]
-    except UNREADABLE:
+    except UNREADABLE as error:
+        demand_value(error)
         keys = list(rows.values_list("pk", *known))
         each = rows.all()
         each.query.clear_limits()
@@ -267,30 +268,44 @@ def _read(rows: "QuerySet[M]", pk: int, known: dict[str, Any]) -> list[M | Unrea
     try:
         return [*_checked(rows.filter(own))]
     except UNREADABLE as error:
+        demand_value(error)
         row = rows.model._base_manager.using(rows.db).filter(own)
         return [UnreadableRow(rows.model, pk, why_unreadable(row, error), known)]
 
 
+def demand_value(error: BaseException) -> None:
+    """Raise the error again, if it was not a value that could not be read, but the database."""
+    is_value = isinstance(error, DataError) or "Could not decode" in str(error)  # SQLite's words
+    if isinstance(error, DatabaseError) and not is_value:
+        raise error
+
+
 def _checked(rows: "QuerySet[M]") -> list[M]:
     """The rows, if all that was read of them is what their columns may hold. Raises ValueError."""
-    found = list(rows)
+    is_sqlite = connections[rows.db].vendor == "sqlite"
+    found = list(rows.annotate(has_times=_has_times(rows.model)) if is_sqlite else rows)
     for row in found:
         _check(row)
     return found
 
 
-def demand_times(model: type[models.Model], pks: Collection[int]) -> None:
-    """Raise ValueError if one of these rows has a time that SQLite's driver takes for none."""
+def _has_times(model: type[models.Model]) -> "ExpressionWrapper[models.BooleanField[bool, bool]]":
+    """Whether all times are some: what is none SQLite's driver may take for an empty column."""
     times = [each.name for each in model._meta.fields if isinstance(each, models.DateTimeField)]
-    rows = model._base_manager.filter(pk__in=pks)
-    if (
-        connections[rows.db].vendor == "sqlite"
-        and rows.exclude(*_conditions(model, times)).exists()
-    ):
+    conditions = _conditions(model, times) if times else []
+    return ExpressionWrapper(Q(Value(True), *conditions), output_field=models.BooleanField())
+
+
+def demand_times(model: type[models.Model], pks: Collection[int]) -> None:
+    """Raise ValueError if one of these rows has a time that is none, as SQLite may have it."""
+    rows = model._base_manager.filter(pk__in=pks).exclude(_has_times(model))
+    if connections[rows.db].vendor == "sqlite" and rows.exists():
         raise ValueError("a time that is none")
 
 
 def _check(row: models.Model) -> None:
+    if not vars(row).get("has_times", True):
+        raise ValueError("a time that is none")
     for each in row._meta.concrete_fields:
         value = vars(row).get(each.attname, row)  # itself where a column was not asked for
         if value is row or (value is None and each.null):

@@ -17,7 +17,7 @@ from associations.audit.integrity.strangers import find_strangers
 from associations.audit.integrity.verifications import newest_results
 from associations.audit.recorder import record_download
 from associations.models import AuditSeal, AuditVerification
-from associations.models.readable import UNREADABLE, read_rows, readable_only
+from associations.models.readable import UNREADABLE, demand_value, read_rows, readable_only
 from hubadmin.web.http import AuthenticatedHttpRequest, admin_required
 
 SEALS_SHOWN = 10
@@ -69,6 +69,7 @@ def _check_newest() -> Newest | None:
     except signing.SigningKeyError:
         return None
     except UNREADABLE as error:
+        demand_value(error)
         return Newest(None, f"A seal or a pruning was altered: it cannot be read ({error}).")
 
 

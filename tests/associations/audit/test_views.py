@@ -257,7 +257,7 @@ class FiguresTests(AuditTestCase):
 
     def test_the_most_frequent_errors_narrow_the_filter(self) -> None:
         page = self.text(f"/audit/figures/?who={self.user.pk}", **PART)
-        address = self.link(page, "VALIDATION_ERROR")
+        address = self.link(page, "<bdi>VALIDATION_ERROR</bdi>")
         self.assertEqual(address, f"/audit/?who={self.user.pk}&category=VALIDATION_ERROR")
         self.assertEqual(len(self.shown(self.text(address))), 3)
 

@@ -175,7 +175,10 @@ HOSTILE: dict[str, tuple[str | bytes, Expected]] = {
     "the same row again": (ROW * 2, GOOD * 2),
     # reasons
     "a reason of 501 characters": (HEADER + "501,902," + "x" * 501, ["reason_too_long"]),
-    "control characters in a reason": ("501,902,\x07\x1b[31m\x08\x7f\n", ["reason_unseen"]),
+    "control characters in a reason": (
+        "501,902,\x07\x1b[31m\x08\x7f\n501,902,SUP\u202e-1\n501,902,\u202eSUP-1\u200b\n",
+        ["reason_unseen", "reason_unseen", *GOOD],
+    ),
     "markup in a reason": ("501,902,<img src=x onerror=alert(1)>\n", GOOD),
     "percent signs in a reason": ("501,902,%(x)s %d %n\n", GOOD),
 }

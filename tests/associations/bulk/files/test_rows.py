@@ -21,14 +21,8 @@ from tests.support import LINK
 CONTACT = "https://app.hubspot.com/contacts/4242/record/0-1/501"
 GOOD = {"problem": None}
 FACTS = {"length": 7, "limit": 5, "cells": 2, "line": 3, "columns": 51, "text": "x", "choices": "x"}
-FACTS |= {
-    "characters": "U+202E",
-    "portal": "1",
-    "expected": "2",
-    "read": "contacts",
-    "chosen": "0-8",
-    "found": "a, b",
-}
+FACTS |= {"portal": "1", "expected": "2", "read": "contacts", "chosen": "0-8", "found": "a, b"}
+FACTS |= {"characters": "U+202E"}
 
 
 def check(checks: RowChecker | None = None, /, **values: str) -> Row:
