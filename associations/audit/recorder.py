@@ -54,6 +54,7 @@ ENTRY_BODY_LENGTH = 64 * 1024  # characters; the attempt has the whole
 # Beyond the longest call: for a slow name server, a busy database, clocks that differ.
 CLOSING_GRACE = timedelta(minutes=2)
 FACT_LENGTH = 300
+LONGEST_MS = 2**31 - 1  # that a column takes: 24 days
 EXPORT_QUERY_LENGTH = AuditExport._meta.get_field("query").max_length or 0
 
 _ENTRY, _ROW = AssociationRequest._meta, BulkRow._meta
@@ -385,7 +386,9 @@ def requeue_interrupted(chunk: BulkChunk) -> None:
 
 def _interrupted(sent_at: datetime) -> Attempt:
     duration = max(0.0, (timezone.now() - sent_at).total_seconds())
-    return Attempt(sent_at, round(duration * 1000), failure=Cause.INTERRUPTED)
+    # Workers may have been away for longer than the column can say.
+    milliseconds = min(round(duration * 1000), LONGEST_MS)
+    return Attempt(sent_at, milliseconds, failure=Cause.INTERRUPTED)
 
 
 def record_batch(

@@ -85,3 +85,13 @@ class ClosingTests(EngineTestCase):
         noted = self.entry.attempts.get()
         self.assertEqual((noted.failure, noted.started_at), ("interrupted", self.entry.sent_at))
         self.assertLess(timedelta(milliseconds=noted.duration_ms), timedelta(seconds=9))
+
+    def test_however_long_nobody_came_back(self) -> None:
+        long_ago = timezone.now() - timedelta(days=99)
+        recorder.mark_as_sending(self.run_.entries.all())
+        self.run_.entries.update(sent_at=long_ago)
+        with transaction.atomic():
+            recorder.requeue_interrupted(self.claimed(self.run_))
+        self.assertEqual(self.outcomes(self.run_), [("queued", "")] * 2)
+        noted = self.entry.attempts.get()
+        self.assertEqual((noted.started_at, noted.duration_ms), (long_ago, recorder.LONGEST_MS))
