@@ -105,6 +105,14 @@ class PageTests(EventPageTestCase):
         self.assertTrue(event.facts["why"].isprintable())
         self.assertContains(self.as_admin.get("/audit/events/"), "&lt;script&gt;⟨U+202E⟩gpj.exe")
 
+    def test_facts_of_another_shape_than_ours(self) -> None:
+        """Whoever may write to the database can leave any."""
+        for why in (5, 1.5, True, ["x"], {"a": "\u202e"}):
+            with self.subTest(why):
+                SecurityEvent.objects.create(at=timezone.now(), what="refused", facts={"why": why})
+                self.assertEqual(len(self.listed()), SecurityEvent.objects.count())
+        self.assertIn("not known not let in 5", self.listed())
+
     def test_by_person_kind_and_day(self) -> None:
         for day in (23, 24, 25):
             with clock_at(datetime(2026, 11, day, 23, 30, tzinfo=UTC)):
