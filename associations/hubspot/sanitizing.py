@@ -1,7 +1,6 @@
 """Reading whatever came, of any shape, into what any database can keep. Nothing here raises."""
 
 import json
-import math
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -33,6 +32,7 @@ def _in_any_spelling(token: str) -> re.Pattern[str]:
 
 MAX_DEPTH = 50  # HubSpot nests four levels; the log's columns take some more, Python a thousand
 MAX_NUMBER = 10**300
+MAX_EXPONENT = 30  # PostgreSQL writes a fraction out: of 1e299 it makes 300 digits
 
 
 def json_object(text: str) -> dict[str, Any] | None:
@@ -57,10 +57,14 @@ def _storable(value: Any, depth: int = 0) -> Any:
         return [_storable(item, depth + 1) for item in value]
     if isinstance(value, str):
         return storable_text(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
+    if isinstance(value, float):
+        return value if not value or _is_of_size(abs(value)) else None
     # Longer ones are kept by some databases, and read by no program.
     return None if isinstance(value, int) and abs(value) >= MAX_NUMBER else value
+
+
+def _is_of_size(value: float) -> bool:
+    return 10.0**-MAX_EXPONENT <= value <= 10.0**MAX_EXPONENT
 
 
 def storable_text(text: str) -> str:

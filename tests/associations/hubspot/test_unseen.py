@@ -76,5 +76,9 @@ class AnswerTests(TestCase):
     def test_numbers_and_times_are_those_that_the_log_takes(self) -> None:
         body = f'{{"a": [1e400, {"9" * 301}, -{"9" * 4000}, {"9" * 300}, true]}}'
         self.assertEqual(json_object(body), {"a": [None, None, None, int("9" * 300), True]})
+        body = '{"a": [1e305, -1e31, 1e-299, 0.0, -1.5e30, 1e-30, 279.0]}'
+        self.assertEqual(
+            json_object(body), {"a": [None, None, None, 0.0, None, 1e-30, 279.0]}, "written out"
+        )
         for year, is_taken in (("1999", False), ("2000", True), ("2199", True), ("2200", False)):
             self.assertEqual(parse_moment(f"{year}-06-01T00:00:00Z") is not None, is_taken, year)
