@@ -86,7 +86,7 @@ def clean(text: str, token: str) -> str:
 def clean_headers(headers: Mapping[str, str], kept: tuple[str, ...], token: str) -> dict[str, str]:
     """Return the headers whose names start so, in lower case, cleaned and of bounded length."""
     return {
-        name: clean(value, token)[:500]
+        clean(name, token)[:500]: clean(value, token)[:500]
         for name, value in headers.items()
         if name.lower().startswith(kept)
     }

@@ -4,7 +4,7 @@ from unittest import TestCase
 from hypothesis import given
 from hypothesis import strategies as st
 
-from associations.hubspot.sanitizing import REDACTED, redact
+from associations.hubspot.sanitizing import REDACTED, clean_headers, redact
 from tests.generated import examples
 
 PAT = "pat-na1-00000000-aaaa-bbbb-cccc-000000000000"
@@ -55,3 +55,11 @@ class RedactionTests(TestCase):
         redacted = redact(line, "opaque")
         json.loads(redacted)
         self.assertNotIn(PAT, redacted)
+
+
+class HeaderTests(TestCase):
+    def test_names_are_cleaned_as_values_are(self) -> None:
+        headers = {"X-HubSpot-\0A": "b\0", "X-HubSpot-" + "y" * 999: "c" * 999, "Date": "now"}
+        cleaned = clean_headers(headers, ("x-hubspot-",), "token")
+        self.assertEqual(cleaned["X-HubSpot-\ufffdA"], "b\ufffd")
+        self.assertEqual([len(name) for name in cleaned], [12, 500])
