@@ -224,6 +224,10 @@ def _shown_links(
         link = lookups.link_in(links, (from_.id_left, to.id_left))
     except ReadError as error:
         return ShownLinks(error=error)
+    unread = to.error or (from_.error if links.back else None)
+    if unread and link is None and links.there.records:
+        # One of them may be the record that was asked for, by the id it has since a merge.
+        return ShownLinks(error=unread)
     others = [each.object_id for each in links.there.records if each.object_id != to.id_left]
     return ShownLinks(link, links.there, _named(to.object_type, others[:NAMED]))
 

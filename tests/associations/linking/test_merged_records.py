@@ -244,6 +244,23 @@ class PreviewTests(MergedTestCase):
                 self.assertContains(page, "They are linked already.")
                 self.assertContains(page, f"{merge[1]} was merged into {merge[2]}.")
 
+    def test_where_the_record_cannot_be_read_nothing_is_said_of_the_link(self) -> None:
+        self.sandbox.link("contacts", "501", "companies", "902")
+        self.sandbox.merge(*MERGED)
+        self.sandbox.fault(
+            method="POST", path="objects/companies/batch/read", status=503, times=None
+        )
+        page = self.panel()
+        for text in ("not linked yet", "linked already", "is linked to", "would be linked"):
+            self.assertNotContains(page, text)
+        self.assertContains(page, "Not everything could be looked up.")
+
+    def test_one_without_any_link_is_not_linked_whatever_cannot_be_read(self) -> None:
+        self.sandbox.fault(
+            method="POST", path="objects/companies/batch/read", status=503, times=None
+        )
+        self.assertContains(self.panel(), "They are not linked yet.")
+
     def test_it_is_not_told_among_the_others(self) -> None:
         for company in ("902", "904"):
             self.sandbox.link("contacts", "501", "companies", company)
