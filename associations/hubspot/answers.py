@@ -166,14 +166,20 @@ def _read(attempt: Attempt, pairs: Sequence[Ids]) -> Answer:
     return replace(answer, cause=_cause_of_success(body, answer, pairs)) if body else answer
 
 
-def retry_after(http_status: int | None, headers: dict[str, str]) -> float | None:
-    """Return the seconds HubSpot asks to wait after such an answer, None if it does not say."""
+def retry_after(
+    http_status: int | None, headers: dict[str, str], now: datetime | None = None
+) -> float | None:
+    """Return the seconds HubSpot asks to wait after such an answer, None if it does not say.
+
+    They begin `now`: which is when the answer is read, unless another moment is given.
+    """
     asked = header(headers, "Retry-After").strip()
     if re.fullmatch(r"[0-9]{1,9}", asked, re.ASCII):
         return float(asked)
     if asked:
         try:
-            return max(0.0, (parsedate_to_datetime(asked) - datetime.now(UTC)).total_seconds())
+            wait = parsedate_to_datetime(asked) - (now or datetime.now(UTC))
+            return max(0.0, wait.total_seconds())
         except (ValueError, TypeError, OverflowError):
             pass
     interval = header(headers, "X-HubSpot-RateLimit-Interval-Milliseconds").strip()

@@ -187,7 +187,9 @@ def _read_words(entry: "AssociationRequest") -> str:
 
 def _wait(entry: "AssociationRequest") -> str:
     last = readable_only(read_rows(entry.attempts.reverse()[:1]))
-    asked = retry_after(last[0].http_status, last[0].headers) if last else None
+    # A date that HubSpot names is one of then: the wait begins as the entry is closed.
+    closed = entry.finished_at
+    asked = retry_after(last[0].http_status, last[0].headers, closed) if last else None
     if asked is None and entry.cause == Cause.MIGRATING:
         return gettext("Link them again later; HubSpot does not say when.")
     seconds = math.ceil(_left_of(asked or 10, entry))

@@ -1,6 +1,7 @@
 """No sentence claims what nobody knows at the moment at which it is read."""
 
 from datetime import timedelta
+from email.utils import format_datetime
 from typing import Any
 from unittest import mock
 
@@ -35,6 +36,14 @@ class WaitTests(PageTestCase):
         ):
             with self.subTest(ago, asked=asked):
                 self.assertEqual(self.told(ago, {"Retry-After": asked}), told)
+
+    def test_what_is_left_until_a_date(self) -> None:
+        ended = timezone.now() - timedelta(minutes=6)
+        until = format_datetime(ended + timedelta(minutes=10))
+        self.assertIn(
+            self.told(6 * 60, {"Retry-After": until}, "migrating"),
+            ("Link them again in 4 minutes.", "Link them again in 5 minutes."),
+        )
 
     def test_how_long_it_moves_the_data_only_hubspot_knows(self) -> None:
         for headers in ({}, {"Retry-After": "soon"}):
