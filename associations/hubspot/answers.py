@@ -76,13 +76,16 @@ def merge_attempts(answers: Sequence[Answer]) -> Answer:
     """Return the answer that tells the truth about a request after all its attempts.
 
     It is the last one, unless that one says nothing of the pair ("too many requests") while an
-    earlier attempt may have made the link: then the doubt stands.
+    earlier attempt may have made the link: then the doubt stands. That nothing was sent is only
+    the truth if no attempt was: else it is what HubSpot answered last.
     """
     last = answers[-1]
     if last.verdict.settles:
         return last
     in_doubt = [answer for answer in answers if answer.verdict.linked is Linked.PERHAPS]
-    return in_doubt[-1] if in_doubt else last
+    if in_doubt:
+        return in_doubt[-1]
+    return next((answer for answer in reversed(answers) if answer.http_status is not None), last)
 
 
 def read_answer(attempt: Attempt, *, from_object_id: str, to_object_id: str) -> Answer:

@@ -397,6 +397,16 @@ class ConcludeTests(AnswerTestCase):
                 answers = [Answer(cause, error_text=str(n)) for n, cause in enumerate(causes)]
                 self.assertIs(merge_attempts(answers), answers[truth])
 
+    def test_that_nothing_was_sent_is_only_said_where_no_attempt_was(self) -> None:
+        never_sent = Answer(Cause.NO_CONNECTION), Answer(Cause.RATE_LIMITED)
+        for last in never_sent:
+            for status, cause in ((423, Cause.LOCKED), (429, Cause.RATE_LIMITED)):
+                with self.subTest(cause, last=last.cause):
+                    answered = Answer(cause, http_status=status)
+                    self.assertIs(merge_attempts([answered, last]), answered)
+                    self.assertIs(merge_attempts([last, answered, last]), answered)
+            self.assertIs(merge_attempts([*never_sent, last]), last)
+
     def test_a_no_is_never_said_while_an_earlier_attempt_may_have_made_the_link(self) -> None:
         for first in Cause:
             for last in Cause:
