@@ -249,6 +249,12 @@ class AssociationRequest(models.Model):
         )
 
     @property
+    def was_never_sent(self) -> bool:
+        """Whether nothing of it has left for certain; then `sent_at` is when that was tried."""
+        is_told = self.cause in (Cause.NO_CONNECTION, Cause.RATE_LIMITED)
+        return is_told and self.http_status is None
+
+    @property
     def duration(self) -> timedelta | None:
         return self.finished_at - self.sent_at if self.finished_at and self.sent_at else None
 

@@ -167,6 +167,27 @@ class NoticeTests(SentBeforeTestCase):
         sent_at = datetime(*moment, tzinfo=UTC)
         return entry_of(self.user, sent_at=sent_at, created_at=sent_at, finished_at=sent_at)
 
+    def test_what_never_left_is_not_said_to_have_been_sent(self) -> None:
+        now = timezone.now()
+        for cause, outcome in (("no_connection", "unreachable"), ("rate_limited", "rejected")):
+            for sent_at, told in ((now, "This was tried at"), (now - timedelta(3), "tried on")):
+                with self.subTest(cause, told=told):
+                    entry = entry_of(
+                        self.user, cause=cause, outcome=outcome, http_status=None,
+                        created_at=sent_at, sent_at=sent_at, finished_at=sent_at,
+                    )  # fmt: skip
+                    page = self.client.get(f"{entry.get_absolute_url()}?repeated")
+                    self.assertNotContains(page, "This was sent")
+                    self.assertContains(page, NOTHING)
+                    self.assertContains(page, told)
+                    self.assertContains(page, "<dt>Sent</dt><dd>never</dd>", html=True)
+
+    def test_what_hubspot_has_refused_was_sent(self) -> None:
+        entry = entry_of(self.user, cause="rate_limited", outcome="rejected", http_status=429)
+        self.assertContains(
+            self.client.get(f"{entry.get_absolute_url()}?repeated"), "This was sent"
+        )
+
     def test_the_time_is_the_persons_and_another_day_is_named(self) -> None:
         entry = self.sent(2026, 11, 27, 15, 10, 59)
         for zone, now, told in (
