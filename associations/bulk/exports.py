@@ -97,7 +97,8 @@ def _result(run: BulkRun, number: int, found: Iterable[_Numbered]) -> list[objec
     if row and not entry:
         return [number, line, *_as_read(row), *_of_row(run, row), "", ""]
     if entry:
-        return [number, line, *_fields(entry), *_of_entry(run, entry), entry.error_text, entry.pk]
+        told = _of_entry(run, entry, was_linked=bool(row and row.was_linked))
+        return [number, line, *_fields(entry), *told, entry.error_text, entry.pk]
     raise ValueError("a number that neither a row nor an entry has")
 
 
@@ -117,28 +118,30 @@ def _as_read(row: BulkRow) -> list[str]:
 
 def _of_row(run: BulkRun, row: BulkRow) -> tuple[str, str, str]:
     if row.state == RowState.INVALID:
-        return row.state, "no", sentence(row.problem_field, row.problem, row.facts)
+        return row.state, "", sentence(row.problem_field, row.problem, row.facts)
     if row.state == RowState.DOUBLE:
         return row.state, "", gettext("A row above says the same, so this one was not sent.")
     if row.state != RowState.READY:
         return row.state, "", ""  # of another version of this code
+    linked = {True: "yes", False: "no", None: ""}[row.was_linked]
     if row.was_linked and run.skip_linked:
         text = gettext("The records were linked already, so this row was left out.")
-        return LEFT_OUT, "yes", text
+        return LEFT_OUT, linked, text
     if run.state in _CANCELED:
         text = gettext("The run was canceled before this row was queued.")
-        return LEFT_OUT, "yes" if row.was_linked else "no", text
-    linked = {True: "yes", False: "no", None: ""}[row.was_linked]
+        return LEFT_OUT, linked, text
     return NOT_SENT, linked, gettext("This row was not sent yet.")
 
 
-def _of_entry(run: BulkRun, entry: AssociationRequest) -> tuple[str, str, str]:
+def _of_entry(run: BulkRun, entry: AssociationRequest, *, was_linked: bool) -> tuple[str, str, str]:
+    """What came of it; a pair that the dry run saw linked is not unlinked by its cancellation."""
     if run.state == RunState.CANCELING and entry.outcome == Outcome.QUEUED:
         text = gettext("The run is being canceled, so this row will not be sent any more.")
         return entry.outcome, "", text
     explanation = explain(entry)
     told = (explanation.sentence, explanation.merged, explanation.verification)
-    return entry.outcome, entry.linked or "", " ".join(filter(None, told))
+    stays = was_linked and entry.outcome == Outcome.CANCELED
+    return entry.outcome, "yes" if stays else entry.linked or "", " ".join(filter(None, told))
 
 
 def _bad_row(run: BulkRun, number: int, row: Any) -> list[object]:

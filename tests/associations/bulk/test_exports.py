@@ -70,10 +70,10 @@ class RunResultTests(ResultTestCase):
             [
                 ("linked", "yes"),
                 ("rejected", "no"),
-                ("invalid", "no"),
+                ("invalid", ""),
                 ("double", ""),
                 ("left_out", "yes"),
-                ("left_out", "no"),
+                ("left_out", ""),
             ],
         )
         self.assertEqual(rows[0]["reason"], "SUP-1")
@@ -143,7 +143,17 @@ class UnfinishedTests(ResultTestCase):
     def test_of_which_nobody_knows_whether_they_are_linked(self) -> None:
         self.row(1)
         self.assertEqual(self.results("queueing")[0][:2], ("not_sent", ""))
-        self.assertEqual(self.results("canceled")[0][:2], ("left_out", "no"))
+        self.assertEqual(self.results("canceled")[0][:2], ("left_out", ""))
+
+    def test_canceled_rows_are_linked_as_the_dry_run_saw_them(self) -> None:
+        for number, was_linked in ((1, True), (2, False), (3, True), (4, False)):
+            self.row(number, was_linked=was_linked)
+        for number in (1, 2):
+            self.entry(number, outcome="canceled", cause="not_sent", sent_at=None)
+        told = [each[:2] for each in self.results("canceled", skip_linked=False)]
+        self.assertEqual(
+            told, [("canceled", "yes"), ("canceled", "no"), ("left_out", "yes"), ("left_out", "no")]
+        )
 
     def test_rows_of_a_run_that_is_being_canceled(self) -> None:
         self.row(1)
