@@ -265,7 +265,7 @@ STATES = [
     State("events, filtered", "admin", at("/audit/events/?what=refused"), "No event matches"),
     State("events, errors", "admin", at("/audit/events/?day=x&who=x"), "Check 2 fields"),
     State("integrity, unsealed", "admin", at("/audit/integrity/"), "Nothing is proven yet"),
-    State("status, nothing linked", "admin", at("/status/"), "Nobody has linked anything today"),
+    State("status, nothing linked", "admin", at("/status/"), "No request was made by itself today"),
     State("form, filled in", "support", filled, "Ada Byron"),
     State(
         "preview, merged", "support", previewing("Contact", "509", "Company", "911"), "merged into"

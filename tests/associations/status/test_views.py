@@ -89,7 +89,7 @@ class WholeTests(StatusTestCase):
         page = self.page()
         self.assertContains(page, WELL)
         self.assert_says(page, "Nothing has been sealed yet")
-        self.assertContains(self.page(TIMES), "Nobody has linked anything today")
+        self.assertContains(self.page(TIMES), "No request was made by itself today")
 
     def test_only_admins_see_it(self) -> None:
         for address in (STATUS, TIMES):

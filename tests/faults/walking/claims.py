@@ -283,7 +283,7 @@ CLAIMS = [
         ("status", "The count starts anew at", always),
         ("anywhere", "manage.py run_worker starts one.", always),
         ("anywhere", "Start one with manage.py run_worker", always),
-        ("times", "Nobody has linked anything today, so HubSpot had nothing to answer.", always),
+        ("times", "No request was made by itself today, so there is no answer to time.", always),
         ("times", "{n} of {total} attempts failed", status.failures_are_right),
         ("audit", "Every request to link two records will be listed here", always),
     ]
