@@ -105,6 +105,9 @@ _NOTHING_SENT = Look(
     "",
     _("The run has ended. Nothing was sent."),
 )
+_NOTHING_ACCEPTED = _STATES["canceled"]._replace(
+    said=_("The run is canceled. HubSpot had accepted nothing of it.")
+)
 _PARTLY_SENT = Look(
     "\N{EN DASH}",
     pgettext_lazy("state of a run", "canceled, partly sent"),
@@ -153,7 +156,8 @@ def _done(run: BulkRun) -> Look:
 
 def _canceled(run: BulkRun) -> Look:
     if not run.sent:
-        return _STATES["canceled"]
+        # Calls that HubSpot refused as a whole count for no pair, but were sent.
+        return _NOTHING_ACCEPTED if run.answered_at else _STATES["canceled"]
     return _PARTLY_SENT if run.not_sent else _worrying(_CANCELED_LATE, run)
 
 

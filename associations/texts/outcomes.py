@@ -222,6 +222,20 @@ def _too_many_calls(entry: "AssociationRequest") -> str:
     return gettext("HubSpot takes no more requests for the moment. Nothing was linked.")
 
 
+def _not_sent(entry: "AssociationRequest") -> str:
+    if entry.sent_at is None:
+        text = gettext(
+            "The run was canceled before {from_} and {to} had their turn. Nothing was sent, so "
+            "they were not linked."
+        )
+    else:
+        text = gettext(
+            "The run was canceled before {from_} and {to} were linked: HubSpot had accepted no "
+            "call about them."
+        )
+    return text.format(from_=from_label(entry), to=to_label(entry))
+
+
 # --- by cause ------------------------------------------------------------------------------------
 
 _WAITING = _("Linking {from_} to {to} …")
@@ -384,10 +398,7 @@ _BY_CAUSE: dict[str, tuple[Text, Text]] = {
         _("Link them again in some minutes (status.hubspot.com says how HubSpot is)."),
     ),
     Cause.NOT_SENT: (
-        _(
-            "The run was canceled before {from_} and {to} had their turn. Nothing was sent, so "
-            "they were not linked."
-        ),
+        _not_sent,
         _("If they are to be linked after all, link them by the form or in another run."),
     ),
 }

@@ -273,11 +273,11 @@ class NumberTests(RunTestCase):
         run = self.run_(
             "canceled", rows_read=2000, queued=500, canceled=500, started_at=now, finished_at=now
         )
-        self.assertContains(self.page(run), "0 of 2,000 pairs are linked. 2,000 were not sent.")
+        self.assertContains(self.page(run), "0 of 2,000 pairs are linked. 2,000 were canceled.")
         run.delete()
         numbers = {"rows_read": 90, "rows_linked": 20, "skip_linked": True, "queued": 40}
         run = self.run_("canceled", canceled=40, started_at=now, finished_at=now, **numbers)
-        self.assertContains(self.page(run), "0 of 70 pairs are linked. 70 were not sent.")
+        self.assertContains(self.page(run), "0 of 70 pairs are linked. 70 were canceled.")
 
     def test_rows_with_a_problem_are_at_hand_when_it_has_ended(self) -> None:
         run = self.run_("done", rows_read=5, rows_invalid=2, queued=3, linked=3)

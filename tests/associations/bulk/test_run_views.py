@@ -217,7 +217,7 @@ class AfterTests(RunTestCase):
             entry_of(self.user, run=run, row_number=number, **entry)
         page = self.page(run)
         self.assertContains(page, "4,880 of 4,900 pairs are linked. 15 are not.")
-        self.assertContains(page, "Of 3 it is not certain. 2 were not sent.")
+        self.assertContains(page, "Of 3 it is not certain. 2 were canceled.")
         self.assertContains(page, "Try the 18 that failed again")
         self.assertContains(page, "after 3 minutes")
         self.assertEqual([entry.row_number for entry in page.context["failed"]], [3, 7])

@@ -5,11 +5,14 @@ from django.db.models import QuerySet
 
 from associations.audit import recorder
 from associations.bulk import services, tasks
+from associations.bulk.labels import look_of
 from associations.bulk.leases import LeaseLostError, StoppedError, claim, release
 from associations.bulk.tasks import send_chunk
 from associations.bulk.worker import scheduler
 from associations.models import AssociationAttempt, BulkChunk, BulkRun, RunState, SendMode
+from associations.texts.outcomes import explain
 from tests.associations.bulk.engine import EngineTestCase, row
+from tests.support import SignedInClient
 
 CONFIRMED = ("linked", "confirmed")
 
@@ -60,6 +63,39 @@ class CancelTests(EngineTestCase):
                         send_chunk(run, chunk, time.monotonic() + 5)
                     self.assertEqual(set(self.outcomes(run)), {("queued", "")})
         self.assertEqual(self.calls("PUT") + self.calls("POST"), 0)
+
+
+class RefusedTests(EngineTestCase):
+    """A batch that HubSpot refuses as a whole is no row's answer; but it was sent."""
+
+    def canceled_after(self, status: int) -> BulkRun:
+        run = self.queued(*(row(number) for number in range(12)))
+        self.sandbox.fault(
+            method="POST", path="batch/associate/default", status=status, body={}, times=None
+        )
+        self.step(run)
+        services.cancel(user=self.user, run=run)
+        return self.finish(run)
+
+    def test_that_nothing_was_sent_is_not_said_of_what_hubspot_refused(self) -> None:
+        for status in (401, 429):
+            with self.subTest(status):
+                run = self.canceled_after(status)
+                self.assertEqual(set(self.outcomes(run)), {("canceled", "not_sent")})
+                told = f"{look_of(run).said} {explain(run.entries.first()).sentence}"
+                self.assertNotIn("Nothing was sent", told)
+                self.assertIn("HubSpot had accepted nothing of it.", told)
+                self.assertIn("HubSpot had accepted no call about them.", told)
+                page = SignedInClient(self.user).get(run.get_absolute_url())
+                self.assertContains(page, "12 were canceled.")
+                self.assertNotContains(page, "not sent")
+
+    def test_it_is_said_where_nothing_was(self) -> None:
+        run = self.queued(*(row(number) for number in range(12)))
+        services.cancel(user=self.user, run=run)
+        self.finish(run)
+        told = f"{look_of(run).said} {explain(run.entries.first()).sentence}"
+        self.assertEqual(told.count("Nothing was sent"), 2)
 
 
 class TwiceTests(EngineTestCase):
