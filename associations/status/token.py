@@ -15,7 +15,14 @@ from associations.hubspot.answers import missing_scopes_in
 from associations.hubspot.client import SUPPORT_ENDS, ReadError
 from associations.hubspot.object_types import UnknownObjectTypeError, resolve
 from associations.hubspot.outcomes import Cause
-from associations.models import AssociationRequest
+from associations.hubspot.sanitizing import json_object, keyed
+from associations.models import (
+    AssociationAttempt,
+    AssociationBatch,
+    AssociationRequest,
+    EventKind,
+    SecurityEvent,
+)
 from associations.models.readable import read_rows, readable_only, with_readable
 from associations.status.report import (
     Item,
@@ -134,6 +141,7 @@ def _set_portal(portal: str) -> str:
 _TYPES = ("from_object_type", "to_object_type")
 LATELY = 1_000  # entries, the newest: their types are in use here
 REFUSED_DAYS, REFUSED_ENTRIES = 7, 100
+STOPPED_RUNS = 10  # the newest, whose refused calls are read
 ALWAYS = frozenset({"contacts", "companies", "deals", "tickets"})
 SCHEMAS = "crm.schemas.custom.read"
 # Notes, calls and the like, which HubSpot lets a token have together with contacts.
@@ -169,7 +177,28 @@ def refused_scopes(since: datetime) -> tuple[bool, list[str]]:
     )
     found = readable_only(read_rows(refused.newest_first().only("errors")[:REFUSED_ENTRIES]))
     named = {scope for entry in found for scope in missing_scopes_in(entry.errors)}
-    return bool(found), sorted(named)
+    stops = _runs_stopped_for_scopes(since)
+    return bool(found or stops), sorted(named.union(*map(_scopes_refused_to, stops)))
+
+
+def _runs_stopped_for_scopes(since: datetime) -> list[int]:
+    """Those that paused by themselves: their rows stay open, and no entry tells of the refusal."""
+    stopped = SecurityEvent.objects.filter(what=EventKind.RUN_STOPPED, at__gte=since)
+    events = readable_only(read_rows(stopped.order_by("-id")[:REFUSED_ENTRIES]))
+    runs = [each.run_id for each in events if keyed(each.facts).get("cause") == Cause.SCOPE_MISSING]
+    return list(dict.fromkeys(run for run in runs if run is not None))[:STOPPED_RUNS]
+
+
+def _scopes_refused_to(run: int) -> set[str]:
+    """The scopes that HubSpot named when it refused calls of this run."""
+    batches = AssociationBatch.objects.filter(run=run, cause=Cause.SCOPE_MISSING)
+    attempts = AssociationAttempt.objects.filter(request__run=run, http_status=403)
+    bodies = [
+        text
+        for found in (with_readable(batches, "body"), with_readable(attempts, "body"))
+        for text in found.order_by("-id").values_list("body", flat=True)[:1]
+    ]
+    return {scope for text in bodies for scope in missing_scopes_in([json_object(text) or {}])}
 
 
 def scopes_for(object_types: set[str]) -> set[str]:

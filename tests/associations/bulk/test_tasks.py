@@ -1,7 +1,9 @@
 import time
+from datetime import timedelta
 from unittest.mock import patch
 
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from associations.audit import recorder
 from associations.bulk import services, tasks
@@ -10,6 +12,7 @@ from associations.bulk.leases import LeaseLostError, StoppedError, claim, releas
 from associations.bulk.tasks import send_chunk
 from associations.bulk.worker import scheduler
 from associations.models import AssociationAttempt, BulkChunk, BulkRun, RunState, SendMode
+from associations.status.token import refused_scopes
 from associations.texts.outcomes import explain
 from tests.associations.bulk.engine import EngineTestCase, row
 from tests.support import SignedInClient
@@ -96,6 +99,24 @@ class RefusedTests(EngineTestCase):
         self.finish(run)
         told = f"{look_of(run).said} {explain(run.entries.first()).sentence}"
         self.assertEqual(told.count("Nothing was sent"), 2)
+
+
+class ScopeTests(EngineTestCase):
+    def test_the_status_tells_of_what_a_run_was_refused_for_want_of_a_scope(self) -> None:
+        since = timezone.now() - timedelta(days=1)
+        self.assertEqual(refused_scopes(since), (False, []))
+        scope = "crm.objects.contacts.write"
+        body = {"category": "MISSING_SCOPES", "errors": [{"context": {"missingScopes": [scope]}}]}
+        for way in (SendMode.BATCH, SendMode.SINGLE):
+            with self.subTest(way):
+                run = self.queued(*(row(number) for number in range(12)), way=way)
+                method = "POST" if way == SendMode.BATCH else "PUT"
+                path = "associations/.*default"
+                self.sandbox.fault(method=method, path=path, status=403, body=body, times=None)
+                self.step(run)
+                self.assertEqual(run.stop_cause, "scope_missing")
+                self.assertEqual(refused_scopes(since), (True, [scope]))
+                self.assertEqual(refused_scopes(timezone.now()), (False, []))
 
 
 class TwiceTests(EngineTestCase):
