@@ -289,7 +289,7 @@ def _checked(rows: "QuerySet[M]") -> list[M]:
     return found
 
 
-def _has_times(model: type[models.Model]) -> "ExpressionWrapper[models.BooleanField[bool, bool]]":
+def _has_times(model: type[models.Model]) -> "ExpressionWrapper[Q]":
     """Whether all times are some: what is none SQLite's driver may take for an empty column."""
     times = [each.name for each in model._meta.fields if isinstance(each, models.DateTimeField)]
     conditions = _conditions(model, times) if times else []
