@@ -10,14 +10,14 @@ from django.utils.translation import gettext
 
 from associations.hubspot.client import ReadError
 from associations.hubspot.sanitizing import header
-from associations.models import AssociationAttempt
+from associations.models import AssociationAttempt, AssociationBatch
 from associations.models.readable import read_rows, readable_only
 from associations.status.report import Item, Level, html, not_known
 from associations.status.token import Shown, is_not_told
 from associations.texts.labels import time_of
 
 SCARCE, NEARLY_USED_UP = 80, 95  # per cent of the day's calls
-LOOKED_THROUGH = 50  # attempts, the newest; not every answer has the headers
+LOOKED_THROUGH = 50  # attempts and batches, the newest; not every answer has the headers
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,12 +114,19 @@ def _advice(quota: Quota) -> str:
 
 def _from_the_log(now: datetime, zone: ZoneInfo | None) -> Quota | None:
     since, resets_at = _day(now, zone)
-    newest = AssociationAttempt.objects.order_by("-id").only("started_at", "headers")
-    for attempt in readable_only(read_rows(newest[:LOOKED_THROUGH])):
-        limit, left = (_count(attempt.headers, name) for name in ("Daily", "Daily-Remaining"))
-        if limit and left is not None and attempt.started_at >= since:
-            return Quota(limit, max(0, limit - left), resets_at, attempt.started_at)
+    for exchange in sorted(_newest(), key=lambda each: each.started_at, reverse=True):
+        limit, left = (_count(exchange.headers, name) for name in ("Daily", "Daily-Remaining"))
+        if limit and left is not None and exchange.started_at >= since:
+            return Quota(limit, max(0, limit - left), resets_at, exchange.started_at)
     return None
+
+
+def _newest() -> Iterator[AssociationAttempt | AssociationBatch]:
+    told = "started_at", "headers"
+    attempts = AssociationAttempt.objects.order_by("-id").only(*told)[:LOOKED_THROUGH]
+    batches = AssociationBatch.objects.order_by("-id").only(*told)[:LOOKED_THROUGH]
+    yield from readable_only(read_rows(attempts))
+    yield from readable_only(read_rows(batches))
 
 
 def _count(headers: dict[str, str], name: str) -> int | None:

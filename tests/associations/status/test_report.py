@@ -16,7 +16,7 @@ from associations.hubspot import lookups
 from associations.hubspot.answers import Answer
 from associations.hubspot.client import SUPPORT_ENDS, ReadError
 from associations.hubspot.outcomes import Cause
-from associations.models import AssociationAttempt, AssociationRequest
+from associations.models import AssociationAttempt, AssociationBatch, AssociationRequest
 from associations.status.auditlog import log_lines, oldest_open
 from associations.status.latency import (
     COVERED,
@@ -43,7 +43,7 @@ from associations.status.token import (
 )
 from hubadmin.demo.sandbox import SANDBOX_TOKEN
 from hubadmin.demo.sandbox.portal import GRANTED
-from tests.associations.linking.base import entry_of
+from tests.associations.linking.base import entry_of, run_of
 from tests.generated import examples
 from tests.support import LINK, SandboxMixin, person
 
@@ -186,6 +186,17 @@ class QuotaTests(TestCase):
         self.assertEqual((quota.left, quota.used, quota.percent), (100, 400, 80))
         self.assertEqual(quota.seen_at, NOON - timedelta(hours=1))
         self.assertIsNone(quota.resets_at)
+
+    def test_an_answer_to_a_batch_tells_as_well(self) -> None:
+        attempts(NOON - timedelta(hours=2), headers=DAILY)
+        newer = DAILY | {"X-HubSpot-RateLimit-Daily-Remaining": "100"}
+        AssociationBatch.objects.create(
+            run=run_of(person()), from_object_type="contacts", to_object_type="companies",
+            inputs=9, cause="confirmed", http_status=200, duration_ms=9,
+            started_at=NOON - timedelta(hours=1), headers=newer,
+        )  # fmt: skip
+        quota = self.quota()
+        self.assertEqual((quota.left, quota.seen_at), (100, NOON - timedelta(hours=1)))
 
     def test_the_day_is_that_of_the_account(self) -> None:
         attempts(NOON - timedelta(hours=10), headers=DAILY)  # 02:00 UTC
