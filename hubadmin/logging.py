@@ -47,7 +47,5 @@ class JSONFormatter(logging.Formatter):
         event |= {name: value for name, value in vars(record).items() if name not in _OWN}
         if record.exc_info:
             event["traceback"] = self.formatException(record.exc_info)
-        # Plain ASCII: the line breaks that only some readers know are escaped as well. JSON itself
-        # would leave one control character as it is.
-        line = json.dumps(event, default=str).replace("\x7f", "\\u007f")
-        return self.redact(line, settings.HUBSPOT_ACCESS_TOKEN)
+        # Plain ASCII: the line breaks that only some readers know are escaped as well.
+        return self.redact(json.dumps(event, default=str), settings.HUBSPOT_ACCESS_TOKEN)

@@ -158,7 +158,7 @@ class RunTests(UnknownCodeTestCase):
                 self.assertIn(ODD, pages[self.run_page])
         self.assertIn(ODD, pages["/bulk/"])
         _head, _entry, invalid, odd = pages[f"{self.run_page}results.csv"].splitlines()
-        self.assertTrue(invalid.endswith(f'"invalid","no","{ODD}","",""'))
+        self.assertTrue(invalid.endswith(f'"invalid","","{ODD}","",""'))
         self.assertTrue(odd.endswith(f'"{ODD}","","","",""'))
         self.assertIn(f'"{ODD}"', pages[f"{self.run_page}bad-rows.csv"])
 

@@ -97,6 +97,11 @@ class OneLineTests(LogTestCase):
         for name in ("event", "request_id", "path", odd):
             self.assertEqual(event[name], odd)
 
+    def test_nothing_is_raw_that_a_terminal_or_a_reader_obeys(self) -> None:
+        text = "\x7f\x9b\u202e\u2028\u200b"
+        self.assertTrue(self.line(text, extra={"field": [text]}).isprintable())
+        self.assertEqual(self.event(text)["event"], text)
+
     @examples(100)
     @given(ANY_TEXT, ANY_JSON)
     def test_whatever_is_logged_is_one_line_of_json(self, text: str, value: Any) -> None:
