@@ -199,7 +199,8 @@ def by_hand(user: User, hubspot: str, rows: int) -> None:
             body = {"inputs": [{"from": {"id": one}, "to": {"id": other}} for one, other in pairs]}
             answer = pool.request("POST", hubspot + ASSOCIATE, json=body, headers=HEADERS)
             assert len(json.loads(answer.data)["results"]) == 2 * len(pairs)
-            cursor.execute(close, [timezone.now(), last - len(pairs) + 1, last])
+            now = connection.ops.adapt_datetimefield_value(timezone.now())
+            cursor.execute(close, [now, last - len(pairs) + 1, last])
 
 
 def values_of(columns: dict[str, object], pair: tuple[str, str]) -> list[object]:

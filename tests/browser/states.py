@@ -264,7 +264,7 @@ STATES = [
     State("events", "admin", at("/audit/events/"), "signed in"),
     State("events, filtered", "admin", at("/audit/events/?what=refused"), "No event matches"),
     State("events, errors", "admin", at("/audit/events/?day=x&who=x"), "Check 2 fields"),
-    State("integrity, unsealed", "admin", at("/audit/integrity/"), "Nothing is proven yet"),
+    State("integrity", "admin", at("/audit/integrity/"), "Last full verification"),
     State("status, nothing linked", "admin", at("/status/"), "No request was made by itself today"),
     State("form, filled in", "support", filled, "Ada Byron"),
     State(
@@ -331,7 +331,7 @@ STATES = [
     State("run, stopped", "admin", frozen("paused", stop_cause="token_refused"), "by itself"),
     State("run, running", "support", frozen("running", stop_cause=""), "You may close this page"),
     State("run, reading", "support", frozen("reading", is_read=1), "Nothing is sent yet"),
-    State("notice: run ended", "support", ended_meanwhile, "is done"),
+    State("notice: run ended", "support", ended_meanwhile, "linked"),
     State("bulk runs", "admin", at("/bulk/"), "All runs"),
     State("403", "support", at("/audit/"), "This was not allowed"),
     State("404", "support", at("/nowhere"), "There is nothing here"),

@@ -81,7 +81,7 @@ CASES: list[tuple[str, dict[str, Any], int, str, str, str]] = [
     ("423", always(status=423), 3, "rejected", "locked", "in a few seconds"),
     ("429 for a moment", {"status": 429, "headers": {"Retry-After": "0"}}, 2, "linked", "confirmed", "is now linked"),
     ("429 for longer", always(status=429, headers={"Retry-After": "40"}), 1, "rejected", "rate_limited", "in 40 seconds"),
-    ("429 daily", always(status=429, body=error("x", policyName="DAILY")), 1, "rejected", "daily_limit", "tomorrow"),
+    ("429 daily", always(status=429, body=error("x", policyName="DAILY")), 1, "rejected", "daily_limit", "once the limit is reset"),
     ("477", always(status=477, headers={"Retry-After": "600"}), 1, "rejected", "migrating", "in 10 minutes"),
     # HubSpot is ill
     ("500", always(status=500), 1, "unreachable", "hubspot_error", "error of its own"),

@@ -34,7 +34,6 @@ from associations.models import AuditSeal
 from associations.models.readable import UNREADABLE
 
 NAMES = {
-    "seal": "Seal",
     "entry": "Entry",
     "attempt": "Late attempt",
     "check": "Check",
@@ -219,7 +218,8 @@ def _check_beginning(trusted: Mapping[str, signing.PublicKey]) -> AuditSeal | No
     """Return the seal that a pruning has left as the start, which accounts for all before it."""
     for kind, model in (KINDS | {"seal": AuditSeal}).items():
         for pk in model._default_manager.filter(pk__lt=1).values_list("pk", flat=True)[:1]:
-            raise TamperedError(f"{NAMES[kind]} {pk} was inserted: numbers begin at 1.")
+            name = NAMES.get(kind, "Seal")
+            raise TamperedError(f"{name} {pk} was inserted: numbers begin at 1.")
     first = next(_from(0), None)
     if first is None:
         return None

@@ -97,6 +97,15 @@ class Heard:
     trouble: str  # what was wrong with HubSpot
 
 
+_ALL = dict(RECORDS)
+
+
+def put_all_back() -> None:
+    """All records, in the order in which the sandbox lists them."""
+    RECORDS.clear()
+    RECORDS.update(_ALL)
+
+
 @dataclass(slots=True)
 class Portal:
     """The sandbox, its links with their past, its records with theirs, and the calls it heard."""
@@ -115,7 +124,7 @@ class Portal:
         return self.sandbox.links
 
     def reset(self) -> None:
-        RECORDS.update(self._kept)
+        put_all_back()
         self._kept.clear()
         self.sandbox.reset()
         self.actor = self.trouble = ""
@@ -140,7 +149,10 @@ class Portal:
 
         self.sandbox.links = Store(self.clock)
         with mock.patch.object(connection, "answer_call", listen):
-            yield
+            try:
+                yield
+            finally:
+                put_all_back()
 
     # --- what somebody does in HubSpot itself -----------------------------------------------------
 
