@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, MINYEAR, datetime
+from functools import cache
 from typing import Any, NamedTuple, TypeVar
 
 from django.db import DatabaseError, DataError, connections, models
@@ -306,12 +307,18 @@ def demand_times(model: type[models.Model], pks: Collection[int]) -> None:
 def _check(row: models.Model) -> None:
     if not vars(row).get("has_times", True):
         raise ValueError("a time that is none")
-    for each in row._meta.concrete_fields:
-        value = vars(row).get(each.attname, row)  # itself where a column was not asked for
-        if value is row or (value is None and each.null):
-            continue
-        if not _KINDS[_kind_of(each)[0]].takes(value):
-            raise ValueError(each.attname)
+    values = vars(row)
+    for name, may_be_null, takes in _demands(type(row)):
+        # A column that was not asked for is not among them.
+        if name in values and not (may_be_null if values[name] is None else takes(values[name])):
+            raise ValueError(name)
+
+
+@cache
+def _demands(model: type[models.Model]) -> list[tuple[str, bool, Callable[[Any], bool]]]:
+    """Of each column its name, whether it may be empty, and what it takes: read for every row."""
+    fields = model._meta.concrete_fields
+    return [(each.attname, each.null, _KINDS[_kind_of(each)[0]].takes) for each in fields]
 
 
 def why_unreadable(row: "QuerySet[M]", error: BaseException) -> str:
