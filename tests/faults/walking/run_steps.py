@@ -35,20 +35,14 @@ def upload(world: World, chance: random.Random) -> None:
 
 
 def upload_linked(world: World, chance: random.Random) -> None:
-    """A run of pairs that were asked for before, so that it finds them linked."""
-    pairs = [
-        entry
-        for entry in world.entries()
-        if {entry.from_object_type, entry.to_object_type} < {*LABELS}
-    ][-3:]
+    """A run of pairs that are linked, or were, so that it finds some linked already."""
+    known = sorted(tuple(sorted(each, reverse=True)) for each in world.portal.store.spans)
+    pairs = [pair for pair in known if len(pair) == 2 and {kind for kind, _ in pair} < {*LABELS}]
     if pairs:
-        rows = [
-            f"{LABELS[each.from_object_type]},{each.from_object_id},"
-            f"{LABELS[each.to_object_type]},{each.to_object_id}"
-            for each in pairs
-        ]
-        world.post("/bulk/", rows="\n".join([_HEADER, *rows]))
-        world.note(f"upload {len(rows)} rows of before: {'; '.join(rows)}")
+        chosen = chance.sample(pairs, min(len(pairs), 3))
+        cells = [",".join(f"{LABELS[kind]},{number}" for kind, number in pair) for pair in chosen]
+        world.post("/bulk/", rows="\n".join([_HEADER, *cells, *(_row(chance) for _ in range(2))]))
+        world.note(f"upload rows of before: {'; '.join(cells)}, and two more")
 
 
 def worker_works(world: World, chance: random.Random) -> None:

@@ -34,8 +34,8 @@ _FORM: dict[Act, int] = {
     form.previews_used_up: 1,
 }
 _RUNS: dict[Act, int] = {
-    runs.upload: 5,
-    runs.upload_linked: 3,
+    runs.upload: 4,
+    runs.upload_linked: 5,
     runs.worker_works: 9,
     runs.worker_finishes: 8,
     runs.start: 10,
@@ -46,16 +46,16 @@ _RUNS: dict[Act, int] = {
     runs.discard: 1,
     runs.retry: 2,
     runs.worker_comes_or_goes: 1,
-    form.submit: 2,
-    form.link_removed: 2,
-    form.link_made: 2,
+    form.submit: 3,
+    form.link_removed: 3,
+    form.link_made: 5,
     form.record_deleted: 1,
     form.records_merged: 2,
 }
 _HUBSPOT: dict[Act, int] = {form.trouble_begins: 5, form.trouble_ends: 4}
 ACTS = {act.__name__: act for act in (*_FORM, *_RUNS, *_HUBSPOT)}
 PAUSES = (0.5, 1, 2, 4, 8, 15, 40, 90, 700)
-READS = 0.7  # of the steps, after which somebody reads a page
+READS = 0.5  # of the steps, after which somebody reads a page
 SHORTEST, LONGEST = 4, 15
 
 
@@ -112,6 +112,7 @@ def _take(made: World, step: Step) -> None:
     made.sees_worker()
     made.step_began, made.resent = made.now, None
     ACTS[step.name](made, chance)
+    made.settle()
     made.resent = None
     done = "; ".join(made.story[told:]) or f"({step.name}: nothing to do)"
     made.story[told:] = [f"{done}  (after {step.pause:g} s)"]
@@ -135,11 +136,12 @@ def _read(made: World, chance: random.Random) -> None:
         choices.append(lambda: made.get(f"/requests/{entry.pk}/", "admin"))
     if all_runs:
         run = chance.choice(all_runs)
+        reader = chance.choice(["admin", run.user.name.lower()])
         old = chance.choice(["reading", "queueing", "running", "paused"])
         choices += [
             lambda: made.get("/bulk/", who),
-            *([lambda: made.get(f"/bulk/{run.pk}/", "admin")] * 2),
-            lambda: made.get(f"/bulk/{run.pk}/progress/", "admin", state=old),
+            *([lambda: made.get(f"/bulk/{run.pk}/", reader)] * 2),
+            lambda: made.get(f"/bulk/{run.pk}/progress/", reader, state=old),
         ]
         if run.state not in NOT_STARTED:
             choices += [lambda: made.get(f"/bulk/{run.pk}/results.csv", "admin")] * 2
@@ -155,5 +157,5 @@ def _look_around(made: World, chance: random.Random) -> None:
         if run.state not in NOT_STARTED:
             addresses += [f"/bulk/{run.pk}/results.csv"] * 2
     addresses += [f"/requests/{entry.pk}/" for entry in made.entries()]
-    for address in chance.sample(addresses, 3):
+    for address in chance.sample(addresses, 2):
         made.get(address, "support" if address in ("/", "/requests/") else "admin")

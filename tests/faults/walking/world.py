@@ -2,6 +2,7 @@
 
 import random
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -131,6 +132,10 @@ class World:
         """Whether a page may take a worker for alive: it was, not long ago."""
         left = self.worker_left
         return self.has_worker or bool(left and self.now - left <= DEAD_AFTER)
+
+    def settle(self) -> None:
+        """Let the sandbox answer what nobody waits for any more, or it counts in the next step."""
+        time.sleep(self.trouble.fault.get("delay", 0))
 
     def sees_worker(self) -> None:
         """The worker gives its sign of life, as it does each second."""
