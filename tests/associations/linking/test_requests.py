@@ -30,6 +30,20 @@ class EntryTests(PageTestCase):
         for pk in ("0", "999999999999999999", "9" * 30, "-1", "x"):
             self.assertEqual(self.as_admin.get(f"/requests/{pk}/").status_code, 404)
 
+    def test_whether_they_are_linked_as_far_as_is_known(self) -> None:
+        refused = {"outcome": "rejected", "cause": "refused"}
+        for fields, words in (
+            ({}, "yes"),
+            ({"verified": False}, "perhaps"),
+            (refused | {"was_linked": False}, "no"),
+            (refused | {"was_linked": True}, "not by this request"),
+            (refused, "not by this request"),
+        ):
+            with self.subTest(fields):
+                page = self.client.get(entry_of(self.user, **fields).get_absolute_url())
+                told = rf"<dt>Linked</dt>\s*<dd>\s*{words}\s*</dd>"
+                self.assertRegex(page.content.decode(), told)
+
     def test_an_open_entry_refreshes_itself_until_it_is_closed(self) -> None:
         entry = entry_of(self.user, outcome="sending", cause="", finished_at=None)
         page = self.client.get(entry.get_absolute_url())

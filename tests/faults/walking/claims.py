@@ -141,7 +141,7 @@ CLAIMS = [
         ("entry:fact Linked", "yes", entry.linked_at_the_end),
         ("entry:fact Linked", "no", entry.not_linked_at_all),
         ("entry:fact Linked", "perhaps", entry.not_known),
-        ("entry:fact Linked", "not by this request", entry.linked_before),
+        ("entry:fact Linked", "not by this request", entry.not_linked_by_it),
         ("entry:fact Linked before", "yes", entry.linked_before),
         ("entry:fact Linked before", "no", entry.not_linked_before),
         ("entry:fact Verified", "yes {when}", entry.linked_when_seen),

@@ -109,7 +109,7 @@ def was_merged(say: Saying) -> bool:
 
 def not_known(say: Saying) -> bool:
     """the log knows whether they are linked"""
-    return say.entry.linked is Linked.PERHAPS
+    return say.entry.linked is Linked.PERHAPS or say.entry.verified is False
 
 
 def hubspot_said_so(say: Saying) -> bool:
