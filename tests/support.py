@@ -145,6 +145,8 @@ class SandboxMixin:
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
+        # Of the last class it would keep PostgreSQL from dropping the database of the tests.
+        cls.addClassCleanup(rate_limiter.close)
         cls.sandbox = cls.enterClassContext(Sandbox(version=cls.sandbox_version))
         cls.enterClassContext(
             override_settings(

