@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 
 from associations.audit.integrity import id_ranges, signing
 from associations.audit.integrity.beginning import made_up_prunings, seal_left_by_pruning
-from associations.audit.integrity.candidates import rows_there
+from associations.audit.integrity.candidates import never_given, rows_there
 from associations.audit.integrity.chronology import Chronology
 from associations.audit.integrity.manifest import (
     NOTHING_BEFORE,
@@ -126,7 +126,7 @@ def verify(
             report.heads[seal.head] = seal.number
         progress(report)
     report.pruned_to = left.number if left and not after else None
-    for finding in made_up_prunings():
+    for finding in (*made_up_prunings(), *_chosen_numbers()):
         report.add(finding)
     _check_heads(report, heads, start)
     return report
@@ -248,6 +248,12 @@ def _check_pruned(left: AuditSeal) -> None:
                 f"{NAMES[kind]} {pk} was inserted: the seals up to {left.number} cover its number, "
                 "and all that they held was archived and taken out."
             )
+
+
+def _chosen_numbers() -> Iterator[str]:
+    for kind, name in NAMES.items():
+        for pk in never_given(kind):
+            yield f"{name} {pk} has a number that somebody chose: the database never gave it."
 
 
 def _check_heads(report: Report, heads: tuple[str, ...], start: AuditSeal | None) -> None:

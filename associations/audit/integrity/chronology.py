@@ -17,6 +17,7 @@ from associations.audit.integrity.candidates import (
     ITEMS_PER_SEAL,
     LARGEST_GAP,
     LONGEST_TRANSACTION,
+    last_given,
     rows_of,
 )
 from associations.audit.integrity.manifest import Coverage, Manifest, ManifestError, read
@@ -171,7 +172,12 @@ def _which(
 
 
 def _chosen(kind: str, now: Coverage, before: Coverage) -> Iterator[tuple[int, str]]:
-    """Behind a gap that no transaction leaves, which the rows below it would hide in."""
+    """Behind a gap that no transaction leaves, which the rows below it would hide in.
+
+    Where the database tells which numbers it gave, such rows are never covered, and a gap is none.
+    """
+    if last_given(kind) is not None:
+        return
     for first, last in id_ranges.above(now.waiting, before.high):
         size = last - first + 1
         if size > LARGEST_GAP and rows_of(kind, [(first, last)]).count() < size // 2:

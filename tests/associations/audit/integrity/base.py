@@ -305,6 +305,13 @@ def skip_a_number(table: str) -> int:
     return sql("SELECT seq FROM sqlite_sequence WHERE name = %s", table)[0][0]
 
 
+def give_up_to(number: int, table: str = ENTRY) -> None:
+    """Have the database have given the numbers up to this one, by transactions that failed, say."""
+    if on_postgresql():
+        sequence = f"pg_get_serial_sequence('{table}', 'id')"
+        sql(f"SELECT setval({sequence}, GREATEST({number}, pg_sequence_last_value({sequence})))")
+
+
 def let_in_anything(table: str) -> None:
     """Take what a release without any CHECK has taken."""
     if not on_postgresql():

@@ -19,6 +19,7 @@ from tests.associations.audit.integrity.base import (
     before_there_were,
     clock_at,
     items_of,
+    on_postgresql,
     seal,
     settle,
     skip_a_number,
@@ -149,8 +150,11 @@ class ForgedDatesTests(DatesTestCase):
     def test_a_number_far_ahead_is_named_as_it_would_hide_those_below(self) -> None:
         with as_serving():
             far = self.entry(id=10**12, attempts=0)
-        with self.assertLogs("hubadmin.audit", "ERROR"):
+        if on_postgresql():  # which tells that it never gave it: no seal covers it
             self.seal_now()
+        else:
+            with self.assertLogs("hubadmin.audit", "ERROR"):
+                self.seal_now()
         self.assert_not_proven(f"Entry {far.pk} has a number that somebody chose")
         with as_serving():
             entry = self.entry(finished_at=self.now - DAY * 30)
