@@ -52,6 +52,8 @@ def bare(text: str) -> str:
 
 
 def _replaced(text: str, put: Callable[[str], str]) -> str:
+    if text.isascii() and text.isprintable():
+        return text  # as nearly all are
     parts, end = [], 0
     for each in _found(text):
         parts += [text[end : each.start()], put(each[0])]
@@ -60,8 +62,7 @@ def _replaced(text: str, put: Callable[[str], str]) -> str:
 
 
 def _found(text: str) -> Iterator[re.Match[str]]:
-    if not text.isascii() or not text.isprintable():
-        yield from (each for each in _SUSPECT.finditer(text) if not _does_its_work(each))
+    return (each for each in _SUSPECT.finditer(text) if not _does_its_work(each))
 
 
 def _does_its_work(suspect: re.Match[str]) -> bool:
