@@ -175,6 +175,7 @@ def restrained(model: type[M]) -> type[M]:
 
 def _conditions(model: type[models.Model], names: Iterable[str] = ()) -> list[Holds]:
     fields = [model._meta.get_field(name) for name in names] or model._meta.concrete_fields
+    # Those named are columns; get_field() would also give what other tables have to do with it.
     return [Holds(each.attname, *_kind_of(each)) for each in fields]  # type: ignore[union-attr]
 
 

@@ -202,7 +202,10 @@ class WaitingTests(RunTestCase):
     def test_one_that_stands_still_is_not_said_to_run_and_has_no_end_in_sight(self) -> None:
         ago = timezone.now() - timedelta(seconds=30)
         run = self.run_("running", queued=4880, linked=1200, started_at=ago)
-        pages = lambda: (self.page(run).content.decode(), self.shown(run))  # noqa: E731
+
+        def pages() -> tuple[str, str]:
+            return self.page(run).content.decode(), self.shown(run)
+
         for markup in pages():
             self.assertIn("running", markup)
             self.assertIn("a second, about", markup)

@@ -201,8 +201,8 @@ class NoticeTests(SentBeforeTestCase):
             ),
         ):
             with self.subTest(zone, now=now):
-                clock = mock.patch.object(timezone, "now", lambda: datetime(*now, tzinfo=UTC))  # noqa: B023
-                with clock:
+                moment = datetime(*now, tzinfo=UTC)
+                with mock.patch.object(timezone, "now", return_value=moment):
                     self.client.sign_in(self.user)
                     self.assertIn(told, self.notice(entry, zone))
 

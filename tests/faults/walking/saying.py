@@ -59,6 +59,7 @@ class Saying:
 
     @cached_property
     def row(self) -> dict[str, str]:
+        # Only asked of a cell, which is about a row and its column.
         return self.page.rows[self.text.about[1]]  # type: ignore[index]
 
     @cached_property

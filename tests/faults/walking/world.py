@@ -169,6 +169,7 @@ def work(run: BulkRun, turns: int) -> None:
     step = tasks._STEPS.get(run.state)
     try:
         if step:
+            # It only asks whether to stop.
             step(run, Turns(turns))  # type: ignore[arg-type]
     except (tasks.LeaseLostError, tasks.StoppedError):
         pass
