@@ -48,7 +48,7 @@ def cached_lookup(
     """
     key = _key(look, arguments)
     before: _Shown | None = cache.get(key)
-    if before and time() < before.until:
+    if before and time() < before.until and (seconds or before.error):
         shown = before
     else:
         shown = _look_again(look, arguments, seconds)

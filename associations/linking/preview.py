@@ -152,8 +152,10 @@ class Preview:
 def preview(from_: Side, to: Side) -> Preview:
     """Look up what HubSpot shows of the two sides, as far as they are filled in."""
     known = [(s.object_type, s.object_id) for s in (from_, to) if s.object_type and s.object_id]
+    # Of a pair what is told depends on the ids: either record may have been merged a moment ago.
+    seconds = RECORD_SECONDS if len(known) < 2 else 0
     looks: dict[str, Callable[[], Any]] = {
-        name: partial(shown_record, side.object_type, side.object_id)
+        name: partial(shown_record, side.object_type, side.object_id, seconds)
         for name, side in (("from_", from_), ("to", to))
         if side.object_type and side.object_id
     }
@@ -167,7 +169,9 @@ def preview(from_: Side, to: Side) -> Preview:
     return Preview(**shown)
 
 
-def shown_record(object_type: ObjectType, object_id: str) -> ShownRecord:
+def shown_record(
+    object_type: ObjectType, object_id: str, seconds: float = RECORD_SECONDS
+) -> ShownRecord:
     """Return what HubSpot shows under a type and an id. Never raises ReadError."""
     portal, canonical = portal_id(), object_type.canonical
     named_by = display_property(object_type.canonical)
@@ -177,7 +181,7 @@ def shown_record(object_type: ObjectType, object_id: str) -> ShownRecord:
             canonical,
             object_id,
             named_by,
-            seconds=RECORD_SECONDS,
+            seconds=seconds,
         )
     except ReadError as error:
         return ShownRecord(object_type, object_id, error=error)

@@ -293,7 +293,11 @@ class NumberTests(RunTestCase):
 
 class LookedUpTests(RunTestCase):
     def ready(self, **numbers: object) -> str:
-        return " ".join(self.page(self.run_("ready", **numbers)).content.decode().split())
+        return " ".join(
+            self.page(self.run_("ready", read_at=timezone.now(), **numbers))
+            .content.decode()
+            .split()
+        )
 
     def test_none_could_be(self) -> None:
         text = self.ready(rows_read=8, lookup_cause="scope_missing")
@@ -304,6 +308,7 @@ class LookedUpTests(RunTestCase):
     def test_some_could_not_be(self) -> None:
         text = self.ready(rows_read=8, rows_looked_up=5, rows_linked=2, lookup_cause="timed_out")
         self.assertIn("Of 3 pairs it could not be looked up", text)
+        self.assertIn("is as HubSpot showed it until <time", text)
         self.assertIn("HubSpot did not answer in time.", text)
         self.assertIn("<dt>Linked already</dt><dd>2", text)
 

@@ -244,6 +244,14 @@ class ChangedTests(PreviewTestCase):
         self.sandbox.link(*PAIR)
         self.assert_changes(self.sandbox.links.clear, "They are linked already.", "not linked yet")
 
+    def test_a_record_that_was_merged_into_one_that_is_linked(self) -> None:
+        self.sandbox.link("contacts", "501", "companies", "903")
+        self.assert_changes(
+            lambda: self.sandbox.merge("companies", "902", "903"),
+            "not linked yet",
+            "They are linked already.",
+        )
+
     def test_among_the_links_of_the_first_record_as_well(self) -> None:
         self.assert_changes(
             lambda: self.sandbox.link("contacts", "501", "companies", "903"),

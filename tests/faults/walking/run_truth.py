@@ -40,9 +40,10 @@ def would_send(say: Saying) -> bool:
 
 
 def linked_already(say: Saying) -> bool:
-    """not so many pairs are linked now, and the page names no time"""
+    """not so many pairs were linked at the time that the page names"""
     rows = BulkRow.objects.filter(run=say.run, state=RowState.READY, was_linked=True)
-    linked = [row for row in rows if say.world.portal.is_linked(row_pair(row))]
+    at = say.run.read_at
+    linked = [row for row in rows if say.world.portal.is_linked(row_pair(row), at)]
     return say.number() == len(linked)
 
 
