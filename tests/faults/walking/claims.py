@@ -221,7 +221,7 @@ CLAIMS = [
         ("one run:fact With a problem", "{n}", run.rows_are("invalid")),
         ("one run:fact Said twice", "{n}", run.rows_are("double")),
         ("one run:fact Linked already", "{n}", run.linked_already),
-        ("one run", "What is linked already is as HubSpot showed it until {when}.", always),
+        ("one run", "What is linked already is as HubSpot showed it until {any}.", always),
         ("one run:choice", "Leave out the {n} that [is|are] linked already", run.linked_already),
         ("one run", "{n} left out as linked already", run.left_out_as_linked),
         ("one run", "Of rows that say the same only the first is sent.", always),
