@@ -1,18 +1,21 @@
 """What every room needs of the database: a bound on slow queries, and patience while it is away."""
 
 import logging
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 PATIENCE = 20.0  # seconds; a restart of the database is over by then
 LONGEST_TURN = 0.1  # seconds
+TAKEN_NUMBERS = 100  # that one insert passes over
+_PRIMARY_KEY = re.compile(r"_pkey\b|\.id\b")  # as PostgreSQL and SQLite name it in an error
 _STEPS = 10_000  # of SQLite's machine between two looks at the clock
 
 
@@ -71,6 +74,23 @@ def retry_on_outage(write: Callable[[], T], *, seconds: float = PATIENCE, atomic
             connection.close()
             time.sleep(pause)
             pause = 0.5
+
+
+def insert(write: Callable[[], T], *, durable: bool = False) -> T:
+    """Do `write`, which adds a row, in a transaction of its own; again if its number is taken.
+
+    Somebody with the right to insert may have given a row a number that was yet to come. Each try
+    has the next one, so one row in the way is none of whoever comes honestly.
+    """
+    for _ in range(TAKEN_NUMBERS):
+        try:
+            with transaction.atomic(durable=durable):
+                return write()
+        except IntegrityError as error:
+            if not _PRIMARY_KEY.search(str(error)):
+                raise
+    with transaction.atomic(durable=durable):
+        return write()
 
 
 def write_in_turn(write: Callable[[], T]) -> T:

@@ -167,7 +167,7 @@ MIDDLEWARE = [
     "hubadmin.sso.middleware.PersonMiddleware",
     "hubadmin.sso.middleware.SignInRequiredMiddleware",
     "hubadmin.web.middleware.ViewerTimeZoneMiddleware",
-    "associations.audit.middleware.UnreadableRowMiddleware",
+    "associations.audit.middleware.LogErrorMiddleware",
 ]
 
 ROOT_URLCONF = "hubadmin.urls"

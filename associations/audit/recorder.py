@@ -7,7 +7,8 @@ concerns a run is part of a transaction of the caller's, which began with a hold
 import hashlib
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -21,7 +22,7 @@ from django.utils import timezone
 
 from associations.audit import events
 from associations.audit.integrity import signing
-from associations.db import retry_on_outage
+from associations.db import insert, retry_on_outage
 from associations.gateway import clients
 from associations.hubspot.answers import Answer, Attempt, merge_attempts, read_answer
 from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome, verdict_of
@@ -82,7 +83,7 @@ _retry = partial(retry_on_outage, seconds=1.0, atomic=False)
 
 
 class LogUnavailableError(Exception):
-    """The audit log could not be written, so nothing was sent."""
+    """The audit log could not be written, so nothing was sent, and no file given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +137,13 @@ def open_entry(
         **asdict(meta),
         **fields,
     )
+
+    def commit() -> None:
+        admit(user, now)
+        entry.save(force_insert=True)
+
     try:
-        with transaction.atomic(durable=True):
-            admit(user, now)
-            entry.save(force_insert=True)
+        insert(commit, durable=True)
     except DBError as error:
         if isinstance(error, IntegrityError) and (first := _entry_of_submit(user, key)):
             return first, False
@@ -167,7 +171,7 @@ def _entry_of_submit(user: "User", key: str | None) -> AssociationRequest | None
 def record_attempt(entry: AssociationRequest, number: int, attempt: Attempt) -> None:
     """Keep one exchange of an entry's. If that cannot be, its answer counts all the same."""
     try:
-        _retry(lambda: _add_attempt(entry, number, attempt), atomic=True)
+        _retry(lambda: insert(lambda: _add_attempt(entry, number, attempt)))
     except DBError:
         known = {"entry": entry.pk, "number": number, "http_status": attempt.http_status}
         logger.exception("an attempt could not be logged", extra=known)
@@ -292,17 +296,26 @@ def record_check(
     *, entry: AssociationRequest, user: "User", meta: RequestMeta, **seen: Any
 ) -> AssociationCheck:
     """Keep what a later look at the entry's records showed. Raises LogUnavailableError."""
+    check = partial(
+        AssociationCheck.objects.create,
+        entry=entry,
+        user=user,
+        user_name=user.name,
+        checked_at=timezone.now(),
+        client_ip=meta.client_ip,
+        request_id=meta.request_id,
+        client_request_id=meta.client_request_id,
+        **seen,
+    )
+    with _demanded():
+        return insert(check)
+
+
+@contextmanager
+def _demanded() -> Iterator[None]:
+    """What is to be logged here is a condition of what comes next."""
     try:
-        return AssociationCheck.objects.create(
-            entry=entry,
-            user=user,
-            user_name=user.name,
-            checked_at=timezone.now(),
-            client_ip=meta.client_ip,
-            request_id=meta.request_id,
-            client_request_id=meta.client_request_id,
-            **seen,
-        )
+        yield
     except DBError as error:
         logger.exception("the log could not be written")
         raise LogUnavailableError from error
@@ -496,8 +509,12 @@ def _count(run_id: int, closed: dict[str, int]) -> None:
 
 
 def open_export(*, user: "User", file_format: str, query: str, meta: RequestMeta) -> AuditExport:
-    """Log that somebody begins to take a copy of what `query` finds, which has to fit in whole."""
-    return AuditExport.objects.create(
+    """Log that somebody begins to take a copy of what `query` finds, which has to fit in whole.
+
+    Raises LogUnavailableError.
+    """
+    export = partial(
+        AuditExport.objects.create,
         user=user,
         user_name=user.name,
         format=file_format,
@@ -507,6 +524,8 @@ def open_export(*, user: "User", file_format: str, query: str, meta: RequestMeta
         request_id=meta.request_id,
         client_request_id=meta.client_request_id,
     )
+    with _demanded():
+        return insert(export)
 
 
 def close_export(export: AuditExport, *, state: AuditExport.State, rows: int) -> None:
@@ -531,16 +550,17 @@ def record_event(
 ) -> SecurityEvent:
     """Log that something happened; where it is part of a transaction, that holds for both."""
     whose = {"user_name": user.name, "user_email": user.email, "role": user.role} if user else {}
-    with transaction.atomic():  # if it fails, the caller's transaction is still good
-        event = SecurityEvent.objects.create(
-            at=timezone.now(),
-            what=what,
-            user=user,
-            run=run,
-            facts={name: _fact(value) for name, value in facts.items()},
-            **whose,
-            **asdict(meta),
-        )
+    new = partial(
+        SecurityEvent.objects.create,
+        at=timezone.now(),
+        what=what,
+        user=user,
+        run=run,
+        facts={name: _fact(value) for name, value in facts.items()},
+        **whose,
+        **asdict(meta),
+    )
+    event = insert(new)  # if it fails, the caller's transaction is still good
     transaction.on_commit(lambda: events.record_security_event(event))
     return event
 
@@ -548,12 +568,14 @@ def record_event(
 def record_download(
     request: AuthenticatedHttpRequest, file: str, *, run: BulkRun | None = None, **facts: Any
 ) -> None:
-    """Log that somebody takes a file, before they have any of it; HEAD gives none."""
+    """Log that somebody takes a file, before they have any of it; HEAD gives none.
+
+    Raises LogUnavailableError.
+    """
     if request.method == "GET":
-        meta = request_meta(request)
-        record_event(
-            EventKind.DOWNLOADED, user=request.user, run=run, meta=meta, file=file, **facts
-        )
+        meta, what = request_meta(request), EventKind.DOWNLOADED
+        with _demanded():
+            record_event(what, user=request.user, run=run, meta=meta, file=file, **facts)
 
 
 def _fact(value: Any) -> Any:
@@ -569,5 +591,5 @@ def record_verification(**found: Any) -> AuditVerification:
     verification = AuditVerification(finished_at=timezone.now(), **found)
     if settings.AUDIT_SIGNING_KEY:
         verification.signature = signing.sign(verification.statement)
-    verification.save(force_insert=True)
+    insert(lambda: verification.save(force_insert=True))
     return verification
