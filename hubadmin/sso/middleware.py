@@ -29,6 +29,7 @@ class PersonMiddleware(AuthenticationMiddleware):
         super().process_request(request)
         ours = cast(AnyHttpRequest, request)
         ours.user = cast(User, SimpleLazyObject(lambda: _person(ours)))
+        ours.sign_in_lasts = lambda: _lasts(ours)
 
 
 def _person(request: AnyHttpRequest) -> User | AnonymousUser:
@@ -56,6 +57,11 @@ def _named_by_proxy(request: HttpRequest) -> User | AnonymousUser:
         raise DeactivatedError(user)
     sessions.recognise(request, user)
     return user
+
+
+def _lasts(request: AnyHttpRequest) -> bool:
+    """Whether the sign-in has not ended since the request came; a proxy's is that of a request."""
+    return settings.SSO_MODE not in BY_SESSION or sessions.lasts(request)
 
 
 class SignInRequiredMiddleware(LoginRequiredMiddleware):

@@ -16,7 +16,7 @@ from hubadmin.models import User
 from hubadmin.sso import common
 from hubadmin.web import drafts
 from hubadmin.web.http import AnyHttpRequest
-from hubadmin.web.sessions import change_now
+from hubadmin.web.sessions import SessionStore, change_now
 
 IDLE, LIFETIME = "there was no activity", "its lifetime is over"
 BACKEND = "hubadmin.sso.backend.SSOBackend"
@@ -78,6 +78,13 @@ def person_of(request: AnyHttpRequest) -> User | AnonymousUser:
     if _is_activity(request):
         _note_activity(request)
     return user
+
+
+def lasts(request: AnyHttpRequest) -> bool:
+    """Whether the person's session stands in the database as it is now, and is not over."""
+    session = SessionStore(request.session.session_key)
+    is_theirs = session.get(SESSION_KEY) == str(request.user.pk)
+    return is_theirs and not _why_over(request.user, session.get(_KEY, {}))
 
 
 def why_ended(request: HttpRequest) -> str:

@@ -28,6 +28,7 @@ class AnyHttpRequest(HttpRequest):
     user: "User | AnonymousUser"
     sso_error: Exception  # only where a proof of identity was not good enough
     _cached_user: "User | AnonymousUser"  # Django's; only once somebody has asked
+    sign_in_lasts: Callable[[], bool]  # asks the database anew; web/access.py is who calls it
 
 
 class AuthenticatedHttpRequest(AnyHttpRequest):
