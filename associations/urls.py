@@ -23,6 +23,7 @@ from associations.bulk.views import (
     bulk_run,
     bulk_runs,
     bulk_start,
+    bulk_take_over,
     bulk_template,
 )
 from associations.linking.views import (
@@ -65,6 +66,7 @@ urlpatterns = [
     path("bulk/<entry_id:pk>/start/", bulk_start, name="bulk_start"),
     path("bulk/<entry_id:pk>/pause/", bulk_pause, name="bulk_pause"),
     path("bulk/<entry_id:pk>/go-on/", bulk_go_on, name="bulk_go_on"),
+    path("bulk/<entry_id:pk>/take-over/", bulk_take_over, name="bulk_take_over"),
     path("bulk/<entry_id:pk>/cancel/", bulk_cancel, name="bulk_cancel"),
     path("bulk/<entry_id:pk>/discard/", bulk_discard, name="bulk_discard"),
     path("bulk/<entry_id:pk>/retry/", bulk_retry, name="bulk_retry"),

@@ -16,6 +16,7 @@ from associations.hubspot.lookups import account
 from associations.hubspot.outcomes import Cause
 from associations.models import BulkRun, CallPause, EventKind, RunState
 from associations.models.readable import with_readable
+from hubadmin.web.access import may_act
 
 # HubSpot did not answer.
 SILENCE = {Cause.HUBSPOT_DOWN, Cause.TIMED_OUT, Cause.CONNECTION_LOST, Cause.NO_CONNECTION}
@@ -60,7 +61,7 @@ def _write(cause: str, until: datetime, *, silent_since: datetime | None) -> Non
 
 
 # No row would fare better before an admin has done something.
-STOPS = {Cause.TOKEN_REFUSED, Cause.SCOPE_MISSING, Cause.REDIRECTED}
+STOPS = {Cause.TOKEN_REFUSED, Cause.SCOPE_MISSING, Cause.REDIRECTED, Cause.ACCESS_ENDED}
 # It takes no calls for a while, of nobody.
 _BUSY = {Cause.RATE_LIMITED, Cause.MIGRATING}
 _NOT_ABOUT_ROWS = STOPS | SILENCE | _BUSY | {Cause.DAILY_LIMIT, Cause.LOCKED}
@@ -129,9 +130,18 @@ def react(run: BulkRun, reaction: Reaction) -> None:
         pause_calls(reaction.pause, now + timedelta(seconds=reaction.wait))
 
 
+def stop_if_left(run: BulkRun) -> bool:
+    """Pause the run if the person in whose name it is sent may not act any more."""
+    has_left = not may_act(run.user_id)
+    if has_left:
+        stop_run(run, Cause.ACCESS_ENDED)
+    return has_left
+
+
 def stop_run(run: BulkRun, cause: str) -> None:
     """Pause the run: no row is lost, and somebody may have it go on."""
-    running = BulkRun.objects.filter(pk=run.pk, state=RunState.RUNNING)
+    states = (RunState.QUEUEING, RunState.RUNNING)
+    running = BulkRun.objects.filter(pk=run.pk, state__in=states)
     with transaction.atomic():
         if running.update(state=RunState.PAUSED, stop_cause=cause):
             record_event(EventKind.RUN_STOPPED, run=run, cause=cause)

@@ -29,6 +29,7 @@ from associations.hubspot.client import ReadError
 from associations.hubspot.lookups import current_ids
 from associations.hubspot.outcomes import Cause
 from associations.models import AssociationBatch, BulkChunk, BulkRun, SendMode
+from hubadmin.web.access import may_act
 
 ROWS_AT_ONCE = 500  # written in one transaction, so that others who write hardly wait
 FEW = 8  # rows that go out as single PUTs rather than in yet smaller batches
@@ -57,7 +58,7 @@ def send_batch(run: BulkRun, chunk: BulkChunk, until: float) -> None:
         batch = retry_on_outage(
             lambda: recorder.record_batch(chunk, attempt, answer, types, len(rows))
         )
-        answer, merged = _read_by_identity(types, rows, answer)
+        answer, merged = _read_by_identity(run, types, rows, answer)
         if _conclude_batch(run, chunk, rows, batch, attempt, answer, merged):
             _send_suspects(run, chunk, rows, answer, until)
     else:
@@ -80,7 +81,7 @@ def _unambiguous(answer: Answer, types: tuple[str, str], pairs: list[Ids]) -> An
 
 
 def _read_by_identity(
-    types: tuple[str, str], rows: _Rows, answer: Answer
+    run: BulkRun, types: tuple[str, str], rows: _Rows, answer: Answer
 ) -> tuple[Answer, _Merged]:
     """Return the answer; if it names other ids, by what these are, and whose they are.
 
@@ -91,7 +92,7 @@ def _read_by_identity(
     if not missing or len(missing) > MERGED_AT_MOST:
         return answer, {}
     try:
-        left = _ids_left(types, missing)
+        left = _ids_left(run, types, missing)
     except ReadError:
         return answer, {}
     if types[0] == types[1] and any(one == other for one, other in left.values()):
@@ -101,9 +102,10 @@ def _read_by_identity(
     return _unambiguous(if_shown(answer, now), types, now), merged
 
 
-def _ids_left(types: tuple[str, str], pairs: list[Ids]) -> dict[Ids, Ids]:
+def _ids_left(run: BulkRun, types: tuple[str, str], pairs: list[Ids]) -> dict[Ids, Ids]:
     """Look up under which ids HubSpot has the records of these pairs."""
-    client, seconds = clients.bulk_read(), clients.READ_SECONDS / 2
+    client = clients.bulk_read().on_behalf(lambda: may_act(run.user_id))
+    seconds = clients.READ_SECONDS / 2
     one, other = (
         current_ids(client, object_type, [*{*ids}], seconds=seconds)
         for object_type, ids in zip(types, zip(*pairs, strict=True), strict=True)

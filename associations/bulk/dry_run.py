@@ -9,10 +9,11 @@ from functools import partial
 from itertools import islice
 
 from django.conf import settings
-from django.db.models import F, OuterRef, Q, Subquery, Window
+from django.db.models import Exists, F, OuterRef, Q, Subquery, Window
 from django.db.models.functions import Coalesce, RowNumber
 from django.utils import timezone
 
+from associations.bulk.enqueueing import rows_to_send
 from associations.bulk.files.errors import FileError, FileReason
 from associations.bulk.files.rows import RowChecker
 from associations.bulk.files.table import Table, TableRow, read_table
@@ -21,11 +22,12 @@ from associations.bulk.shutdown import out_of_time
 from associations.db import retry_on_outage, write_in_turn
 from associations.gateway import clients
 from associations.gateway.account import form_options
-from associations.hubspot.client import ReadError
+from associations.hubspot.client import HubSpotClient, ReadError
 from associations.hubspot.lookups import current_ids, links_of_many
-from associations.hubspot.outcomes import Outcome
+from associations.hubspot.outcomes import Cause, Outcome
 from associations.hubspot.schemas import Links
 from associations.models import AssociationRequest, BulkRow, BulkRun, RowState, RunState
+from hubadmin.web.access import may_act, watch
 
 PAIRS_AT_ONCE = 1_000  # as many as HubSpot takes in one call
 _ORDER = ("from_object_type", "to_object_type", "number")
@@ -34,24 +36,28 @@ _ORDER = ("from_object_type", "to_object_type", "number")
 def look_up_next(run: BulkRun) -> bool:
     """Look up the next rows of one pair of types; return False if none are left, or none can be.
 
-    Raises LeaseLostError.
+    Raises LeaseLostError; FileError once its person may not act any more.
     """
     if not settings.HUBSPOT_VERIFY or run.lookup_cause:
         return False
     rows = _next_rows(run)
     if not rows:
         return False
+    _demand_access(run)
+    client = clients.bulk_read().on_behalf(watch(lambda: may_act(run.user_id)))
     try:
         found = links_of_many(
-            clients.bulk_read(),
+            client,
             rows[0].from_object_type,
             sorted({row.from_object_id for row in rows}),
             rows[0].to_object_type,
             seconds=clients.READ_SECONDS,
         )
-        left = _ids_left(rows, found)
+        left = _ids_left(client, rows, found)
     except ReadError as error:
         cause = error.cause
+        if cause is Cause.ACCESS_ENDED:
+            raise FileError(FileReason.ACCESS_ENDED) from error
         retry_on_outage(lambda: hold(run, lookup_cause=cause))
         return False
     seen = {row.pk: _was_linked(row, found, left) for row in rows}
@@ -59,7 +65,9 @@ def look_up_next(run: BulkRun) -> bool:
     return True
 
 
-def _ids_left(rows: Sequence[BulkRow], found: dict[str, Links]) -> dict[str, str]:
+def _ids_left(
+    client: HubSpotClient, rows: Sequence[BulkRow], found: dict[str, Links]
+) -> dict[str, str]:
     """Look up under which ids HubSpot has the second records that may be there by another one.
 
     They may where the first is linked, but not to the id that was asked for.
@@ -71,7 +79,7 @@ def _ids_left(rows: Sequence[BulkRow], found: dict[str, Links]) -> dict[str, str
         and links.to(row.to_object_id) is None
     }
     return current_ids(
-        clients.bulk_read(),
+        client,
         rows[0].to_object_type,
         sorted(in_doubt),
         seconds=clients.READ_SECONDS,
@@ -131,13 +139,19 @@ def read_run(run: BulkRun, until: float) -> None:
     try:
         if not run.is_read and not _stage(run, until):
             return release(run)
+        while look_up_next(run):
+            if out_of_time(until):
+                return release(run)
     except FileError as error:
         facts = {"problem": error.reason, "problem_facts": error.facts}
         return retry_on_outage(lambda: _end(run, RunState.UNREADABLE, **facts))
-    while look_up_next(run):
-        if out_of_time(until):
-            return release(run)
     return retry_on_outage(lambda: _end(run, RunState.READY))
+
+
+def _demand_access(run: BulkRun) -> None:
+    """Nothing is read or asked on in the name of somebody who may not act any more."""
+    if not retry_on_outage(lambda: may_act(run.user_id)):
+        raise FileError(FileReason.ACCESS_ENDED)
 
 
 def _end(run: BulkRun, state: RunState, **values: object) -> None:
@@ -148,14 +162,22 @@ def _end(run: BulkRun, state: RunState, **values: object) -> None:
 
 def _stage(run: BulkRun, until: float) -> bool:
     """Stage rows; return whether all are."""
-    rows = _rows_to_retry(run) if run.retry_of_id else _rows_of_file(run)
+    _demand_access(run)
+    rows = _rows(run)
     while part := list(islice(rows, ROWS_AT_ONCE)):
+        _demand_access(run)
         write_in_turn(partial(_write, run, part))
         if out_of_time(until):
             return False
     _mark_doubles(run)
     retry_on_outage(lambda: hold(run, is_read=True))
     return True
+
+
+def _rows(run: BulkRun) -> Iterator[BulkRow]:
+    if run.retry_of is None:
+        return _rows_of_file(run)
+    return _rows_left(run, run.retry_of) if run.is_taken_over else _rows_to_retry(run)
 
 
 def _write(run: BulkRun, rows: list[BulkRow]) -> None:
@@ -238,6 +260,18 @@ def _rows_to_retry(run: BulkRun) -> Iterator[BulkRow]:
     for fields in fields_of_each.iterator():
         number = fields.pop("row_number")
         yield BulkRow(run=run, number=number, state=RowState.READY, **fields)
+
+
+# --- what somebody else's run has left ------------------------------------------------------------
+
+
+def _rows_left(run: BulkRun, first: BulkRun) -> Iterator[BulkRow]:
+    """Rows that are not linked; a call that is under way may link one yet, which does no harm."""
+    linked = first.entries.filter(row_number=OuterRef("number"), outcome=Outcome.LINKED)
+    left = rows_to_send(first).filter(~Exists(linked), number__gt=_last_number(run))
+    fields_of_each = left.order_by("number").values("number", "line", "reason", *_PAIR)
+    for fields in fields_of_each.iterator():
+        yield BulkRow(run=run, state=RowState.READY, **fields)
 
 
 # --- doubles --------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from associations.audit import recorder
 from associations.models import AssociationRequest, BulkChunk, BulkRun, RunState
+from hubadmin.web.access import may_act
 
 Claimed = TypeVar("Claimed", BulkRun, BulkChunk)
 TRIED_AT_ONCE = 20  # others may be quicker at some of these
@@ -75,12 +76,14 @@ SLOT_SECONDS = 5.0  # how long a claimed chunk waits for a slot of the limiter
 
 
 class StoppedError(Exception):
-    """The run is not running any more: somebody has paused or canceled it."""
+    """Nothing of the run may be sent now: somebody has paused or canceled it, or may not act."""
 
 
 def mark_rows(run: BulkRun, chunk: BulkChunk, entries: QuerySet[AssociationRequest]) -> None:
     """Part of a transaction. Raises LeaseLostError, StoppedError."""
     hold(chunk)
-    if not BulkRun.objects.filter(pk=run.pk, state=RunState.RUNNING).exists():
+    is_running = BulkRun.objects.filter(pk=run.pk, state=RunState.RUNNING).exists()
+    # Asked with each call, for the chunk may have waited for a slot, or for the rows before these.
+    if not is_running or not may_act(run.user_id):
         raise StoppedError
     recorder.mark_as_sending(entries)

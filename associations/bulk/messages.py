@@ -21,6 +21,7 @@ _STOPS: dict[str, str | Promise] = {
         "This site's access token did not have the scopes for these types of records."
     ),
     Cause.REDIRECTED: _("The configured address of HubSpot's API was wrong."),
+    Cause.ACCESS_ENDED: _("Whoever started it had lost their access to this site."),
 }
 _FIELDS = {
     "from_object_type": pgettext_lazy("column of a file", "from type"),
@@ -126,6 +127,10 @@ _OF_A_FILE: dict[str, str | Promise] = {
     ),
     FileReason.DOUBLE_COLUMN: _(
         "Two columns mean “%(field)s”: %(found)s. Remove one of them, or rename it."
+    ),
+    FileReason.ACCESS_ENDED: _(
+        "Whoever uploaded this file had lost their access to this site before all of it was read. "
+        "Whoever has the file may upload it anew."
     ),
     FileReason.TOO_MANY_RECORDS: _(
         "Several columns name records: %(found)s. Call the two that are meant “from id” and "

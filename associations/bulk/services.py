@@ -12,6 +12,7 @@ from associations.hubspot.unseen import visible
 from associations.models import BulkRun, BulkUpload, EventKind, RunState, SendMode
 from associations.models.bulk import ENDED, NOT_STARTED
 from associations.models.readable import with_readable
+from hubadmin.web.access import may_act
 
 if TYPE_CHECKING:
     from hubadmin.models import User
@@ -63,6 +64,23 @@ def retry(*, user: "User", meta: RequestMeta, run: BulkRun) -> BulkRun:
         )
 
 
+def take_over(*, user: "User", run: BulkRun, meta: RequestMeta = NOWHERE) -> BulkRun:
+    """Go on with a paused run of somebody who may not act any more, in the name of `user`.
+
+    Entries say in whose name they are, and never change: so those that were not sent are closed as
+    canceled, and a run of the admin's own has their rows, with a dry run first.
+    """
+    if may_act(run.user_id):
+        raise NotPossibleError
+    with transaction.atomic():
+        own = _create(
+            user=user, meta=meta, name=run.name, way=run.way, reason=run.reason, retry_of=run
+        )
+        event = EventKind.RUN_TAKEN_OVER, user, meta
+        _change(run, event, {RunState.PAUSED}, RunState.CANCELING, stop_cause="")
+    return own
+
+
 def is_tried_again(run: BulkRun) -> bool:
     """Whether a run that does so has not come to its end."""
     return run.retries.exclude(state__in=(*ENDED, RunState.UNREADABLE)).exists()
@@ -99,8 +117,12 @@ def pause(*, user: "User", run: BulkRun, meta: RequestMeta = NOWHERE) -> None:
 
 
 def resume(*, user: "User", run: BulkRun, meta: RequestMeta = NOWHERE) -> None:
+    """Have it go on where it was. Nobody can for a person who may not act: take_over() is there."""
+    if not may_act(run.user_id):
+        raise NotPossibleError
+    state = RunState.RUNNING if run.queued == run.pairs else RunState.QUEUEING
     event = EventKind.RUN_RESUMED, user, meta
-    _change(run, event, {RunState.PAUSED}, RunState.RUNNING, stop_cause="")
+    _change(run, event, {RunState.PAUSED}, state, stop_cause="")
 
 
 def cancel(*, user: "User", run: BulkRun, meta: RequestMeta = NOWHERE) -> None:

@@ -67,9 +67,12 @@ def _read(run: BulkRun, until: float) -> bool:
 
 
 def _queue(run: BulkRun, until: float) -> bool:
+    if backoff.stop_if_left(run):
+        return False
     claimed = claim(BulkRun.objects.filter(pk=run.pk, state=RunState.QUEUEING))
     while claimed and queue_rows(claimed):
-        if shutdown.out_of_time(until) or not _is_still(claimed, RunState.QUEUEING):
+        is_over = shutdown.out_of_time(until) or backoff.stop_if_left(run)
+        if is_over or not _is_still(claimed, RunState.QUEUEING):
             release(claimed)
             return True
     if claimed:
@@ -90,6 +93,8 @@ def _send(run: BulkRun, until: float) -> bool:
             return False
         shutdown.wait(seconds)
         return True
+    if backoff.stop_if_left(run):
+        return False
     if chunk := claim(_chunks_to_do(run)):
         try:
             send_chunk(run, chunk, until)

@@ -32,6 +32,7 @@ from associations.models.events import OF_RUNS
 from associations.models.readable import read_rows, readable_only, readable_or_404
 from associations.texts.remedies import NOT_WRITTEN, helper_of, in_a_row
 from hubadmin.web import drafts
+from hubadmin.web.access import is_still_in, may_act
 from hubadmin.web.http import AuthenticatedHttpRequest, http_1_1_required
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ def bulk_template(request: AuthenticatedHttpRequest) -> HttpResponse:
 
 
 def _create(request: AuthenticatedHttpRequest, form: UploadForm) -> HttpResponse:
+    if not is_still_in(request):  # the file may have been long on its way
+        return redirect("bulk_runs")  # which tells them, as it does everybody who is not in
     file = form.cleaned_data["file"]
     try:
         run = services.create(
@@ -203,6 +206,8 @@ def _context(request: AuthenticatedHttpRequest, run: BulkRun) -> dict[str, Any]:
         context |= _ready(run)
     elif run.state in ENDED:
         context |= _ended(run)
+    elif run.state == RunState.PAUSED:
+        context |= {"has_left": not may_act(run.user_id)}
     return context | {"wait": context["progress"].waits_for}
 
 
@@ -285,6 +290,14 @@ def bulk_go_on(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
 def bulk_cancel(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
     services.cancel(user=request.user, run=run, meta=request_meta(request))
     return redirect(run)
+
+
+@_action(own=False)
+def bulk_take_over(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
+    """Go on in one's own name with the run of somebody who may not act any more; for admins."""
+    if not request.user.is_admin:
+        raise PermissionDenied
+    return redirect(services.take_over(user=request.user, run=run, meta=request_meta(request)))
 
 
 @_action(own=True)

@@ -3,6 +3,7 @@
 import random
 import time
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from http.cookiejar import DefaultCookiePolicy
@@ -62,6 +63,8 @@ class Limits:
 
 # Asked before each call, with the seconds that are left for it: whether it may be made now.
 Admit = Callable[[float], bool]
+# Asked right before each call: whether the person in whose name it is may still act.
+IsStillIn = Callable[[], bool]
 
 
 class ReadError(Exception):
@@ -106,9 +109,20 @@ class HubSpotClient:
         self.api_version = api_version
         self.limits = limits or Limits()
         self._admit = admit
+        self._is_still_in: IsStillIn = lambda: True
         self._base_url = base_url.rstrip("/")
         self._token = token
         self._session = _session(token, user_agent, proxy_url, ca_bundle, pool_size)
+
+    def on_behalf(self, is_still_in: IsStillIn) -> "HubSpotClient":
+        """Return the same client, for calls of a person who may leave meanwhile.
+
+        It shares all but that question. A call for somebody who has left is not made, and fails as
+        `access_ended`.
+        """
+        client = copy(self)
+        client._is_still_in = is_still_in
+        return client
 
     def create_default_association(
         self,
@@ -197,7 +211,9 @@ class HubSpotClient:
         max_bytes: int = MAX_BODY_BYTES,
     ) -> Attempt:
         if not self._admit(deadline - time.monotonic()):
-            return _not_made()
+            return _not_made(Cause.RATE_LIMITED)
+        if not self._is_still_in():  # only now: it has waited for its turn
+            return _not_made(Cause.ACCESS_ENDED)
         started_at, start = datetime.now(UTC), time.monotonic()
         exchange = CallDeadline(deadline, self.limits.read)
         CALL_DEADLINE.set(exchange)
@@ -236,10 +252,16 @@ class HubSpotClient:
         return {"failure": _failure(error, sent), "detail": clean(_text(error), self._token)[:500]}
 
 
-def _not_made() -> Attempt:
-    """What stands for a call that hubadmin's own limit did not let through."""
-    detail = "not sent: all calls that this site allows itself within ten seconds are in use"
-    return Attempt(datetime.now(UTC), 0, failure=Cause.RATE_LIMITED, detail=detail)
+_WHY_NOT_MADE = {
+    Cause.RATE_LIMITED: "all calls that this site allows itself within ten seconds are in use",
+    Cause.ACCESS_ENDED: "whoever asked for it has signed out or lost their access",
+}
+
+
+def _not_made(cause: Cause) -> Attempt:
+    """What stands for a call that hubadmin itself did not let through."""
+    detail = f"not sent: {_WHY_NOT_MADE[cause]}"
+    return Attempt(datetime.now(UTC), 0, failure=cause, detail=detail)
 
 
 def _shown(attempt: Attempt) -> dict[str, Any]:

@@ -58,6 +58,7 @@ class Cause(StrEnum):
     INTERRUPTED = "interrupted"
     NO_CONNECTION = "no_connection"
     NOT_SENT = "not_sent"  # canceled here, before anything left
+    ACCESS_ENDED = "access_ended"  # whoever asked for it may not act any more
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,7 @@ VERDICTS: dict[Cause, Verdict] = {
     Cause.INTERRUPTED: _unreachable(retried=False),
     Cause.NO_CONNECTION: _unreachable(Linked.NO),
     Cause.NOT_SENT: Verdict(Outcome.CANCELED, Linked.NO),
+    Cause.ACCESS_ENDED: Verdict(Outcome.CANCELED, Linked.NO),
 }
 
 

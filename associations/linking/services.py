@@ -17,7 +17,7 @@ from associations.audit import recorder
 from associations.audit.recorder import LogUnavailableError, RequestMeta
 from associations.gateway import clients
 from associations.hubspot.answers import merged_columns
-from associations.hubspot.client import default_association_path
+from associations.hubspot.client import IsStillIn, default_association_path
 from associations.linking.identity import asked_ids
 from associations.linking.throttling import check_rate_of_checks, check_rate_of_submits
 from associations.linking.verification import read_after, read_before, read_link
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from hubadmin.models import User
 
 logger = logging.getLogger(__name__)
+
+
+def _always() -> bool:
+    """For callers who are nobody's request."""
+    return True
 
 
 class SentBeforeError(Exception):
@@ -47,8 +52,11 @@ def create_association(
     reason: str = "",
     submit_token: str = "",
     meta: RequestMeta | None = None,
+    is_still_in: IsStillIn = _always,
 ) -> AssociationRequest:
     """Link two records and return the log entry, closed.
+
+    `is_still_in` is asked right before each call: nothing leaves for somebody who has left.
 
     Types in canonical form, ids as digits (the form sees to it; anything else is a ValueError and
     never sent). The same `submit_token` with the same fields is the same submit, and nothing is
@@ -72,7 +80,7 @@ def create_association(
         reason=reason,
         **association,
     )
-    return send(entry) if created else _under_way(entry)
+    return send(entry, is_still_in) if created else _under_way(entry)
 
 
 def _under_way(entry: AssociationRequest) -> AssociationRequest:
@@ -85,12 +93,12 @@ def _under_way(entry: AssociationRequest) -> AssociationRequest:
     return entry
 
 
-def send(entry: AssociationRequest) -> AssociationRequest:
+def send(entry: AssociationRequest, is_still_in: IsStillIn = _always) -> AssociationRequest:
     """Ask HubSpot for the link, log each attempt as it ends, and close the entry.
 
     What is there before and after is looked up, if that is switched on.
     """
-    client, numbers = clients.interactive(), count(1)
+    client, numbers = clients.interactive().on_behalf(is_still_in), count(1)
     before = read_before(client, entry)
     answer = client.create_default_association(
         from_object_type=entry.from_object_type,
@@ -103,7 +111,13 @@ def send(entry: AssociationRequest) -> AssociationRequest:
     return recorder.close_entry(entry, answer, **asdict(seen))
 
 
-def check_again(*, user: "User", entry: AssociationRequest, meta: RequestMeta) -> AssociationCheck:
+def check_again(
+    *,
+    user: "User",
+    entry: AssociationRequest,
+    meta: RequestMeta,
+    is_still_in: IsStillIn = _always,
+) -> AssociationCheck:
     """Look once more whether the entry's records are linked, and keep what was seen.
 
     Raises LogUnavailableError, ThrottledError.
@@ -114,7 +128,7 @@ def check_again(*, user: "User", entry: AssociationRequest, meta: RequestMeta) -
         logger.exception("the log could not be read")
         raise LogUnavailableError from error
     start = time.monotonic()
-    seen = read_link(clients.interactive(), entry)
+    seen = read_link(clients.interactive().on_behalf(is_still_in), entry)
     return recorder.record_check(
         entry=entry,
         user=user,

@@ -29,7 +29,10 @@ from associations.models import AssociationRequest
 PAUSE = 0.6  # seconds; HubSpot may lag behind its own answer
 
 # What a second look would only meet again.
-_LASTING = {Cause.TOKEN_REFUSED, Cause.SCOPE_MISSING, Cause.FORBIDDEN, Cause.DAILY_LIMIT}
+_LASTING = {
+    *(Cause.TOKEN_REFUSED, Cause.SCOPE_MISSING, Cause.FORBIDDEN, Cause.DAILY_LIMIT),
+    Cause.ACCESS_ENDED,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """Pages of the one flow: the form, its preview, the answer, one's own requests."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -27,6 +28,7 @@ from associations.texts.lookup_errors import reasons_of
 from associations.texts.outcomes import explain
 from associations.texts.remedies import TRY, advice_on
 from hubadmin.web import drafts
+from hubadmin.web.access import is_still_in, watch
 from hubadmin.web.http import AuthenticatedHttpRequest, admin_required
 
 if TYPE_CHECKING:
@@ -75,7 +77,10 @@ def _submit(request: AuthenticatedHttpRequest) -> HttpResponse:
         return _page(request, _as_understood(form, options), **checked)
     try:
         entry = services.create_association(
-            user=request.user, meta=request_meta(request), **form.association()
+            user=request.user,
+            meta=request_meta(request),
+            is_still_in=watch(partial(is_still_in, request)),
+            **form.association(),
         )
     except LogUnavailableError:
         return _page(request, form, status=503, notice="log_unavailable")
@@ -191,7 +196,12 @@ def request_check(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     if request.method != "POST" or entry.is_open:
         return redirect(entry)
     try:
-        services.check_again(user=request.user, entry=entry, meta=request_meta(request))
+        services.check_again(
+            user=request.user,
+            entry=entry,
+            meta=request_meta(request),
+            is_still_in=watch(partial(is_still_in, request)),
+        )
     except LogUnavailableError:
         return _entry_page(request, entry, status=503, check_not_logged=True)
     except ThrottledError as error:

@@ -131,6 +131,11 @@ class BulkRun(models.Model):
         return reverse("bulk_run", args=[self.pk])
 
     @property
+    def is_taken_over(self) -> bool:
+        """Whether it goes on with what is left of a run that was somebody else's."""
+        return self.retry_of is not None and self.retry_of.user_id != self.user_id
+
+    @property
     def rows_ready(self) -> int:
         return self.rows_read - self.rows_invalid - self.rows_double
 

@@ -22,6 +22,7 @@ class EventKind(models.TextChoices):
     RUN_PAUSED = "run_paused"
     RUN_STOPPED = "run_stopped"  # it paused by itself
     RUN_RESUMED = "run_resumed"
+    RUN_TAKEN_OVER = "run_taken_over"  # an admin goes on with it in their own name
     RUN_CANCELED = "run_canceled"  # somebody asked for it
     RUN_ENDED = "run_ended"
     RUN_DISCARDED = "run_discarded"

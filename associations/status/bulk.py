@@ -11,6 +11,7 @@ from redis import RedisError
 from associations.bulk import backoff
 from associations.bulk.messages import stop_sentence
 from associations.gateway import rate_limiter
+from associations.hubspot.outcomes import Cause
 from associations.models import BulkRun, CallPause, RunState, Worker
 from associations.models.bulk import UNDER_WAY
 from associations.status.report import Item, Level, html
@@ -74,7 +75,10 @@ def _paused_line(cause: str, runs: list[BulkRun]) -> Item:
         "Bulk runs {runs} have paused by themselves: {why}",
         len(runs),
     )
-    advice = gettext("Repair that, then let it go on from its page. No row is lost meanwhile.")
+    if cause == Cause.ACCESS_ENDED:
+        advice = gettext("Take it over from its page, or cancel it. No row is lost meanwhile.")
+    else:
+        advice = gettext("Repair that, then let it go on from its page. No row is lost meanwhile.")
     return Item(Level.WRONG, html(text, runs=named, why=stop_sentence(cause)), advice)
 
 

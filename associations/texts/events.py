@@ -28,6 +28,7 @@ GROUPS = {
         EventKind.RUN_PAUSED: pgettext_lazy("what somebody did with a run", "paused"),
         EventKind.RUN_STOPPED: pgettext_lazy("what a run did", "paused by itself"),
         EventKind.RUN_RESUMED: pgettext_lazy("what somebody did with a run", "had it go on"),
+        EventKind.RUN_TAKEN_OVER: pgettext_lazy("what somebody did with a run", "took it over"),
         EventKind.RUN_CANCELED: pgettext_lazy("what somebody did with a run", "canceled"),
         EventKind.RUN_ENDED: pgettext_lazy("what a run did", "ended"),
         EventKind.RUN_DISCARDED: pgettext_lazy("what somebody did with a run", "discarded"),

@@ -61,6 +61,7 @@ WORDS = {
     "interrupted": pgettext_lazy("cause", "interrupted"),
     "no_connection": pgettext_lazy("cause", "no connection"),
     "not_sent": pgettext_lazy("cause", "not sent"),
+    "access_ended": pgettext_lazy("cause", "access ended"),
     # exports
     "running": pgettext_lazy("export", "not ended"),
     "complete": pgettext_lazy("export", "complete"),

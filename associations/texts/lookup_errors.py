@@ -30,6 +30,7 @@ _REASONS = {
     Cause.UNREADABLE: _("HubSpot's answer could not be read."),
     Cause.NOT_SHOWN: _("Both records have more links than HubSpot shows at once."),
     Cause.REDIRECTED: _("The configured address of HubSpot's API is wrong."),
+    Cause.ACCESS_ENDED: _("Whoever asked for it had signed out or lost their access."),
 }
 
 

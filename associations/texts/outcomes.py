@@ -401,4 +401,11 @@ _BY_CAUSE: dict[str, tuple[Text, Text]] = {
         _not_sent,
         _("If they are to be linked after all, link them by the form or in another run."),
     ),
+    Cause.ACCESS_ENDED: (
+        _(
+            "Whoever asked for it had signed out or lost their access before it could be sent, so "
+            "{from_} and {to} were not linked."
+        ),
+        _("If they are to be linked after all, link them by the form."),
+    ),
 }

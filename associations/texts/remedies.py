@@ -76,6 +76,7 @@ REMEDIES: dict[str, Remedy] = {
     Cause.INTERRUPTED: TRY,
     Cause.NO_CONNECTION: _AGAIN,
     Cause.NOT_SENT: TRY,
+    Cause.ACCESS_ENDED: TRY,
 }
 
 

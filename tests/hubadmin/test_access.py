@@ -73,6 +73,15 @@ EXPECTED = {
         for action in ("pause", "go_on", "cancel")
         for name, answers in of_a_run(f"bulk_{action}", own=302, foreign=302, posted=302).items()
     },
+    # For admins only.
+    **{
+        f"bulk_take_over, {whose}": ((302, 403, get, foreign, 302), (302, 403, post, posted, 302))
+        for whose, get, post, foreign, posted in (
+            ("own", 302, 403, 302, 302),
+            ("another's", 404, 404, 302, 302),
+            ("nobody's", 404, 404, 404, 404),
+        )
+    },
     # In nobody else's name.
     **{
         name: answers

@@ -124,7 +124,7 @@ class CauseTests(SimpleTestCase):
     }
     TRIES_AGAIN = {Cause.HUBSPOT_DOWN, Cause.TIMED_OUT, Cause.CONNECTION_LOST, Cause.NO_CONNECTION}
     WAITS = {Cause.RATE_LIMITED, Cause.DAILY_LIMIT, Cause.MIGRATING, Cause.LOCKED}
-    PAUSES = {Cause.TOKEN_REFUSED, Cause.SCOPE_MISSING, Cause.REDIRECTED}
+    PAUSES = {Cause.TOKEN_REFUSED, Cause.SCOPE_MISSING, Cause.REDIRECTED, Cause.ACCESS_ENDED}
 
     def test_each_has_its_verdict_its_word_and_its_sentence_in_every_language(self) -> None:
         self.assertEqual([{*VERDICTS}, {*REMEDIES}], [{*Cause}, {*Cause}])

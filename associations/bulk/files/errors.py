@@ -30,6 +30,8 @@ class FileReason(StrEnum):
     TOO_MANY_RECORDS = "too_many_records"  # (found)
     NO_TYPE = "no_type"  # (field, found)
 
+    ACCESS_ENDED = "access_ended"  # nothing is wrong with it, but whose it is may not act any more
+
 
 class FileError(Exception):
     """The file as a whole cannot be read: `reason` says why, `facts` are for the sentence."""

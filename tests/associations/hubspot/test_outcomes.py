@@ -35,6 +35,7 @@ TABLE = {
     Cause.CONNECTION_LOST: UNREACHABLE,
     Cause.INTERRUPTED: UNREACHABLE,
     Cause.NOT_SENT: (Outcome.CANCELED, Linked.NO),
+    Cause.ACCESS_ENDED: (Outcome.CANCELED, Linked.NO),
     Cause.NO_CONNECTION: (Outcome.UNREACHABLE, Linked.NO),
 }
 
