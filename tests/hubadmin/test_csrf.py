@@ -17,6 +17,7 @@ from tests.support import LINK, SandboxMixin, SignedInClient, person
 # In which state a bulk run has to be for each of its routes to change something.
 STATES = {"bulk_start": "ready", "bulk_discard": "ready", "bulk_go_on": "paused"}
 STATES |= {"bulk_pause": "running", "bulk_cancel": "running", "bulk_retry": "done"}
+STATES |= {"bulk_take_over": "paused"}
 OURS, EVIL = "https://testserver", "https://evil.test"
 
 
@@ -107,12 +108,14 @@ class FormTests(FormTestCase):
 
     def test_each_takes_ours(self) -> None:
         """Else the refusals above would prove nothing."""
+        self.user, left = person("admin"), person("visitor")
         for route in self.that_take_a_post():
             for headers in ({"origin": OURS}, {"referer": f"{OURS}/requests/"}):
                 with self.subTest(route=route.name, headers=headers):
                     self.sandbox.reset()
                     self.sign_in()
-                    run = run_of(self.user, state=STATES.get(route.name, "done"), rejected=1)
+                    whose = left if route.name == "bulk_take_over" else self.user
+                    run = run_of(whose, state=STATES.get(route.name, "done"), rejected=1)
                     address, before = address_of(route), self.runs()
                     if route.name in STATES:
                         address = address.replace("/1/", f"/{run.pk}/")
