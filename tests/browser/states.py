@@ -202,6 +202,15 @@ def frozen(state: str, **fields: object) -> Show:
     return lambda case, page: freeze(case, page, state, **fields)
 
 
+def frozen_of_a_leaver(case: BrowserTestCase, page: Page) -> None:
+    """The page as it is while its person may not act; who comes back after it is in again."""
+    switch = "UPDATE hubadmin_user SET is_active = ? WHERE role = 'support'"
+    with sqlite3.connect(case.demo.folder / "hubadmin.sqlite3", isolation_level=None) as base:
+        base.execute(switch, [False])
+        freeze(case, page, "paused", stop_cause="access_ended")
+        base.execute(switch, [True])
+
+
 def ended_meanwhile(case: BrowserTestCase, page: Page) -> None:
     set_state(case, "done", told_at=None)
     page.goto("/requests/")
@@ -329,6 +338,7 @@ STATES = [
     State("entry of a run", "admin", entry_of_a_run, "row "),
     State("run, paused", "support", frozen("paused", linked=9), "somebody lets it go on"),
     State("run, stopped", "admin", frozen("paused", stop_cause="token_refused"), "by itself"),
+    State("run, left", "admin", frozen_of_a_leaver, "Take it over"),
     State("run, running", "support", frozen("running", stop_cause=""), "You may close this page"),
     State("run, reading", "support", frozen("reading", is_read=1), "Nothing is sent yet"),
     State("notice: run ended", "support", ended_meanwhile, "linked"),
