@@ -51,11 +51,7 @@ class Stack:
         self._processes: dict[str, subprocess.Popen] = {}
 
     def __enter__(self) -> "Stack":
-        command = [sys.executable, MANAGE, "hubspot_sandbox", "--port", "0", "--rate-limit", "0"]
-        self.start("sandbox", command, stdout=subprocess.PIPE)
-        out = self._processes["sandbox"].stdout
-        self.hubspot = re.search(r"http://127\.0\.0\.1:\d+", out.readline())[0]
-        threading.Thread(target=out.read, daemon=True).start()
+        self.hubspot = self.start_hubspot()
         self.environment = _environment(self.hubspot, self.bind, self.secret) | self._more
         self.start_web()
         for name in self.worker_names:
@@ -80,6 +76,15 @@ class Stack:
             text=True,
             start_new_session=True,
         )
+
+    def start_hubspot(self) -> str:
+        """Start HubSpot's stand-in, and return its address."""
+        command = [sys.executable, MANAGE, "hubspot_sandbox", "--port", "0", "--rate-limit", "0"]
+        self.start("sandbox", command, stdout=subprocess.PIPE)
+        out = self._processes["sandbox"].stdout
+        address = re.search(r"http://127\.0\.0\.1:\d+", out.readline())[0]
+        threading.Thread(target=out.read, daemon=True).start()
+        return address
 
     def start_web(self) -> None:
         self.start("web", [sys.executable, "-m", "gunicorn", "-c", "python:hubadmin.gunicorn_conf"])
