@@ -251,7 +251,7 @@ class AssociationRequest(models.Model):
     @property
     def was_never_sent(self) -> bool:
         """Whether nothing of it has left for certain; then `sent_at` is when that was tried."""
-        is_told = self.cause in (Cause.NO_CONNECTION, Cause.RATE_LIMITED)
+        is_told = self.cause in (Cause.NO_CONNECTION, Cause.RATE_LIMITED, Cause.ACCESS_ENDED)
         return is_told and self.http_status is None
 
     @property

@@ -18,6 +18,7 @@ COVERED = 2_000  # calls, the newest; by id, as no index has their times
 MANY, MOST = 5, 50  # per cent of the calls; HubSpot wants fewer than the first
 FEW, ENOUGH = 3, 10  # calls: fewer failures say nothing, and of fewer calls nothing is sure
 
+_NOT_MADE = {Cause.RATE_LIMITED, Cause.ACCESS_ENDED}
 _READ = ("started_at", "http_status", "failure")
 _Row = tuple[datetime, int | None, str]  # started_at, http_status, failure
 
@@ -71,11 +72,11 @@ def failure_line(failures: Failures) -> Item:
 
 
 def _newest() -> Iterator[_Row]:
-    """The newest of both kinds, but for what this site's own limit did not let through."""
+    """The newest of both kinds, but for what this site itself did not let through."""
     for model in (AssociationAttempt, AssociationBatch):
         newest = with_readable(model._default_manager.order_by("-id"), *_READ)
         rows = newest.values_list(*_READ)[: COVERED + 1]
-        yield from (row for row in rows if row[1:] != (None, Cause.RATE_LIMITED))
+        yield from (row for row in rows if row[1] is not None or row[2] not in _NOT_MADE)
 
 
 def _has_failed(row: _Row) -> bool:

@@ -89,6 +89,7 @@ class CauseTests(SandboxMixin, TestCase):
                 self.assertEqual(self.sandbox.requests, [])
                 told = (entry.outcome, entry.cause, entry.linked)
                 self.assertEqual(told, (Outcome.CANCELED, Cause.ACCESS_ENDED, Linked.NO))
+                self.assertTrue(entry.was_never_sent)
 
     def test_a_try_that_may_have_linked_leaves_the_doubt(self) -> None:
         self.sandbox.fault(delay=1.3)

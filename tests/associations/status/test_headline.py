@@ -281,7 +281,8 @@ class FailureTests(HeadlineTestCase):
         self.assert_says(self.page(), "Of today's 4 calls in the log 3 failed (75.0 %)")
 
     def test_what_was_never_sent_is_no_call(self) -> None:
-        self.attempts(30, 30, http_status=None, failure="rate_limited")
+        for failure in ("rate_limited", "access_ended"):
+            self.attempts(30, 30, http_status=None, failure=failure)
         self.assert_says(self.page(), "No call of today is in the log yet")
 
     def test_yesterdays_do_not_count(self) -> None:

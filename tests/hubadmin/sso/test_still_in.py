@@ -4,7 +4,7 @@ from unittest import mock
 
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
-from django.db import DatabaseError
+from django.db import DatabaseError, transaction
 from django.http import HttpRequest
 from django.test import TestCase, override_settings
 
@@ -30,7 +30,7 @@ class MayActTests(TestCase):
         self.assertFalse(may_act(0))
 
     def test_a_database_that_is_away_says_neither(self) -> None:
-        with missing_table(User), self.assertRaises(DatabaseError):
+        with missing_table(User), self.assertRaises(DatabaseError), transaction.atomic():
             may_act(1)
 
 
