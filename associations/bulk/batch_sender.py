@@ -11,7 +11,14 @@ from functools import partial
 
 from associations.audit import recorder
 from associations.bulk import backoff
-from associations.bulk.leases import SLOT_SECONDS, StoppedError, hold, mark_rows, release
+from associations.bulk.leases import (
+    SLOT_SECONDS,
+    StoppedError,
+    asks_for,
+    hold,
+    mark_rows,
+    release,
+)
 from associations.bulk.single_sender import send_rows
 from associations.db import retry_on_outage
 from associations.gateway import clients
@@ -29,7 +36,6 @@ from associations.hubspot.client import ReadError
 from associations.hubspot.lookups import current_ids
 from associations.hubspot.outcomes import Cause
 from associations.models import AssociationBatch, BulkChunk, BulkRun, SendMode
-from hubadmin.web.access import may_act
 
 ROWS_AT_ONCE = 500  # written in one transaction, so that others who write hardly wait
 FEW = 8  # rows that go out as single PUTs rather than in yet smaller batches
@@ -104,7 +110,7 @@ def _read_by_identity(
 
 def _ids_left(run: BulkRun, types: tuple[str, str], pairs: list[Ids]) -> dict[Ids, Ids]:
     """Look up under which ids HubSpot has the records of these pairs."""
-    client = clients.bulk_read().on_behalf(lambda: may_act(run.user_id))
+    client = clients.bulk_read().on_behalf(asks_for(run))
     seconds = clients.READ_SECONDS / 2
     one, other = (
         current_ids(client, object_type, [*{*ids}], seconds=seconds)

@@ -17,7 +17,7 @@ from associations.bulk.enqueueing import rows_to_send
 from associations.bulk.files.errors import FileError, FileReason
 from associations.bulk.files.rows import RowChecker
 from associations.bulk.files.table import Table, TableRow, read_table
-from associations.bulk.leases import hold, release
+from associations.bulk.leases import asks_for, hold, release
 from associations.bulk.shutdown import out_of_time
 from associations.db import retry_on_outage, write_in_turn
 from associations.gateway import clients
@@ -27,7 +27,7 @@ from associations.hubspot.lookups import current_ids, links_of_many
 from associations.hubspot.outcomes import Cause, Outcome
 from associations.hubspot.schemas import Links
 from associations.models import AssociationRequest, BulkRow, BulkRun, RowState, RunState
-from hubadmin.web.access import may_act, watch
+from hubadmin.web.access import watch
 
 PAIRS_AT_ONCE = 1_000  # as many as HubSpot takes in one call
 _ORDER = ("from_object_type", "to_object_type", "number")
@@ -44,7 +44,7 @@ def look_up_next(run: BulkRun) -> bool:
     if not rows:
         return False
     _demand_access(run)
-    client = clients.bulk_read().on_behalf(watch(lambda: may_act(run.user_id)))
+    client = clients.bulk_read().on_behalf(watch(asks_for(run)))
     try:
         found = links_of_many(
             client,
@@ -150,7 +150,7 @@ def read_run(run: BulkRun, until: float) -> None:
 
 def _demand_access(run: BulkRun) -> None:
     """Nothing is read or asked on in the name of somebody who may not act any more."""
-    if not retry_on_outage(lambda: may_act(run.user_id)):
+    if not asks_for(run)():
         raise FileError(FileReason.ACCESS_ENDED)
 
 

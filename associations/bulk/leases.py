@@ -5,6 +5,7 @@ about something claimed begins with `hold()`, in the same transaction, so that o
 change nothing any more.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import TypeVar
 from uuid import uuid4
@@ -16,6 +17,7 @@ from django.db.models.expressions import Combinable
 from django.utils import timezone
 
 from associations.audit import recorder
+from associations.db import retry_on_outage
 from associations.models import AssociationRequest, BulkChunk, BulkRun, RunState
 from hubadmin.web.access import may_act
 
@@ -70,6 +72,11 @@ def _length() -> timedelta:
 
 def _end() -> datetime:
     return timezone.now() + _length()
+
+
+def asks_for(run: BulkRun) -> Callable[[], bool]:
+    """Return what asks whether its person may act; patiently, so that no answer is lost for it."""
+    return lambda: retry_on_outage(lambda: may_act(run.user_id), atomic=False)
 
 
 SLOT_SECONDS = 5.0  # how long a claimed chunk waits for a slot of the limiter

@@ -5,6 +5,7 @@ A row that HubSpot does not answer has its turn again, after the others.
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
@@ -12,15 +13,23 @@ from django.utils import timezone
 
 from associations.audit import recorder
 from associations.bulk import backoff
-from associations.bulk.leases import SLOT_SECONDS, LeaseLostError, hold, mark_rows, release
+from associations.bulk.leases import (
+    SLOT_SECONDS,
+    LeaseLostError,
+    asks_for,
+    hold,
+    mark_rows,
+    release,
+)
 from associations.bulk.shutdown import out_of_time
 from associations.db import retry_on_outage
 from associations.gateway import clients
 from associations.hubspot.answers import Answer, Attempt, read_answer
+from associations.hubspot.client import IsStillIn
 from associations.hubspot.outcomes import Cause, Outcome
 from associations.linking.identity import read_by_identity
 from associations.models import AssociationAttempt, AssociationRequest, BulkChunk, BulkRun
-from hubadmin.web.access import may_act, watch
+from hubadmin.web.access import watch
 
 TRIES_OF_PATIENCE = 10  # how often a row is tried, about, before it is given up
 LEAST_TRIES = 5  # even if all that time went by without any
@@ -93,7 +102,9 @@ def _send_wave(
     retry_on_outage(lambda: mark_rows(run, chunk, entries))
     for entry in rows:
         entry.sent_at = timezone.now()
-    ended = list(pool.map(_put, rows))
+    # Only what waits asks once more: the rows have just been marked, which asks.
+    is_still_in = watch(asks_for(run))
+    ended = list(pool.map(partial(_put, is_still_in), rows))
     reaction = backoff.reaction_to([(attempt, answer) for _, attempt, answer in ended])
     if not reaction.is_answered and _is_silent_on_these(ended):
         reaction = backoff.Reaction()
@@ -111,9 +122,8 @@ def _send_wave(
 _Ended = tuple[AssociationRequest, Attempt, Answer]
 
 
-def _put(entry: AssociationRequest) -> _Ended:
+def _put(is_still_in: IsStillIn, entry: AssociationRequest) -> _Ended:
     attempts: list[Attempt] = []
-    is_still_in = watch(lambda: may_act(entry.user_id))
     clients.bulk_put().create_default_association(
         from_object_type=entry.from_object_type,
         from_object_id=entry.from_object_id,

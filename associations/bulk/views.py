@@ -86,10 +86,10 @@ def bulk_template(request: AuthenticatedHttpRequest) -> HttpResponse:
 
 
 def _create(request: AuthenticatedHttpRequest, form: UploadForm) -> HttpResponse:
-    if not is_still_in(request):  # the file may have been long on its way
-        return redirect("bulk_runs")  # which tells them, as it does everybody who is not in
     file = form.cleaned_data["file"]
     try:
+        if not is_still_in(request):  # the file may have been long on its way
+            return redirect("bulk_runs")  # which tells them, as it does everybody who is not in
         run = services.create(
             user=request.user,
             meta=request_meta(request),

@@ -100,13 +100,18 @@ def send(entry: AssociationRequest, is_still_in: IsStillIn = _always) -> Associa
     """
     client, numbers = clients.interactive().on_behalf(is_still_in), count(1)
     before = read_before(client, entry)
-    answer = client.create_default_association(
-        from_object_type=entry.from_object_type,
-        from_object_id=entry.from_object_id,
-        to_object_type=entry.to_object_type,
-        to_object_id=entry.to_object_id,
-        on_attempt=lambda attempt: recorder.record_attempt(entry, next(numbers), attempt),
-    )
+    try:
+        answer = client.create_default_association(
+            from_object_type=entry.from_object_type,
+            from_object_id=entry.from_object_id,
+            to_object_type=entry.to_object_type,
+            to_object_id=entry.to_object_id,
+            on_attempt=lambda attempt: recorder.record_attempt(entry, next(numbers), attempt),
+        )
+    except DBError:
+        # Nobody can say whether they may still act, so nothing more is sent; nor can it be closed.
+        logger.exception("it could not be asked who may act", extra={"entry": entry.pk})
+        return entry
     answer, seen = read_after(client, entry, before, answer)
     return recorder.close_entry(entry, answer, **asdict(seen))
 

@@ -7,6 +7,7 @@ from unittest import mock
 
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
+from django.db import DatabaseError
 from django.test import TestCase, override_settings
 
 from associations.hubspot.outcomes import Cause, Linked, Outcome
@@ -102,6 +103,16 @@ class CauseTests(SandboxMixin, TestCase):
         entry = self.submitted(True, True, False)
         self.assertEqual((entry.outcome, entry.unverified_cause), ("linked", "access_ended"))
         self.assertEqual([each["method"] for each in self.sandbox.requests], ["POST", "PUT"])
+
+    def test_a_database_that_cannot_be_asked_sends_nothing_and_blames_nobody(self) -> None:
+        user = person()
+        with self.assertLogs("associations.linking.services", "ERROR"):
+            entry = services.create_association(
+                user=user, is_still_in=mock.Mock(side_effect=DatabaseError), **LINK
+            )
+        entry.refresh_from_db()
+        self.assertEqual((entry.outcome, entry.cause), ("sending", ""))
+        self.assertEqual(self.puts(), [])
 
     def test_a_check_is_not_made_either(self) -> None:
         user = person()
