@@ -193,11 +193,12 @@ class Person:
         leaving = self.in_time(leave, 6)
         host, port = stack.bind.split(":")
         with socket.create_connection((host, int(port)), timeout=60) as line:
-            parts, seconds = 12, self.chance.uniform(1, 9)
+            parts, seconds = 12, self.chance.uniform(3, 14)
             size = len(sent) // parts + 1
             for start in range(0, len(sent), size):
                 if self.only_signs_out and start + size >= len(sent):
                     leaving.join()
+                    time.sleep(self.chance.uniform(0, 9))
                 line.sendall(sent[start : start + size])
                 time.sleep(seconds / parts)
             line.recv(1000)
