@@ -32,7 +32,7 @@ from associations.models.events import OF_RUNS
 from associations.models.readable import read_rows, readable_only, readable_or_404
 from associations.texts.remedies import NOT_WRITTEN, helper_of, in_a_row
 from hubadmin.web import drafts
-from hubadmin.web.access import is_still_in, may_act
+from hubadmin.web.access import may_act
 from hubadmin.web.http import AuthenticatedHttpRequest, http_1_1_required
 
 if TYPE_CHECKING:
@@ -88,8 +88,6 @@ def bulk_template(request: AuthenticatedHttpRequest) -> HttpResponse:
 def _create(request: AuthenticatedHttpRequest, form: UploadForm) -> HttpResponse:
     file = form.cleaned_data["file"]
     try:
-        if not is_still_in(request):  # the file may have been long on its way
-            return redirect("bulk_runs")  # which tells them, as it does everybody who is not in
         run = services.create(
             user=request.user,
             meta=request_meta(request),

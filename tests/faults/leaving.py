@@ -180,8 +180,9 @@ class Person:
         return 0
 
     def upload(self, stack: Here, hubspot: Sandbox, leave: Callable[[], None]) -> int:
-        """The body comes slowly. Its last bytes come late to whoever only signs out: of what they
-        had uploaded before, the dry run goes on.
+        """The body comes slowly; who it is, is asked once it is there.
+
+        Whoever only signs out does so before: of what they had uploaded, the dry run goes on.
         """
         headers, hidden = self.form("/bulk/")
         fields = hidden | {"rows": self.rows()}
@@ -201,7 +202,9 @@ class Person:
                     time.sleep(self.chance.uniform(0, 9))
                 line.sendall(sent[start : start + size])
                 time.sleep(seconds / parts)
-            line.recv(1000)
+            answer = line.recv(1000)
+        if b" 302 " not in answer:  # to the run, or to the sign-in
+            raise AssertionError(f"{self.subject}: {answer[:200]!r}")
         leaving.join()
         return 0
 

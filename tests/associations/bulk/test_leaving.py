@@ -1,13 +1,9 @@
 """Runs of people who may no longer act: nothing more leaves in their name."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from io import StringIO
 from typing import Any
-from unittest import mock
 
-from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.test import override_settings
 
@@ -15,7 +11,6 @@ from associations.bulk import batch_sender, dry_run, services, single_sender, ta
 from associations.bulk.leases import StoppedError, claim
 from associations.models import BulkRun, RunState, SecurityEvent, SendMode
 from hubadmin.models import Role, User
-from hubadmin.sso.middleware import SignInRequiredMiddleware
 from tests.associations.bulk.engine import NO_CONTACT, EngineTestCase, row
 from tests.associations.linking.base import PageTestCase, run_of
 from tests.support import SignedInClient, person
@@ -216,31 +211,3 @@ class PageTests(PageTestCase):
         self.assertContains(page, f'Bulk run <a href="/bulk/{run.pk}/">{run.pk}</a> has paused')
         self.assertContains(page, "Whoever started it had lost their access to this site.")
         self.assertContains(page, "Take it over from its page, or cancel it.")
-
-
-class UploadTests(PageTestCase):
-    """A file may be on its way for minutes; whoever leaves meanwhile has it taken no more."""
-
-    def test_it_is_not_taken(self) -> None:
-        for leaves in (lambda: leave(self.user), lambda: Session.objects.all().delete()):
-            with during_the_upload(leaves):
-                answer = self.client.post("/bulk/", {"rows": "contact 501,company 902"})
-            self.assertRedirects(answer, "/bulk/", fetch_redirect_response=False)
-            self.assertRedirects(self.client.get("/bulk/"), "/sign-in?next=/bulk/")
-            self.assertFalse(BulkRun.objects.exists())
-            User.objects.update(is_active=True)
-            self.client = SignedInClient(self.user)
-
-
-@contextmanager
-def during_the_upload(leaves: Callable[[], object]) -> Iterator[None]:
-    """The last byte comes when the person was let in already, and has left since."""
-    lets_in = SignInRequiredMiddleware.process_view
-
-    def then_leaves(*args: Any) -> Any:
-        answer = lets_in(*args)
-        leaves()
-        return answer
-
-    with mock.patch.object(SignInRequiredMiddleware, "process_view", then_leaves):
-        yield
