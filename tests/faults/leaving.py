@@ -203,9 +203,11 @@ class Person:
                 line.sendall(sent[start : start + size])
                 time.sleep(seconds / parts)
             answer = line.recv(1000)
-        if b" 302 " not in answer:  # to the run, or to the sign-in
-            raise AssertionError(f"{self.subject}: {answer[:200]!r}")
         leaving.join()
+        # To the run, or to the sign-in; whoever has no role is told so.
+        self.user.refresh_from_db()
+        if b" 302 " not in answer and (self.user.role or b" 403 " not in answer):
+            raise AssertionError(f"{self.subject}: {answer[:200]!r}")
         return 0
 
     def run(self, way: str, leave: Callable[[], None]) -> int:
