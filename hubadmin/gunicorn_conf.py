@@ -26,9 +26,13 @@ logger = logging.getLogger(__name__)
 wsgi_app = "hubadmin.wsgi"
 bind = settings.WEB_BIND
 # A submit waits for HubSpot most of its time, so threads pay and processes do not.
-worker_class = "gthread"
+worker_class = "hubadmin.gunicorn_worker.Worker"
 workers = settings.WEB_WORKERS
 threads = settings.WEB_THREADS
+worker_connections = 500  # of each process, which may have 1,024 files open on many systems
+# Longer than the proxy keeps a connection that is idle (nginx: 60 s). The other way round it would
+# send a request just as this end closes; one that may not be sent twice would be lost.
+keepalive = 75
 timeout = 60
 graceful_timeout = 45  # longer than a submit: the longest call to HubSpot, and the looks around it
 limit_request_line = 8190  # the form's preview is asked for with two addresses in its own

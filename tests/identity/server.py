@@ -23,8 +23,19 @@ from tests.identity.processes import Process, free_port
 class Server:
     """Runs as long as it is entered, at a port or, with `unix`, at a socket in the file system."""
 
-    def __init__(self, hubspot: str, *, unix: bool = False, **environment: str) -> None:
-        """`hubspot` is the address of a sandbox; `environment` goes over the defaults."""
+    def __init__(
+        self,
+        hubspot: str,
+        *,
+        unix: bool = False,
+        tree: Path = settings.BASE_DIR,
+        **environment: str,
+    ) -> None:
+        """`hubspot` is the address of a sandbox; `environment` goes over the defaults.
+
+        `tree` is a checkout of hubadmin, if another than this is to be measured.
+        """
+        self._tree = tree
         self.port, self._unix = (None if unix else free_port()), unix
         self.socket: Path | None = None
         self._changes = {"HUBSPOT_API_BASE_URL": hubspot} | environment
@@ -38,7 +49,7 @@ class Server:
             self.manage("migrate", "--verbosity", "0")
             command = [sys.executable, "-m", "gunicorn", "-c", "python:hubadmin.gunicorn_conf"]
             self._process = stack.enter_context(
-                Process(command, env=self.environment, cwd=settings.BASE_DIR)
+                Process(command, env=self.environment, cwd=self._tree)
             )
             self._process.wait_until(self._answers)
             self._open_to_proxies(folder)
@@ -62,7 +73,7 @@ class Server:
     def manage(self, *arguments: str) -> str:
         """Run a command of manage.py as an administrator on this machine; returns its output."""
         ended = subprocess.run(
-            [sys.executable, settings.BASE_DIR / "manage.py", *arguments],
+            [sys.executable, self._tree / "manage.py", *arguments],
             env=self.environment,
             capture_output=True,
             text=True,

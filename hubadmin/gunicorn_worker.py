@@ -1,0 +1,245 @@
+"""gunicorn's threaded worker, but that a thread gets a request only once it has come whole.
+
+gunicorn's own has threads wait for what clients send, and its one loop wait for each client that
+does not close: a few dozen slow ones, signed in or not, would hold up everybody. Here the loop
+gathers requests as they come, and closes connections without waiting. Each request has a deadline.
+"""
+
+import re
+import selectors
+import socket
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import IO, Any
+
+from django.conf import settings
+from gunicorn import util
+from gunicorn.http.errors import LimitRequestHeaders, NoMoreData
+from gunicorn.http.parser import RequestParser
+from gunicorn.http.unreader import Unreader
+from gunicorn.workers.gthread import TConn, ThreadWorker
+
+REQUEST_SECONDS = 20  # from the first byte of a request to its last; longer for large ones:
+LEAST_BYTES_PER_SECOND = 64 * 1024
+IN_MEMORY = 128 * 1024  # bytes of a request: all of its head; of a body the rest waits on disk
+ON_DISK = 16  # bodies that may be on their way at the same time
+LINGER_SECONDS = 2  # in which a client may read what it was told last
+CHUNK = 64 * 1024
+
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,15})[ \t]*\r\n", re.I)
+_ASKS_TO_CONTINUE = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*\r\n", re.I)
+
+
+class _Gathered(Unreader):
+    """What gunicorn parses a request from: what has come, and never the socket."""
+
+    file: IO[bytes] | None = None
+
+    def chunk(self, size_hint: int | None = None) -> bytes:
+        if self.file and (data := self.file.read(size_hint or CHUNK)):
+            return data
+        raise NoMoreData  # where the next request begins is not known: the connection is closed
+
+
+class Connection(TConn):
+    """Gathers a request. What it knows of HTTP says only when to hand it over; gunicorn parses."""
+
+    parser: Any
+
+    def begin(self) -> None:
+        """Expect the next request; what came right behind the one before begins it."""
+        if self.parser is None:
+            self.parser = RequestParser(self.cfg, self.sock, self.client)
+            self.parser.unreader = _Gathered()
+        self.data_ready = True  # for gunicorn, whose threads would wait otherwise
+        self.gathered = bytearray(self.parser.unreader.take_buffered())
+        self.missing: int | None = None  # bytes; not known before the head is complete
+        self.file: IO[bytes] | None = None
+        self.deadline = time.monotonic() + REQUEST_SECONDS
+        self.sock.setblocking(False)
+
+    def receive(self) -> bool:
+        """Take what has come; return whether the request is whole.
+
+        Raises OSError if the client has gone, LimitRequestHeaders.
+        """
+        if not self.is_whole():
+            data = self.sock.recv(CHUNK if self.missing is None else min(CHUNK, self.missing))
+            if not data:
+                raise ConnectionResetError
+            self._add(data)
+        return self.is_whole()
+
+    def is_whole(self) -> bool:
+        if self.missing is None:
+            self._look_for_the_end_of_the_head()
+        return self.missing == 0
+
+    def hand_over(self) -> None:
+        unreader = self.parser.unreader
+        unreader.unread(bytes(self.gathered))
+        unreader.file, self.file = self.file, None
+        if unreader.file:
+            unreader.file.seek(0)
+
+    def close(self, graceful: bool = False) -> None:
+        for file in (self.file, self.parser and self.parser.unreader.file):
+            if file:
+                file.close()
+        super().close()
+
+    def _add(self, data: bytes) -> None:
+        if self.missing is not None:
+            self.missing -= len(data)
+        if self.file:
+            self.file.write(data)
+        else:
+            self.gathered += data
+
+    def _look_for_the_end_of_the_head(self) -> None:
+        end = self.gathered.find(b"\r\n\r\n")
+        if end < 0:
+            if len(self.gathered) > IN_MEMORY:
+                raise LimitRequestHeaders("limit request headers size")
+            return
+        length = self._body_to_wait_for(bytes(self.gathered[: end + 2]))
+        self.missing = max(0, end + 4 + length - len(self.gathered))
+        self.deadline += length / LEAST_BYTES_PER_SECOND
+        if end + 4 + length > IN_MEMORY:
+            self.file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the connection
+
+    def _body_to_wait_for(self, head: bytes) -> int:
+        """Return how many bytes come behind the head; 0 where hubadmin reads no body either."""
+        told = _LENGTH.search(head)
+        length = int(told[1]) if told else 0
+        if length > settings.MAX_REQUEST_BYTES + settings.BULK_MAX_BYTES:
+            return 0
+        if length and _ASKS_TO_CONTINUE.search(head):
+            self.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        return length
+
+
+class Worker(ThreadWorker):
+    """Waits for requests and for ends of connections in its loop, and for neither in a thread."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.waiting: dict[Connection, None] = {}  # for their requests; who waits longest is first
+        self.closing: dict[Connection, float] = {}  # until when each may linger
+
+    def accept(self, listener: socket.socket) -> None:
+        """As gunicorn's, with our kind of connection; who waits longest makes room if need be."""
+        try:
+            client, address = listener.accept()
+        except (BlockingIOError, ConnectionAbortedError):
+            return
+        self.nr_conns += 1
+        if self.nr_conns >= self.worker_connections and self.waiting:
+            self._give_up(next(iter(self.waiting)))
+        self.enqueue_req(Connection(self.cfg, client, address, listener.getsockname()))
+
+    def enqueue_req(self, conn: Connection) -> None:
+        """Wait for the connection's next request, then have a thread answer it."""
+        conn.begin()
+        self.waiting[conn] = None
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._receive, conn))
+        self._receive(conn)
+
+    def finish_request(self, conn: Connection, fs: Any) -> None:
+        """As gunicorn's, which waits two seconds for a client that does not close."""
+        conn.parser.unreader.file = None
+        if not fs.cancelled() and not fs.exception() and not fs.result():
+            self._close(conn)
+        else:
+            super().finish_request(conn, fs)
+
+    def murder_pending(self) -> None:
+        """Cut off whoever is too slow; gunicorn calls it every second."""
+        now = time.monotonic()
+        stopping = 0 if self.alive else REQUEST_SECONDS - LINGER_SECONDS
+        for conn in [*self.waiting]:
+            # Once the server is to stop, nobody need begin a request any more.
+            if conn.deadline - (0 if conn.gathered else stopping) <= now:
+                self._cut_off(conn)
+        for conn in [conn for conn, until in self.closing.items() if until <= now]:
+            self._close_now(conn)
+
+    def _receive(self, conn: Connection, _: Any = None) -> None:
+        try:
+            is_whole = conn.receive()
+        except (BlockingIOError, InterruptedError):
+            return
+        except LimitRequestHeaders as error:
+            self._refuse(conn, partial(self.handle_error, None, conn.sock, conn.client, error))
+            return
+        except OSError:
+            self._give_up(conn)
+            return
+        if is_whole:
+            self._forget(conn)
+            conn.hand_over()
+            super().enqueue_req(conn)
+        elif conn.file:
+            self._bound_bodies_on_disk()
+
+    def _bound_bodies_on_disk(self) -> None:
+        on_disk = [conn for conn in self.waiting if conn.file]
+        if len(on_disk) > ON_DISK:
+            self._cut_off(on_disk[0])
+
+    def _cut_off(self, conn: Connection) -> None:
+        """End it; with an answer if it has sent anything at all."""
+        if not conn.gathered:
+            self._give_up(conn)
+            return
+        self.log.warning("a request did not come in time, from %s", conn.client or "a socket")
+        text = "The request took too long to arrive. Nothing was done; please send it again."
+        self._refuse(conn, partial(util.write_error, conn.sock, 408, "Request Timeout", text))
+
+    def _refuse(self, conn: Connection, tell: Callable[[], object]) -> None:
+        try:
+            tell()
+        except OSError:
+            self._give_up(conn)
+        else:
+            self._forget(conn)
+            self._close(conn)
+
+    def _forget(self, conn: Connection) -> None:
+        del self.waiting[conn]
+        self.poller.unregister(conn.sock)
+
+    def _give_up(self, conn: Connection) -> None:
+        self._forget(conn)
+        self.nr_conns -= 1
+        conn.close()
+
+    def _close(self, conn: Connection) -> None:
+        """Say that this was all, and let the client read it: closed at once it might be lost."""
+        try:
+            conn.sock.setblocking(False)
+            conn.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.nr_conns -= 1
+            conn.close()
+            return
+        self.closing[conn] = time.monotonic() + LINGER_SECONDS
+        self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._drain, conn))
+
+    def _drain(self, conn: Connection, _: Any = None) -> None:
+        try:
+            if conn.sock.recv(CHUNK):
+                return
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            pass
+        self._close_now(conn)
+
+    def _close_now(self, conn: Connection) -> None:
+        del self.closing[conn]
+        self.poller.unregister(conn.sock)
+        self.nr_conns -= 1
+        conn.close()
