@@ -77,8 +77,8 @@ class SignInRequiredMiddleware(LoginRequiredMiddleware):
             return None  # and who it is, is not asked: health needs neither session nor database
         user = request.user
         if not user.is_authenticated:
-            drafts.keep(request, drafts.SIGNED_OUT)
-            instead = responses.sign_in_needed(request)
+            is_kept = drafts.keep(request, drafts.SIGNED_OUT)
+            instead = responses.sign_in_needed(request, is_kept)
             return instead or self.handle_no_permission(request, view_func)
         if sessions.recheck_is_due(request):
             return responses.recheck(request)

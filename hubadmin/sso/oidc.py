@@ -5,15 +5,17 @@ from typing import Any, NoReturn
 
 import requests
 from authlib.common.errors import AuthlibBaseError
+from authlib.common.security import generate_token
 from django.conf import settings
 from django.http import HttpRequest, HttpResponseRedirect
 from django.urls import reverse
 from joserfc.errors import JoseError
 
+from hubadmin.sso import pending
 from hubadmin.sso.common import LEEWAY, ProviderUnavailableError, RefusedError
 from hubadmin.sso.oidc_provider import UNREADABLE, Provider, provider
+from hubadmin.sso.pending import Pending
 from hubadmin.sso.users import claim
-from hubadmin.web.sessions import change_now
 
 MAX_HINT = 2000  # characters of a token; a longer one (many groups) would burst its header
 
@@ -60,15 +62,19 @@ def redirect_to_provider(
     """
     if silent:
         parameters["prompt"] = "none"
-    back = request.build_absolute_uri(reverse("sign_in_callback"))
-    app = provider()
+    state = generate_token(30)
+    parameters |= {"nonce": pending.nonce(state), "code_verifier": pending.verifier(state)}
     try:
-        begun = app.create_authorization_url(back, **parameters)
+        begun = provider().create_authorization_url(_callback(request), state=state, **parameters)
     except (AuthlibBaseError, requests.RequestException, *UNREADABLE) as error:
         raise ProviderUnavailableError(f"discovery failed: {error!r}") from error
-    ours = {"next_page": next_page, "silent": silent}
-    app.save_authorize_data(request, redirect_uri=back, **begun, **ours)
-    return HttpResponseRedirect(begun["url"])
+    response = HttpResponseRedirect(begun["url"])
+    pending.keep(request, response, state, Pending(next_page, silent))
+    return response
+
+
+def _callback(request: HttpRequest) -> str:
+    return request.build_absolute_uri(reverse("sign_in_callback"))
 
 
 def finish(request: HttpRequest) -> SignIn:
@@ -76,30 +82,23 @@ def finish(request: HttpRequest) -> SignIn:
 
     Raises UnknownStateError, NotSignedInError, RefusedError, ProviderUnavailableError.
     """
-    app, state = provider(), request.GET.get("state", "")
-    begun = app.framework.get_state_data(request.session, state)
+    begun = pending.find(request)
     if not begun:
         raise UnknownStateError
-    try:
-        return _answered(app, request, begun)
-    finally:  # used up, whatever came of it
-        change_now(request, lambda session: app.framework.clear_state_data(session, state))
-
-
-def _answered(app: Provider, request: HttpRequest, begun: dict[str, Any]) -> SignIn:
     if error := request.GET.get("error"):
         # login_required most often; but each provider has its own words for "not without a page".
-        if begun["silent"] and error not in NOT_THE_PERSONS_FAULT:
-            raise NotSignedInError(begun["next_page"])
+        if begun.silent and error not in NOT_THE_PERSONS_FAULT:
+            raise NotSignedInError(begun.next_page)
         _refuse(error, request.GET.get("error_description", ""))
     if not request.GET.get("code"):
         raise RefusedError("the provider sent neither a code nor an error")
+    app = provider()
     token = _verified_token(app, request)
     return SignIn(
         claims=_with_userinfo(app, token),
         id_token=token["id_token"],
-        next_page=begun["next_page"],
-        silent=begun["silent"],
+        next_page=begun.next_page,
+        silent=begun.silent,
     )
 
 
@@ -110,8 +109,16 @@ def _verified_token(app: Provider, request: HttpRequest) -> dict[str, Any]:
         # Authlib by itself accepts any audience as long as `azp` is ours.
         "aud": {"essential": True, "value": settings.SSO_CLIENT_ID},
     }
+    state = request.GET["state"]
     try:
-        token = app.authorize_access_token(request, claims_options=options, leeway=LEEWAY)
+        token = app.fetch_access_token(
+            code=request.GET["code"],
+            redirect_uri=_callback(request),
+            code_verifier=pending.verifier(state),
+        )
+        token["userinfo"] = app.parse_id_token(
+            token, pending.nonce(state), claims_options=options, leeway=LEEWAY
+        )
     except requests.RequestException as error:
         raise ProviderUnavailableError(f"the provider does not answer: {error!r}") from error
     except JoseError as error:

@@ -7,7 +7,6 @@ from authlib.integrations.django_client import DjangoIntegration
 from authlib.integrations.django_client.apps import DjangoOAuth2App
 from authlib.integrations.requests_client import OAuth2Session
 from django.conf import settings
-from django.contrib.sessions.backends.base import SessionBase
 from django.core.signals import setting_changed
 from django.dispatch import receiver
 from joserfc.errors import BadSignatureError, JoseError
@@ -17,7 +16,6 @@ from hubadmin.sso.common import ALGORITHMS, ProviderUnavailableError, RefusedErr
 from hubadmin.web.http import is_safe_address
 
 TIMEOUT = 5  # seconds
-MAX_PENDING = 10  # tabs that may be at the provider at the same time
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 OPTIONAL_ENDPOINTS = ("userinfo_endpoint", "end_session_endpoint")
 # What reading an answer of any shape may raise.
@@ -30,17 +28,6 @@ class _Session(OAuth2Session):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, default_timeout=TIMEOUT, **kwargs)
         self.max_redirects = 0
-
-
-class _Pending(DjangoIntegration):
-    """The sign-ins that are under way, in the session: the latest few, so that it cannot swell."""
-
-    def set_state_data(self, session: SessionBase, state: str, data: dict[str, Any]) -> None:
-        names = list(session.keys())
-        pending = [name for name in names if name.startswith(f"_state_{self.name}_")]
-        for key in pending[: 1 - MAX_PENDING]:
-            del session[key]
-        super().set_state_data(session, state, data)
 
 
 class Provider(DjangoOAuth2App):
@@ -105,7 +92,7 @@ class Provider(DjangoOAuth2App):
 def provider() -> Provider:
     """Return this process's client; its metadata and keys are fetched when first needed."""
     return Provider(
-        _Pending("sso"),
+        DjangoIntegration("sso"),
         name="sso",
         client_id=settings.SSO_CLIENT_ID,
         client_secret=settings.SSO_CLIENT_SECRET,

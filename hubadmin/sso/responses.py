@@ -4,8 +4,6 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from django.conf import settings
-from django.contrib.sessions.backends.base import UpdateError
-from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render, resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -39,21 +37,23 @@ def recheck(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def sign_in_needed(request: HttpRequest) -> HttpResponse | None:
+def sign_in_needed(request: HttpRequest, is_kept: bool) -> HttpResponse | None:
     """What a signed-out person gets instead of a page; None for the redirect to the sign-in."""
     if error := getattr(request, "sso_error", None):
         return refuse(request, error)
-    is_part = "HX-Request" in request.headers
-    return _whole_page(request, bool(drafts.posted(request))) if is_part else None
+    if "HX-Request" in request.headers:
+        return _whole_page(request, is_kept)
+    posted = drafts.posted(request)
+    if is_kept or not any(posted.values()):
+        return None
+    return render(request, "sso/not_kept.html", {"posted": posted}, status=401)
 
 
 def to_provider(request: HttpRequest, next_page: str, **options: Any) -> HttpResponse:
     try:
-        response = oidc.redirect_to_provider(request, next_page, **options)
-        request.session.save()  # now: at the end nobody could be told that it cannot be
-    except (ProviderUnavailableError, DatabaseError, UpdateError) as error:
+        return oidc.redirect_to_provider(request, next_page, **options)
+    except ProviderUnavailableError as error:
         return refuse(request, error)
-    return response
 
 
 def refuse(request: HttpRequest, error: Exception) -> HttpResponse:

@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from hubadmin.models import User
-from hubadmin.sso import common, oidc, responses, sessions
+from hubadmin.sso import common, oidc, pending, responses, sessions
 from hubadmin.sso.common import BY_PROXY, ProviderUnavailableError, RefusedError
 from hubadmin.sso.users import provision_from, text
 from hubadmin.web import drafts
@@ -55,6 +55,7 @@ def start_sign_in(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 @login_not_required
+@pending.used_up
 def finish_sign_in(request: HttpRequest) -> HttpResponse:
     """Back from the provider."""
     _only_oidc()

@@ -12,6 +12,7 @@ from django.contrib.auth import SESSION_KEY
 from django.http import HttpRequest, QueryDict, UnreadablePostError
 from django.shortcuts import resolve_url
 
+from hubadmin.web.budget import Budget
 from hubadmin.web.http import View
 from hubadmin.web.sessions import change_now
 
@@ -23,6 +24,8 @@ _SESSION_KEY = "draft"
 _FORMER_USER = "former_user"
 _MAX_SHOWN = 5000
 MAX_KEPT = 2100  # more than any field takes, so that the form can still say that it is too much
+# Each draft of somebody without a session makes one. Whose cookie ran out is such a somebody, too.
+of_strangers = Budget(60)
 
 
 class _Kept(NamedTuple):
@@ -70,11 +73,16 @@ def page_of(request: HttpRequest) -> str:
 
 
 def keep(request: HttpRequest, why: str) -> bool:
-    """Keep what was posted, for the person who is signed in, or who was until just now."""
+    """Keep what was posted, for the person who is signed in, or who was until just now.
+
+    And of strangers no more than their budget.
+    """
     fields = {name: value[:MAX_KEPT] for name, value in posted(request).items()}
     if not any(fields.values()):
         return False
     owner = request.user.pk or request.session.get(_FORMER_USER)
+    if request.session.is_empty() and not of_strangers.take():
+        return False
     draft = {"path": page_of(request), "why": why, "user": owner, "fields": fields}
     request.session[_SESSION_KEY] = draft
     return True

@@ -102,13 +102,6 @@ class SignInTests(ProviderTestCase):
         self.assertContains(self.come_back(asked), "Sign in once more", status_code=400)
         self.assertEqual(self.client.get("/sign-in/callback").status_code, 400)
 
-    def test_anybody_may_begin_often_without_the_session_growing(self) -> None:
-        for _ in range(20):
-            asked = self.go()
-        pending = [name for name in dict(self.client.session.items()) if name.startswith("_state_")]
-        self.assertEqual(len(pending), oidc_provider.MAX_PENDING)
-        self.assertEqual(self.come_back(asked).status_code, 302)
-
     def test_a_refusal_of_the_providers_is_a_page(self) -> None:
         for error in ("access_denied", "login_required", "x" * 5000):
             answer = self.come_back_with(self.go(), error)

@@ -153,8 +153,6 @@ class RecheckTests(ProviderTestCase):
         with later(16 * MINUTE):
             asked = self.go("/requests/")
             self.assertRedirects(self.come_back(asked), "/requests/")
-            pending = [name for name in dict(self.client.session.items()) if "_state_" in name]
-            self.assertEqual(pending, [])
             self.assertRedirects(self.come_back_with(asked, "login_required"), "/")
             self.assertEqual(self.client.get("/requests/").status_code, 200)
 
@@ -245,6 +243,7 @@ class RevocationTests(ProviderTestCase):
 
     def test_the_session_key_changes_at_sign_in(self) -> None:
         asked = self.go()
+        self.client.post("/?submit", {"reason": "kept in a session"})
         before = self.key()
         self.come_back(asked)
         self.assertNotEqual(self.key(), before)

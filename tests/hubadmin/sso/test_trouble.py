@@ -26,11 +26,7 @@ class DatabaseTests(ProviderTestCase):
 
     def test_a_sign_in_that_cannot_be_noted(self) -> None:
         with read_only_database(), self.assertLogs("hubadmin.sso", "WARNING"):
-            answer = self.client.get("/sign-in/start")
-        self.assertEqual(answer.status_code, 503)
-        self.sign_in()
-        with later(16 * MINUTE), read_only_database(), self.assertLogs("hubadmin.sso", "WARNING"):
-            self.assertEqual(self.client.get("/requests/").status_code, 503)
+            self.assertEqual(self.come_back(self.go()).status_code, 503)
 
     def test_what_was_typed_is_on_the_page_if_it_cannot_be_kept(self) -> None:
         self.sign_in()
