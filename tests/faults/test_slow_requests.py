@@ -11,6 +11,7 @@ from contextlib import closing
 import requests
 from django.test import tag
 
+from hubadmin import gunicorn_conf
 from hubadmin.demo.sandbox import Sandbox
 from hubadmin.gunicorn_worker import IN_MEMORY, REQUEST_SECONDS
 from tests.faults.test_rotation import AS_ADA, SECRET
@@ -126,6 +127,14 @@ class PiecesTests(SlowTestCase):
         client = self.client()
         client.send(GET[:-2] + b"X-Long: x\r\n" * (IN_MEMORY // 11 + 1000))
         self.assertTrue(client.answer().startswith("HTTP/1.1 431 "))
+
+    def test_a_connection_that_was_idle_for_as_long_as_a_proxy_keeps_it_by_default(self) -> None:
+        self.assertGreater(gunicorn_conf.keepalive, 60)  # nginx
+        client = self.client()
+        for pause in (3.5, 0):  # gunicorn by default: 2
+            client.send(f"{FORM}Content-Length: 4\r\n\r\na=bc".encode())
+            self.assertIn("HTTP/1.1 403", client.answer(b"</html>"))
+            time.sleep(pause)
 
     def test_a_file_is_taken_whole(self) -> None:
         rows = "".join(f"contacts,{n},companies,{n}\n" for n in range(40_000)).encode()
