@@ -11,6 +11,7 @@ from django.core.checks import CheckMessage, Error, Info, Tags, Warning, registe
 from django.db import connections
 
 from associations.audit.integrity import schema_rights, signing
+from associations.gateway import rate_limiter
 from associations.gateway.clients import BULK_BATCH
 from associations.hubspot.client import OBJECT_PATHS, SUPPORT_ENDS
 from associations.models.bulk import SendMode
@@ -134,6 +135,22 @@ def broker(**kwargs: Any) -> Iterable[CheckMessage]:
             "WORKER_BROKER_URL is no address of Redis; one is like redis://redis.example.com:6379/0.",
             id="hubadmin.E017",
         )
+
+
+@register(deploy=True)
+def files(**kwargs: Any) -> Iterable[CheckMessage]:
+    """What hubadmin makes is its own account's; a file may be older than that, or a copy."""
+    database = settings.DATABASES["default"]
+    if settings.DEMO or not database["ENGINE"].endswith("sqlite3"):
+        return
+    file = Path(database["NAME"])
+    for base in (file, rate_limiter.file_beside(file)):
+        for each in (base, Path(f"{base}-wal"), Path(f"{base}-shm")):
+            if each.exists() and each.stat().st_mode & 0o077:
+                yield Warning(
+                    f"{each} is open to other accounts of this machine; chmod 600 ends that.",
+                    id="hubadmin.W003",
+                )
 
 
 @register(Tags.database)

@@ -66,6 +66,8 @@ def on_starting(server: Any) -> None:
     """Refuse to serve without what serving needs; log what else the checks have to say."""
     if found := startup.problems():
         sys.exit(startup.refusal("hubadmin", found))
+    if settings.AUDIT_SIGNING_KEY and not settings.DEMO:
+        logger.info("AUDIT_SIGNING_KEY is set here, where AUDIT_PUBLIC_KEYS would do")
 
 
 def on_reload(server: Any) -> None:

@@ -3,6 +3,7 @@
 Secrets are demanded when serving starts (see checks.py), not here: `test` and `migrate` need none.
 """
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from csp.constants import NONE, SELF
 
 from hubadmin.env import BASE_DIR, database_from, env, names, number, secret
 from hubadmin.env import PROBLEMS as PROBLEMS  # a setting as well: the checks tell them
+
+# Whatever a process makes (databases, archives, temporary files) is for its own account alone.
+os.umask(0o077)
 
 # --- Serving ------------------------------------------------------------------------------------
 

@@ -100,13 +100,17 @@ class _Connection:
             wrapper.close()
 
 
+def file_beside(database: Path) -> Path:
+    """Where the ring is with SQLite."""
+    return database.with_name(f"{database.stem}-calls{database.suffix}")
+
+
 def _open() -> BaseDatabaseWrapper:
     wrapper = connections.create_connection("default")
     wrapper.inc_thread_sharing()
     if wrapper.vendor == "sqlite":
-        file = Path(wrapper.settings_dict["NAME"])
-        name = str(file.with_name(f"{file.stem}-calls{file.suffix}"))
-        wrapper.settings_dict = wrapper.settings_dict | {"NAME": name}
+        file = file_beside(Path(wrapper.settings_dict["NAME"]))
+        wrapper.settings_dict = wrapper.settings_dict | {"NAME": str(file)}
     with wrapper.cursor() as cursor:
         for statement in _SETTLE[wrapper.vendor]:
             cursor.execute(statement)

@@ -16,6 +16,8 @@ import requests
 from django.conf import settings
 from django.test import tag
 
+from associations.audit.integrity import signing
+
 ROOT = settings.BASE_DIR
 README, SETTINGS = ROOT / "README.md", ROOT / "hubadmin" / "README.md"
 PRODUCTION = {
@@ -107,6 +109,8 @@ class ProductionTests(unittest.TestCase):
         (block,) = re.findall(r"^export SECRET_KEY.+?(?=^```)", README.read_text(), re.M | re.S)
         exported = re.findall(r"([A-Z0-9_]+)=(\S+)", block)
         secrets = {name: PRODUCTION.get(name, PRODUCTION["SECRET_KEY"]) for name, _ in exported}
+        secrets["AUDIT_PUBLIC_KEYS"] = signing.new_key()[1]
+        self.assertNotIn("AUDIT_SIGNING_KEY", secrets)
         least = {name: value.replace("…", secrets[name]) for name, value in exported}
         ended = subprocess.run(
             [sys.executable, ROOT / "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
