@@ -1,4 +1,7 @@
-"""Who the person is. People come from the company's identity provider and are never deleted."""
+"""Who the person is. People come from the company's identity provider and are never deleted.
+
+And which of its sessions theirs came of, so that the provider can end them.
+"""
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models
@@ -47,3 +50,37 @@ class User(AbstractBaseUser):
 
     def get_session_auth_fallback_hash(self) -> tuple[str, ...]:
         return ()
+
+
+class ProviderSession(models.Model):
+    """Which person a session is of, and which session at the provider it came of.
+
+    Django's own table tells neither. The row goes with the session, however that ends.
+    """
+
+    session = models.OneToOneField(
+        "sessions.Session", models.CASCADE, primary_key=True, related_name="at_provider"
+    )
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    sid = models.CharField(max_length=255, blank=True)  # empty: the provider does not tell it
+
+    class Meta:
+        indexes = [models.Index(fields=["sid"], name="session_by_sid")]
+
+    def __str__(self) -> str:
+        return f"a session of {self.user_id}"
+
+
+class ProviderLogout(models.Model):
+    """What the provider has lately told of who signed out there.
+
+    Kept for some minutes: against a repetition, and for a sign-in that was still under way.
+    """
+
+    jti = models.CharField(max_length=255, unique=True)
+    subject = models.CharField(max_length=255, blank=True)
+    sid = models.CharField(max_length=255, blank=True)
+    issued_at = models.BigIntegerField(db_index=True)  # by the provider's clock, as in ID tokens
+
+    def __str__(self) -> str:
+        return f"logout {self.jti}"

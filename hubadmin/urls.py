@@ -13,6 +13,7 @@ urlpatterns = [
     path("sign-in/callback", sso.finish_sign_in, name="sign_in_callback"),
     path("no-access", sso.no_access, name="no_access"),
     path("sign-out", sso.sign_out, name="sign_out"),
+    path("sign-out/back-channel", sso.sign_out_by_provider, name="back_channel_logout"),
     path("language", choose_language, name="language"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),

@@ -54,6 +54,18 @@ def record_refusal(request: HttpRequest, why: str, user: User | None = None) -> 
     _keep_if_possible(request, "refused", user, {"why": why})
 
 
+def record_ends_by_provider(request: HttpRequest, user: User, why: str, count: int) -> None:
+    """Log that the provider has ended all these sessions of a person's; the request is its own."""
+    facts: dict[str, Any] = {"why": why, "sessions": count}
+    _log(request, "session ended", **_known(user), **facts)
+    _keep_if_possible(request, "session_ended", user, facts)
+
+
+def record_refused_logout(request: HttpRequest, why: str) -> None:
+    """Log that somebody told us to end sessions, and could not show that they may."""
+    _log(request, "logout token refused", level=logging.WARNING, why=why)
+
+
 def record_no_access(request: HttpRequest, user: User) -> None:
     """Log that somebody is known, but not let in."""
     why = "no known group" if user.is_active else "the person has been deactivated"

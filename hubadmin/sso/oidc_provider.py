@@ -1,5 +1,6 @@
 """The OpenID provider as Authlib's client sees it, with what Authlib leaves open closed."""
 
+import time
 from functools import lru_cache
 from typing import Any
 
@@ -9,13 +10,16 @@ from authlib.integrations.requests_client import OAuth2Session
 from django.conf import settings
 from django.core.signals import setting_changed
 from django.dispatch import receiver
-from joserfc.errors import BadSignatureError, JoseError
+from joserfc import jwt
+from joserfc.errors import BadSignatureError, InvalidKeyIdError, JoseError
 from joserfc.jwk import KeySet
+from joserfc.jws import JWSRegistry
 
 from hubadmin.sso.common import ALGORITHMS, ProviderUnavailableError, RefusedError
 from hubadmin.web.http import is_safe_address
 
 TIMEOUT = 5  # seconds
+KEYS_COOLDOWN = 5  # seconds between two looks for a key that somebody unknown names
 ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 OPTIONAL_ENDPOINTS = ("userinfo_endpoint", "end_session_endpoint")
 # What reading an answer of any shape may raise.
@@ -35,6 +39,7 @@ class Provider(DjangoOAuth2App):
 
     client_cls = _Session
     server_metadata: dict[str, Any]
+    _looked_at = 0.0
 
     def load_server_metadata(self) -> dict[str, Any]:
         if not self.server_metadata:
@@ -86,6 +91,26 @@ class Provider(DjangoOAuth2App):
             # A provider may put a new key under an old name.
             self.fetch_jwk_set(force=True)
             return super().parse_id_token(token, nonce, **kwargs)
+
+    def claims_of(self, token: str) -> dict[str, Any]:
+        """Return the claims of a token that somebody brings who need not be the provider.
+
+        By its signature, it is the provider's; what it claims is still to be checked. Whoever
+        brings one names its key, so an unknown key has the provider asked only now and then.
+        """
+        try:
+            return self._decoded(token)
+        except (InvalidKeyIdError, BadSignatureError):
+            if time.monotonic() - self._looked_at < KEYS_COOLDOWN:
+                raise
+            self._looked_at = time.monotonic()
+            self.fetch_jwk_set(force=True)
+            return self._decoded(token)
+
+    def _decoded(self, token: str) -> dict[str, Any]:
+        registry = JWSRegistry(algorithms=list(ALGORITHMS), strict_check_header=False)
+        keys: Any = self.fetch_jwk_set()
+        return jwt.decode(token, KeySet.import_key_set(keys), registry=registry).claims
 
 
 @lru_cache(maxsize=1)

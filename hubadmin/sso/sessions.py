@@ -5,30 +5,49 @@ counts at once in all of their sessions.
 """
 
 import time
+from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY, get_user, login, logout
 from django.contrib.auth.models import AnonymousUser
+from django.contrib.sessions.models import Session
+from django.db.models import Q
 from django.http import HttpRequest
 
-from hubadmin.models import User
+from hubadmin.models import ProviderLogout, ProviderSession, User
 from hubadmin.sso import common
+from hubadmin.sso.users import is_subject
 from hubadmin.web import drafts
 from hubadmin.web.http import AnyHttpRequest
 from hubadmin.web.sessions import SessionStore, change_now
 
 IDLE, LIFETIME = "there was no activity", "its lifetime is over"
+BY_PROVIDER = "the provider ended it"
 BACKEND = "hubadmin.sso.backend.SSOBackend"
+NO_CLAIMS: Mapping[str, Any] = MappingProxyType({})
 _KEY = "sso"
 _ENDED = "sso_ended"
 _SEEN_EVERY = 60  # seconds; activity is written down no more often
 
 
-def start(request: HttpRequest, user: User, *, id_token: str = "", login_hint: str = "") -> None:
-    """Sign the person in: a session with a new key, and a new CSRF token."""
+def start(
+    request: HttpRequest,
+    user: User,
+    *,
+    id_token: str = "",
+    login_hint: str = "",
+    claims: Mapping[str, Any] = NO_CLAIMS,
+) -> None:
+    """Sign the person in: a session with a new key, and a new CSRF token.
+
+    Raises RefusedError if the provider has ended its own session meanwhile.
+    """
     login(request, user, BACKEND)
     request.session.cycle_key()  # login() leaves it to somebody who was signed in already
+    _note_whose(request, user, claims)  # without what follows nobody is in
     now = time.time()
     request.session.pop(_ENDED, None)
     request.session[_KEY] = {
@@ -40,16 +59,37 @@ def start(request: HttpRequest, user: User, *, id_token: str = "", login_hint: s
     }
 
 
-def confirm(request: HttpRequest, id_token: str) -> bool:
+def confirm(
+    request: HttpRequest, user: User, *, id_token: str, claims: Mapping[str, Any] = NO_CLAIMS
+) -> bool:
     """Note that the provider named the same person again; False if they have signed out meanwhile.
 
-    The key stays: other tabs are on their way with it, and would be signed out.
+    The key stays: other tabs are on their way with it, and would be signed out. Raises RefusedError
+    if the provider has ended its own session meanwhile.
     """
     checked = {"checked_at": time.time(), "id_token": id_token}
     is_noted = change_now(
         request, lambda session: SESSION_KEY in session and session[_KEY].update(checked)
     )
-    return is_noted and SESSION_KEY in request.session
+    if not is_noted or SESSION_KEY not in request.session:
+        return False
+    _note_whose(request, user, claims)
+    return True
+
+
+def end_by_provider(*, subject: str, sid: str) -> dict[User, int]:
+    """End all sessions that came of a session at the provider, or of all of a person's.
+
+    Return of whom how many. Who is just being answered cannot revive theirs: a session that is not
+    there any more is not saved.
+    """
+    of_person = Q(at_provider__user__issuer=settings.SSO_ISSUER, at_provider__user__subject=subject)
+    which = of_person
+    if sid:  # of some sessions the provider may not have told which of its own they came of
+        which = Q(at_provider__sid=sid) | (of_person & Q(at_provider__sid=""))
+    found = list(Session.objects.filter(which).select_related("at_provider__user"))
+    Session.objects.filter(pk__in=[each.pk for each in found]).delete()
+    return Counter(each.at_provider.user for each in found)
 
 
 def end(request: HttpRequest) -> None:
@@ -113,6 +153,24 @@ def recognise(request: HttpRequest, user: User) -> None:
     else:
         request.session.flush()
     request.session[_KEY] = {"user_id": user.pk}
+
+
+def _note_whose(request: HttpRequest, user: User, claims: Mapping[str, Any]) -> None:
+    """Note which session at the provider this one came of; of one that has ended none may come.
+
+    In this order: what the provider tells from now on finds the note, and ends the session.
+    """
+    sid = claims.get("sid")
+    sid = sid if is_subject(sid) else ""
+    ProviderSession.objects.update_or_create(
+        session_id=request.session.session_key, defaults={"user": user, "sid": sid}
+    )
+    if "iat" not in claims:
+        return
+    meanwhile = Q(subject=user.subject, issued_at__gte=int(claims["iat"]))
+    which = Q(sid=sid) | (meanwhile & Q(sid="")) if sid else meanwhile
+    if ProviderLogout.objects.filter(which).exists():
+        raise common.RefusedError("the provider has ended this sign-in meanwhile")
 
 
 def _why_over(user: User | AnonymousUser, facts: dict[str, Any]) -> str:

@@ -6,13 +6,14 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
 from django.db import DatabaseError
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
 from hubadmin.models import User
-from hubadmin.sso import common, oidc, pending, responses, sessions
+from hubadmin.sso import back_channel, common, oidc, pending, responses, sessions
 from hubadmin.sso.common import BY_PROXY, ProviderUnavailableError, RefusedError
 from hubadmin.sso.users import provision_from, text
 from hubadmin.web import drafts
@@ -77,6 +78,9 @@ def finish_sign_in(request: HttpRequest) -> HttpResponse:
         is_in = _signed_in(request, user, answer)
     except DatabaseError as error:
         return responses.refuse(request, error)
+    except RefusedError as error:
+        sessions.end(request)
+        return responses.refuse(request, error)
     return redirect(answer.next_page) if is_in else redirect_to_login(answer.next_page)
 
 
@@ -119,6 +123,21 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     return response
 
 
+@csrf_exempt  # the provider's server posts it, no browser; the token's signature vouches for it
+@require_POST
+@never_cache
+@login_not_required
+def sign_out_by_provider(request: HttpRequest) -> HttpResponse:
+    """OpenID Connect Back-Channel Logout 1.0, which knows 200 and 400 and nothing else."""
+    _only_oidc()
+    try:
+        back_channel.end_sessions(request)
+    except (RefusedError, ProviderUnavailableError, DatabaseError) as error:
+        common.record_refused_logout(request, str(error))
+        return JsonResponse({"error": "invalid_request"}, status=400)
+    return HttpResponse()
+
+
 def _only_oidc() -> None:
     if settings.SSO_MODE != "oidc":
         raise Http404
@@ -126,11 +145,12 @@ def _only_oidc() -> None:
 
 def _signed_in(request: HttpRequest, user: User, answer: oidc.SignIn) -> bool:
     """Sign the person in, or on; False if they signed out while the provider was asked silently."""
+    id_token, claims = answer.id_token, answer.claims
     if answer.silent and request.user.pk in (user.pk, None):
-        return sessions.confirm(request, answer.id_token)
-    hint = text(answer.claims.get("preferred_username")) or user.email
+        return sessions.confirm(request, user, id_token=id_token, claims=claims)
+    hint = text(claims.get("preferred_username")) or user.email
     common.record_sign_in(request, user)
-    sessions.start(request, user, id_token=answer.id_token, login_hint=hint)
+    sessions.start(request, user, id_token=id_token, login_hint=hint, claims=claims)
     return True
 
 

@@ -105,6 +105,7 @@ EXPECTED = {
     "sign_in_callback": ((400, 302, 302, 302, 400), WRONG_METHOD),
     "no_access": ((403, 403, 302, 302, 403), WRONG_METHOD),
     "sign_out": (WRONG_METHOD, OPEN_TO_ALL),
+    "back_channel_logout": (WRONG_METHOD, (400, 400, 400, 400, 400)),
     "language": (WRONG_METHOD, (302, 302, 302, 302, 302)),
     "healthz": (OPEN_TO_ALL, WRONG_METHOD),
     "readyz": (OPEN_TO_ALL, WRONG_METHOD),
