@@ -33,6 +33,8 @@ class RealProvider:
             "CLIENT_ID": self.client_id,
             "CLIENT_SECRET": self.client_secret,
             "LEAN_ID_TOKENS": "yes" if lean_id_tokens else "",
+            # It tells hubadmin of logouts, whose certificate here nobody vouches for.
+            "NODE_TLS_REJECT_UNAUTHORIZED": "0",
         }
         self._process = Process([NODE or "node", str(FOLDER / "provider.mjs")], env=environment)
 
@@ -54,13 +56,25 @@ class RealProvider:
     def output(self) -> str:
         return self._process.output()
 
-    def register(self, redirect_uris: Sequence[str], signed_out_uris: Sequence[str] = ()) -> None:
-        """Tell where the client may have people sent, signed in and signed out."""
+    def register(
+        self,
+        redirect_uris: Sequence[str],
+        signed_out_uris: Sequence[str] = (),
+        *,
+        back_channel: str = "",
+        with_sid: bool = True,
+    ) -> None:
+        """Tell where the client may have people sent, and where it wants to be told of logouts."""
+        told = {
+            "backchannel_logout_uri": back_channel,
+            "backchannel_logout_session_required": with_sid,
+        }
         self._control(
             "POST",
             "client",
             redirect_uris=list(redirect_uris),
             post_logout_redirect_uris=list(signed_out_uris),
+            **told if back_channel else {},
         )
 
     def set_account(self, sub: str, groups: Sequence[str] = (), **claims: Any) -> None:
@@ -75,6 +89,10 @@ class RealProvider:
     def sign_out_everywhere(self) -> None:
         """End every session at the provider, as its administrator can."""
         self._control("POST", "sign-out-everywhere")
+
+    def sign_out(self, sub: str) -> None:
+        """End an account's sessions at the provider, and have it tell the client."""
+        self._control("POST", "sign-out", sub=sub)
 
     def rotate_keys(self, *, keep_name: bool = False) -> None:
         """Sign with a new key. With `keep_name` it takes the place and the `kid` of the old."""

@@ -73,7 +73,10 @@ function newProvider() {
     features: {
       devInteractions: { enabled: false },
       rpInitiatedLogout: { enabled: true, logoutSource: signOutPage },
+      backchannelLogout: { enabled: true },
     },
+    // By itself it would reach nobody on this machine.
+    fetch: (url, { dispatcher, ...options }) => fetch(url, options),
     findAccount: (_, sub) => {
       const account = accounts.get(sub);
       return account && { accountId: sub, claims: () => ({ ...account, email_verified: true }) };
@@ -98,6 +101,8 @@ function newProvider() {
   note(made, "grant.error", (_, error) => ({ error: error.error }));
   note(made, "end_session.success", ({ oidc }) => ({ sub: oidc.session.accountId }));
   note(made, "end_session.error", (_, error) => ({ error: error.error }));
+  note(made, "backchannel.success", (_, client, sub, sid) => ({ sub, sid }));
+  note(made, "backchannel.error", (_, error) => ({ error: String(error) }));
   note(made, "userinfo.error", (_, error) => ({ error: error.error }));
   made.on("server_error", (_, error) => console.error(error));
   return made;
@@ -117,6 +122,16 @@ const signInPage = page(
   `<form method="post"><label>Account <input name="login" autofocus></label>
   <button>Sign in</button> <button name="refuse" value="yes">Refuse</button></form>`,
 );
+
+/** End all sessions of an account, and tell the client, as an administrator's console does. */
+async function signOut({ sub }) {
+  const told = await provider.Client.find(CLIENT_ID);
+  for (const [key, { kind, accountId, authorizations = {} }] of stored) {
+    if (kind !== "Session" || accountId !== sub) continue;
+    stored.delete(key);
+    if (CLIENT_ID in authorizations) await told.backchannelLogout(sub, authorizations[CLIENT_ID].sid);
+  }
+}
 
 /** Who comes with an ID token is signed out without a further click; others have to confirm. */
 function signOutPage(ctx, form) {
@@ -147,6 +162,7 @@ const controls = {
     forget((payload) => payload.accountId === sub);
   },
   "POST /control/sign-out-everywhere": () => forget((payload) => payload.kind === "Session"),
+  "POST /control/sign-out": signOut,
   // The old key stays published, unless the new one takes its name.
   "POST /control/rotate-keys": ({ keep_name }) => {
     keys = keep_name ? [newKey(keys[0].kid)] : [newKey(randomUUID()), ...keys];
@@ -158,7 +174,7 @@ const controls = {
 
 async function control(req, res) {
   const text = await body(req);
-  const answer = controls[`${req.method} ${req.url}`](text ? JSON.parse(text) : {});
+  const answer = await controls[`${req.method} ${req.url}`](text ? JSON.parse(text) : {});
   const shown = Array.isArray(answer) ? answer : {};
   res.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(shown));
 }
