@@ -44,7 +44,13 @@ class BackChannelTests(unittest.TestCase):
             with_sid=with_sid,
         )
 
+    @staticmethod
+    def let_a_second_pass() -> None:
+        """Tokens tell whole seconds: a sign-in of a logout's own passes for one before it."""
+        time.sleep(1.1)
+
     def setUp(self) -> None:
+        self.let_a_second_pass()
         self.register(with_sid=True)
         for sub in ("mina", "noah"):
             self.provider.set_account(sub, ["support"])
@@ -66,7 +72,7 @@ class BackChannelTests(unittest.TestCase):
         for with_sid in (True, False):
             with self.subTest(with_sid=with_sid):
                 self.register(with_sid=with_sid)
-                time.sleep(1.1)  # a sign-in of the logout's own second passes for one before it
+                self.let_a_second_pass()
                 mina, again, noah = map(self.signed_in, ("mina", "mina", "noah"))
                 self.assertTrue(self.is_in(mina) and self.is_in(again))
                 begun = time.monotonic()
