@@ -36,6 +36,7 @@ keepalive = 75
 timeout = 60
 graceful_timeout = 45  # longer than a submit: the longest call to HubSpot, and the looks around it
 limit_request_line = 8190  # the form's preview is asked for with two addresses in its own
+limit_request_field_size = 64 * 1024  # of a person in many groups, a proxy's header of them all
 umask = 0o007
 control_socket_disable = True
 # Believe no header about who or what the request is; hubadmin reads the proxy's headers itself.

@@ -3,8 +3,13 @@
 And which of its sessions theirs came of, so that the provider can end them.
 """
 
+from typing import TYPE_CHECKING
+
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models
+
+if TYPE_CHECKING:
+    from hubadmin.sso.told import Told
 
 
 class Role(models.TextChoices):
@@ -25,6 +30,9 @@ class User(AbstractBaseUser):
     role = models.CharField(max_length=10, choices=Role, blank=True, default=Role.NONE)
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    # Not stored: what their sign-in has just told of their groups, where none gives a role.
+    told: "Told | None" = None
 
     objects = models.Manager()
 

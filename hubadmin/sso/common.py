@@ -1,6 +1,8 @@
 """Why somebody does not get in."""
 
 import logging
+import time
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -48,10 +50,11 @@ def record_end(request: HttpRequest, user: User | None, why: str = "") -> None:
     _keep_if_possible(request, what.replace(" ", "_"), user, facts)
 
 
-def record_refusal(request: HttpRequest, why: str, user: User | None = None) -> None:
+def record_refusal(request: HttpRequest, why: str, user: User | None = None, **more: Any) -> None:
     """Log that somebody is not let in; `user` if it is known who."""
-    _log(request, "sign-in refused", level=logging.WARNING, why=why, **_known(user))
-    _keep_if_possible(request, "refused", user, {"why": why})
+    facts = {"why": why} | more
+    _log(request, "sign-in refused", level=logging.WARNING, **facts, **_known(user))
+    _keep_if_possible(request, "refused", user, facts)
 
 
 def record_ends_by_provider(request: HttpRequest, user: User, why: str, count: int) -> None:
@@ -68,8 +71,10 @@ def record_refused_logout(request: HttpRequest, why: str) -> None:
 
 def record_no_access(request: HttpRequest, user: User) -> None:
     """Log that somebody is known, but not let in."""
-    why = "no known group" if user.is_active else "the person has been deactivated"
-    record_refusal(request, why, user)
+    if user.is_active:
+        record_refusal(request, "no known group", user, **user.told.facts() if user.told else {})
+    else:
+        record_refusal(request, "the person has been deactivated", user)
 
 
 def record_outage(request: HttpRequest, why: str) -> None:
@@ -99,3 +104,29 @@ def _log(request: HttpRequest, event: str, *, level: int = logging.INFO, **more:
 # Signed by a key that this server can check with but never sign with: no `none`, no shared secret.
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512")
 LEEWAY = 60  # seconds by which clocks may differ
+
+
+def differences(claims: Mapping[str, Any], *, issuer: str, audience: str) -> str:
+    """Say in which of a token's claims it is not what we expect, in an admin's words.
+
+    `audience` is the setting's name. Only of a token whose signature is good.
+    """
+    return "".join(f"; {each}" for each in _differences(claims, issuer, audience))
+
+
+def _differences(claims: Mapping[str, Any], issuer: str, audience: str) -> Iterator[str]:
+    iss, aud, now = claims.get("iss"), claims.get("aud"), time.time()
+    if iss != issuer:
+        yield f"its iss is {_short(iss)}, SSO_ISSUER is {issuer!r}"
+    if aud != (ours := getattr(settings, audience)) and aud != [ours]:
+        yield f"its aud is {_short(aud)}, {audience} is {ours!r}"
+    times = {name: claims.get(name) for name in ("iat", "nbf", "exp")}
+    ahead = {name: time - now for name, time in times.items() if isinstance(time, int | float)}
+    if max(ahead.get("iat", 0), ahead.get("nbf", 0)) > LEEWAY:
+        yield "it is of a time to come: compare this machine's clock with the provider's"
+    if ahead.get("exp", 0) < -LEEWAY:
+        yield "it has expired: compare this machine's clock with the provider's"
+
+
+def _short(value: Any) -> str:
+    return repr(value)[:100]

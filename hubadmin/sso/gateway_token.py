@@ -18,16 +18,33 @@ from django.core.signals import setting_changed
 from django.dispatch import receiver
 from django.http import HttpRequest
 from jwt import PyJWKClient
-from jwt.exceptions import PyJWKClientConnectionError, PyJWKSetError, PyJWTError
+from jwt.exceptions import (
+    ExpiredSignatureError,
+    ImmatureSignatureError,
+    InvalidAudienceError,
+    InvalidIssuerError,
+    PyJWKClientConnectionError,
+    PyJWKSetError,
+    PyJWTError,
+)
 
 from hubadmin.models import User
-from hubadmin.sso.common import LEEWAY, ProviderUnavailableError, RefusedError
+from hubadmin.sso.common import LEEWAY, ProviderUnavailableError, RefusedError, differences
 from hubadmin.sso.users import provision_from
 
 REQUIRED = ["exp", "iat", "aud", "iss", "sub"]
 KEYS_LIFESPAN = 600  # seconds
 KEYS_TIMEOUT = 3  # seconds
 KEYS_COOLDOWN = 5  # seconds between two looks for a key that is not known
+_OF_CLAIMS = (
+    InvalidAudienceError,
+    InvalidIssuerError,
+    ExpiredSignatureError,
+    ImmatureSignatureError,
+)
+_SIGNATURE_ALONE: Any = dict.fromkeys(
+    ["verify_aud", "verify_iss", "verify_exp", "verify_iat", "verify_nbf"], False
+)
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,100}", re.ASCII)
 
 
@@ -55,15 +72,21 @@ def _claims(token: str, key: Any) -> dict[str, Any]:
     audience, issuer, required = settings.SSO_AUDIENCE, settings.SSO_ISSUER, REQUIRED
     if settings.SSO_ALB_ARN:
         audience, issuer, required = None, None, ["sub"]
-    return jwt.decode(
-        token,
-        key,
-        algorithms=[settings.SSO_ALGORITHM],
-        audience=audience,
-        issuer=issuer,
-        leeway=LEEWAY,
-        options={"require": required},
-    )
+    algorithms = [settings.SSO_ALGORITHM]
+    try:
+        return jwt.decode(
+            token,
+            key,
+            algorithms=algorithms,
+            audience=audience,
+            issuer=issuer,
+            leeway=LEEWAY,
+            options={"require": required},
+        )
+    except _OF_CLAIMS as error:
+        claims = jwt.decode(token, key, algorithms=algorithms, options=_SIGNATURE_ALONE)
+        why = differences(claims, issuer=settings.SSO_ISSUER, audience="SSO_AUDIENCE")
+        raise RefusedError(f"the token is not valid: {error!r}{why}") from error
 
 
 def _demand_our_load_balancer(header: dict[str, Any]) -> None:

@@ -11,11 +11,23 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.dispatch import receiver
 from joserfc import jwt
-from joserfc.errors import BadSignatureError, InvalidKeyIdError, JoseError
+from joserfc.errors import (
+    BadSignatureError,
+    ExpiredTokenError,
+    InvalidClaimError,
+    InvalidKeyIdError,
+    JoseError,
+    MissingClaimError,
+)
 from joserfc.jwk import KeySet
 from joserfc.jws import JWSRegistry
 
-from hubadmin.sso.common import ALGORITHMS, ProviderUnavailableError, RefusedError
+from hubadmin.sso.common import (
+    ALGORITHMS,
+    ProviderUnavailableError,
+    RefusedError,
+    differences,
+)
 from hubadmin.web.http import is_safe_address
 
 TIMEOUT = 5  # seconds
@@ -53,7 +65,8 @@ class Provider(DjangoOAuth2App):
             answer.raise_for_status()
             found = answer.json()
         if found["issuer"] != settings.SSO_ISSUER:
-            raise ValueError(f"discovery names the issuer {found['issuer']!r}")
+            named, ours = found["issuer"], settings.SSO_ISSUER
+            raise ValueError(f"discovery names the issuer {named!r}, SSO_ISSUER is {ours!r}")
         metadata = {name: safe_endpoint(found[name]) for name in ENDPOINTS}
         metadata |= {
             name: safe_endpoint(found[name]) for name in OPTIONAL_ENDPOINTS if found.get(name)
@@ -85,6 +98,14 @@ class Provider(DjangoOAuth2App):
         return token
 
     def parse_id_token(self, token: dict[str, Any], nonce: str, **kwargs: Any) -> Any:
+        try:
+            return self._parsed(token, nonce, **kwargs)
+        except (InvalidClaimError, MissingClaimError, ExpiredTokenError) as error:
+            claims, ours = self._decoded(token["id_token"]), "SSO_CLIENT_ID"
+            why = differences(claims, issuer=settings.SSO_ISSUER, audience=ours)
+            raise RefusedError(f"the ID token is not valid: {error!r}{why}") from error
+
+    def _parsed(self, token: dict[str, Any], nonce: str, **kwargs: Any) -> Any:
         try:
             return super().parse_id_token(token, nonce, **kwargs)
         except BadSignatureError:

@@ -10,7 +10,10 @@ from django.utils.crypto import constant_time_compare
 
 from hubadmin.models import User
 from hubadmin.sso.common import RefusedError
+from hubadmin.sso.told import Told
 from hubadmin.sso.users import EMAIL_LENGTH, is_subject, provision, text
+
+_NO_GROUPS = "the header of groups (SSO_GROUPS_HEADER) did not come, or is empty"
 
 
 def identify(request: HttpRequest) -> User | None:
@@ -26,13 +29,15 @@ def identify(request: HttpRequest) -> User | None:
     email = _value(request, settings.SSO_EMAIL_HEADER)
     if not is_subject(subject) or _joined(subject) or _joined(email):
         raise RefusedError("a header came twice, or holds what no identity has")
+    groups = _groups(request)
     return provision(
         request,
         issuer=settings.SSO_ISSUER,
         subject=subject,
         email=text(email, EMAIL_LENGTH),
         name=_name(request),
-        groups=_groups(request),
+        groups=groups,
+        tell=lambda: Told.of(groups, "" if groups else _NO_GROUPS),
     )
 
 
@@ -60,5 +65,8 @@ def _groups(request: HttpRequest) -> list[str]:
     separator = settings.SSO_GROUPS_SEPARATOR
     groups = _value(request, settings.SSO_GROUPS_HEADER)
     if separator != "," and _joined(groups):
-        raise RefusedError("the header of groups came twice")
-    return [group.strip() for group in groups.split(separator)]
+        raise RefusedError(
+            "the header of groups came twice, or holds commas; "
+            f"SSO_GROUPS_SEPARATOR is {separator!r}"
+        )
+    return [group.strip() for group in groups.split(separator) if group.strip()]

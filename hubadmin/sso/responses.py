@@ -16,6 +16,7 @@ from hubadmin.sso.common import (
     ProviderUnavailableError,
     RefusedError,
 )
+from hubadmin.sso.told import Told
 from hubadmin.web import drafts
 
 RETRY_SECONDS = 30
@@ -75,8 +76,15 @@ def _unavailable(request: HttpRequest) -> HttpResponse:
     return response
 
 
-def no_access(request: HttpRequest, user: User | None) -> HttpResponse:
-    context = {"person": user, "by_proxy": settings.SSO_MODE in BY_PROXY}
+def no_access(
+    request: HttpRequest, user: User | None, stored: dict[str, Any] | None = None
+) -> HttpResponse:
+    """Say that somebody is known but not let in, and what an admin needs to hear to change that.
+
+    `stored` is what the sign-in told of their groups, if that was another request.
+    """
+    told = Told(**stored) if stored else user and user.told
+    context = {"person": user, "by_proxy": settings.SSO_MODE in BY_PROXY, "told": told}
     return render(request, "sso/no_access.html", context, status=403)
 
 

@@ -1,7 +1,7 @@
 """The one function that every way of signing in ends in."""
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeGuard
 
 from django.conf import settings
@@ -11,6 +11,7 @@ from django.utils.module_loading import import_string
 
 from hubadmin.models import Role, User
 from hubadmin.sso.common import RefusedError
+from hubadmin.sso.told import Told
 from hubadmin.web.security_events import security_event
 
 logger = logging.getLogger("hubadmin.sso")
@@ -24,12 +25,15 @@ def provision(
     email: str,
     name: str,
     groups: Iterable[str],
+    tell: Callable[[], Told] | None = None,
 ) -> User:
     """Return the person (issuer, subject), with what their identity provider says of them today.
 
-    The role comes from `groups`, as the settings map them; no known group is no role. Whether they
-    are active is not the provider's to say: a person who was switched off here stays so.
+    The role comes from `groups`, as the settings map them; no known group is no role, and `tell`
+    says more of why. Whether they are active is not the provider's to say: a person who was
+    switched off here stays so.
     """
+    groups = list(groups)
     today = {
         "email": email,
         "name": (name or email or subject)[:200],
@@ -40,6 +44,8 @@ def provision(
     before = {field: getattr(user, field) for field, value in today.items()}
     if before != today and not created:
         _change(request, user, before, today)
+    if not user.role:
+        user.told = tell() if tell else Told.of(groups)
     return user
 
 
@@ -80,14 +86,26 @@ def provision_from(claims: Mapping[str, Any], request: HttpRequest | None = None
     subject = claims.get("sub")
     if not is_subject(subject):
         raise RefusedError("there is no usable subject (sub)")
+    groups = groups_in(claims)
+    name = settings.SSO_GROUPS_CLAIM
     return provision(
         request,
         issuer=settings.SSO_ISSUER,
         subject=subject,
-        email=text(claims.get("email"), EMAIL_LENGTH),
+        email=_address(claims),
         name=text(claims.get("name")) or text(claims.get("preferred_username")),
-        groups=groups_in(claims),
+        groups=groups,
+        tell=lambda: Told.by_claims(claims, name, claim(claims, name), groups),
     )
+
+
+def _address(claims: Mapping[str, Any]) -> str:
+    """Return the e-mail address, or what people use as one, as Entra ID tells it.
+
+    It is only shown, and found by the command `people`; no role comes of it.
+    """
+    user_name = text(claims.get("preferred_username"), EMAIL_LENGTH)
+    return text(claims.get("email"), EMAIL_LENGTH) or (user_name if "@" in user_name else "")
 
 
 def is_subject(value: Any) -> TypeGuard[str]:

@@ -1,5 +1,6 @@
 """The way in and the way out."""
 
+from typing import cast
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -17,8 +18,9 @@ from hubadmin.sso import back_channel, common, oidc, pending, responses, session
 from hubadmin.sso.common import BY_PROXY, ProviderUnavailableError, RefusedError
 from hubadmin.sso.users import provision_from, text
 from hubadmin.web import drafts
+from hubadmin.web.http import AnyHttpRequest
 
-_REFUSED = "sso_refused"
+_REFUSED, _TOLD = "sso_refused", "sso_told"
 
 
 @require_safe
@@ -92,7 +94,8 @@ def no_access(request: HttpRequest) -> HttpResponse:
     user = request.user
     if not user.is_authenticated:
         refused = request.session.get(_REFUSED)
-        return responses.no_access(request, refused and User.objects.filter(pk=refused).first())
+        person = refused and User.objects.filter(pk=refused).first()
+        return responses.no_access(request, person, request.session.get(_TOLD))
     if user.role:
         return redirect(settings.LOGIN_REDIRECT_URL)
     return responses.no_access(request, user)
@@ -158,6 +161,7 @@ def _without_access(request: HttpRequest, user: User) -> HttpResponse:
     common.record_no_access(request, user)
     sessions.end(request)
     request.session[_REFUSED] = user.pk
+    request.session[_TOLD] = user.told and user.told.stored(cast(AnyHttpRequest, request).id)
     return redirect("no_access")
 
 
