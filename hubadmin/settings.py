@@ -162,6 +162,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "hubadmin.web.middleware.NoStoreMiddleware",
     # It asks no session. Whatever answers from here on speaks the person's language.
     "hubadmin.web.language.LanguageMiddleware",
     "hubadmin.web.middleware.RequestSizeMiddleware",

@@ -11,6 +11,7 @@ urlpatterns = [
     path("sign-in", sso.sign_in, name="sign_in"),
     path("sign-in/start", sso.start_sign_in, name="start_sign_in"),
     path("sign-in/callback", sso.finish_sign_in, name="sign_in_callback"),
+    path("signed-in", sso.signed_in, name="signed_in"),
     path("no-access", sso.no_access, name="no_access"),
     path("sign-out", sso.sign_out, name="sign_out"),
     path("sign-out/back-channel", sso.sign_out_by_provider, name="back_channel_logout"),

@@ -14,7 +14,7 @@ from django.db import Error as DBError
 from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import cache_control, never_cache
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from associations.audit.recorder import record_download, request_meta
@@ -55,7 +55,6 @@ Action = Callable[[AuthenticatedHttpRequest, BulkRun], HttpResponse]
 
 @drafts.kept(*UploadForm.TYPED_FIELDS, SENT)
 @require_http_methods(["GET", "HEAD", "POST"])
-@cache_control(private=True, max_age=0)
 def bulk_runs(request: AuthenticatedHttpRequest) -> HttpResponse:
     types = type_choices()
     if request.method == "POST":

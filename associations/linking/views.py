@@ -8,7 +8,7 @@ from django.db import Error as DBError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.cache import cache_control, never_cache
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 from django_htmx.http import trigger_client_event
 
@@ -30,6 +30,7 @@ from associations.texts.remedies import TRY, advice_on
 from hubadmin.web import drafts
 from hubadmin.web.access import is_still_in, watch
 from hubadmin.web.http import AuthenticatedHttpRequest, admin_required
+from hubadmin.web.sessions import change_now
 
 if TYPE_CHECKING:
     from hubadmin.models import User
@@ -40,15 +41,13 @@ LATEST = 6
 REPEATED = "repeated"  # leads to an entry from a submit that was sent, and ended, before
 CHECK = "check"  # the button that only shows what would be linked, for browsers without script
 REFRESH_SECONDS = 3
+_SENT = "sent_token"
 OF_THE_PAIR = 5  # earlier and later entries, each
 CHECKS_SHOWN = 20
 
 
-# The browser keeps the page for Back: what comes back then still has its one-time token, so that
-# sending it again is the same submit, and is told as that. Every other visit gets a fresh one.
 @drafts.kept(*AssociationForm.TYPED_FIELDS, "submit_token")
 @require_http_methods(["GET", "HEAD", "POST"])
-@cache_control(private=True, max_age=0)
 def link(request: AuthenticatedHttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _submit(request)
@@ -60,7 +59,8 @@ def link(request: AuthenticatedHttpRequest) -> HttpResponse:
     draft = None if has_fields else drafts.find(request)
     options = form_options()
     if draft is None:
-        return _page(request, AssociationForm.prefilled(request.GET, **options))
+        token = _sent_token(request)
+        return _page(request, AssociationForm.prefilled(request.GET, token, **options))
     fields, why = draft
     token = fields.get("submit_token", "")
     return _page(request, AssociationForm.prefilled(fields, token, **options), notice=why)
@@ -90,7 +90,20 @@ def _submit(request: AuthenticatedHttpRequest) -> HttpResponse:
         drafts.drop(request)
         return redirect(f"{error.entry.get_absolute_url()}?{REPEATED}")
     drafts.drop(request)
+    change_now(request, lambda session: session.update({_SENT: form.cleaned_data["submit_token"]}))
     return redirect(entry)
+
+
+def _sent_token(request: AuthenticatedHttpRequest) -> str:
+    """Return the one-time token that was sent last, if it is by Back that somebody comes here.
+
+    No browser keeps the page, but it fills in again what was typed: to send that once more is the
+    same submit then, and is told as that. Every other visit, by a click or an address, gets a fresh
+    token; of browsers that do not tell the difference each does.
+    """
+    headers = request.headers
+    is_back = headers.get("Sec-Fetch-Mode") == "navigate" and "Sec-Fetch-User" not in headers
+    return request.session.get(_SENT, "") if is_back else ""
 
 
 def _as_understood(form: AssociationForm, options: dict[str, Any]) -> AssociationForm:

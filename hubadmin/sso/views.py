@@ -18,7 +18,7 @@ from hubadmin.sso import back_channel, common, oidc, pending, responses, session
 from hubadmin.sso.common import BY_PROXY, ProviderUnavailableError, RefusedError
 from hubadmin.sso.users import provision_from, text
 from hubadmin.web import drafts
-from hubadmin.web.http import AnyHttpRequest
+from hubadmin.web.http import AnyHttpRequest, AuthenticatedHttpRequest
 
 _REFUSED, _TOLD = "sso_refused", "sso_told"
 
@@ -101,6 +101,13 @@ def no_access(request: HttpRequest) -> HttpResponse:
     return responses.no_access(request, user)
 
 
+@require_safe
+@never_cache
+def signed_in(request: AuthenticatedHttpRequest) -> HttpResponse:
+    """Say who is signed in, to a page that a browser has kept and shows again."""
+    return HttpResponse(str(request.user.pk), content_type="text/plain")
+
+
 @require_POST
 @login_not_required
 def sign_out(request: HttpRequest) -> HttpResponse:
@@ -114,6 +121,14 @@ def sign_out(request: HttpRequest) -> HttpResponse:
         common.record_end(request, request.user)
     drafts.drop(request)
     sessions.end(request)
+    response = _signed_out(request, id_token)
+    # Not the cookies, which hold the language, nor what a browser stores for its next person: the
+    # pages that it keeps, in each of its tabs.
+    response["Clear-Site-Data"] = '"cache"'
+    return response
+
+
+def _signed_out(request: HttpRequest, id_token: str) -> HttpResponse:
     if settings.SSO_MODE == "demo":
         return redirect(settings.LOGIN_URL)
     address = settings.SSO_SIGN_OUT_URL

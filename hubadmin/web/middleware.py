@@ -15,6 +15,7 @@ from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.cache import patch_cache_control
 
 from hubadmin.logging import REQUEST_ID
 from hubadmin.web.http import VISIBLE_ASCII, AnyHttpRequest
@@ -113,6 +114,22 @@ class RequestSizeMiddleware:
         # A file may be larger than what is typed; beyond this its form's page tells that it is not.
         is_upload = request.method == "POST" and request.path == reverse("bulk_runs")
         return settings.MAX_REQUEST_BYTES + (settings.BULK_MAX_BYTES if is_upload else 0)
+
+
+class NoStoreMiddleware:
+    """Have browsers keep no page, so that after a sign-out Back shows nobody's data.
+
+    Closed by default: whatever comes from a view or stands in for one. Our static files do not
+    come this way.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        patch_cache_control(response, no_store=True, private=True)
+        return response
 
 
 class BrowserHeadersMiddleware:

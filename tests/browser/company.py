@@ -31,6 +31,8 @@ PEOPLE = {"mina": ["support"], "noah": ["admin", "others"], "vera": ["others"]}
 @needed(real_provider.AVAILABLE, "the identity provider (npm ci --prefix tests/identity/provider)")
 @needed(apache.AVAILABLE, "Apache with mod_auth_openidc")
 class CompanyTestCase(unittest.TestCase):
+    launch: dict[str, Any] = {}  # how else the browser is started
+
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
@@ -51,7 +53,9 @@ class CompanyTestCase(unittest.TestCase):
         origin = cls.apache.origin
         cls.provider.register([f"{origin}/sign-in/callback"], [f"{origin}/sign-in"])
         playwright = cls.enterClassContext(sync_playwright())
-        cls.browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
+        cls.browser = playwright.chromium.launch(
+            executable_path=chromium_path(), args=FLAGS, **cls.launch
+        )
         cls.addClassCleanup(cls.browser.close)
 
     def setUp(self) -> None:

@@ -104,6 +104,7 @@ EXPECTED = {
     "start_sign_in": ((503, 503, 503, 503, 503), WRONG_METHOD),
     "sign_in_callback": ((400, 302, 302, 302, 400), WRONG_METHOD),
     "no_access": ((403, 403, 302, 302, 403), WRONG_METHOD),
+    "signed_in": ((302, 403, 200, 200, 302), CLOSED),
     "sign_out": (WRONG_METHOD, OPEN_TO_ALL),
     "back_channel_logout": (WRONG_METHOD, (400, 400, 400, 400, 400)),
     "language": (WRONG_METHOD, (302, 302, 302, 302, 302)),

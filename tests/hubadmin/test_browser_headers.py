@@ -9,9 +9,11 @@ from pathlib import Path
 from django.conf import settings
 from django.http import HttpResponse
 from django.test import Client, SimpleTestCase, TestCase, override_settings
+from django.urls import get_resolver
 from django.utils import timezone
 
 from tests.associations.linking.base import entry_of
+from tests.hubadmin.test_requests import address_of, routes
 from tests.support import LINK, SandboxMixin, SignedInClient, person
 
 POLICY = {
@@ -60,6 +62,40 @@ def inline_in(html: str) -> list[str]:
     reader = _Inline()
     reader.feed(re.sub(r"{[%#].*?[%#]}", " ", html, flags=re.S))
     return reader.found
+
+
+class NoStoreTests(SandboxMixin, TestCase):
+    """No browser keeps a page: after a sign-out, Back would show it."""
+
+    def test_no_answer_is_kept(self) -> None:
+        user = person("admin")
+        entry_of(user, id=1)
+        for route in routes(get_resolver().url_patterns):
+            for client in (SignedInClient(), SignedInClient(user)):
+                for method in (client.get, client.post):
+                    with self.subTest(route=route.name, method=method.__name__):
+                        told = method(address_of(route))["Cache-Control"]
+                        self.assertIn("no-store", told)
+                        self.assertIn("private", told)
+
+    def test_nor_one_that_stands_in_for_a_page(self) -> None:
+        client = SignedInClient(person(), raise_request_exception=False)
+        many = "&".join(["x=1"] * 2000)
+        for path, status in (("/nowhere", 404), ("/audit/", 403), (f"/?{many}", 413)):
+            with self.subTest(path=path[:10]):
+                answer = client.get(path)
+                self.assertEqual(answer.status_code, status)
+                self.assertIn("no-store", answer["Cache-Control"])
+        part = client.get("/preview/", headers={"HX-Request": "true"})
+        self.assertIn("no-store", part["Cache-Control"])
+
+    def test_our_files_are(self) -> None:
+        answer = SignedInClient().get("/static/associations/hubadmin.js")
+        self.assertNotIn("no-store", answer["Cache-Control"])
+
+    def test_a_sign_out_has_the_browser_forget_pages_and_nothing_else(self) -> None:
+        client = SignedInClient(person())
+        self.assertEqual(client.post("/sign-out")["Clear-Site-Data"], '"cache"')
 
 
 def templates() -> list[Path]:

@@ -18,6 +18,7 @@ OPEN = {
     "sign_in_callback",
     "no_access",
     "sign_out",
+    "back_channel_logout",
     "language",
     "healthz",
     "readyz",

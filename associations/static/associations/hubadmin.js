@@ -72,6 +72,22 @@ document.body.addEventListener("htmx:afterSettle", (event) => {
   event.detail.elt.querySelectorAll("form[data-once]").forEach(sendOnce);
 });
 
+// A page that the browser has kept, and shows again by Back, is of the person who left it; by now
+// they may be signed out. It is kept unseen, and seen again once the server says that they are not.
+const { person, signedIn } = document.body.dataset;
+const kept = document.documentElement.classList;
+const isStillIn = async () => {
+  const answer = await fetch(signedIn, { redirect: "manual" });
+  return answer.ok && (await answer.text()) === person;
+};
+if (person) {
+  window.addEventListener("pagehide", () => kept.add("kept"));
+  window.addEventListener("pageshow", async (event) => {
+    if (event.persisted && !(await isStillIn().catch(() => false))) location.reload();
+    else kept.remove("kept");
+  });
+}
+
 // Tell the server in which time zone this browser is; it shows times and counts days in it.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 const secure = location.protocol === "https:" ? "; secure" : "";
