@@ -9,6 +9,9 @@ from tests.browser.company import CompanyTestCase
 PAIR = ("Contact", "501", "Company", "902")
 REASON = "SUP-1234"
 END_SESSIONS = "from django.contrib.sessions.models import Session; Session.objects.all().delete()"
+# What a browser tells a page that it keeps, and shows again.
+LEAVE = "dispatchEvent(new PageTransitionEvent('pagehide', {persisted: true}))"
+RETURN = "dispatchEvent(new PageTransitionEvent('pageshow', {persisted: true}))"
 # Playwright's own flag would take away what is to be tried.
 KEEPING = {"ignore_default_args": ["--disable-back-forward-cache"]}
 NOT_KEEPING: dict[str, Any] = {}
@@ -120,6 +123,19 @@ class BackTests(BackTestCase):
                 self.server.manage("shell", "-c", END_SESSIONS)
                 self.back(page)
                 self.assert_nothing_shown(page)
+
+    def test_a_page_that_was_kept_all_the_same_asks_before_it_is_seen(self) -> None:
+        page, body = self.signed_in("mina"), "getComputedStyle(document.body).visibility"
+        page.fill("#id_reason", REASON)
+        page.evaluate(LEAVE)
+        self.assertEqual(page.evaluate(body), "hidden")
+        page.evaluate(RETURN)
+        expect(page.locator("#id_reason")).to_be_visible()
+        expect(page.locator("#id_reason")).to_have_value(REASON)
+        page.evaluate(LEAVE)
+        self.server.manage("shell", "-c", END_SESSIONS)
+        page.evaluate(RETURN)
+        self.assert_nothing_shown(page)
 
     def test_the_provider_ends_it(self) -> None:
         self.provider.register(
