@@ -11,15 +11,19 @@ import socket
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import IO, Any
 
 from django.conf import settings
+from django.template.loader import render_to_string
 from gunicorn import util
 from gunicorn.http.errors import LimitRequestHeaders, NoMoreData
 from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import Unreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
+
+from hubadmin.web.context_processors import contact
 
 REQUEST_SECONDS = 20  # from the first byte of a request to its last; longer for large ones:
 LEAST_BYTES_PER_SECOND = 64 * 1024
@@ -121,6 +125,22 @@ class Connection(TConn):
         return length
 
 
+def headers_too_long() -> bytes:
+    """Return the whole answer to a request that no middleware and no view gets to see."""
+    context = {"languages": settings.LANGUAGES, "contact": contact()}
+    page = render_to_string("431.html", context).encode()
+    head = (
+        "HTTP/1.1 431 Request Header Fields Too Large",
+        "Connection: close",
+        "Content-Type: text/html; charset=utf-8",
+        f"Content-Length: {len(page)}",
+        "Cache-Control: no-store",
+        "Content-Security-Policy: default-src 'none'; style-src 'self'; frame-ancestors 'none'",
+        "X-Content-Type-Options: nosniff",
+    )
+    return "\r\n".join([*head, "", ""]).encode() + page
+
+
 class Worker(ThreadWorker):
     """Waits for requests and for ends of connections in its loop, and for neither in a thread."""
 
@@ -154,6 +174,15 @@ class Worker(ThreadWorker):
             self._close(conn)
         else:
             super().finish_request(conn, fs)
+
+    def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
+        """As gunicorn's; but people whose headers are too long are told what to do about it."""
+        if not isinstance(exc, LimitRequestHeaders):
+            super().handle_error(req, client, addr, exc)
+            return
+        self.log.warning("a request's headers are too long, from %s: %s", addr or "a socket", exc)
+        with suppress(OSError):
+            util.write_nonblock(client, headers_too_long())
 
     def murder_pending(self) -> None:
         """Cut off whoever is too slow; gunicorn calls it every second."""

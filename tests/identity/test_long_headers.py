@@ -6,6 +6,7 @@ import unittest
 from django.test import tag
 
 from hubadmin.demo.sandbox import Sandbox
+from tests.hubadmin.test_browser_headers import inline_in
 from tests.identity.server import Server
 
 SECRET = "a-shared-secret-of-more-than-32-characters"
@@ -38,10 +39,12 @@ class LongHeaderTests(unittest.TestCase):
                 status, page = self.get(**long)
                 self.assertEqual(status, 200, page[:300])
 
-    def test_beyond_gunicorn_refuses_by_itself(self) -> None:
-        """Before there is a request to give a page for; README says so."""
+    def test_beyond_there_is_a_page_that_says_what_to_do(self) -> None:
         for long in ({"groups": 70 * KIB}, {"cookies": 70 * KIB}):
             with self.subTest(long=long):
                 status, page = self.get(**long)
                 self.assertEqual(status, 431)
-                self.assertIn("Request Header Fields Too Large", page)
+                self.assertIn("Delete the cookies of this site", page)
+                self.assertIn("the admin of this site", page)
+                self.assertIn('lang="ja"', page)
+                self.assertEqual(inline_in(page), [])
