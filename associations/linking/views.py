@@ -95,14 +95,15 @@ def _submit(request: AuthenticatedHttpRequest) -> HttpResponse:
 
 
 def _sent_token(request: AuthenticatedHttpRequest) -> str:
-    """Return the one-time token that was sent last, if it is by Back that somebody comes here.
+    """Return the one-time token that was sent last, if somebody may have come here by Back.
 
     No browser keeps the page, but it fills in again what was typed: to send that once more is the
-    same submit then, and is told as that. Every other visit, by a click or an address, gets a fresh
-    token; of browsers that do not tell the difference each does.
+    same submit then, and is told as that. A visit by a click gets a fresh token. One by an address
+    looks the same as Back to it, so it gets none; of browsers that do not tell each visit does.
     """
-    headers = request.headers
-    is_back = headers.get("Sec-Fetch-Mode") == "navigate" and "Sec-Fetch-User" not in headers
+    told = request.headers
+    is_click = told.get("Sec-Fetch-User") == "?1" and told.get("Sec-Fetch-Site") != "none"
+    is_back = told.get("Sec-Fetch-Mode") == "navigate" and not is_click
     return request.session.get(_SENT, "") if is_back else ""
 
 

@@ -46,6 +46,27 @@ class SentBeforeTestCase(PageTestCase):
         self.assertEqual(page.content.decode().count("autofocus"), 1)
 
 
+class TokenTests(SentBeforeTestCase):
+    """No browser keeps the form; which token it has when it is asked for again."""
+
+    def token(self, **headers: str) -> str:
+        told = {name.replace("_", "-"): value for name, value in headers.items()}
+        form = self.client.get("/", headers=told).context["form"]
+        return str(form["submit_token"].value())
+
+    def test_back_brings_the_token_that_was_sent_and_a_click_another(self) -> None:
+        back = {"Sec_Fetch_Mode": "navigate", "Sec_Fetch_Site": "same-origin"}
+        address = {"Sec_Fetch_Mode": "navigate", "Sec_Fetch_Site": "none", "Sec_Fetch_User": "?1"}
+        self.assertNotEqual(self.token(**back), self.token(**back))
+        self.submit()
+        self.assertEqual(self.token(**back), TYPED["submit_token"])
+        self.assertEqual(self.token(**address), TYPED["submit_token"])
+        for fresh in (back | {"Sec_Fetch_User": "?1"}, {}):
+            self.assertNotEqual(self.token(**fresh), TYPED["submit_token"])
+        self.submit(submit_token="the next one's")
+        self.assertEqual(self.token(**back), "the next one's")
+
+
 class RefusedTests(SentBeforeTestCase):
     def test_back_after_a_429_says_that_nothing_was_sent_now(self) -> None:
         self.sandbox.fault(**TOO_MANY)
