@@ -126,9 +126,9 @@ class LogTransactionTestCase(TransactionTestCase):
             super()._fixture_teardown()
 
 
-def forget_previews() -> None:
-    """Give everybody their previews back: the limit is kept outside of a test's transaction."""
-    table, first = CallSlot._meta.db_table, rate_limiter.FIRST_OF_PREVIEWS
+def forget_looks() -> None:
+    """Give everybody their looks and downloads back: what is taken outlasts a test."""
+    table, first = CallSlot._meta.db_table, rate_limiter.FIRST_OF_PEOPLE
     sql = f"DELETE FROM {table} WHERE number >= %s"
     for _ in range(2):  # another test may have ended the connection
         with suppress(DBError):
@@ -159,9 +159,10 @@ class SandboxMixin:
         self.sandbox.reset()
         cache.clear()
         if self.databases:  # else it is a test without
-            forget_previews()
-        clients.interactive.cache_clear()
-        clients.interactive().limits = self.limits
+            forget_looks()
+        for client in (clients.interactive, clients.looking):
+            client.cache_clear()
+            client().limits = self.limits
 
     def puts(self) -> list[str]:
         """The paths HubSpot was asked to PUT, as it received them."""

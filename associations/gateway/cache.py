@@ -66,7 +66,7 @@ def _key(look: Callable[..., Any], arguments: tuple[Any, ...]) -> str:
 
 def _look_again(look: Callable[..., Any], arguments: tuple[Any, ...], seconds: float) -> _Shown:
     try:
-        value, error = look(clients.interactive(), *arguments), None
+        value, error = look(clients.looking(), *arguments), None
         if value is None:
             seconds = FAILURE_SECONDS  # what is not there may be made any moment
     except ReadError as failure:

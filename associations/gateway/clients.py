@@ -1,4 +1,4 @@
-"""Every client for HubSpot that this site uses, configured: one for people, three for workers.
+"""Every client for HubSpot that this site uses, configured: two for people, three for workers.
 
 People's calls have their turn at the rate limiter by themselves. Whoever sends for a run has taken
 a slot before the row was marked as under way.
@@ -37,11 +37,17 @@ def _client(**options: Any) -> HubSpotClient:
 
 @lru_cache(maxsize=1)
 def interactive() -> HubSpotClient:
-    """Return what people's requests share in this process.
+    """Return what people's submits share in this process: each thread may be at one."""
+    return _client(pool_size=settings.WEB_THREADS, admit=rate_limiter.acquire_interactive)
+
+
+@lru_cache(maxsize=1)
+def looking() -> HubSpotClient:
+    """Return what only looks things up for people, and never takes what a submit waits for.
 
     Its pool is as large as the threads: each has one, and there are two more that look things up.
     """
-    return _client(pool_size=3 * settings.WEB_THREADS, admit=rate_limiter.acquire_interactive)
+    return _client(pool_size=3 * settings.WEB_THREADS, admit=rate_limiter.acquire_look)
 
 
 @lru_cache(maxsize=1)
@@ -62,7 +68,7 @@ def bulk_read() -> HubSpotClient:
 @receiver(setting_changed)
 def _forget(*, setting: str, **kwargs: object) -> None:
     if setting.startswith("HUBSPOT_"):
-        for client in (interactive, bulk_put, bulk_batch, bulk_read):
+        for client in (interactive, looking, bulk_put, bulk_batch, bulk_read):
             client.cache_clear()
 
 

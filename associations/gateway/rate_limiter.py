@@ -3,13 +3,15 @@
 A ring of slots in the database, as many as this site allows itself calls within ten seconds: a
 setting, for HubSpot counts each app apart, and allows it as much as the account has booked. Whoever
 wants to call takes a slot that was not used for that long. Some slots only people may use, so that
-a run never keeps the form waiting. Each person has a small ring of their own for previews.
+a run never keeps the form waiting, and some only their submits, so that looks never do either.
+Each person has a small ring of their own for looks, and one for downloads.
 
 SQLite lets one write at a time, and who waits for a run's rows may wait for seconds. There the ring
 has a file of its own beside the database, which may be lost at any time.
 """
 
 import logging
+import math
 import os
 import threading
 import time
@@ -30,8 +32,11 @@ T = TypeVar("T")
 # HubSpot counts when calls arrive, which may be a little sooner one time than the other.
 WINDOW = 10.1  # seconds
 PEOPLE_WAIT = 2.0  # seconds at most
-PREVIEWS, PREVIEW_WINDOW = 60, 60.0  # for one person; a pair that is typed takes two or three
-FIRST_OF_PREVIEWS = 1_000_000  # the numbers of slots from here on are people's own
+LOOKS, LOOK_WINDOW = 60, 60.0  # for one person; a pair that is typed takes two or three
+# A download under way keeps its slot by using it anew, so after a crash it is soon free.
+DOWNLOADS, DOWNLOAD_SECONDS = 2, 30.0  # for one person
+# The numbers of slots from here on are people's own: so many for each, looks and then downloads.
+FIRST_OF_PEOPLE, OF_EACH_PERSON = 1_000_000, 100
 _AHEAD = 1.0  # seconds; a use that lies further in the future was written before a clock was set
 
 _TABLE = CallSlot._meta.db_table
@@ -122,37 +127,68 @@ close = _connection.close
 
 
 def acquire_interactive(seconds: float) -> bool:
-    """Take a slot for a person's call, waiting for one no longer than `seconds` or two.
+    """Take a slot for a call that a submit makes, waiting for one for `seconds` or two at most.
 
     A limit that cannot be asked keeps nobody waiting: HubSpot has its own.
     """
+    return _acquire(seconds, first=1)
+
+
+def acquire_look(seconds: float) -> bool:
+    """The same for a call that only looks something up: some slots are left to submits."""
+    return _acquire(seconds, first=_first_of_looks())
+
+
+def _acquire(seconds: float, first: int) -> bool:
     if not settings.HUBSPOT_CALLS_PER_10_SECONDS:
         return True
     deadline = time.monotonic() + min(seconds, PEOPLE_WAIT)
     try:
-        while not _take(1, first=1):
+        while not _take(1, first):
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
-            time.sleep(min(left, max(0.01, _wait(first=1))))
+            time.sleep(min(left, max(0.01, _wait(first))))
     except DBError:
         logger.exception("the limit of calls could not be asked")
     return True
 
 
-def acquire_preview(person: int) -> bool:
-    """Take a slot of the person's own, if one is free: what they look up is bounded everywhere."""
-    first = FIRST_OF_PREVIEWS + person * PREVIEWS
-    last = first + PREVIEWS - 1
+def look_wait(person: int) -> int:
+    """Take one of the looks that a person has within a minute, and return 0.
+
+    Or return in how many seconds there is one again. This counts what people ask for, which is a
+    few calls each, whichever process answers.
+    """
+    first = FIRST_OF_PEOPLE + person * OF_EACH_PERSON
+    last = first + LOOKS - 1
     try:
-        if not _take(1, first, last, PREVIEW_WINDOW):
-            # Perhaps it is the person's first, or a clock was set back.
-            _connection.run(lambda wrapper: _settle(wrapper, last, first))
-            return bool(_take(1, first, last, PREVIEW_WINDOW))
-        return True
+        if _take_own(first, last, LOOK_WINDOW):
+            return 0
+        return max(1, math.ceil(_wait(first, last, LOOK_WINDOW)))
     except DBError:
-        logger.exception("the limit of previews could not be asked")
-        return True
+        logger.exception("the limit of looks could not be asked")
+        return 0
+
+
+def take_download(person: int) -> int:
+    """Take one of the slots that a person has for downloads; return its number, 0 if none is free.
+
+    It stays taken for DOWNLOAD_SECONDS. Raises DBError.
+    """
+    first = FIRST_OF_PEOPLE + person * OF_EACH_PERSON + LOOKS
+    numbers = range(first, first + DOWNLOADS)
+    return next((each for each in numbers if _take_own(each, each, DOWNLOAD_SECONDS)), 0)
+
+
+def keep_download(slot: int) -> None:
+    """Keep a slot taken for as long again. Raises DBError."""
+    _use(f"UPDATE {_TABLE} SET used_at = {{now}} WHERE number = %s", slot)
+
+
+def end_download(slot: int) -> None:
+    """Give a slot back. Raises DBError."""
+    _use(f"UPDATE {_TABLE} SET used_at = 0 WHERE number = %s", slot)
 
 
 def acquire_bulk(wanted: int) -> int:
@@ -186,6 +222,29 @@ def _first_of_runs() -> int:
     return min(settings.HUBSPOT_CALLS_FOR_PEOPLE + 1, settings.HUBSPOT_CALLS_PER_10_SECONDS)
 
 
+def _first_of_looks() -> int:
+    # Half of what no run may take; however few there are, a look gets one.
+    left_to_submits = settings.HUBSPOT_CALLS_FOR_PEOPLE // 2
+    return min(left_to_submits + 1, settings.HUBSPOT_CALLS_PER_10_SECONDS)
+
+
+def _use(sql: str, slot: int) -> None:
+    def use(wrapper: BaseDatabaseWrapper) -> None:
+        with wrapper.cursor() as cursor:
+            cursor.execute(_sql(sql, wrapper), [slot])
+
+    _connection.run(use)
+
+
+def _take_own(first: int, last: int, window: float) -> bool:
+    """Take one of a person's own slots, if one is free."""
+    if _take(1, first, last, window):
+        return True
+    # Perhaps it is the person's first, or a clock was set back.
+    _connection.run(lambda wrapper: _settle(wrapper, last, first))
+    return bool(_take(1, first, last, window))
+
+
 def _take(wanted: int, first: int, last: int | None = None, window: float | None = None) -> int:
     last = last or settings.HUBSPOT_CALLS_PER_10_SECONDS
 
@@ -197,13 +256,13 @@ def _take(wanted: int, first: int, last: int | None = None, window: float | None
     return _connection.run(take)
 
 
-def _wait(first: int) -> float:
-    last = settings.HUBSPOT_CALLS_PER_10_SECONDS
+def _wait(first: int, last: int | None = None, window: float | None = None) -> float:
+    begin, last = (first, last) if last else (1, settings.HUBSPOT_CALLS_PER_10_SECONDS)
 
     def wait(wrapper: BaseDatabaseWrapper) -> float | None:
-        _settle(wrapper, last)
+        _settle(wrapper, last, begin)
         with wrapper.cursor() as cursor:
-            cursor.execute(_sql(_WAIT, wrapper), [first, last])
+            cursor.execute(_sql(_WAIT, wrapper, window), [first, last])
             return cursor.fetchone()[0]
 
     return max(0.0, float(_connection.run(wait) or 0.0))

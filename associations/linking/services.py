@@ -19,7 +19,7 @@ from associations.gateway import clients
 from associations.hubspot.answers import merged_columns
 from associations.hubspot.client import IsStillIn, default_association_path
 from associations.linking.identity import asked_ids
-from associations.linking.throttling import check_rate_of_checks, check_rate_of_submits
+from associations.linking.throttling import check_looks, check_rate_of_checks, check_rate_of_submits
 from associations.linking.verification import read_after, read_before, read_link
 from associations.models import AssociationCheck, AssociationRequest
 
@@ -129,11 +129,12 @@ def check_again(
     """
     try:
         check_rate_of_checks(user, timezone.now())
+        check_looks(user)
     except DBError as error:
         logger.exception("the log could not be read")
         raise LogUnavailableError from error
     start = time.monotonic()
-    seen = read_link(clients.interactive().on_behalf(is_still_in), entry)
+    seen = read_link(clients.looking().on_behalf(is_still_in), entry)
     return recorder.record_check(
         entry=entry,
         user=user,

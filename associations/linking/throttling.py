@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.contrib.auth import get_user_model
 
+from associations.gateway import rate_limiter
 from associations.models import AssociationCheck, AssociationRequest
 
 if TYPE_CHECKING:
@@ -42,6 +43,12 @@ def check_rate_of_checks(user: "User", now: datetime) -> None:
     if settings.SUBMITS_PER_PERSON_PER_MINUTE:
         checks = AssociationCheck.objects.filter(user=user).order_by("-checked_at")
         _check_rate(checks.values_list("checked_at", flat=True), now)
+
+
+def check_looks(user: "User") -> None:
+    """The same for all that a person looks up, which may be of an entry or not."""
+    if wait := rate_limiter.look_wait(user.pk):
+        raise ThrottledError(wait)
 
 
 def _check_rate(

@@ -24,7 +24,7 @@ from associations.linking.preview import Preview, preview, records_of
 from associations.linking.throttling import ThrottledError
 from associations.models import AssociationRequest
 from associations.models.readable import UnreadableRow, read_rows, readable_or_404
-from associations.texts.lookup_errors import reasons_of
+from associations.texts.lookup_errors import looks_used_up, reasons_of
 from associations.texts.outcomes import explain
 from associations.texts.remedies import TRY, advice_on
 from hubadmin.web import drafts
@@ -170,12 +170,12 @@ def link_preview(request: AuthenticatedHttpRequest) -> HttpResponse:
 def preview_context(form: AssociationForm, user: "User") -> dict[str, Any]:
     """What linking/preview.html shows.
 
-    Each takes some of the calls that linking needs as well, so nobody has them without end.
+    Each takes some of the calls that HubSpot allows, so nobody has them without end.
     """
-    if not rate_limiter.acquire_preview(user.pk):
+    if wait := rate_limiter.look_wait(user.pk):
         return {
             "preview": Preview(),
-            "is_bounded": True,
+            "reasons": [looks_used_up(wait)],
             "advice": advice_on([TRY], is_admin=user.is_admin),
         }
     shown = preview(form.pair.from_, form.pair.to)
@@ -188,7 +188,9 @@ def preview_context(form: AssociationForm, user: "User") -> dict[str, Any]:
 def request_records(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """The names of an entry's two records, as HubSpot has them now."""
     entry = readable_or_404(AssociationRequest.objects.visible_to(request.user), pk)
-    return render(request, "linking/records.html", {"records": records_of(entry)})
+    wait = rate_limiter.look_wait(request.user.pk)
+    context = {"bound": looks_used_up(wait)} if wait else {"records": records_of(entry)}
+    return render(request, "linking/records.html", context)
 
 
 @require_safe

@@ -89,7 +89,7 @@ class Reading:
 def look(lookup: Callable[[HubSpotClient], Any]) -> Reading:
     """Look now; what was remembered would not say how things stand."""
     try:
-        return Reading(lookup(clients.interactive()))
+        return Reading(lookup(clients.looking()))
     except ReadError as error:
         return Reading(error=error)
 

@@ -11,14 +11,16 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from associations.db import QueryTimeoutError, query_timeout
+from associations.gateway.rate_limiter import look_wait
 from associations.status.auditlog import log_lines
 from associations.status.bulk import run_lines
 from associations.status.failures import failure_line, failures_since
 from associations.status.latency import hour_bars, times_today
 from associations.status.quota import NEARLY_USED_UP, SCARCE, quota_lines, quota_of
-from associations.status.report import Item, Section, headline_of
+from associations.status.report import Item, Level, Section, headline_of
 from associations.status.site import site_facts
 from associations.status.token import account_lines, look_at_hubspot, scope_lines, version_lines
+from associations.texts.lookup_errors import looks_used_up
 from hubadmin.web.http import AuthenticatedHttpRequest, admin_required
 
 TIMES_SECONDS = 5.0
@@ -29,11 +31,17 @@ TIMES_SECONDS = 5.0
 @admin_required
 def status(request: AuthenticatedHttpRequest) -> HttpResponse:
     now = timezone.now()
-    shown = look_at_hubspot()
-    quota = quota_of(shown, now)
+    quota = None
+    if wait := look_wait(request.user.pk):
+        account = calls = [Item(Level.UNKNOWN, looks_used_up(wait))]
+    else:
+        shown = look_at_hubspot()
+        quota = quota_of(shown, now)
+        account = [*account_lines(shown), *scope_lines(shown, now)]
+        calls = [*quota_lines(shown, quota)]
     parts = [
-        Section("hubspot", "HubSpot", [*account_lines(shown), *scope_lines(shown, now)]),
-        Section("calls", gettext("Calls today"), [*quota_lines(shown, quota), _failures(now)]),
+        Section("hubspot", "HubSpot", account),
+        Section("calls", gettext("Calls today"), [*calls, _failures(now)]),
         Section("runs", gettext("Bulk runs"), [*run_lines()]),
         Section("version", gettext("API version"), [*version_lines(timezone.localdate(now))]),
         Section("log", gettext("The audit log"), [*log_lines(now)]),

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from associations.hubspot.answers import missing_scopes_in
@@ -59,3 +59,13 @@ def reason_of_error(error: ReadError) -> str:
 def reasons_of(errors: Iterable[ReadError]) -> list[str]:
     """Return the reason of each, and none of them twice."""
     return list(dict.fromkeys(map(reason_of_error, errors)))
+
+
+def looks_used_up(seconds: int) -> str:
+    """Return what stands in the place of what somebody asked for who has asked for too much."""
+    text = ngettext(
+        "You have looked up a lot within a minute. This site looks up more in {seconds} second.",
+        "You have looked up a lot within a minute. This site looks up more in {seconds} seconds.",
+        seconds,
+    )
+    return text.format(seconds=seconds)

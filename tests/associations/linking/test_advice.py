@@ -143,12 +143,12 @@ class PreviewTests(AdviceTestCase):
         self.assertIn("it lacks crm.objects.companies.write", page)
 
     def test_a_bound_of_this_site_is_not_told_as_hubspots(self) -> None:
-        self.enterContext(mock.patch.object(rate_limiter, "PREVIEWS", 1))
+        self.enterContext(mock.patch.object(rate_limiter, "LOOKS", 1))
         self.addCleanup(rate_limiter.close)
         self.panel(self.client)
         page = self.panel(self.client)
         self.assertNotIn("HubSpot takes no more", page)
-        self.assertIn("This site looks up no more", page)
+        self.assertIn("You have looked up a lot", page)
         self.assertIn(PROMISE, page)
 
     def test_nor_is_the_limit_of_calls_that_is_kept_here(self) -> None:

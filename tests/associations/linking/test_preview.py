@@ -268,36 +268,36 @@ class ChangedTests(PreviewTestCase):
 
 class LimitTests(PreviewTestCase):
     def test_nobody_has_previews_without_end(self) -> None:
-        self.enterContext(mock.patch("associations.gateway.rate_limiter.PREVIEWS", 2))
+        self.enterContext(mock.patch("associations.gateway.rate_limiter.LOOKS", 2))
         self.addCleanup(rate_limiter.close)
         for pk in ("501", "502"):
             self.assertIn(
                 "ada" if pk == "501" else "bruno",
                 self.panel(from_object_id=pk).content.decode().lower(),
             )
-        self.shows("looks up no more for you just now", "link the records all the same")
+        self.shows("You have looked up a lot", "link the records all the same")
         self.assertIn("Ada", self.as_admin.get("/preview/", FIELDS, headers=HTMX).content.decode())
 
     def test_another_process_counts_the_same_ones(self) -> None:
-        self.enterContext(mock.patch("associations.gateway.rate_limiter.PREVIEWS", 3))
+        self.enterContext(mock.patch("associations.gateway.rate_limiter.LOOKS", 3))
         self.panel()
         cache.clear()  # all that a process has by itself
         rate_limiter.close()
         self.panel()
-        with mock.patch("associations.gateway.rate_limiter.PREVIEW_WINDOW", 0.5):
+        with mock.patch("associations.gateway.rate_limiter.LOOK_WINDOW", 0.5):
             self.panel()
-        self.shows("looks up no more for you just now", "link the records all the same")
+        self.shows("You have looked up a lot", "link the records all the same")
 
     def test_a_clock_that_was_set_back_holds_nobody_up(self) -> None:
-        self.enterContext(mock.patch("associations.gateway.rate_limiter.PREVIEWS", 2))
+        self.enterContext(mock.patch("associations.gateway.rate_limiter.LOOKS", 2))
         self.panel()
         ahead = (
             f"UPDATE {CallSlot._meta.db_table} SET used_at = used_at + 3600 WHERE number > 999999"
         )
         rate_limiter._connection.run(lambda wrapper: wrapper.cursor().execute(ahead))
         self.panel()
-        self.shows("looks up no more for you just now", "link the records all the same")
-        with mock.patch("associations.gateway.rate_limiter.PREVIEW_WINDOW", 0.001):
+        self.shows("You have looked up a lot", "link the records all the same")
+        with mock.patch("associations.gateway.rate_limiter.LOOK_WINDOW", 0.001):
             self.assertIn("Ada", self.panel().content.decode())
 
     def test_a_limit_that_cannot_be_asked_keeps_nobody_from_looking(self) -> None:

@@ -169,7 +169,7 @@ CLAIMS = [
         ("looks", "HubSpot does not accept this site's access token.", look.trouble("token refused")),
         ("looks", "HubSpot takes no more requests for the moment.", look.trouble("429")),
         ("looks", "[All requests that HubSpot takes at once are in use|No more can be asked of HubSpot for the moment].", look.trouble("429")),
-        ("looks", "This site looks up no more for you just now", look.looked_enough),
+        ("looks", "You have looked up a lot within a minute", look.looked_enough),
         ("looks", "HubSpot's daily limit of requests is used up.", look.trouble("daily limit")),
         ("looks", "This site's access token may not read the records", look.trouble("no scope at all", "no scope to read")),
         ("looks", "HubSpot is not available at the moment.", look.trouble("503", "521")),

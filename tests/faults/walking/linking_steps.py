@@ -265,7 +265,7 @@ def trouble_ends(world: World, chance: random.Random) -> None:
 
 def previews_used_up(world: World, chance: random.Random) -> None:
     person = world.clients["support"].session["_auth_user_id"]
-    while rate_limiter.acquire_preview(int(person)):
+    while not rate_limiter.look_wait(int(person)):
         pass
     world.previews_used_up = world.now
     world.note("Support has looked up as much as one may")
