@@ -4,6 +4,8 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from hubadmin.web.sending import paced
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hubadmin.settings")
 
-application = get_wsgi_application()
+application = paced(get_wsgi_application())

@@ -15,9 +15,10 @@ from associations.audit.pagination import LIST_SECONDS, PAGE_SIZE
 from associations.audit.recorder import record_download
 from associations.audit.views import CONTENT_TYPES, people_by_name
 from associations.db import QueryTimeoutError, query_timeout
+from associations.downloads import download
 from associations.models import BulkRun
 from associations.models.readable import read_rows
-from hubadmin.web.http import AuthenticatedHttpRequest, admin_required, http_1_1_required
+from hubadmin.web.http import AuthenticatedHttpRequest, admin_required
 
 
 @require_safe
@@ -57,7 +58,7 @@ def _page(form: EventFilterForm, before: str) -> dict[str, Any]:
 @require_safe
 @never_cache
 @admin_required
-@http_1_1_required
+@download
 def event_export(request: AuthenticatedHttpRequest, file_format: str) -> HttpResponseBase:
     """The events of a filter as a file, streamed. That it was taken is an event itself."""
     form = EventFilterForm(request.GET, people_by_name())
@@ -75,5 +76,4 @@ def event_export(request: AuthenticatedHttpRequest, file_format: str) -> HttpRes
     when = timezone.localtime(now, timezone.get_default_timezone())
     name = f"hubadmin-events_{when:%Y%m%dT%H%M%S%z}.{file_format}"
     response["Content-Disposition"] = f'attachment; filename="{name}"'
-    response["X-Accel-Buffering"] = "no"  # a proxy shall pass it on as it comes
     return response

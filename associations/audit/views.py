@@ -29,12 +29,13 @@ from associations.audit.pagination import count_context, page_context
 from associations.audit.recorder import request_meta
 from associations.audit.statistics import by_period, figures_of
 from associations.db import QueryTimeoutError, query_timeout
+from associations.downloads import download
 from associations.gateway.account import type_choices
 from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError, resolve
 from associations.hubspot.record_references import is_record_id
 from associations.models import AssociationRequest, AuditExport, AuditFilter
 from associations.models.readable import read_rows
-from hubadmin.web.http import AuthenticatedHttpRequest, admin_required, http_1_1_required
+from hubadmin.web.http import AuthenticatedHttpRequest, admin_required
 
 FIGURES_SECONDS = 10.0
 BARS = 62
@@ -140,7 +141,7 @@ def _record_type(text: str) -> ObjectType:
 @require_safe
 @never_cache
 @admin_required
-@http_1_1_required
+@download
 def export(request: AuthenticatedHttpRequest, file_format: str) -> HttpResponseBase:
     """The entries of a filter as a file, streamed. That it was taken is logged before it starts."""
     form = filter_form(request)
@@ -163,7 +164,6 @@ def export(request: AuthenticatedHttpRequest, file_format: str) -> HttpResponseB
     response.streaming_content = _recorded(record, form)
     name = _file_name(form, record)
     response["Content-Disposition"] = f'attachment; filename="{name}"'
-    response["X-Accel-Buffering"] = "no"  # a proxy shall pass it on as it comes
     return response
 
 

@@ -25,6 +25,7 @@ from associations.bulk.exports import bad_row_lines, result_lines
 from associations.bulk.files.columns import FIELDS
 from associations.bulk.forms import NOT_KEPT, StartForm, UploadForm
 from associations.bulk.progress import Wait, progress_of, waits_for
+from associations.downloads import download
 from associations.gateway.account import offered_to, type_choices
 from associations.models import BulkRun, RowState, RunState, SendMode
 from associations.models.bulk import ENDED, NOT_STARTED, UNDER_WAY
@@ -33,7 +34,7 @@ from associations.models.readable import read_rows, readable_only, readable_or_4
 from associations.texts.remedies import NOT_WRITTEN, helper_of, in_a_row
 from hubadmin.web import drafts
 from hubadmin.web.access import may_act
-from hubadmin.web.http import AuthenticatedHttpRequest, http_1_1_required
+from hubadmin.web.http import AuthenticatedHttpRequest
 
 if TYPE_CHECKING:
     from hubadmin.models import User
@@ -310,7 +311,7 @@ def bulk_retry(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
 
 @require_safe
 @never_cache
-@http_1_1_required
+@download
 def bulk_bad_rows(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBase:
     """The rows that could not be read as they stood in the file, each with its problem."""
     run = run_of(request, pk)
@@ -321,7 +322,7 @@ def bulk_bad_rows(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBas
 
 @require_safe
 @never_cache
-@http_1_1_required
+@download
 def bulk_results(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBase:
     """Every row of a run that was started, and what became of it."""
     run = run_of(request, pk)
@@ -336,5 +337,4 @@ def _file(
     record_download(request, name, run=run)
     response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="hubadmin-run-{run.pk}-{name}"'
-    response["X-Accel-Buffering"] = "no"  # a proxy shall pass it on as it comes
     return response

@@ -25,7 +25,7 @@ LAYERS = [
     ["models"],
     ["gateway"],
     ["texts"],
-    ["context_processors", "db", "form_fields"],
+    ["context_processors", "db", "downloads", "form_fields"],
     ["audit"],
     ["linking"],
     ["bulk"],

@@ -26,7 +26,8 @@ def main(keys: str, *files: str, complete: bool) -> None:
         told = [loads(line) for line in lines]
         count = next((each["lines"] for each in told if each["kind"] == "end"), None)
         held = [p for p in zip(told, lines, strict=True) if p[0]["kind"] not in ("seal", "end")]
-        demand(not rest and (count == len(told) - 1 or not held), f"{file} is not whole")
+        is_whole = not held if count is None else count == len(told) - 1
+        demand(not rest and is_whole, f"{file} is not whole")
         seals |= {each["number"]: each for each in told if each["kind"] == "seal"}
         for each, line in held:
             items.setdefault((each["kind"], each["id"]), set()).add(sha256(line).hexdigest())

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from associations.audit.exports import end_line
 from associations.audit.integrity import signing, triggers
 from associations.audit.integrity.archive import seal_line
 from associations.audit.integrity.candidates import find_unreadable
@@ -16,6 +18,7 @@ from associations.audit.integrity.sealing import waiting_for_a_seal
 from associations.audit.integrity.strangers import find_strangers
 from associations.audit.integrity.verifications import newest_results
 from associations.audit.recorder import record_download
+from associations.downloads import download
 from associations.models import AuditSeal, AuditVerification
 from associations.models.readable import UNREADABLE, demand_value, read_rows, readable_only
 from hubadmin.web.http import AuthenticatedHttpRequest, admin_required
@@ -46,8 +49,9 @@ def integrity(request: AuthenticatedHttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 @admin_required
+@download
 def seals(request: AuthenticatedHttpRequest) -> HttpResponseBase:
-    """Every seal as a line of JSON: with an export, all that an auditor needs."""
+    """Every seal as a line of JSON, and an end: with an export, all that an auditor needs."""
     record_download(request, "seals.jsonl")
     response = StreamingHttpResponse(
         _seal_lines(), content_type="application/x-ndjson; charset=utf-8"
@@ -88,8 +92,11 @@ def _waiting() -> int:
 
 
 def _seal_lines() -> Iterator[bytes]:
-    number = 0
+    number = lines = 0
+    began_at = timezone.now()
     while found := read_rows(AuditSeal.objects.filter(number__gt=number)[:20]):
         for seal in readable_only(found):
+            lines += 1
             yield f"{seal_line(seal)}\n".encode()
         number = found[-1].pk
+    yield end_line(lines, began_at, query="")

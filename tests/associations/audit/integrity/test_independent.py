@@ -198,6 +198,18 @@ class AlteredTests(AuditorMixin, SealTestCase):
         export.write_bytes(b"".join(lines[1:]))
         self.assert_refuses("is not whole", export, self.seals_file())
 
+    def test_seals_that_were_broken_off(self) -> None:
+        export, seals = self.exported(), self.seals_file()
+        *lines, _, end = seals.read_bytes().splitlines(keepends=True)
+        seals.write_bytes(b"".join([*lines, end]))
+        self.assert_refuses("seals.jsonl is not whole", export, seals)
+
+    def test_seals_as_an_older_version_gave_them(self) -> None:
+        """Without an end."""
+        export, seals = self.exported(), self.seals_file()
+        seals.write_bytes(b"".join(seals.read_bytes().splitlines(keepends=True)[:-1]))
+        self.assert_proves(export, seals)
+
     def test_seals_that_were_changed(self) -> None:
         export = self.exported()
         head = AuditSeal.objects.get(number=3).head

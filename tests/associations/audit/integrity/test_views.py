@@ -228,8 +228,10 @@ class SealsTests(IntegrityTestCase):
         answer = self.as_admin.get(SEALS)
         self.assertEqual(answer["Content-Type"], "application/x-ndjson; charset=utf-8")
         self.assertIn('filename="hubadmin-seals.jsonl"', answer["Content-Disposition"])
-        *lines, rest = answer.getvalue().split(b"\n")
+        *lines, end, rest = answer.getvalue().split(b"\n")
         self.assertEqual((len(lines), rest), (23, b""))
+        told = json.loads(end)
+        self.assertEqual((told["kind"], told["complete"], told["lines"]), ("end", True, 23))
         for line, each in zip(lines, AuditSeal.objects.all(), strict=True):
             found = json.loads(line)
             self.assertEqual(
@@ -244,15 +246,16 @@ class SealsTests(IntegrityTestCase):
                 },
             )
 
-    def test_none_are_no_lines(self) -> None:
-        self.assertEqual(self.as_admin.get(SEALS).getvalue(), b"")
+    def test_of_none_there_is_only_the_end(self) -> None:
+        (end,) = self.as_admin.get(SEALS).getvalue().splitlines()
+        self.assertEqual(json.loads(end)["lines"], 0)
 
     def test_they_prove_themselves(self) -> None:
         """All that an auditor needs besides the public key, with nothing of ours."""
         self.sealed(1, 2)
         key = signing.own_key()
         before = "0" * 64
-        for line in self.as_admin.get(SEALS).getvalue().splitlines():
+        for line in self.as_admin.get(SEALS).getvalue().splitlines()[:-1]:
             found = json.loads(line)
             self.assertTrue(key.signed(found["head"], found["signature"]))
             self.assertIn(f"\nprevious {before}\n", found["manifest"])
