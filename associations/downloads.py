@@ -9,6 +9,8 @@ with its person's access, broken off.
 import logging
 import threading
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import lru_cache, wraps
 
 from django.conf import settings
@@ -68,12 +70,10 @@ class _Place:
 
     def take(self) -> int:
         """Return 0, or the HTTP status that says what there are too many of."""
-        try:
+        with _limit_may_be_away():
             self._slot = rate_limiter.take_download(self._user.pk)
             if not self._slot:
                 return 429
-        except DBError:
-            logger.exception("the limit of downloads could not be asked")
         threads = _threads()
         if not threads.acquire(blocking=False):
             self.close()
@@ -84,22 +84,27 @@ class _Place:
     def keep(self) -> None:
         """Say that it is still in use."""
         if self._slot:
-            try:
+            with _limit_may_be_away():
                 rate_limiter.keep_download(self._slot)
-            except DBError:
-                logger.exception("the limit of downloads could not be told")
 
     def close(self) -> None:
         """Give back what it has; once only, however often it is called."""
-        slot, self._slot = self._slot, 0
         threads, self._threads = self._threads, None
         if threads:
             threads.release()
+        slot, self._slot = self._slot, 0
         if slot:
-            try:
+            with _limit_may_be_away():
                 rate_limiter.end_download(slot)
-            except DBError:
-                logger.exception("the limit of downloads could not be told")
+
+
+@contextmanager
+def _limit_may_be_away() -> Iterator[None]:
+    """The limit of a person's downloads keeps nobody from a file where it cannot be asked."""
+    try:
+        yield
+    except DBError:
+        logger.exception("the limit of downloads could not be asked")
 
 
 @lru_cache(maxsize=1)

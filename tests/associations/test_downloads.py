@@ -1,5 +1,6 @@
 """Files that are streamed: how many at once, and what is said over that."""
 
+import gc
 import time
 from unittest import mock
 
@@ -68,6 +69,7 @@ class AtOnceTests(DownloadTestCase):
     def test_and_one_that_is_dropped_on_its_way(self) -> None:
         for _ in range(4):
             self.begun()
+            gc.collect()
 
     def test_another_person_has_their_own(self) -> None:
         under_way = [self.begun(), self.begun()]

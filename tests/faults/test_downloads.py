@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import requests
+from django.conf import settings
+from django.test import override_settings
 
 from associations.models import AuditExport
 from hubadmin.models import User
 from hubadmin.web.sending import PATIENCE
-from tests.faults.test_export import AS_ADA, ExportTestCase
+from tests.faults.test_export import AS_ADA, ExportTestCase, database_url
 from tests.faults.test_kill import wait_for
 from tests.identity.server import Server
+from tests.support import SignedInClient, person
 
 AS_BEA = AS_ADA | {"X-SSO-Subject": "bea", "X-SSO-Name": "Bea", "X-SSO-Groups": "support"}
 EXPORT, PAGE = "/audit/export.csv", "/requests/"
@@ -172,3 +175,31 @@ class LeavingTests(DownloadTestCase):
         time.sleep(1)
         User.objects.filter(subject="ada").update(is_active=False)
         wait_for(lambda: self.states() == ["aborted"], seconds=5)
+
+
+class SessionTests(DownloadTestCase):
+    """Where a session carries the sign-in, a download ends with it."""
+
+    def server(self, **environment: str) -> Server:
+        return Server(
+            self.sandbox.url,
+            DATABASE_URL=database_url(),
+            SECRET_KEY=settings.SECRET_KEY,
+            SSO_MODE="oidc",
+            SSO_ISSUER="http://127.0.0.1:9",
+            SSO_CLIENT_ID="hubadmin",
+            SSO_CLIENT_SECRET="secret",
+            **environment,
+        )
+
+    @override_settings(SSO_MODE="oidc", SSO_RECHECK_SECONDS=900)
+    def test_who_signs_out_gets_no_more_of_it(self) -> None:
+        browser = SignedInClient(person("admin"))
+        cookie = f"{settings.SESSION_COOKIE_NAME}={browser.session.session_key}"
+        connection = self.begin(Cookie=cookie)
+        self.assertIn("200 OK", beginning(connection))
+        self.assertGreater(len(rest(connection, 3)[0]), 0)
+        self.assertContains(browser.post("/sign-out"), "signed out")
+        rest(connection, 5)
+        self.assertEqual(rest(connection, 3), (b"", True))
+        self.assertEqual(self.states(), ["aborted"])
