@@ -27,7 +27,7 @@ from tests.faults.walking.clock import Clock
 from tests.faults.walking.hubspot import Pair, Portal
 from tests.faults.walking.pages import Page, read_csv, read_html
 from tests.faults.walking.trouble import NONE, Trouble
-from tests.support import SignedInClient, forget_previews, person
+from tests.support import SignedInClient, forget_looks, person
 
 QUICK = Limits(connect=2, read=0.25, total=2, attempts=2, pause=0.002)
 QUICK_BULK = Limits(connect=2, read=0.25, total=2, attempts=1)
@@ -229,7 +229,7 @@ def _clear(portal: Portal) -> None:
         )
     portal.reset()
     cache.clear()
-    forget_previews()
-    clients.interactive().limits = QUICK
+    forget_looks()
+    clients.interactive().limits = clients.looking().limits = QUICK
     for door in (clients.bulk_put, clients.bulk_batch, clients.bulk_read):
         door().limits = QUICK_BULK
