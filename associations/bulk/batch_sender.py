@@ -11,14 +11,7 @@ from functools import partial
 
 from associations.audit import recorder
 from associations.bulk import backoff
-from associations.bulk.leases import (
-    SLOT_SECONDS,
-    StoppedError,
-    asks_for,
-    hold,
-    mark_rows,
-    release,
-)
+from associations.bulk.leases import StoppedError, asks_for, hold, mark_rows, release
 from associations.bulk.single_sender import send_rows
 from associations.db import retry_on_outage
 from associations.gateway import clients
@@ -53,7 +46,7 @@ def send_batch(run: BulkRun, chunk: BulkChunk, until: float) -> None:
     )
     if len(rows) <= FEW:
         _settle(chunk, rows)
-    elif clients.take_slots(1, SLOT_SECONDS):
+    elif clients.take_slots(1):
         types = _types_of(chunk)
         _mark(run, chunk, rows)
         attempt = clients.bulk_batch().create_default_associations(

@@ -19,8 +19,9 @@ from associations.bulk.files.rows import RowChecker
 from associations.bulk.files.table import Table, TableRow, read_table
 from associations.bulk.leases import asks_for, hold, release
 from associations.bulk.shutdown import out_of_time
+from associations.bulk.turns import is_quick
 from associations.db import retry_on_outage, write_in_turn
-from associations.gateway import clients
+from associations.gateway import clients, rate_limiter
 from associations.gateway.account import form_options
 from associations.hubspot.client import HubSpotClient, ReadError
 from associations.hubspot.lookups import current_ids, links_of_many
@@ -36,7 +37,7 @@ _ORDER = ("from_object_type", "to_object_type", "number")
 def look_up_next(run: BulkRun) -> bool:
     """Look up the next rows of one pair of types; return False if none are left, or none can be.
 
-    Raises LeaseLostError; FileError once its person may not act any more.
+    Raises LeaseLostError, NoSlotError; FileError once its person may not act any more.
     """
     if not settings.HUBSPOT_VERIFY or run.lookup_cause:
         return False
@@ -44,8 +45,8 @@ def look_up_next(run: BulkRun) -> bool:
     if not rows:
         return False
     _demand_access(run)
-    client = clients.bulk_read().on_behalf(watch(asks_for(run)))
     try:
+        client = _client_for(run)
         found = links_of_many(
             client,
             rows[0].from_object_type,
@@ -63,6 +64,13 @@ def look_up_next(run: BulkRun) -> bool:
     seen = {row.pk: _was_linked(row, found, left) for row in rows}
     retry_on_outage(lambda: _note(run, rows, seen))
     return True
+
+
+def _client_for(run: BulkRun) -> HubSpotClient:
+    # What somebody waits for at the screen is a look like that of the form, and bounded like it.
+    is_look = is_quick(run) and not rate_limiter.look_wait(run.user_id)
+    client = clients.quick_dry_run() if is_look else clients.dry_run()
+    return client.on_behalf(watch(asks_for(run)))
 
 
 def _ids_left(
@@ -145,6 +153,8 @@ def read_run(run: BulkRun, until: float) -> None:
     except FileError as error:
         facts = {"problem": error.reason, "problem_facts": error.facts}
         return retry_on_outage(lambda: _end(run, RunState.UNREADABLE, **facts))
+    except clients.NoSlotError:
+        return release(run)
     return retry_on_outage(lambda: _end(run, RunState.READY))
 
 
@@ -169,7 +179,8 @@ def _stage(run: BulkRun, until: float) -> bool:
         write_in_turn(partial(_write, run, part))
         if out_of_time(until):
             return False
-    _mark_doubles(run)
+    if not _mark_doubles(run, until):
+        return False
     retry_on_outage(lambda: hold(run, is_read=True))
     return True
 
@@ -277,8 +288,8 @@ def _rows_left(run: BulkRun, first: BulkRun) -> Iterator[BulkRow]:
 # --- doubles --------------------------------------------------------------------------------------
 
 
-def _mark_doubles(run: BulkRun) -> None:
-    """Of rows that say the same, only the first is sent."""
+def _mark_doubles(run: BulkRun, until: float) -> bool:
+    """Of rows that say the same, only the first is sent. Return whether all are marked."""
     occurrence = Window(RowNumber(), partition_by=_PAIR, order_by=F("number").asc())
     ready = run.rows.filter(state=RowState.READY).annotate(occurrence=occurrence)
     doubles = ready.filter(occurrence__gt=1).order_by().values_list("pk", flat=True)
@@ -287,6 +298,9 @@ def _mark_doubles(run: BulkRun) -> None:
     for start in range(0, len(pks), ROWS_AT_ONCE):
         part = pks[start : start + ROWS_AT_ONCE]
         write_in_turn(partial(_mark_part, run, part))
+        if out_of_time(until):
+            return False
+    return True
 
 
 def _mark_part(run: BulkRun, pks: list[int]) -> None:

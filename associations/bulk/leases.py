@@ -79,9 +79,6 @@ def asks_for(run: BulkRun) -> Callable[[], bool]:
     return lambda: retry_on_outage(lambda: may_act(run.user_id), atomic=False)
 
 
-SLOT_SECONDS = 5.0  # how long a claimed chunk waits for a slot of the limiter
-
-
 class StoppedError(Exception):
     """Nothing of the run may be sent now: somebody has paused or canceled it, or may not act."""
 

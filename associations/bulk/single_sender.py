@@ -13,14 +13,7 @@ from django.utils import timezone
 
 from associations.audit import recorder
 from associations.bulk import backoff
-from associations.bulk.leases import (
-    SLOT_SECONDS,
-    LeaseLostError,
-    asks_for,
-    hold,
-    mark_rows,
-    release,
-)
+from associations.bulk.leases import LeaseLostError, asks_for, hold, mark_rows, release
 from associations.bulk.shutdown import out_of_time
 from associations.db import retry_on_outage
 from associations.gateway import clients
@@ -31,6 +24,7 @@ from associations.linking.identity import read_by_identity
 from associations.models import AssociationAttempt, AssociationRequest, BulkChunk, BulkRun
 from hubadmin.web.access import watch
 
+WAVES_IN_A_TURN = 4  # then others may have their part of the calls that are free
 TRIES_OF_PATIENCE = 10  # how often a row is tried, about, before it is given up
 LEAST_TRIES = 5  # even if all that time went by without any
 # Answers that say nothing of a row: a page instead of an answer, or one that comes too early.
@@ -48,16 +42,18 @@ def send_singly(run: BulkRun, chunk: BulkChunk, until: float) -> None:
 def send_rows(
     run: BulkRun, chunk: BulkChunk, entries: QuerySet[AssociationRequest], until: float
 ) -> float | None:
-    """Send these open rows of a claimed chunk until the clock is `until`.
+    """Send some of these open rows of a claimed chunk, until the clock is `until` at most.
 
     Return after how many seconds to go on; None once no row is left that is due.
     """
     with ThreadPoolExecutor(clients.PUTS_AT_ONCE) as pool:
-        while not out_of_time(until):
+        for _ in range(WAVES_IN_A_TURN):
+            if out_of_time(until):
+                break
             rows = _next_rows(entries)
             if not rows:
                 return None
-            taken = clients.take_slots(len(rows), SLOT_SECONDS)
+            taken = clients.take_slots(len(rows))
             wait = _send_wave(run, chunk, rows[:taken], pool) if taken else 0.0
             if wait or not taken:
                 return wait

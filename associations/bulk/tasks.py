@@ -1,4 +1,4 @@
-"""What workers run: for some seconds at a time, on what they can claim.
+"""What workers run: a slice of somebody's work at a time, on what they can claim.
 
 A task holds nothing that is not in the database. One that is started twice finds the work claimed;
 of one that dies, the work is claimed anew when the lease has run out.
@@ -7,6 +7,7 @@ of one that dies, the work is claimed anew when the lease has run out.
 import logging
 import time
 from collections.abc import Callable
+from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -20,13 +21,18 @@ from associations.bulk.dry_run import read_run
 from associations.bulk.enqueueing import queue_rows
 from associations.bulk.leases import LeaseLostError, StoppedError, claim, hold, release
 from associations.bulk.single_sender import send_singly
+from associations.bulk.turns import MOST_SECONDS, Turns
 from associations.db import retry_on_outage
 from associations.models import BulkChunk, BulkRun, EventKind, RunState, SendMode
 
 logger = logging.getLogger(__name__)
 
 WORK_SECONDS = 30.0
+SLICE_SECONDS = 2.0  # of one run, after which it may be somebody else's turn
 SHORT_PAUSE = 5.0  # seconds that are waited for in a task rather than after it
+LOOK_SECONDS = 0.2  # and how often it looks meanwhile whether there is something else to do
+
+_turns = Turns()
 
 
 def send_chunk(run: BulkRun, chunk: BulkChunk, until: float) -> None:
@@ -46,18 +52,38 @@ def _begin(chunk: BulkChunk) -> None:
     recorder.requeue_interrupted(chunk)
 
 
-def work(run_id: int) -> None:
-    """Do what there is to do for a run, for a while; then let another task go on with it."""
+def work(*_: object) -> None:
+    """Do what there is to do for a while, in turns for everybody; then let another task go on.
+
+    An earlier version gave the number of a run, and its tasks may still be waiting.
+    """
     until = time.monotonic() + WORK_SECONDS
     while not shutdown.out_of_time(until):
-        run = BulkRun.objects.filter(pk=run_id).first()
-        step = _STEPS.get(run.state) if run else None
-        try:
-            if run is None or step is None or not step(run, until):
-                return
-        except (LeaseLostError, StoppedError) as reason:
-            logger.info("work on a run was broken off", extra={"run": run_id, "why": repr(reason)})
-    async_task("associations.bulk.tasks.work", run_id)
+        if run := _turns.next_run():
+            _take_turn(run)
+        elif _goes_on_shortly():
+            shutdown.wait(LOOK_SECONDS)
+        else:
+            return
+    async_task("associations.bulk.tasks.work")
+
+
+def _take_turn(run: BulkRun) -> None:
+    begun, seconds = time.monotonic(), MOST_SECONDS
+    try:
+        _STEPS[run.state](run, begun + SLICE_SECONDS)
+        seconds = time.monotonic() - begun
+    except (LeaseLostError, StoppedError) as reason:
+        logger.info("work on a run was broken off", extra={"run": run.pk, "why": repr(reason)})
+        seconds = time.monotonic() - begun
+    finally:
+        _turns.note(run, seconds)  # whatever breaks here shall not break again before others' turn
+
+
+def _goes_on_shortly() -> bool:
+    pause = backoff.current()
+    is_short = pause and pause.until - timezone.now() <= timedelta(seconds=SHORT_PAUSE)
+    return bool(is_short) and BulkRun.objects.filter(state=RunState.RUNNING).exists()
 
 
 def _read(run: BulkRun, until: float) -> bool:
@@ -87,13 +113,7 @@ def _is_still(run: BulkRun, state: str) -> bool:
 
 
 def _send(run: BulkRun, until: float) -> bool:
-    if pause := backoff.current():
-        seconds = (pause.until - timezone.now()).total_seconds()
-        if seconds > SHORT_PAUSE:
-            return False
-        shutdown.wait(seconds)
-        return True
-    if backoff.stop_if_left(run):
+    if backoff.current() or backoff.stop_if_left(run):
         return False
     if chunk := claim(_chunks_to_do(run)):
         try:

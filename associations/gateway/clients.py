@@ -1,4 +1,4 @@
-"""Every client for HubSpot that this site uses, configured: two for people, three for workers.
+"""Every client for HubSpot that this site uses, configured: two for people, five for workers.
 
 People's calls have their turn at the rate limiter by themselves. Whoever sends for a run has taken
 a slot before the row was marked as under way.
@@ -20,6 +20,11 @@ PUTS_AT_ONCE = 8  # of each worker process
 BULK_PUT = Limits(connect=3, read=10, total=13, attempts=1)
 BULK_BATCH = Limits(connect=3, read=30, total=33, attempts=1)
 READ_SECONDS = 20.0
+SLOT_SECONDS = 1.0  # how long a worker waits for a slot before it looks what else there is to do
+
+
+class NoSlotError(Exception):
+    """All calls are in use; whoever wanted one may do something else meanwhile."""
 
 
 def _client(**options: Any) -> HubSpotClient:
@@ -65,10 +70,25 @@ def bulk_read() -> HubSpotClient:
     return _client(limits=BULK_BATCH, pool_size=1, admit=_wait_for_slot)
 
 
+@lru_cache(maxsize=1)
+def dry_run() -> HubSpotClient:
+    """Return what looks things up for dry runs. Its calls raise NoSlotError."""
+    return _client(limits=BULK_BATCH, pool_size=1, admit=_demand_slot)
+
+
+@lru_cache(maxsize=1)
+def quick_dry_run() -> HubSpotClient:
+    """Return the same for those that somebody waits for: they may use those of looks as well."""
+    return _client(limits=BULK_BATCH, pool_size=1, admit=_demand_any_slot)
+
+
+OF_WORKERS = (bulk_put, bulk_batch, bulk_read, dry_run, quick_dry_run)
+
+
 @receiver(setting_changed)
 def _forget(*, setting: str, **kwargs: object) -> None:
     if setting.startswith("HUBSPOT_"):
-        for client in (interactive, looking, bulk_put, bulk_batch, bulk_read):
+        for client in (interactive, looking, *OF_WORKERS):
             client.cache_clear()
 
 
@@ -76,7 +96,17 @@ def _wait_for_slot(seconds: float) -> bool:
     return take_slots(1, seconds) > 0
 
 
-def take_slots(wanted: int, seconds: float) -> int:
+def _demand_slot(seconds: float) -> bool:
+    if not take_slots(1):
+        raise NoSlotError
+    return True
+
+
+def _demand_any_slot(seconds: float) -> bool:
+    return rate_limiter.acquire_look(seconds) or _demand_slot(seconds)
+
+
+def take_slots(wanted: int, seconds: float = SLOT_SECONDS) -> int:
     """Take up to so many slots, waiting for the first no longer than `seconds`."""
     deadline = time.monotonic() + seconds
     while not (taken := rate_limiter.acquire_bulk(wanted)):

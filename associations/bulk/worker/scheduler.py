@@ -17,11 +17,10 @@ from django_q.brokers import Broker
 from django_q.models import Failure
 from django_q.tasks import async_task
 
-from associations.bulk import backoff
-from associations.bulk.leases import free
 from associations.bulk.services import NotPossibleError, discard
+from associations.bulk.turns import has_work
 from associations.bulk.worker.broker import AWAY
-from associations.models import BulkChunk, BulkRow, BulkRun, RunState, Worker
+from associations.models import BulkChunk, BulkRow, BulkRun, Worker
 from associations.models.bulk import ENDED, NOT_STARTED, UNDER_WAY
 
 logger = logging.getLogger(__name__)
@@ -64,10 +63,9 @@ class Scheduler:
         if self._is_due("sample", SAMPLE_SECONDS):
             for run in runs:
                 _note_progress(run)
-        for run in runs:
-            # As long as tasks wait, all workers are busy.
-            if has_work(run) and not self._broker.queue_size():
-                async_task("associations.bulk.tasks.work", run.pk, broker=self._broker)
+        # As long as tasks wait, all workers are busy. Which run a task is for, it finds out itself.
+        if not self._broker.queue_size() and any(map(has_work, runs)):
+            async_task("associations.bulk.tasks.work", broker=self._broker)
         if self._is_tidying or self._is_due("tidy", TIDY_SECONDS):
             self._is_tidying = tidy()
 
@@ -77,18 +75,6 @@ class Scheduler:
         if is_due:
             self._done_at[what] = now
         return is_due
-
-
-def has_work(run: BulkRun) -> bool:
-    """Whether there is something that a task could claim now, or that remains to be ended."""
-    if run.state in (RunState.READING, RunState.QUEUEING):
-        return free(BulkRun.objects.filter(pk=run.pk)).exists()
-    if run.state == RunState.RUNNING and backoff.current():
-        return False
-    left = run.chunks.filter(is_done=False)
-    if run.state == RunState.CANCELING and left.filter(owner="").exists():
-        return True
-    return free(left).exists() or not left.exists()
 
 
 def _note_progress(run: BulkRun) -> None:

@@ -30,7 +30,7 @@ class EngineTestCase(SandboxMixin, LogTransactionTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.user = person()
-        for door in (clients.bulk_put, clients.bulk_batch, clients.bulk_read):
+        for door in clients.OF_WORKERS:
             door.cache_clear()
             door().limits = QUICK
 

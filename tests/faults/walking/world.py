@@ -231,5 +231,5 @@ def _clear(portal: Portal) -> None:
     cache.clear()
     forget_looks()
     clients.interactive().limits = clients.looking().limits = QUICK
-    for door in (clients.bulk_put, clients.bulk_batch, clients.bulk_read):
+    for door in clients.OF_WORKERS:
         door().limits = QUICK_BULK
