@@ -3,19 +3,27 @@
 import time
 from unittest import mock
 
+from django.test import override_settings
 from django_q.brokers import get_broker
 from django_q.signing import SignedPackage
 
 from associations.audit.recorder import RequestMeta
-from associations.bulk import services, tasks
+from associations.bulk import services, tasks, turns
 from associations.bulk.turns import Turns
 from associations.bulk.worker.scheduler import Scheduler
-from associations.models import BulkRun, RunState, SendMode
+from associations.gateway import rate_limiter
+from associations.models import BulkRun, CallSlot, RunState, SendMode
 from hubadmin.models import User
 from tests.associations.bulk.engine import HEADER, EngineTestCase, row
 from tests.support import person
 
 LARGE = 1_500  # rows
+
+
+def forget_calls() -> None:
+    """Have every call be free again."""
+    sql = f"DELETE FROM {CallSlot._meta.db_table}"
+    rate_limiter._connection.run(lambda wrapper: wrapper.cursor().execute(sql))
 
 
 class WorkerTestCase(EngineTestCase):
@@ -93,3 +101,47 @@ class SharedTests(WorkerTestCase):
             self.work_until(small, RunState.READY)
             services.discard(run=small)
             large.refresh_from_db()
+
+
+@override_settings(HUBSPOT_VERIFY=True, HUBSPOT_CALLS_PER_10_SECONDS=12, HUBSPOT_CALLS_FOR_PEOPLE=6)
+class LooksTests(WorkerTestCase):
+    """What dry runs look up, while another's run uses all calls that runs may make."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.addCleanup(rate_limiter.close)
+        self.addCleanup(forget_calls)
+        forget_calls()
+        rate_limiter.bulk_wait()  # makes the slots
+        self.assertEqual(rate_limiter.acquire_bulk(100), 6)
+
+    def seconds_of_work(self) -> float:
+        start = time.monotonic()
+        tasks.work()
+        return time.monotonic() - start
+
+    def test_a_small_one_waits_for_none_of_them(self) -> None:
+        run = self.upload(self.user, 1)
+        self.assertLess(self.seconds_of_work(), 3)
+        run.refresh_from_db()
+        self.assertEqual((run.state, run.rows_looked_up), (RunState.READY, 1))
+
+    def test_many_small_ones_of_one_person_do(self) -> None:
+        """Else they would take the calls that the form has for itself."""
+        while rate_limiter.acquire_preview(self.user.pk):
+            pass
+        run = self.upload(self.user, 1)
+        self.seconds_of_work()
+        run.refresh_from_db()
+        self.assertEqual((run.state, run.rows_looked_up), (RunState.READING, 0))
+
+    @mock.patch.object(turns, "QUICK_BYTES", 0)
+    def test_a_large_one_keeps_no_process_waiting_and_is_looked_up_later(self) -> None:
+        run = self.upload(self.user, 3)
+        self.assertLess(self.seconds_of_work(), 4)
+        run.refresh_from_db()
+        told = run.state, run.owner, run.lookup_cause, run.rows_looked_up
+        self.assertEqual(told, (RunState.READING, "", "", 0))
+        forget_calls()
+        self.work_until(run, RunState.READY)
+        self.assertEqual(run.rows_looked_up, 3)
