@@ -17,6 +17,10 @@ TYPE_FIELDS = ("from_object_type", "to_object_type")
 TOO_LARGE = "too_large"
 _TOO_LARGE = _("This file has %(size)s; %(limit)s are taken. Divide it, and upload the parts.")
 NOT_KEPT = _("This could not be kept at the moment. Upload it again in a minute.")
+USED_UP = _(
+    "You have as much waiting as one person may have. Start some of it, or discard it, before you "
+    "upload more."
+)
 _NOTHING = _("Choose a file, or paste rows below.")
 _BOTH = _("There is a file as well. Remove it, or the rows here.")
 

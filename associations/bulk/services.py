@@ -8,6 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from associations.audit.recorder import NOWHERE, RequestMeta, record_event
+from associations.bulk import allowance
 from associations.hubspot.unseen import visible
 from associations.models import BulkRun, BulkUpload, EventKind, RunState, SendMode
 from associations.models.bulk import ENDED, NOT_STARTED
@@ -33,8 +34,12 @@ def create(
     from_object_type: str = "",
     to_object_type: str = "",
 ) -> BulkRun:
-    """Keep a file, given in parts, and have its dry run begin. Types in canonical form."""
+    """Keep a file, given in parts, and have its dry run begin. Types in canonical form.
+
+    Raises UsedUpError before it takes the first part.
+    """
     with transaction.atomic():
+        allowance.demand(user)
         run = _create(
             user=user,
             meta=meta,
@@ -54,11 +59,12 @@ def create(
 def retry(*, user: "User", meta: RequestMeta, run: BulkRun) -> BulkRun:
     """Have the rows of an ended run that failed go through a dry run of their own.
 
-    Only once at a time, or two runs would send the same rows.
+    Only once at a time, or two runs would send the same rows. Raises UsedUpError.
     """
     if run.state not in ENDED or not run.failed or is_tried_again(run):
         raise NotPossibleError
     with transaction.atomic():
+        allowance.demand(user)
         return _create(
             user=user, meta=meta, name=run.name, way=run.way, reason=run.reason, retry_of=run
         )

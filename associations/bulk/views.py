@@ -18,12 +18,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from associations.audit.recorder import record_download, request_meta
-from associations.bulk import services
+from associations.bulk import allowance, services
 from associations.bulk.dry_run import FAILED
 from associations.bulk.enqueueing import CHUNK_ROWS
 from associations.bulk.exports import bad_row_lines, result_lines
 from associations.bulk.files.columns import FIELDS
-from associations.bulk.forms import NOT_KEPT, StartForm, UploadForm
+from associations.bulk.forms import NOT_KEPT, USED_UP, StartForm, UploadForm
 from associations.bulk.progress import Wait, progress_of, waits_for
 from associations.downloads import download
 from associations.gateway.account import offered_to, type_choices
@@ -87,6 +87,7 @@ def bulk_template(request: AuthenticatedHttpRequest) -> HttpResponse:
 
 def _create(request: AuthenticatedHttpRequest, form: UploadForm) -> HttpResponse:
     file = form.cleaned_data["file"]
+    field = "file" if file else "rows"
     try:
         run = services.create(
             user=request.user,
@@ -96,10 +97,13 @@ def _create(request: AuthenticatedHttpRequest, form: UploadForm) -> HttpResponse
             way=SendMode(settings.BULK_WAY),
             **form.for_all_rows(),
         )
+    except allowance.UsedUpError:
+        form.add_error(field, USED_UP)
+        return _page(request, form, status=422, waiting=allowance.runs_waiting(request.user))
     except DBError:
         logger.exception("an upload could not be kept")
         helper = helper_of(NOT_WRITTEN, is_admin=request.user.is_admin)
-        form.add_error("file" if file else "rows", in_a_row([str(NOT_KEPT), helper]))
+        form.add_error(field, in_a_row([str(NOT_KEPT), helper]))
         return _page(request, form, status=503)
     drafts.drop(request)
     return redirect(run)
@@ -306,7 +310,12 @@ def bulk_discard(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpRespons
 
 @_action(own=True)
 def bulk_retry(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
-    return redirect(services.retry(user=request.user, meta=request_meta(request), run=run))
+    try:
+        return redirect(services.retry(user=request.user, meta=request_meta(request), run=run))
+    except allowance.UsedUpError:
+        waiting = allowance.runs_waiting(request.user)
+        form = UploadForm(types=type_choices())
+        return _page(request, form, status=422, waiting=waiting, used_up=USED_UP)
 
 
 @require_safe
