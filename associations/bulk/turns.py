@@ -19,6 +19,7 @@ from associations.models import BulkChunk, BulkRun, RunState
 from associations.models.bulk import UNDER_WAY
 
 QUICK_BYTES = 16 * 1024  # some hundred rows
+AHEAD = 2.0  # seconds of quick dry runs, which need not wait until all others have had as much
 # One slow call is no reason to make somebody wait for minutes.
 MOST_SECONDS = 5.0
 
@@ -49,7 +50,7 @@ class Turns:
 
     def __init__(self) -> None:
         self._had: dict[Line, float] = {}  # seconds
-        self._least = 0.0  # so much whoever comes (again) is taken to have had
+        self._least = 0.0  # so much, or nearly, whoever comes (again) is taken to have had
         self._last: dict[int, float] = {}  # run → when it had its turn
 
     def next_run(self) -> BulkRun | None:
@@ -65,7 +66,6 @@ class Turns:
                 _needs_call(run) and not is_call_free,
                 at_work[line],
                 self._had_by(line),
-                not is_quick(run),
                 is_sent,
                 self._last.get(run.pk, 0.0) if is_sent else 0.0,
                 run.pk,
@@ -76,12 +76,15 @@ class Turns:
     def note(self, run: BulkRun, seconds: float) -> None:
         """Remember for how long this run was worked on."""
         line = _line_of(run)
-        self._least = self._had_by(line)
-        self._had[line] = self._least + min(seconds, MOST_SECONDS)
+        had = self._had_by(line)
+        self._least = max(self._least, had)
+        self._had[line] = had + min(seconds, MOST_SECONDS)
         self._last[run.pk] = time.monotonic()
 
     def _had_by(self, line: Line) -> float:
-        return max(self._had.get(line, 0.0), self._least)
+        _person, is_quick = line
+        least = self._least - AHEAD * is_quick
+        return max(self._had.get(line, least), least)
 
 
 def _line_of(run: BulkRun) -> Line:

@@ -1,9 +1,12 @@
 """Whose turn it is: one worker with one process, and several people's runs."""
 
 import time
+from collections import Counter
+from datetime import timedelta
 from unittest import mock
 
-from django.test import override_settings
+from django.test import TestCase, override_settings
+from django.utils import timezone
 from django_q.brokers import get_broker
 from django_q.signing import SignedPackage
 
@@ -15,9 +18,11 @@ from associations.gateway import rate_limiter
 from associations.models import BulkRun, CallSlot, RunState, SendMode
 from hubadmin.models import User
 from tests.associations.bulk.engine import HEADER, EngineTestCase, row
+from tests.associations.linking.base import run_of
 from tests.support import person
 
 LARGE = 1_500  # rows
+MINUTE = timedelta(minutes=1)
 
 
 def forget_calls() -> None:
@@ -101,6 +106,70 @@ class SharedTests(WorkerTestCase):
             self.work_until(small, RunState.READY)
             services.discard(run=small)
             large.refresh_from_db()
+
+
+class ChoiceTests(TestCase):
+    """Whose turn it is, by what each has had."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        self.turns = Turns()
+        self.people = [person(name, "support") for name in ("ada", "bea", "cy")]
+
+    def large(self, user: User, **fields: object) -> BulkRun:
+        return run_of(user, **{"state": RunState.READING, "size": 10**6} | fields)
+
+    def next_one(self, seconds: float) -> BulkRun:
+        run = self.turns.next_run()
+        self.turns.note(run, seconds)
+        return run
+
+    def test_everybody_has_as_much_whatever_their_calls_take(self) -> None:
+        slow, quick, other = (self.large(user) for user in self.people)
+        had = Counter[BulkRun]()
+        for _ in range(300):
+            run = self.turns.next_run()
+            seconds = {slow: 4.0, quick: 0.5, other: 2.0}[run]
+            self.turns.note(run, seconds)
+            had[run] += seconds
+        self.assertLessEqual(max(had.values()) - min(had.values()), 4, had)
+
+    def test_whoever_comes_anew_is_next_and_has_nothing_to_make_up_for(self) -> None:
+        old = self.large(self.people[0])
+        for _ in range(50):
+            self.next_one(2)
+        new = self.large(self.people[1])
+        self.assertEqual([self.next_one(2) for _ in range(4)], [new, old, new, old])
+
+    def test_a_small_one_is_next_even_where_many_come_at_once(self) -> None:
+        everybody = {self.large(user) for user in self.people}
+        for _ in range(3):
+            small = self.large(self.people[0], size=100)
+            self.assertEqual(self.next_one(0.2), small)
+            small.delete()
+        # But not without end.
+        small = self.large(self.people[0], size=100)
+        order = [self.next_one(0.5) for _ in range(20)]
+        self.assertTrue(everybody < {*order[:12]}, order)
+
+    def test_whoever_has_a_process_at_work_has_the_second_one_last(self) -> None:
+        first = self.large(self.people[0], owner="x" * 32, lease_until=timezone.now() + MINUTE)
+        second, other = self.large(self.people[0]), self.large(self.people[1])
+        self.assertEqual([self.next_one(2) for _ in range(3)], [other] * 3)
+        BulkRun.objects.filter(pk=other.pk).update(owner="y" * 32, lease_until=first.lease_until)
+        self.assertEqual(self.next_one(2), second)
+
+    def test_a_turn_that_broke_is_not_tried_again_before_the_others(self) -> None:
+        for user in self.people:
+            self.large(user)
+        broken = self.turns.next_run()
+        with (
+            mock.patch.object(tasks, "_turns", self.turns),
+            mock.patch.dict(tasks._STEPS, {RunState.READING: mock.Mock(side_effect=OSError)}),
+            self.assertRaises(OSError),
+        ):
+            tasks.work()
+        self.assertNotIn(broken, [self.next_one(2) for _ in range(4)])
 
 
 @override_settings(HUBSPOT_VERIFY=True, HUBSPOT_CALLS_PER_10_SECONDS=12, HUBSPOT_CALLS_FOR_PEOPLE=6)
