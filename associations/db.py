@@ -7,7 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from typing import TypeVar
 
-from django.db import IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    InterfaceError,
+    OperationalError,
+    connection,
+    transaction,
+)
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -80,17 +87,19 @@ def insert(write: Callable[[], T], *, durable: bool = False) -> T:
     """Do `write`, which adds a row, in a transaction of its own; again if its number is taken.
 
     Somebody with the right to insert may have given a row a number that was yet to come. Each try
-    has the next one, so one row in the way is none of whoever comes honestly.
+    has the next one, so one row in the way is none of whoever comes honestly. Raises DatabaseError,
+    also if a trigger of somebody else's keeps the row out without a word.
     """
-    for _ in range(TAKEN_NUMBERS):
+    for tries_left in reversed(range(TAKEN_NUMBERS + 1)):
         try:
             with transaction.atomic(durable=durable):
                 return write()
         except IntegrityError as error:
-            if not _PRIMARY_KEY.search(str(error)):
+            if not (tries_left and _PRIMARY_KEY.search(str(error))):
                 raise
-    with transaction.atomic(durable=durable):
-        return write()
+        except TypeError as error:  # Django looked for the number of a row that there is not
+            raise DatabaseError("the database did not keep the row") from error
+    raise AssertionError("the last try returns or raises")
 
 
 def write_in_turn(write: Callable[[], T]) -> T:

@@ -4,8 +4,10 @@ Whoever may insert can give a row any number. The honest row that comes to it ta
 """
 
 import unittest
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from django.db import IntegrityError, connection
+from django.db import DatabaseError, IntegrityError, connection
 from django.db.models import Model
 from django.utils import timezone
 
@@ -17,6 +19,7 @@ from associations.models import (
     AssociationAttempt,
     AssociationRequest,
     AuditExport,
+    AuditVerification,
     SecurityEvent,
 )
 from tests.associations.linking.base import PageTestCase, entry_of, run_of
@@ -32,6 +35,30 @@ def take(row: Model, numbers: int, **other: object) -> int:
         row.pk = number
         row.save(force_insert=True)
     return first + numbers
+
+
+@contextmanager
+def swallowed(model: type[Model]) -> Iterator[None]:
+    """Somebody's trigger keeps each new row of the table out, and says nothing."""
+    table = model._meta.db_table
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute(
+                "CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS "
+                "$$BEGIN RETURN NULL; END$$"
+            )
+            act = "FOR EACH ROW EXECUTE FUNCTION swallow()"
+        else:
+            act = "BEGIN SELECT RAISE(IGNORE); END"
+        cursor.execute(f"CREATE TRIGGER a_swallow BEFORE INSERT ON {table} {act}")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            is_postgresql = connection.vendor == "postgresql"
+            cursor.execute(f"DROP TRIGGER a_swallow{f' ON {table}' if is_postgresql else ''}")
+            if is_postgresql:
+                cursor.execute("DROP FUNCTION swallow()")
 
 
 @unittest.skipUnless(connection.vendor == "postgresql", "SQLite goes on after the highest number.")
@@ -124,3 +151,29 @@ class UnwritableLogTests(PageTestCase):
         ):
             with self.subTest(path):
                 self.assert_no_file(path, SecurityEvent)
+
+    def test_a_row_that_a_trigger_keeps_out_without_a_word(self) -> None:
+        for path, model in (
+            ("/audit/export.csv", AuditExport),
+            ("/audit/events.csv", SecurityEvent),
+        ):
+            with (
+                self.subTest(path),
+                swallowed(model),
+                self.assertLogs("associations.audit.recorder", "ERROR"),
+            ):
+                answer = self.as_admin.get(path)
+                self.assertContains(answer, "there is no file now", status_code=503)
+
+    def test_a_submit_whose_entry_is_kept_out_is_not_sent(self) -> None:
+        with (
+            swallowed(AssociationRequest),
+            self.assertLogs("associations.audit.recorder", "ERROR"),
+            self.assertRaises(recorder.LogUnavailableError),
+        ):
+            recorder.open_entry(user=self.user, meta=NOWHERE, submit_token="a" * 32, **LINK)
+
+    def test_a_verification_that_is_kept_out(self) -> None:
+        found = {"started_at": timezone.now(), "is_proven": True, "seals": 1, "items": 1}
+        with swallowed(AuditVerification), self.assertRaises(DatabaseError):
+            recorder.record_verification(**found)
