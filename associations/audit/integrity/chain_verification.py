@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from associations.audit.integrity import id_ranges, signing
 from associations.audit.integrity.beginning import made_up_prunings, seal_left_by_pruning
 from associations.audit.integrity.candidates import never_given, rows_there
-from associations.audit.integrity.chronology import Chronology
+from associations.audit.integrity.chronology import Chronology, open_but_ahead
 from associations.audit.integrity.manifest import (
     NOTHING_BEFORE,
     Coverage,
@@ -126,7 +126,7 @@ def verify(
             report.heads[seal.head] = seal.number
         progress(report)
     report.pruned_to = left.number if left and not after else None
-    for finding in (*made_up_prunings(), *_chosen_numbers()):
+    for finding in (*made_up_prunings(), *_chosen_numbers(), *open_but_ahead()):
         report.add(finding)
     _check_heads(report, heads, start)
     return report

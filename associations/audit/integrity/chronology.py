@@ -11,12 +11,15 @@ from typing import Any, Self
 
 from django.db import models
 from django.db.models import ExpressionWrapper, F, Q, QuerySet
+from django.utils import timezone
 
 from associations.audit.integrity import id_ranges
 from associations.audit.integrity.candidates import (
     ITEMS_PER_SEAL,
     LARGEST_GAP,
     LONGEST_TRANSACTION,
+    NAMED,
+    SEALABLE,
     last_given,
     rows_of,
 )
@@ -43,6 +46,19 @@ CLOSED = {"entry": "finished_at", "export": "finished_at"}
 # Who takes up a run tells of a call that somebody else had under way, however long ago that was.
 _TOLD_LATER = {kind: Q(failure=Cause.INTERRUPTED) for kind in ("attempt", "batch")}
 _NEVER = Q(pk__lt=0)
+
+
+def open_but_ahead() -> Iterator[str]:
+    """Name what is still open and says that it began in the future: no seal holds it to its time.
+
+    The first few; a seal looks at each once it is closed.
+    """
+    latest = timezone.now() + GRACE
+    for kind in CLOSED:
+        rows = KINDS[kind]._default_manager.exclude(SEALABLE[kind])
+        ahead = rows.filter(**{f"{TIMES[kind][0]}__gt": latest}).order_by("pk")
+        for pk in ahead.values_list("pk", flat=True)[:NAMED]:
+            yield f"{kind.capitalize()} {pk} was dated ahead: it says that it is of a later time."
 
 
 class Chronology:

@@ -59,6 +59,22 @@ class DatesTestCase(ServingMixin, LogTestCase):
         return made
 
 
+class OpenTests(DatesTestCase):
+    """What is open is in no seal yet; but nothing has begun in the future."""
+
+    def test_what_began_in_the_future_is_named_while_it_is_open(self) -> None:
+        entry, export = self.open_entry(), self.export(finished_at=None)
+        self.seal_now()
+        self.assert_proven()
+        with as_owner():
+            for row, column in ((entry, "created_at"), (export, "started_at")):
+                later = {column: self.now + DAY * 30}
+                type(row).objects.filter(pk=row.pk).update(**later)
+        settle()
+        self.assert_not_proven(f"Entry {entry.pk} was dated ahead")
+        self.assert_not_proven(f"Export {export.pk} was dated ahead")
+
+
 class ForgedDatesTests(DatesTestCase):
     """It was last sealed two hours ago."""
 
