@@ -196,6 +196,8 @@ class Worker(ThreadWorker):
             self._close_now(conn)
 
     def _receive(self, conn: Connection, _: Any = None) -> None:
+        if conn not in self.waiting:  # it made room for another since the poller told of it
+            return
         try:
             is_whole = conn.receive()
         except (BlockingIOError, InterruptedError):

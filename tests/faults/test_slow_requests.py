@@ -6,14 +6,14 @@ import sqlite3
 import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import ExitStack, closing
 
 import requests
 from django.test import tag
 
 from hubadmin import gunicorn_conf
 from hubadmin.demo.sandbox import Sandbox
-from hubadmin.gunicorn_worker import IN_MEMORY, REQUEST_SECONDS
+from hubadmin.gunicorn_worker import IN_MEMORY, ON_DISK, REQUEST_SECONDS
 from tests.faults.test_rotation import AS_ADA, SECRET
 from tests.identity.server import Server
 from tests.load.slow_bodies import FORM, HEAD, KINDS, Slow, probed
@@ -82,6 +82,23 @@ class SlowTests(SlowTestCase):
             begun.send(GET[20:])
             self.assertRegex(begun.answer(), r'^HTTP/1.1 200 [\s\S]*\{"status": "ok"\}')
             self.assertEqual(code.result(), 0)
+
+    def test_who_makes_room_while_something_comes_from_them_ends_no_process(self) -> None:
+        begun = f"{FORM}Content-Length: {IN_MEMORY + 1}\r\n\r\n".encode()
+        for _ in range(20):  # without the guard, most of these end the process
+            with ExitStack() as stack:
+                first, *others, last = [
+                    stack.enter_context(closing(Raw(self.server.port))) for _ in range(ON_DISK + 1)
+                ]
+                first.send(begun)
+                time.sleep(0.05)
+                for client in others:
+                    client.send(begun)
+                time.sleep(0.1)
+                last.send(begun)
+                first.close()
+                time.sleep(0.05)
+        self.assertNotIn("traceback", self.server.output())
 
 
 @tag("own_database")
