@@ -47,6 +47,10 @@ class _Gathered(Unreader):
         raise NoMoreData  # where the next request begins is not known: the connection is closed
 
 
+class NoRoomError(Exception):
+    """A body cannot be kept: the disk is full, or too many files are open."""
+
+
 class Connection(TConn):
     """Gathers a request. What it knows of HTTP says only when to hand it over; gunicorn parses."""
 
@@ -67,7 +71,7 @@ class Connection(TConn):
     def receive(self) -> bool:
         """Take what has come; return whether the request is whole.
 
-        Raises OSError if the client has gone, LimitRequestHeaders.
+        Raises OSError if the client has gone, LimitRequestHeaders, NoRoomError.
         """
         if not self.is_whole():
             data = self.sock.recv(CHUNK if self.missing is None else min(CHUNK, self.missing))
@@ -85,20 +89,24 @@ class Connection(TConn):
         unreader = self.parser.unreader
         unreader.unread(bytes(self.gathered))
         unreader.file, self.file = self.file, None
-        if unreader.file:
-            unreader.file.seek(0)
 
     def close(self, graceful: bool = False) -> None:
         for file in (self.file, self.parser and self.parser.unreader.file):
             if file:
-                file.close()
+                with suppress(OSError):  # of a full disk, which what is left to write meets again
+                    file.close()
         super().close()
 
     def _add(self, data: bytes) -> None:
         if self.missing is not None:
             self.missing -= len(data)
         if self.file:
-            self.file.write(data)
+            try:
+                self.file.write(data)
+                if self.missing == 0:
+                    self.file.seek(0)
+            except OSError as error:
+                raise NoRoomError from error
         else:
             self.gathered += data
 
@@ -112,7 +120,10 @@ class Connection(TConn):
         self.missing = max(0, end + 4 + length - len(self.gathered))
         self.deadline += length / LEAST_BYTES_PER_SECOND
         if end + 4 + length > IN_MEMORY:
-            self.file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the connection
+            try:
+                self.file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the connection
+            except OSError as error:
+                raise NoRoomError from error
 
     def _body_to_wait_for(self, head: bytes) -> int:
         """Return how many bytes come behind the head; 0 where hubadmin reads no body either."""
@@ -204,6 +215,12 @@ class Worker(ThreadWorker):
             return
         except LimitRequestHeaders as error:
             self._refuse(conn, partial(self.handle_error, None, conn.sock, conn.client, error))
+            return
+        except NoRoomError:
+            self.log.exception("there is no room for a large request")
+            text = "The server has no room for this. Nothing was done; please try again later."
+            tell = partial(util.write_error, conn.sock, 503, "Service Unavailable", text)
+            self._refuse(conn, tell)
             return
         except OSError:
             self._give_up(conn)

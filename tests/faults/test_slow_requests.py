@@ -1,12 +1,13 @@
 """Requests that come slowly, in pieces, or never whole, at the real server without a proxy."""
 
 import re
+import resource
 import socket
 import sqlite3
 import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 
 import requests
 from django.test import tag
@@ -15,6 +16,7 @@ from hubadmin import gunicorn_conf
 from hubadmin.demo.sandbox import Sandbox
 from hubadmin.gunicorn_worker import IN_MEMORY, ON_DISK, REQUEST_SECONDS
 from tests.faults.test_rotation import AS_ADA, SECRET
+from tests.hubadmin.test_worker import children
 from tests.identity.server import Server
 from tests.load.slow_bodies import FORM, HEAD, KINDS, Slow, probed
 
@@ -99,6 +101,24 @@ class SlowTests(SlowTestCase):
                 first.close()
                 time.sleep(0.05)
         self.assertNotIn("traceback", self.server.output())
+
+    def test_a_full_disk_ends_only_what_needs_it(self) -> None:
+        for worker in children(self.server._process._process.pid):
+            resource.prlimit(worker, resource.RLIMIT_FSIZE, (64 * 1024, resource.RLIM_INFINITY))
+        for size in (500, 64 * 1024):  # what is left to write once more, and nothing
+            client = self.client()
+            client.send(f"{FORM}Content-Length: {3 * IN_MEMORY}\r\n\r\n".encode())
+            with suppress(OSError):
+                for _ in range(3 * IN_MEMORY // size):
+                    client.send(b"a" * size)
+                    time.sleep(0.001)
+            with suppress(ConnectionResetError):
+                self.assertTrue(client.answer().startswith("HTTP/1.1 503 "))
+        self.assertIn("there is no room for a large request", self.server.output())
+        self.assertNotIn("Exception in worker process", self.server.output())
+        client = self.client()
+        client.send(GET)
+        self.assertIn('{"status": "ok"}', client.answer(b"}"))
 
 
 @tag("own_database")
