@@ -65,6 +65,7 @@ def limit_statements(connection: BaseDatabaseWrapper, **kwargs: Any) -> None:
 
 def on_starting(server: Any) -> None:
     """Refuse to serve without what serving needs; log what else the checks have to say."""
+    os.umask(0o077)  # as in the settings: with `--daemon` gunicorn has set another since
     if found := startup.problems():
         sys.exit(startup.refusal("hubadmin", found))
     if settings.AUDIT_SIGNING_KEY and not settings.DEMO:

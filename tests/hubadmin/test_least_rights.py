@@ -96,3 +96,9 @@ class FileTests(ServerTestCase):
         file.chmod(0o640)
         with self.assertRaisesRegex(AssertionError, rf"W003.*{file}[\s\S]*chmod 600"):
             self.server.manage("check", "--deploy", "--fail-level", "WARNING")
+
+    def test_nor_is_it_what_gunicorn_sets_for_a_daemon(self) -> None:
+        start = "import os; from hubadmin import gunicorn_conf; os.umask(0o022)"
+        start = f"{start}; gunicorn_conf.on_starting(None); print(oct(os.umask(0)))"
+        said = self.server.manage("shell", "--no-imports", "-c", start)
+        self.assertIn("0o77", said.split())
