@@ -152,7 +152,8 @@ def read_run(run: BulkRun, until: float) -> None:
                 return release(run)
     except FileError as error:
         facts = {"problem": error.reason, "problem_facts": error.facts}
-        return retry_on_outage(lambda: _end(run, RunState.UNREADABLE, **facts))
+        retry_on_outage(lambda: _end(run, RunState.UNREADABLE, **facts))
+        return _forget_rows(run)
     except clients.NoSlotError:
         return release(run)
     return retry_on_outage(lambda: _end(run, RunState.READY))
@@ -168,6 +169,12 @@ def _end(run: BulkRun, state: RunState, **values: object) -> None:
     hold(run, state=state, read_at=timezone.now(), **values)
     run.uploads.all().delete()
     release(run)
+
+
+def _forget_rows(run: BulkRun) -> None:
+    """Of a run that can never start nobody needs what was staged; nor does it count as waiting."""
+    while pks := list(run.rows.values_list("pk", flat=True)[:ROWS_AT_ONCE]):
+        write_in_turn(run.rows.filter(pk__in=pks).delete)
 
 
 def _stage(run: BulkRun, until: float) -> bool:

@@ -64,6 +64,14 @@ class StagingTests(EngineTestCase):
         run = self.read(self.uploaded(*map(row, range(3))))
         self.assertEqual((run.state, run.problem), (RunState.UNREADABLE, "too_many_rows"))
 
+    @override_settings(BULK_MAX_ROWS=5)
+    @patch.object(dry_run, "ROWS_AT_ONCE", 2)
+    def test_nothing_stays_of_a_file_whose_end_cannot_be_taken(self) -> None:
+        """It does not count as waiting, so somebody could have any number of them."""
+        run = self.read(self.uploaded(*map(row, range(6))))
+        self.assertEqual((run.state, run.rows_read), (RunState.UNREADABLE, 4))
+        self.assertFalse(run.rows.exists())
+
     @override_settings(HUBSPOT_VERIFY=True)
     def test_links_that_are_there_and_hubspot_that_does_not_say(self) -> None:
         self.sandbox.link("contacts", "1000002", "companies", "2000002")
