@@ -167,9 +167,12 @@ def _note_whose(request: HttpRequest, user: User, claims: Mapping[str, Any]) -> 
     )
     if "iat" not in claims:
         return
-    meanwhile = Q(subject=user.subject, issued_at__gte=int(claims["iat"]))
-    which = Q(sid=sid) | (meanwhile & Q(sid="")) if sid else meanwhile
-    if ProviderLogout.objects.filter(which).exists():
+    issued_at = int(claims["iat"])
+    meanwhile = Q(subject=user.subject, issued_at__gte=issued_at)
+    if sid:  # some providers end our part of a session alone, and go on with it under its old name
+        of_session = Q(sid=sid, issued_at__gte=issued_at - common.LEEWAY)
+        meanwhile = of_session | (meanwhile & Q(sid=""))
+    if ProviderLogout.objects.filter(meanwhile).exists():
         raise common.RefusedError("the provider has ended this sign-in meanwhile")
 
 

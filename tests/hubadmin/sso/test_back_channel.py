@@ -124,6 +124,14 @@ class BackChannelTests(BackChannelTestCase):
                 self.assertFalse(self.is_in())
         self.sign_in(sid="s2", iat=int(time.time()) + 1)
 
+    def test_a_session_that_goes_on_at_the_provider_may_come_again(self) -> None:
+        self.sign_in(sid="s1")
+        self.tell()
+        self.assertFalse(self.is_in())
+        ProviderLogout.objects.update(issued_at=time.time() - 2 * MINUTE)
+        self.sign_in(sid="s1")
+        self.assertTrue(self.is_in())
+
     def test_a_silent_check_under_way_does_not_keep_anybody_in(self) -> None:
         self.sign_in(sid="s1")
         with later(16 * MINUTE):
