@@ -250,6 +250,11 @@ CONTENT_SECURITY_POLICY = {
 MAX_REQUEST_BYTES = 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_REQUEST_BYTES
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000  # a filter may name everybody
+FILE_UPLOAD_HANDLERS = [
+    "hubadmin.web.uploads.InTurn",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 DEFAULT_EXCEPTION_REPORTER_FILTER = "hubadmin.logging.ReporterFilter"
 
 # --- Logs: one JSON line an event ---------------------------------------------------------------
