@@ -5,6 +5,7 @@ Each step writes a few hundred rows in one transaction, and goes on where the la
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from functools import partial
 from itertools import islice
 
@@ -180,11 +181,13 @@ def _forget_rows(run: BulkRun) -> None:
 def _stage(run: BulkRun, until: float) -> bool:
     """Stage rows; return whether all are."""
     _demand_access(run)
-    rows = _rows(run)
+    rows = _taken_up(run) or _rows(run)
     while part := list(islice(rows, ROWS_AT_ONCE)):
         _demand_access(run)
         write_in_turn(partial(_write, run, part))
         if out_of_time(until):
+            if not run.retry_of_id:
+                _open[run.pk, run.created_at] = part[-1].number, rows
             return False
     if not _mark_doubles(run, until):
         return False
@@ -196,6 +199,18 @@ def _rows(run: BulkRun) -> Iterator[BulkRow]:
     if run.retry_of is None:
         return _rows_of_file(run)
     return _rows_left(run, run.retry_of) if run.is_taken_over else _rows_to_retry(run)
+
+
+# The file that this process was at last: its run, the last row that was staged, and what follows.
+# Whoever takes up another one has to read it anew as far as it is staged.
+_open: dict[tuple[int, datetime], tuple[int, Iterator[BulkRow]]] = {}
+
+
+def _taken_up(run: BulkRun) -> Iterator[BulkRow] | None:
+    """Return the rows that follow, if nobody else has staged any meanwhile."""
+    staged, rows = _open.pop((run.pk, run.created_at), (0, None))
+    _open.clear()
+    return rows if staged == _last_number(run) else None
 
 
 def _write(run: BulkRun, rows: list[BulkRow]) -> None:

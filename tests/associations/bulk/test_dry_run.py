@@ -41,6 +41,21 @@ class StagingTests(EngineTestCase):
         counts = (run.rows_read, run.rows_invalid, run.rows_double)
         self.assertEqual(counts, (7, 1, 1))
 
+    @patch.object(dry_run, "ROWS_AT_ONCE", 2)
+    def test_it_goes_on_there_whoever_has_staged_some_meanwhile(self) -> None:
+        """A process keeps the file open that it was at, and others may have read on."""
+        run = self.uploaded(*map(row, range(9)))
+        self.read(run, seconds=0)
+        mine = dict(dry_run._open)
+        dry_run._open.clear()
+        self.read(run, seconds=0)
+        dry_run._open.update(mine)
+        self.read(run, seconds=0)
+        self.read(run)
+        ids = run.rows.order_by("number").values_list("from_object_id", flat=True)
+        self.assertEqual([*ids], [str(1_000_001 + n) for n in range(9)])
+        self.assertEqual(run.rows_read, 9)
+
     def file(self, text: str) -> BulkRun:
         file = {"name": "x.csv", "parts": [text.encode()], "way": "batch"}
         return services.create(user=self.user, meta=RequestMeta(), **file)

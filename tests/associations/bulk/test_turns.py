@@ -197,7 +197,7 @@ class LooksTests(WorkerTestCase):
 
     def test_many_small_ones_of_one_person_do(self) -> None:
         """Else they would take the calls that the form has for itself."""
-        while rate_limiter.acquire_preview(self.user.pk):
+        while not rate_limiter.look_wait(self.user.pk):
             pass
         run = self.upload(self.user, 1)
         self.seconds_of_work()
