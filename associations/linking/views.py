@@ -99,12 +99,10 @@ def _sent_token(request: AuthenticatedHttpRequest) -> str:
 
     No browser keeps the page, but it fills in again what was typed: to send that once more is the
     same submit then, and is told as that. A visit by a click gets a fresh token. One by an address
-    looks the same as Back to it, so it gets none unless it asks to start afresh; of browsers that
-    do not tell each visit does.
+    looks the same as Back to it, so it gets none; of browsers that do not tell each visit does.
     """
     told = request.headers
     is_click = told.get("Sec-Fetch-User") == "?1" and told.get("Sec-Fetch-Site") != "none"
-    is_click |= "new" in request.GET
     is_back = told.get("Sec-Fetch-Mode") == "navigate" and not is_click
     return request.session.get(_SENT, "") if is_back else ""
 

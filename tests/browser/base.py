@@ -79,7 +79,7 @@ class BrowserTestCase(unittest.TestCase):
         page.fill("#id_to_object_id", to_id)
 
     def link(self, page: Page, *association: str) -> None:
-        page.goto("/?new")
+        page.goto("/")
         self.fill(page, *association)
         page.click("text=Link records")
         page.wait_for_load_state()
