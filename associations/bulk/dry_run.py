@@ -68,10 +68,11 @@ def look_up_next(run: BulkRun) -> bool:
 
 
 def _client_for(run: BulkRun) -> HubSpotClient:
-    # What somebody waits for at the screen is a look like that of the form, and bounded like it.
-    is_look = is_quick(run) and not rate_limiter.look_wait(run.user_id)
-    client = clients.quick_dry_run() if is_look else clients.dry_run()
-    return client.on_behalf(watch(asks_for(run)))
+    # What somebody waits for at the screen begins with a look like that of the form, and the
+    # person's looks are bounded.
+    is_first = is_quick(run) and not run.looked_up_to
+    is_look = is_first and not rate_limiter.look_wait(run.user_id)
+    return clients.dry_run(quick=is_look).on_behalf(watch(asks_for(run)))
 
 
 def _ids_left(

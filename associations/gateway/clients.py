@@ -1,4 +1,4 @@
-"""Every client for HubSpot that this site uses, configured: two for people, five for workers.
+"""Every client for HubSpot that this site uses, configured: two for people, three for workers.
 
 People's calls have their turn at the rate limiter by themselves. Whoever sends for a run has taken
 a slot before the row was marked as under way.
@@ -6,6 +6,7 @@ a slot before the row was marked as under way.
 
 import time
 from functools import lru_cache
+from itertools import chain, repeat
 from typing import Any
 
 from django.conf import settings
@@ -70,19 +71,18 @@ def bulk_read() -> HubSpotClient:
     return _client(limits=BULK_BATCH, pool_size=1, admit=_wait_for_slot)
 
 
-@lru_cache(maxsize=1)
-def dry_run() -> HubSpotClient:
-    """Return what looks things up for dry runs. Its calls raise NoSlotError."""
-    return _client(limits=BULK_BATCH, pool_size=1, admit=_demand_slot)
+def dry_run(*, quick: bool) -> HubSpotClient:
+    """Return what looks things up for one step of a dry run.
+
+    Its first call raises NoSlotError if none is free: then it is somebody else's turn. The later
+    ones wait, or what was found would be lost. If it is `quick`, somebody waits for it at the
+    screen, and its first call may be one of those that are there for looks.
+    """
+    turns = chain([_demand_any_slot if quick else _demand_slot], repeat(_wait_for_slot))
+    return bulk_read().with_turns(lambda seconds: next(turns)(seconds))
 
 
-@lru_cache(maxsize=1)
-def quick_dry_run() -> HubSpotClient:
-    """Return the same for those that somebody waits for: they may use those of looks as well."""
-    return _client(limits=BULK_BATCH, pool_size=1, admit=_demand_any_slot)
-
-
-OF_WORKERS = (bulk_put, bulk_batch, bulk_read, dry_run, quick_dry_run)
+OF_WORKERS = (bulk_put, bulk_batch, bulk_read)
 
 
 @receiver(setting_changed)

@@ -124,6 +124,12 @@ class HubSpotClient:
         client._is_still_in = is_still_in
         return client
 
+    def with_turns(self, admit: Callable[[float], bool]) -> "HubSpotClient":
+        """Return the same client, whose calls wait for their turn in another way."""
+        client = copy(self)
+        client._admit = admit
+        return client
+
     def create_default_association(
         self,
         *,

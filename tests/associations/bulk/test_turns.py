@@ -195,6 +195,21 @@ class LooksTests(WorkerTestCase):
         run.refresh_from_db()
         self.assertEqual((run.state, run.rows_looked_up), (RunState.READY, 1))
 
+    def test_one_with_many_merged_records_comes_to_an_end(self) -> None:
+        """It takes hundreds of calls: what was found is not given up while one is not free."""
+        count = 120
+        for number in range(count):
+            old, new = str(1_000_001 + number), str(1_001_001 + number)
+            self.sandbox.link("contacts", new, "companies", str(2_000_001 + number))
+            self.sandbox.merge("contacts", old, new)
+        run = self.upload(self.user, count)
+        for _ in range(6):
+            if run.state == RunState.READING:
+                self.seconds_of_work()
+                run.refresh_from_db()
+        self.assertEqual(run.state, RunState.READY)
+        self.assertLess(len(self.sandbox.requests), 4 * count)
+
     def test_many_small_ones_of_one_person_do(self) -> None:
         """Else they would take the calls that the form has for itself."""
         while not rate_limiter.look_wait(self.user.pk):
