@@ -161,14 +161,20 @@ class Worker(ThreadWorker):
         self.closing: dict[Connection, float] = {}  # until when each may linger
 
     def accept(self, listener: socket.socket) -> None:
-        """As gunicorn's, with our kind of connection; who waits longest makes room if need be."""
+        """As gunicorn's, with our kind of connection.
+
+        If need be, one makes room: who has been told all and does not go, else who waits longest.
+        """
         try:
             client, address = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
             return
         self.nr_conns += 1
-        if self.nr_conns >= self.worker_connections and self.waiting:
-            self._give_up(next(iter(self.waiting)))
+        if self.nr_conns >= self.worker_connections:
+            if self.closing:
+                self._close_now(next(iter(self.closing)))
+            elif self.waiting:
+                self._give_up(next(iter(self.waiting)))
         self.enqueue_req(Connection(self.cfg, client, address, listener.getsockname()))
 
     def enqueue_req(self, conn: Connection) -> None:
@@ -275,8 +281,12 @@ class Worker(ThreadWorker):
             return
         self.closing[conn] = time.monotonic() + LINGER_SECONDS
         self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._drain, conn))
+        if self.nr_conns >= self.worker_connections:  # nobody is let in meanwhile
+            self._close_now(next(iter(self.closing)))
 
     def _drain(self, conn: Connection, _: Any = None) -> None:
+        if conn not in self.closing:  # as above
+            return
         try:
             if conn.sock.recv(CHUNK):
                 return

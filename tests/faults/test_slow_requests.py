@@ -122,6 +122,26 @@ class SlowTests(SlowTestCase):
 
 
 @tag("own_database")
+class FullTests(unittest.TestCase):
+    def test_who_does_not_go_when_told_all_keeps_nobody_out(self) -> None:
+        sandbox = self.enterContext(Sandbox())
+        server = self.enterContext(Server(sandbox.url, WEB_WORKERS="1", **SSO))
+
+        def client() -> Raw:
+            return self.enterContext(closing(Raw(server.port)))
+
+        for _ in range(gunicorn_conf.worker_connections - gunicorn_conf.threads):
+            kept = client()
+            kept.send(GET)
+            kept.answer(b"}")
+        for _ in range(4):
+            for _ in range(gunicorn_conf.threads):
+                client().send(GET)
+            probes = probed(server.port, 1)
+            self.assertTrue(not probes.lost and probes.p95 < 1, probes)
+
+
+@tag("own_database")
 class PiecesTests(SlowTestCase):
     """What gunicorn can read, it reads however it comes."""
 
