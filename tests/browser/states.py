@@ -70,7 +70,7 @@ def linked_already(case: BrowserTestCase, page: Page) -> None:
 
 
 def checked(case: BrowserTestCase, page: Page) -> None:
-    case.link(page, *PAIR)
+    linking()(case, page)
     page.click("text=Check again")
     page.wait_for_url("**?checked")
 
@@ -90,7 +90,7 @@ def linking(*association: str, **fault: object) -> Show:
     def show(case: BrowserTestCase, page: Page) -> None:
         if fault:
             case.fault(**fault)
-        page.goto("/requests/")
+        page.goto("/")
         page.click("header a[href='/']")  # a visit by an address may be Back: the same submit
         case.fill(page, *(association or PAIR))
         page.click("text=Link records")
