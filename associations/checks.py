@@ -17,6 +17,10 @@ from associations.hubspot.client import OBJECT_PATHS, SUPPORT_ENDS
 from associations.models.bulk import SendMode
 from hubadmin.web.http import VISIBLE_ASCII, is_safe_address
 
+LIMITS = (
+    *("SUBMITS_PER_PERSON_PER_MINUTE", "FINDS_PER_PERSON_PER_HOUR"),
+    "HUBSPOT_SEARCHES_PER_SECOND",
+)
 AT_LEAST_ONE = (
     *("BULK_MAX_ROWS", "BULK_MAX_BYTES", "BULK_KEEP_DAYS"),
     *("BULK_ROW_PATIENCE_SECONDS", "WORKER_PROCESSES"),
@@ -85,10 +89,9 @@ def audit_keys(**kwargs: Any) -> Iterable[CheckMessage]:
 
 @register(deploy=True)
 def limits(**kwargs: Any) -> Iterable[CheckMessage]:
-    if settings.SUBMITS_PER_PERSON_PER_MINUTE < 0:
-        yield Error(
-            "SUBMITS_PER_PERSON_PER_MINUTE is below 0; 0 means no limit.", id="hubadmin.E009"
-        )
+    for name in LIMITS:
+        if getattr(settings, name) < 0:
+            yield Error(f"{name} is below 0; 0 means no limit.", id="hubadmin.E009")
 
 
 @register(deploy=True)

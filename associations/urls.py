@@ -14,6 +14,7 @@ from associations.audit.views import (
 from associations.bulk.views import (
     bulk_bad_rows,
     bulk_cancel,
+    bulk_columns,
     bulk_discard,
     bulk_go_on,
     bulk_pause,
@@ -25,14 +26,19 @@ from associations.bulk.views import (
     bulk_start,
     bulk_take_over,
     bulk_template,
+    bulk_template_workbook,
 )
+from associations.linking.after_views import bookmarklet, link_latest, together
+from associations.linking.own_views import my_requests
+from associations.linking.several import MOST
 from associations.linking.views import (
     link,
+    link_find,
     link_preview,
-    my_requests,
     request_bundle,
     request_check,
     request_detail,
+    request_details,
     request_records,
 )
 from associations.status.views import status, status_times
@@ -44,25 +50,39 @@ class EntryIdConverter(IntConverter):
     regex = "[0-9]{1,18}"
 
 
+class EntryIdsConverter(StringConverter):
+    """Several of these, as many as are sent together."""
+
+    regex = f"{EntryIdConverter.regex}(?:-{EntryIdConverter.regex}){{0,{MOST - 1}}}"
+
+
 class FileFormatConverter(StringConverter):
     regex = "|".join(CONTENT_TYPES)
 
 
 register_converter(EntryIdConverter, "entry_id")
+register_converter(EntryIdsConverter, "entry_ids")
 register_converter(FileFormatConverter, "file_format")
 
 urlpatterns = [
     path("", link, name="link"),
+    path("find/", link_find, name="link_find"),
     path("preview/", link_preview, name="link_preview"),
+    path("latest/", link_latest, name="link_latest"),
+    path("bookmarklet/", bookmarklet, name="bookmarklet"),
     path("requests/", my_requests, name="my_requests"),
+    path("requests/together/<entry_ids:key>/", together, name="together"),
     path("requests/<entry_id:pk>/", request_detail, name="request"),
     path("requests/<entry_id:pk>/check/", request_check, name="request_check"),
+    path("requests/<entry_id:pk>/details/", request_details, name="request_details"),
     path("requests/<entry_id:pk>/records/", request_records, name="request_records"),
     path("requests/<entry_id:pk>/support-bundle.txt", request_bundle, name="request_bundle"),
     path("bulk/", bulk_runs, name="bulk_runs"),
     path("bulk/template.csv", bulk_template, name="bulk_template"),
+    path("bulk/template.xlsx", bulk_template_workbook, name="bulk_template_workbook"),
     path("bulk/<entry_id:pk>/", bulk_run, name="bulk_run"),
     path("bulk/<entry_id:pk>/progress/", bulk_progress, name="bulk_progress"),
+    path("bulk/<entry_id:pk>/columns/", bulk_columns, name="bulk_columns"),
     path("bulk/<entry_id:pk>/start/", bulk_start, name="bulk_start"),
     path("bulk/<entry_id:pk>/pause/", bulk_pause, name="bulk_pause"),
     path("bulk/<entry_id:pk>/go-on/", bulk_go_on, name="bulk_go_on"),

@@ -18,7 +18,13 @@ from typing import IO, Any
 from django.conf import settings
 from django.template.loader import render_to_string
 from gunicorn import util
-from gunicorn.http.errors import LimitRequestHeaders, NoMoreData
+from gunicorn.http.errors import (
+    InvalidHTTPVersion,
+    InvalidRequestLine,
+    InvalidRequestMethod,
+    LimitRequestHeaders,
+    NoMoreData,
+)
 from gunicorn.http.parser import RequestParser
 from gunicorn.http.unreader import Unreader
 from gunicorn.workers.gthread import TConn, ThreadWorker
@@ -33,6 +39,7 @@ LINGER_SECONDS = 2  # in which a client may read what it was told last
 CHUNK = 64 * 1024
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,15})[ \t]*\r\n", re.I)
+_OF_THE_LINE = (InvalidRequestLine, InvalidRequestMethod, InvalidHTTPVersion)
 _ASKS_TO_CONTINUE = re.compile(rb"\r\nexpect:[ \t]*100-continue[ \t]*\r\n", re.I)
 
 
@@ -193,7 +200,12 @@ class Worker(ThreadWorker):
             super().finish_request(conn, fs)
 
     def handle_error(self, req: Any, client: socket.socket, addr: Any, exc: Exception) -> None:
-        """As gunicorn's; but people whose headers are too long are told what to do about it."""
+        """As gunicorn's; but people whose headers are too long are told what to do about it.
+
+        And no log has the line of a request that is none: there may be words in its address.
+        """
+        if isinstance(exc, _OF_THE_LINE):
+            exc = InvalidRequestLine("(not logged)")
         if not isinstance(exc, LimitRequestHeaders):
             super().handle_error(req, client, addr, exc)
             return

@@ -26,6 +26,8 @@ TRUSTED_PROXY_COUNT = number("TRUSTED_PROXY_COUNT", 0)
 
 # What one person may send, counted in the log and so by all machines together; 0 is no limit.
 SUBMITS_PER_PERSON_PER_MINUTE = number("SUBMITS_PER_PERSON_PER_MINUTE", 60)
+# What one person may find by words; whoever needs more wants a list, which HubSpot gives.
+FINDS_PER_PERSON_PER_HOUR = number("FINDS_PER_PERSON_PER_HOUR", 300)
 
 WEB_BIND = env.str("WEB_BIND", default="127.0.0.1:8000")
 WEB_WORKERS = number("WEB_WORKERS", 2)
@@ -40,10 +42,13 @@ HUBSPOT_PROXY_URL = env.str("HUBSPOT_PROXY_URL", default="")
 HUBSPOT_CA_BUNDLE = env.str("HUBSPOT_CA_BUNDLE", default="")
 # Look before and after each request whether the records are linked: up to three calls more.
 HUBSPOT_VERIFY = env.bool("HUBSPOT_VERIFY", default=True)
+KEEP_RECORD_NAMES = env.bool("KEEP_RECORD_NAMES", default=True)
 # What HubSpot takes within ten seconds, of all machines together (0: no limit is kept here); so
 # many of these calls no run may take from people at the form.
 HUBSPOT_CALLS_PER_10_SECONDS = number("HUBSPOT_CALLS_PER_10_SECONDS", 190)
 HUBSPOT_CALLS_FOR_PEOPLE = number("HUBSPOT_CALLS_FOR_PEOPLE", 40)
+# HubSpot takes 5 searches a second, of this site and of whatever else searches in the account.
+HUBSPOT_SEARCHES_PER_SECOND = number("HUBSPOT_SEARCHES_PER_SECOND", 3)
 # Where people see records; without a portal id the pages leave these links out.
 HUBSPOT_UI_URL = env.str("HUBSPOT_UI_URL", default="https://app.hubspot.com")
 HUBSPOT_PORTAL_ID = env.str("HUBSPOT_PORTAL_ID", default="")
@@ -140,6 +145,15 @@ DATABASES = {
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# What HubSpot has shown, for moments, in each process. Of 300 entries, Django's own bound, a few
+# people's names would push out each other's.
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 5000},
+    }
+}
+
 # --- The application ----------------------------------------------------------------------------
 
 INSTALLED_APPS = [
@@ -170,6 +184,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "hubadmin.sso.middleware.PersonMiddleware",
+    "hubadmin.web.addresses.WordsInAddressMiddleware",
     "hubadmin.sso.middleware.SignInRequiredMiddleware",
     "hubadmin.web.middleware.ViewerTimeZoneMiddleware",
     "associations.audit.middleware.LogErrorMiddleware",

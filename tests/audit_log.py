@@ -20,8 +20,14 @@ from django.db.models import Max
 from associations.audit.integrity import triggers
 from associations.hubspot.object_types import resolve
 from associations.hubspot.outcomes import VERDICTS, Cause, Outcome
-from associations.models import AssociationAttempt, AssociationCheck, AssociationRequest
-from associations.models.querysets import TEXT_INDEX
+from associations.models import (
+    AssociationAttempt,
+    AssociationCheck,
+    AssociationRequest,
+    RecordNames,
+    name_digest,
+)
+from associations.models.querysets import NAMES_INDEX, TEXT_INDEX
 from hubadmin.demo.sandbox.portal import DEFAULT_SPECS
 from hubadmin.models import Role, User
 
@@ -188,6 +194,34 @@ def _reason(bits: int, month: int) -> str:
     if part < 768:
         return _SENTENCES[part % len(_SENTENCES)].format((bits >> 10) % 900_000 + 100_000)
     return ""
+
+
+# --- what they are called -------------------------------------------------------------------------
+
+_BEGINNINGS = "Ash Bel Car Dun Fal Har Kes Mar"
+_MIDDLES = "a e o en ing er and ul"
+_ENDS = "by dale ford gate man ton"
+_FAMILIES = [
+    f"{a}{b}{c}" for a in _BEGINNINGS.split() for b in _MIDDLES.split() for c in _ENDS.split()
+]
+_TRADES = "Analytical Bakery Cartage Dynamics Energy Foods Glass Hardware Imports Joinery"
+_FORMS = "GmbH Ltd Inc. Oy SARL"
+ODD_NAME = "Wilhelmina Xylander"
+OLD_NAME = "Krumm & Söhne"  # in many entries, none of them new
+SEEN_BY_EMAIL = 8  # of so many contacts one was found by its address
+
+
+def _record_name(object_type: str, object_id: str) -> str:
+    """What a record is called, always the same."""
+    if object_id == ODD_RECORD:
+        return ODD_NAME
+    drawn = int(object_id) * 2_654_435_761 % 2**32 >> 4
+    family = _FAMILIES[drawn // 20 % len(_FAMILIES)]
+    if object_type == "contacts":
+        return f"{_FIRST_NAMES.split()[drawn % 20]} {family}"
+    if object_type == "companies":
+        return f"{family} {_TRADES.split()[drawn % 10]} {_FORMS.split()[drawn // 10 % 5]}"
+    return f"{resolve(object_type).canonical} for {family}"
 
 
 # --- what became of it ----------------------------------------------------------------------------
@@ -496,11 +530,12 @@ id user user_name user_email from_object_type from_object_id to_object_type
 to_object_id reason api_version outcome cause http_status status results num_errors errors links
 requested_at started_at completed_at error_category error_text correlation_id body was_linked
 verified verified_at unverified_cause created_at sent_at finished_at client_ip user_agent request_id
-submit_key
+submit_key from_name_digest to_name_digest
 """
 _ATTEMPT_FIELDS = """
 id request number started_at duration_ms http_status headers body body_complete failure detail late
 """
+_NAMES_FIELDS = "entry from_name from_typed from_salt to_name to_typed to_salt"
 _CHECK_FIELDS = """
 id entry user user_name checked_at duration_ms is_linked types cause error_text client_ip request_id
 """
@@ -511,7 +546,7 @@ _TOO_MANY = (
 )
 
 
-def _entry(case: _Case, answer: _Answer) -> Row:
+def _entry(case: _Case, answer: _Answer, names: Row | None) -> Row:
     person, pair, ending, created_at = case.person, case.pair, case.ending, _moment(case.created)
     was_sent = ending.outcome is not Outcome.CANCELED
     is_closed = ending.outcome is not Outcome.SENDING
@@ -530,7 +565,23 @@ def _entry(case: _Case, answer: _Answer) -> Row:
         *(person.client_ip, person.user_agent, case.hex[32:64]),
         # In the order of the ids: any other would take long to index.
         f"{case.id:016x}{case.hex[64:112]}",
+        *(_digests(names) if names else ("", "")),
     )
+
+
+def _names(case: _Case) -> Row:
+    one = _record_name(case.pair.from_type, case.from_id)
+    if case.reason.startswith(OLD_REASON):
+        one = f"{OLD_NAME} {case.from_id[-2:]}"
+    is_typed = case.pair.from_type == "contacts" and int(case.from_id) % SEEN_BY_EMAIL == 0
+    typed = f"{one.lower().replace(' ', '.')}@example.com" if is_typed else ""
+    other = _record_name(case.pair.to_type, case.to_id)
+    return (case.id, one, typed, case.hex[:32], other, "", case.hex[80:])
+
+
+def _digests(names: Row) -> tuple[str, str]:
+    _entry_id, one, typed, salt, other, other_typed, other_salt = names
+    return name_digest(salt, one, typed), name_digest(other_salt, other, other_typed)
 
 
 def _attempts(case: _Case, answer: _Answer) -> list[Row]:
@@ -580,16 +631,21 @@ class _Batch(NamedTuple):
     """Rows to insert."""
 
     entries: list[Row]
+    names: list[Row]
     attempts: list[Row]
     checks: list[Row]
 
 
-def _batches(cases: Iterator[_Case], first_attempt: int, first_check: int) -> Iterator[_Batch]:
+def _batches(
+    cases: Iterator[_Case], first_attempt: int, first_check: int, *, named: bool
+) -> Iterator[_Batch]:
     attempt_ids, check_ids = count(first_attempt), count(first_check)
     while batch := list(islice(cases, BATCH)):
         answered = [(case, _answer(case)) for case in batch]
+        names = [_names(case) if named else None for case in batch]
         yield _Batch(
-            [_entry(*pair) for pair in answered],
+            [_entry(*pair, own) for pair, own in zip(answered, names, strict=True)],
+            [own for own in names if own],
             _numbered(attempt_ids, [row for pair in answered for row in _attempts(*pair)]),
             _numbered(check_ids, [row for case in batch for row in _checks(case)]),
         )
@@ -601,11 +657,11 @@ def _numbered(ids: Iterator[int], rows: list[Row]) -> list[Row]:
 
 # --- into the database ----------------------------------------------------------------------------
 
-_FILLED = (AssociationRequest, AssociationAttempt, AssociationCheck)
+_FILLED = (AssociationRequest, RecordNames, AssociationAttempt, AssociationCheck)
 
 
-def fill(rows: int, *, using: str = "default", attempts: bool = True) -> None:
-    """Add so many entries, their attempts and checks, to a migrated database.
+def fill(rows: int, *, using: str = "default", attempts: bool = True, named: bool = True) -> None:
+    """Add so many entries, their names, attempts and checks, to a migrated database.
 
     Triggers, indexes and foreign keys are away meanwhile. If it fails half way, they stay away on
     SQLite (unless a transaction around it is rolled back); PostgreSQL undoes it all.
@@ -617,9 +673,10 @@ def fill(rows: int, *, using: str = "default", attempts: bool = True) -> None:
         first = _next_id(AssociationRequest, using)
         cases = _with_special_ones(_cases(rows, first, _people(using)), rows)
         firsts = _next_id(AssociationAttempt, using), _next_id(AssociationCheck, using)
-        for batch in _batches(cases, *firsts):
+        for batch in _batches(cases, *firsts, named=named):
             with transaction.atomic(using=using):
                 _insert(connection, AssociationRequest, _ENTRY_FIELDS, batch.entries)
+                _insert(connection, RecordNames, _NAMES_FIELDS, batch.names)
                 _insert(connection, AssociationCheck, _CHECK_FIELDS, batch.checks)
                 if attempts:
                     _insert(connection, AssociationAttempt, _ATTEMPT_FIELDS, batch.attempts)
@@ -681,7 +738,8 @@ def _bare_tables(connection: Any) -> Iterator[None]:
         for sql in back:
             cursor.execute(sql)
         if connection.vendor == "sqlite":
-            cursor.execute(f"INSERT INTO {TEXT_INDEX}({TEXT_INDEX}) VALUES ('rebuild')")
+            for index in (TEXT_INDEX, NAMES_INDEX):
+                cursor.execute(f"INSERT INTO {index}({index}) VALUES ('rebuild')")
     triggers.install(connection.alias)
 
 

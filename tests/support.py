@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+import requests
 from django.conf import settings
 from django.core.cache import cache
 from django.db import Error as DBError
@@ -19,7 +20,9 @@ from associations.audit.integrity import triggers
 from associations.gateway import clients, rate_limiter
 from associations.hubspot.client import Limits
 from associations.models import CallSlot
-from hubadmin.demo.sandbox import SANDBOX_TOKEN, Sandbox
+from hubadmin.demo.sandbox import SANDBOX_TOKEN, Sandbox, portal
+from hubadmin.demo.sandbox.merges import MERGED
+from hubadmin.demo.sandbox.people import ARCHIVED
 from hubadmin.models import User
 from hubadmin.sso import sessions
 from hubadmin.sso.users import provision
@@ -126,9 +129,27 @@ class LogTransactionTestCase(TransactionTestCase):
             super()._fixture_teardown()
 
 
+def warm_up(hubspot: str) -> None:
+    """Have the sandbox at that address make its indexes, as HubSpot has them already."""
+    for name in ("contacts", "companies", "deals", "tickets"):
+        requests.post(
+            f"{hubspot}/crm/v3/objects/{name}/search",
+            json={"query": "nobody"},
+            headers={"Authorization": f"Bearer {SANDBOX_TOKEN}"},
+            timeout=30,
+        ).raise_for_status()
+
+
+def records_to_find(type_id: str) -> list[dict[str, str]]:
+    """What the sandbox's search finds of a type: nothing archived, or merged into another."""
+    gone = {*MERGED, *ARCHIVED}
+    records = portal.records_of_type(type_id)
+    return [each for each in records if (type_id, each["hs_object_id"]) not in gone]
+
+
 def forget_looks() -> None:
-    """Give everybody their looks and downloads back: what is taken outlasts a test."""
-    table, first = CallSlot._meta.db_table, rate_limiter.FIRST_OF_PEOPLE
+    """Give everybody their looks, finds and downloads back: what is taken outlasts a test."""
+    table, first = CallSlot._meta.db_table, rate_limiter.FIRST_OF_SEARCHES
     sql = f"DELETE FROM {table} WHERE number >= %s"
     for _ in range(2):  # another test may have ended the connection
         with suppress(DBError):
@@ -141,13 +162,15 @@ class SandboxMixin:
 
     limits = QUICK
     sandbox_version: str | None = None  # the only one that it has
+    sandbox_search_limit: int | None = None  # searches per second; HubSpot's is 5
 
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
         # Of the last class it would keep PostgreSQL from dropping the database of the tests.
         cls.addClassCleanup(rate_limiter.close)
-        cls.sandbox = cls.enterClassContext(Sandbox(version=cls.sandbox_version))
+        sandbox = Sandbox(version=cls.sandbox_version, search_limit=cls.sandbox_search_limit)
+        cls.sandbox = cls.enterClassContext(sandbox)
         cls.enterClassContext(
             override_settings(
                 HUBSPOT_API_BASE_URL=cls.sandbox.url, HUBSPOT_ACCESS_TOKEN=SANDBOX_TOKEN
@@ -160,7 +183,7 @@ class SandboxMixin:
         cache.clear()
         if self.databases:  # else it is a test without
             forget_looks()
-        for client in (clients.interactive, clients.looking):
+        for client in (clients.interactive, clients.looking, clients.searching):
             client.cache_clear()
             client().limits = self.limits
 

@@ -39,9 +39,10 @@ class Bar:
         return min((mark.y for mark in self.marks), default=HEIGHT)
 
 
-def outcome_bars(periods: list[tuple[date, Counter[str]]]) -> list[Bar]:
+def outcome_bars(periods: list[tuple[date, Counter[str]]], room_for: int = 8) -> list[Bar]:
+    """Return a bar a period; none is wider than one of so many."""
     highest = max((counts.total() for _, counts in periods), default=0)
-    step = WIDTH / max(len(periods), 8)
+    step = WIDTH / max(len(periods), room_for)
     label_all = len(periods) <= LABELLED
     bars, has_label = [], False
     for index, (start, counts) in enumerate(periods):

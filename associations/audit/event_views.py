@@ -9,13 +9,13 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from associations.audit.downloads import download
 from associations.audit.event_exports import csv_lines, json_lines
 from associations.audit.event_forms import EventFilterForm
 from associations.audit.pagination import LIST_SECONDS, PAGE_SIZE
 from associations.audit.recorder import record_download
 from associations.audit.views import CONTENT_TYPES, people_by_name
 from associations.db import QueryTimeoutError, query_timeout
-from associations.downloads import download
 from associations.models import BulkRun
 from associations.models.readable import read_rows
 from hubadmin.web.http import AuthenticatedHttpRequest, admin_required

@@ -14,8 +14,10 @@ from typing import Any
 
 from django.db import connections, models
 from django.db.models import Case, F, Func, TextField, Value, When
+from django.db.models.functions import Coalesce
 
 from associations.audit.integrity.candidates import SEALABLE
+from associations.audit.integrity.names import name_lines
 from associations.audit.integrity.serialization import (
     KINDS,
     OWNERS,
@@ -25,7 +27,7 @@ from associations.audit.integrity.serialization import (
 )
 from associations.hubspot.outcomes import VERDICTS, Linked
 from associations.hubspot.unseen import visible
-from associations.models import AssociationRequestQuerySet
+from associations.models import AssociationRequestQuerySet, AuditErasure
 from associations.models.readable import (
     UNREADABLE,
     demand_times,
@@ -77,6 +79,11 @@ def _linked() -> Case:
     return Case(seen, *known, default=Value(""), output_field=TextField())
 
 
+def _kept(column: str) -> Coalesce:
+    """What is kept of names; nothing where none are."""
+    return Coalesce(_Text(f"names__{column}"), Value(""), output_field=TextField())
+
+
 # README tells what each column holds.
 CSV_COLUMNS: dict[str, models.expressions.Combinable] = {
     "id": F("id"),
@@ -117,6 +124,10 @@ CSV_COLUMNS: dict[str, models.expressions.Combinable] = {
     "client_request_id": _Text("client_request_id"),
     "from_merged_into": F("from_merged_into"),
     "to_merged_into": F("to_merged_into"),
+    "from_name": _kept("from_name"),
+    "from_typed": _kept("from_typed"),
+    "to_name": _kept("to_name"),
+    "to_typed": _kept("to_typed"),
 }
 
 
@@ -147,8 +158,9 @@ def json_lines(
 ) -> Iterator[bytes]:
     """Give each entry as its canonical line, after it what came later, and an end.
 
-    What came later are attempts that nobody waited for any more, and checks. The batch that an
-    entry went out with follows the first one that names it.
+    Its names come next (README.md of integrity/ tells how they are proven). What came later are
+    attempts that nobody waited for any more, and checks. The batch that an entry went out with
+    follows the first one that names it. Erasures come last.
 
     The last line is `{"kind":"end","complete":true,...}`; without it the file is not whole.
     """
@@ -157,7 +169,10 @@ def json_lines(
         for part in _with_batches(_with_what_came_later(stretch, progress), told):
             lines += len(part)
             yield "".join(f"{line}\n" for line in part).encode()
-    yield end_line(lines, exported_at, query)
+    erasures = [told for _, told in readable_lines("erasure", AuditErasure.objects.all())]
+    if erasures:
+        yield "".join(f"{told}\n" for told in erasures).encode()
+    yield end_line(lines + len(erasures), exported_at, query)
 
 
 def end_line(lines: int, exported_at: datetime, query: str) -> bytes:
@@ -196,6 +211,8 @@ def _with_what_came_later(
         row["id"]: (row.get("batch_id"), [told]) for row, told in readable_lines("entry", stretch)
     }
     progress.rows += len(found)
+    for pk, told in name_lines([*found], with_unreadable=True).items():
+        found[pk][1].append(told)
     for kind, owner in OWNERS.items():
         later = KINDS[kind]._default_manager.filter(SEALABLE[kind], **{f"{owner}__in": [*found]})
         for row, told in readable_lines(kind, later.order_by("id"), owner):
@@ -208,7 +225,7 @@ def _with_batches(found: list[_Lines], told: set[int]) -> Iterator[list[str]]:
     part: list[str] = []
     for batch, lines in found:
         part += lines
-        if batch and batch not in told:
+        if isinstance(batch, int) and batch not in told:  # SQLite keeps anything
             told.add(batch)
             yield part
             own = KINDS["batch"]._default_manager.filter(pk=batch)

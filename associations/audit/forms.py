@@ -1,5 +1,6 @@
 """The filters of the audit log, as they stand in its address."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -15,6 +16,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from associations.audit.said_days import read_day
 from associations.form_fields import ObjectTypeField, RecordIdField
 from associations.gateway.object_types import TypeChoices, standard_choices
 from associations.hubspot.object_types import ObjectType
@@ -29,8 +31,19 @@ RANGES = {
     "7d": (_("Last 7 days"), 6),
     "30d": (_("Last 30 days"), 29),
 }
+SEARCHED = {
+    "name",
+    "reason",
+    "record",
+    "correlation",
+    "request",
+}  # what the one box finds by its own words
+ON_DAYS = ("range", "since", "until", "tz")  # the fields that say when
+UNTOLD = "…"
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(2099, 12, 31)
-MAX_WORDS = 8
+MAX_WORDS, MAX_LENGTH = 8, 100
+_PLAIN_DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}", re.ASCII)
+SHORTEST_NAME = 2  # characters: in Chinese and Japanese a whole one
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +66,13 @@ class QuickLink:
     text: str
     query: str
     is_on: bool
+
+
+class DayField(forms.DateField):
+    """A day as a date; what people say, such as `yesterday`, is one already: see _with_dates()."""
+
+    widget = forms.TextInput(attrs={"list": "days", "autocomplete": "off"})
+    default_error_messages = {"invalid": _("Write the day like 2026-11-24, or “yesterday”.")}
 
 
 class AuditFilterForm(forms.Form):
@@ -96,25 +116,21 @@ class AuditFilterForm(forms.Form):
         + [(name, label) for name, (label, _days) in RANGES.items()],
         error_messages={"invalid_choice": _("There is no range “%(value)s”. Choose one, or days.")},
     )
-    since = forms.DateField(
-        label=_("From day"),
-        required=False,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        error_messages={"invalid": _("Write the day like 2026-11-24.")},
-    )
-    until = forms.DateField(
-        label=_("To day"),
-        required=False,
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-        error_messages={"invalid": _("Write the day like 2026-11-24.")},
-    )
+    since = DayField(label=_("From day"), required=False)
+    until = DayField(label=_("To day"), required=False)
     record_type = ObjectTypeField(
         label=_("Its type"), required=False, max_length=128, help_text=_("If it matters.")
     )
     record = RecordIdField(label=_("Record id"), required=False, help_text=_("On either side."))
     from_type = ObjectTypeField(label=_("From type"), required=False, max_length=128)
     to_type = ObjectTypeField(label=_("To type"), required=False, max_length=128)
-    reason = forms.CharField(label=_("Reason contains"), required=False, max_length=100)
+    name = forms.CharField(
+        label=_("Name contains"),
+        required=False,
+        max_length=200,
+        help_text=_("Of a record on either side, or the address it was found by."),
+    )
+    reason = forms.CharField(label=_("Reason contains"), required=False, max_length=MAX_LENGTH)
     error = forms.CharField(
         label=_("Words in the error"),
         required=False,
@@ -151,6 +167,12 @@ class AuditFilterForm(forms.Form):
         ),
     )
     correlation = forms.CharField(label=_("Correlation id"), required=False, max_length=100)
+    request = forms.CharField(
+        label=_("Request id"),
+        required=False,
+        max_length=64,
+        help_text=_("As an error page and the server's log tell it."),
+    )
     # In which the days are meant; it travels with the address, so that they stay the same days.
     tz = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
 
@@ -160,6 +182,7 @@ class AuditFilterForm(forms.Form):
         people: Iterable[tuple[int, str]],
         types: TypeChoices | None = None,
     ) -> None:
+        query = _with_dates(query)
         super().__init__(query)
         self.query_dict = query
         self.types = standard_choices() if types is None else types
@@ -167,6 +190,15 @@ class AuditFilterForm(forms.Form):
         for name in ("from_type", "to_type", "record_type"):
             cast(ObjectTypeField, self.fields[name]).offer(self.types)
         self.fields["record"].widget.attrs["inputmode"] = "numeric"
+
+    def clean_name(self) -> str:
+        text = " ".join(self.cleaned_data["name"].split())
+        if text and len(text) < SHORTEST_NAME:
+            raise ValidationError(
+                _("Write at least %(count)s characters of the name."),
+                params={"count": SHORTEST_NAME},
+            )
+        return text
 
     def clean_reason(self) -> str:
         text = " ".join(self.cleaned_data["reason"].split())
@@ -235,6 +267,8 @@ class AuditFilterForm(forms.Form):
             error_category=data["category"],
             http_status=data["status"],
             correlation_id=data["correlation"],
+            request_id=data["request"].lower(),
+            name=data["name"],
             reason=data["reason"],
             error_words=tuple(data["error"].split()),
             seen=data["seen"],
@@ -251,13 +285,46 @@ class AuditFilterForm(forms.Form):
                 query.setlist(name, list(dict.fromkeys(values)) if takes_several else values[-1:])
         return _with_zone_only_for_days(query)
 
+    def query_to_keep(self) -> QueryDict:
+        """Return the same as the log keeps it: a name that was sealed could never be erased."""
+        query = self.query()
+        if "name" in query:
+            query["name"] = UNTOLD
+        return query
+
+    def narrowed(self, to: dict[str, str]) -> QueryDict:
+        """Return the query with these values in the place of any; one that is empty takes off."""
+        query, narrowed = self.query(), QueryDict(mutable=True)
+        for name in self.fields:
+            values = [to[name]] * bool(to[name]) if name in to else query.getlist(name)
+            narrowed.setlist(name, values)
+        return narrowed
+
     def chips(self) -> list[Chip]:
         """Return each filter that is on, with the way to take it off."""
         query = self.query()
-        return [
+        chips = [
             Chip(label, shown, _without(query, name, value), self._in_utc(name))
             for name, value, label, shown in self._told()
         ]
+        return chips if self.one_day is None else self._with_one_for_the_day(chips)
+
+    @property
+    def one_day(self) -> date | None:
+        """The day that the filter is for, if it is for one that is named."""
+        since, until = (self.cleaned_data.get(name) for name in ("since", "until"))
+        return since if since == until else None
+
+    def _with_one_for_the_day(self, chips: list[Chip]) -> list[Chip]:
+        """One chip instead of two that say the same day."""
+        labels = [str(self.fields[name].label) for name in ("since", "until")]
+        rest = self.query()
+        for name in ON_DAYS:
+            rest.pop(name, None)
+        shown = self._shown("since", "")
+        begins, ends = map(self._in_utc, ("since", "until"))
+        day = Chip(gettext("Day"), shown, rest.urlencode(), f"{begins} \N{EN DASH} {ends}")
+        return [day, *(chip for chip in chips if chip.name not in labels)]
 
     def readable(self, query: str) -> str:
         """Return `outcome=rejected&range=today` as people read it; people by their numbers.
@@ -270,6 +337,14 @@ class AuditFilterForm(forms.Form):
         text = gettext("{name}: {value}")
         return ", ".join(text.format(name=name, value=value) for name, value in self.told())
 
+    def searched(self) -> str:
+        """What the one box says, if it is for one thing that could have been written there."""
+        query = self.query()
+        names = {name for name in query if name not in ON_DAYS}
+        if names == {"record", "record_type"}:
+            return f"{type_label(str(query['record_type']))} {query['record']}"
+        return str(query[names.pop()]) if len(names) == 1 and names <= SEARCHED else ""
+
     def told(self) -> list[tuple[str, str]]:
         """Return what each filter that is on is called and what it says, as people read them."""
         return [(label, shown) for _name, _value, label, shown in self._told()]
@@ -277,7 +352,7 @@ class AuditFilterForm(forms.Form):
     def quick_links(self) -> list[QuickLink]:
         """Return the ranges of time, over the filter as it is, and what failed today."""
         rest = QueryDict(mutable=True) if self.errors else self.query()
-        for name in ("range", "since", "until", "tz"):
+        for name in ON_DAYS:
             rest.pop(name, None)
         links = [self._quick_link(label, rest, name) for name, (label, _days) in RANGES.items()]
         failures = QueryDict(mutable=True)
@@ -328,6 +403,35 @@ class AuditFilterForm(forms.Form):
 
     def _midnight(self, day: date | None) -> datetime | None:
         return datetime.combine(day, time.min, self.zone) if day else None
+
+
+def _with_dates(query: QueryDict) -> QueryDict:
+    """The query with dates in the place of days in words, as they are meant in the zone it names.
+
+    Without one they are the viewer's days.
+    """
+    zone = _zone_of(query)
+    today = timezone.now().astimezone(zone).date()
+    for name in ("since", "until"):
+        said = query.get(name, "")
+        if (day := _as_date(said, today)) != said:
+            query = query.copy()
+            query[name] = day
+            query["tz"] = query.get("tz", "").strip() or str(zone)
+    return query
+
+
+def _zone_of(query: QueryDict) -> tzinfo:
+    name = query.get("tz", "").strip()
+    return ZoneInfo(name) if name in available_timezones() else timezone.get_current_timezone()
+
+
+def _as_date(text: str, today: date) -> str:
+    """A day that is said in words as a date; anything else as it is."""
+    if _PLAIN_DATE.fullmatch(text.strip()):
+        return text
+    day = read_day(text, today)
+    return day.isoformat() if day else text
 
 
 def sensible_day(day: date | None) -> date | None:

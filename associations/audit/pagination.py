@@ -5,7 +5,7 @@ from typing import Any
 from django.http import HttpRequest, QueryDict
 
 from associations.db import QueryTimeoutError, query_timeout
-from associations.models import AssociationRequest, AssociationRequestQuerySet
+from associations.models import AssociationRequest, AssociationRequestQuerySet, AuditFilter
 from associations.models.querysets import COUNTED_AT_MOST, Position, count_of, page_of
 from associations.models.readable import UnreadableRow
 
@@ -18,7 +18,7 @@ _Row = AssociationRequest | UnreadableRow
 def page_context(
     request: HttpRequest, branches: list[AssociationRequestQuerySet], query: QueryDict | None = None
 ) -> dict[str, Any]:
-    """What includes/entries.html shows: one page of the entries of all branches together.
+    """What audit/entries.html shows: one page of the entries of all branches together.
 
     `query` is what of the address its further pages keep. Raises QueryTimeoutError.
     """
@@ -37,11 +37,13 @@ def page_context(
         }
 
 
-def count_context(branches: list[AssociationRequestQuerySet]) -> dict[str, Any]:
+def count_context(
+    branches: list[AssociationRequestQuerySet], wanted: AuditFilter | None = None
+) -> dict[str, Any]:
     """How many entries there are in all; None if counting them takes too long."""
     try:
         with query_timeout(COUNT_SECONDS):
-            count = count_of(branches)
+            count = count_of(branches, wanted)
     except QueryTimeoutError:
         return {"count": None}
     return {"count": min(count, COUNTED_AT_MOST - 1), "is_more": count == COUNTED_AT_MOST}

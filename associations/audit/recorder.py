@@ -9,7 +9,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -22,10 +22,12 @@ from django.utils import timezone
 
 from associations.audit import events
 from associations.audit.integrity import signing
+from associations.audit.integrity.names import HANDED_ON, erased_since
 from associations.db import insert, retry_on_outage
 from associations.gateway import clients
 from associations.hubspot.answers import Answer, Attempt, merge_attempts, read_answer
 from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome, verdict_of
+from associations.hubspot.record_references import SIDES
 from associations.hubspot.unseen import visible
 from associations.models import (
     OPEN_OUTCOMES,
@@ -39,8 +41,12 @@ from associations.models import (
     BulkRow,
     BulkRun,
     EventKind,
+    RecordNames,
     SecurityEvent,
+    SeenNames,
     SendMode,
+    name_digest,
+    new_salt,
 )
 from associations.models.readable import UNREADABLE, demand_value
 from hubadmin.web.client_ip import client_ip
@@ -66,6 +72,13 @@ _FROM_ROW = {
     "to_object_type": "to_object_type",
     "to_object_id": "to_object_id",
     "row_number": "number",
+}
+# What a row knows of names; the entry has a digest of a side where that has a salt.
+_NAMES = [f"{side}_{part}" for side in SIDES for part in ("name", "typed", "salt")]
+_DIGEST = {
+    "sqlite": "SHA256({0}_salt || CHAR(10) || {0}_name || CHAR(10) || {0}_typed)",
+    "postgresql": "encode(sha256(convert_to("
+    "{0}_salt || CHR(10) || {0}_name || CHR(10) || {0}_typed, 'UTF8')), 'hex')",
 }
 # What a batch's answer says of each entry that it closed; its body stays with the batch.
 _OF_BATCH = [
@@ -96,6 +109,7 @@ class RequestMeta:
     client_request_id: str = ""
 
 
+NO_NAMES = SeenNames()
 NOWHERE = RequestMeta()  # where no request asked for it
 
 
@@ -116,6 +130,7 @@ def open_entry(
     user: "User",
     meta: RequestMeta,
     submit_token: str,
+    names: SeenNames = NO_NAMES,
     admit: Callable[["User", datetime], None] = lambda user, now: None,
     **fields: str,
 ) -> tuple[AssociationRequest, bool]:
@@ -140,7 +155,12 @@ def open_entry(
 
     def commit() -> None:
         admit(user, now)
+        digests, opening = _sealable(_less_erased(names, fields, now))
+        for side in SIDES:
+            setattr(entry, f"{side}_name_digest", digests.get(f"{side}_name_digest", ""))
         entry.save(force_insert=True)
+        if opening:
+            RecordNames.objects.create(entry=entry, **opening)
 
     try:
         insert(commit, durable=True)
@@ -155,6 +175,39 @@ def open_entry(
             return first, False
         raise
     return entry, True
+
+
+def _less_erased(names: SeenNames, fields: Mapping[str, str], now: datetime) -> SeenNames:
+    """Without those that were erased lately: a page that shows them may still be open."""
+    if not names or not settings.KEEP_RECORD_NAMES:
+        return names
+    erased, none = erased_since(now - HANDED_ON), dict[str, str]()
+    for side in SIDES:
+        if (fields[f"{side}_object_type"], fields[f"{side}_object_id"]) in erased:
+            none |= {f"{side}_name": "", f"{side}_typed": ""}
+    return replace(names, **none)
+
+
+def _sealable(names: SeenNames) -> tuple[dict[str, str], dict[str, str]]:
+    """The digests that an entry holds in the place of names, and the columns that open them."""
+    digests, opening = dict[str, str](), dict[str, str]()
+    if not settings.KEEP_RECORD_NAMES:
+        return digests, opening
+    for side in SIDES:
+        told = {
+            column: kept_text(getattr(names, column), length)
+            for column, length in ((f"{side}_name", 200), (f"{side}_typed", 254))
+        }
+        if any(told.values()):
+            salt = new_salt()
+            digests[f"{side}_name_digest"] = name_digest(salt, *told.values())
+            opening |= told | {f"{side}_salt": salt}
+    return digests, opening
+
+
+def kept_text(text: str, length: int) -> str:
+    """Return what is kept of a name: in one line, and nothing of it hidden."""
+    return " ".join(visible(text).split())[:length]
 
 
 def _submit_key(submit_token: str, fields: dict[str, str]) -> str | None:
@@ -327,19 +380,62 @@ def _demanded() -> Iterator[None]:
 def queue_entries(run: BulkRun, rows: QuerySet[BulkRow]) -> None:
     """Copy staged rows to entries, `queued`, in the order of their numbers, in the database."""
     chosen, params = rows.values("pk").query.sql_with_params()
+    copied = _FROM_ROW | (_digests() if settings.KEEP_RECORD_NAMES else {})
     constants = {
         field.column: field.get_db_prep_save(getattr(_entry_of(run), field.attname), connection)
         for field in _ENTRY.concrete_fields
-        if field.column and not field.primary_key and field.column not in {*_FROM_ROW, "reason"}
+        if field.column and not field.primary_key and field.column not in {*copied, "reason"}
     }
-    columns = [*_FROM_ROW, "reason", *constants]
-    values = [*_FROM_ROW.values(), "COALESCE(NULLIF(reason, ''), %s)", *["%s"] * len(constants)]
+    columns = [*copied, "reason", *constants]
+    values = [*copied.values(), "COALESCE(NULLIF(reason, ''), %s)", *["%s"] * len(constants)]
     sql = (
         f"INSERT INTO {_ENTRY.db_table} ({', '.join(columns)}) SELECT {', '.join(values)} "
         f"FROM {_ROW.db_table} WHERE id IN ({chosen}) ORDER BY number"
     )
+    if settings.KEEP_RECORD_NAMES:
+        _forget_erased(run)
     with connection.cursor() as cursor:
+        cursor.execute(f"SELECT COALESCE(MAX(id), 0) FROM {_ENTRY.db_table}")
+        (last,) = cursor.fetchone()
         cursor.execute(sql, [run.reason, *constants.values(), *params])
+    if settings.KEEP_RECORD_NAMES:
+        _copy_names(run, rows, after=last)
+
+
+def _forget_erased(run: BulkRun) -> None:
+    """Rows may have names that were erased: whoever staged them had read these before."""
+    first = run
+    while first.retry_of:  # of which this one may have taken on what was staged
+        first = first.retry_of
+    erased = erased_since(min(first.created_at, timezone.now() - HANDED_ON))
+    for object_type, object_id in sorted(erased):
+        for side in SIDES:
+            record = {f"{side}_object_type": object_type, f"{side}_object_id": object_id}
+            named = BulkRow.objects.filter(run=run, **record).exclude(**{f"{side}_salt": ""})
+            named.update(**{f"{side}_{part}": "" for part in ("name", "typed", "salt")})
+
+
+def _digests() -> dict[str, str]:
+    """The expressions for what name_digest() returns of a row's sides."""
+    digest = _DIGEST[connection.vendor]
+    return {
+        f"{side}_name_digest": f"CASE {side}_salt WHEN '' THEN '' ELSE {digest.format(side)} END"
+        for side in SIDES
+    }
+
+
+def _copy_names(run: BulkRun, rows: QuerySet[BulkRow], *, after: int) -> None:
+    """Give the entries of a run with ids after this one the names that open their digests.
+
+    Not in one statement: PostgreSQL knows nothing yet of the rows of a run that has just come, and
+    looks for each among all of them.
+    """
+    entries = AssociationRequest.objects.filter(run=run, pk__gt=after)
+    pks = dict(entries.values_list("row_number", "pk"))
+    kept = [each for each in rows.values("number", *_NAMES) if each["from_salt"] or each["to_salt"]]
+    RecordNames.objects.bulk_create(
+        RecordNames(entry_id=pks[each.pop("number")], **each) for each in kept
+    )
 
 
 def _entry_of(run: BulkRun) -> AssociationRequest:
@@ -576,6 +672,18 @@ def record_download(
         meta, what = request_meta(request), EventKind.DOWNLOADED
         with _demanded():
             record_event(what, user=request.user, run=run, meta=meta, file=file, **facts)
+
+
+def record_search(
+    *, user: "User", meta: RequestMeta, how: str, types: list[str], hits: int
+) -> None:
+    """Log that somebody has searched HubSpot, before they see what was found; never the words.
+
+    Raises LogUnavailableError.
+    """
+    what = EventKind.RECORDS_SEARCHED
+    with _demanded():
+        record_event(what, user=user, meta=meta, how=how, types=types, hits=hits)
 
 
 def _fact(value: Any) -> Any:

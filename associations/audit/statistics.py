@@ -9,6 +9,7 @@ from django.db.models import Count
 from django.db.models.functions import TruncDate
 
 from associations.models import AssociationRequestQuerySet
+from associations.models.querysets import Position
 from associations.models.readable import with_readable
 
 COVERED = 50_000  # entries, the newest; more would take longer than one wants to wait
@@ -49,14 +50,11 @@ class Figures:
 
 def figures_of(entries: AssociationRequestQuerySet, zone: tzinfo) -> Figures:
     """Return the figures of the newest COVERED entries; days as they are in this time zone."""
-    before = entries.newest_first().places()[COVERED : COVERED + 1].first()
+    before = _end_of_covered(entries)
     covered = entries.newer_than(*before) if before else entries
     number = covered.count()
     covered = with_readable(covered, "created_at", "outcome")
-    by_day: dict[date, Counter[str]] = {}
-    rows = covered.annotate(day=TruncDate("created_at", tzinfo=zone)).values("day", "outcome")
-    for row in rows.annotate(count=Count("id")).order_by("day"):
-        by_day.setdefault(row["day"], Counter())[row["outcome"]] += row["count"]
+    by_day = _by_day(covered, zone)
     by_outcome = sum(by_day.values(), Counter())
     seconds = _seconds(covered)
     return Figures(
@@ -69,6 +67,38 @@ def figures_of(entries: AssociationRequestQuerySet, zone: tzinfo) -> Figures:
         timed=len(seconds),
         categories=_categories(covered),
     )
+
+
+def newest_days(
+    entries: AssociationRequestQuerySet, zone: tzinfo, at_most: int
+) -> list[tuple[date, Counter[str]]]:
+    """Return the newest so many days and what became of their entries, as far as they are covered.
+
+    They end with the newest entry; those without any in between are among them.
+    """
+    before = _end_of_covered(entries)
+    covered = entries.newer_than(*before) if before else entries
+    by_day = _by_day(with_readable(covered, "created_at", "outcome"), zone)
+    if not by_day:
+        return []
+    last = max(by_day)
+    length = min(at_most, (last - min(by_day)).days + 1)
+    days = [last - timedelta(back) for back in reversed(range(length))]
+    return [(day, by_day.get(day, Counter())) for day in days]
+
+
+def _end_of_covered(entries: AssociationRequestQuerySet) -> Position | None:
+    """Where the first entry stands that is not covered any more."""
+    place: Position | None = entries.newest_first().places()[COVERED : COVERED + 1].first()
+    return place
+
+
+def _by_day(entries: AssociationRequestQuerySet, zone: tzinfo) -> dict[date, Counter[str]]:
+    by_day: dict[date, Counter[str]] = {}
+    rows = entries.annotate(day=TruncDate("created_at", tzinfo=zone)).values("day", "outcome")
+    for row in rows.annotate(count=Count("id")).order_by("day"):
+        by_day.setdefault(row["day"], Counter())[row["outcome"]] += row["count"]
+    return by_day
 
 
 def _moment(entry: AssociationRequestQuerySet) -> datetime | None:

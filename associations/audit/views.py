@@ -3,8 +3,11 @@
 import re
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.http import (
     Http404,
@@ -16,29 +19,35 @@ from django.http import (
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.http import MAX_URL_REDIRECT_LENGTH
-from django.utils.timezone import get_current_timezone
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from associations.audit import recorder
 from associations.audit.charts import outcome_bars
+from associations.audit.downloads import download
 from associations.audit.exports import ExportProgress, csv_lines, json_lines
 from associations.audit.forms import FAILURES, AuditFilterForm
 from associations.audit.pagination import count_context, page_context
 from associations.audit.recorder import request_meta
-from associations.audit.statistics import by_period, figures_of
+from associations.audit.search import address_of, offers_of
+from associations.audit.statistics import by_period, figures_of, newest_days
 from associations.db import QueryTimeoutError, query_timeout
-from associations.downloads import download
-from associations.gateway.account import type_choices
+from associations.form_fields import validation_error
+from associations.gateway.account import form_options, type_choices
 from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError, resolve
-from associations.hubspot.record_references import is_record_id
+from associations.hubspot.record_references import (
+    RecordIdError,
+    RecordReference,
+    is_record_id,
+    read_reference,
+)
 from associations.models import AssociationRequest, AuditExport, AuditFilter
 from associations.models.readable import read_rows
 from hubadmin.web.http import AuthenticatedHttpRequest, admin_required
 
 FIGURES_SECONDS = 10.0
-BARS = 62
+BARS, STRIP_DAYS = 62, 30
 LISTED = 200
 _TOO_LONG_TO_LOG = _("This is too long for the record of exports. Write less.")
 _TOO_MANY_PEOPLE = _(
@@ -52,39 +61,49 @@ CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjso
 @admin_required
 def audit_log(request: AuthenticatedHttpRequest) -> HttpResponse:
     form = filter_form(request)
-    is_padded = any(not v.strip() for name in form.fields for v in request.GET.getlist(name))
+    context = _log_context(form)
+    if "q" in request.GET:
+        try:
+            return redirect(address_of(request.GET["q"], _reference))
+        except RecordIdError as error:
+            told = validation_error(error.reason, **error.facts).messages[0]
+            context |= {"searched": request.GET["q"], "search_error": told}
+            return render(request, "audit/log.html", context, status=422)
     address = f"{request.path}?{form.query().urlencode()}"
-    if is_padded and len(address) <= MAX_URL_REDIRECT_LENGTH:
-        # A form sends its empty fields as well; the address shall say no more than it means.
+    if _says_more(request, form) and len(address) <= MAX_URL_REDIRECT_LENGTH:
         return redirect(address)
     recorder.close_abandoned()
-    context = {"form": form, "failures": FAILURES}
+    context["searched"] = form.searched()
     if not form.is_valid():
         return render(request, "audit/log.html", context, status=422)
-    branches = AssociationRequest.objects.for_list().branches(form.wanted())
+    wanted = form.wanted()
+    branches = AssociationRequest.objects.for_list().branches(wanted)
     context |= {"chips": form.chips(), "filter_query": form.query().urlencode()}
     try:
         context |= page_context(request, branches, form.query())
     except QueryTimeoutError:
         return render(request, "audit/log.html", context | {"is_too_slow": True}, status=503)
-    return render(request, "audit/log.html", context | count_context(branches))
+    context["offers"] = offers_of(form)
+    is_empty = not (context["entries"] or context["paged"])
+    context |= {"count": 0} if is_empty else count_context(branches, wanted)
+    return render(request, "audit/log.html", context)
 
 
 @require_safe
 @never_cache
 @admin_required
 def audit_figures(request: AuthenticatedHttpRequest) -> HttpResponse:
-    """The chart and the figures: a part of the list's page, or a page of their own."""
+    """The chart and the figures on a page of their own, or a strip of days for the list's page."""
     form = filter_form(request)
     is_part = "HX-Request" in request.headers
-    template = "audit/figures_part.html" if is_part else "audit/figures.html"
+    template = "audit/strip.html" if is_part else "audit/figures.html"
     if not form.is_valid():
         return render(request, template, {"form": form}, status=422)
     context = {"form": form, "chips": form.chips(), "filter_query": form.query().urlencode()}
     status = 200
     try:
         with query_timeout(FIGURES_SECONDS):
-            context |= _figures(form)
+            context |= _strip(form) if is_part else _figures(form)
     except QueryTimeoutError:
         context["is_too_slow"], status = True, 503
     return render(request, template, context, status=status)
@@ -111,6 +130,34 @@ def record_log(request: AuthenticatedHttpRequest, object_type: str, object_id: s
     return render(request, "audit/record.html", context)
 
 
+def _log_context(form: AuditFilterForm) -> dict[str, Any]:
+    are_kept = settings.KEEP_RECORD_NAMES
+    return {"form": form, "failures": FAILURES, "names_are_kept": are_kept}
+
+
+def _says_more(request: AuthenticatedHttpRequest, form: AuditFilterForm) -> bool:
+    """Whether the address says more than it means, as a form does that sends its empty fields.
+
+    Or says it in words that mean another day tomorrow.
+    """
+    sent = {name: request.GET.getlist(name) for name in form.fields}
+    is_padded = any(not value.strip() for values in sent.values() for value in values)
+    query = form.query()
+    in_words = any(query.get(name) not in (None, *sent[name]) for name in ("since", "until"))
+    return is_padded or in_words
+
+
+def _reference(text: str) -> RecordReference:
+    """Read a record as the form for links does. Raises RecordIdError."""
+    options = form_options()
+    return read_reference(
+        text,
+        resolve=options["types"].resolve,
+        portal_id=options["portal_id"],
+        ui_hosts=options["ui_hosts"],
+    )
+
+
 def filter_form(request: AuthenticatedHttpRequest) -> AuditFilterForm:
     return AuditFilterForm(request.GET, people_by_name(), type_choices())
 
@@ -126,9 +173,18 @@ def people_by_name() -> list[tuple[int, str]]:
 
 def _figures(form: AuditFilterForm) -> dict[str, Any]:
     entries = AssociationRequest.objects.matching(form.wanted())
-    figures = figures_of(entries, get_current_timezone())
+    figures = figures_of(entries, form.zone)
     periods = by_period(figures.by_day, BARS)
-    return {"figures": figures, "periods": periods, "bars": outcome_bars(periods)}
+    is_by_day = all(after - day == timedelta(1) for (day, _), (after, _) in pairwise(periods))
+    bars = outcome_bars(periods)
+    return {"figures": figures, "periods": periods, "is_by_day": is_by_day, "bars": bars}
+
+
+def _strip(form: AuditFilterForm) -> dict[str, Any]:
+    entries = AssociationRequest.objects.matching(form.wanted())
+    days = newest_days(entries, form.zone, STRIP_DAYS)
+    # Its two ends are labelled, so its bars go from one to the other, however few.
+    return {"bars": outcome_bars(days, room_for=1)}
 
 
 def _record_type(text: str) -> ObjectType:
@@ -146,12 +202,12 @@ def export(request: AuthenticatedHttpRequest, file_format: str) -> HttpResponseB
     """The entries of a filter as a file, streamed. That it was taken is logged before it starts."""
     form = filter_form(request)
     if not form.is_valid():
-        return render(request, "audit/log.html", {"form": form}, status=422)
-    query = form.query().urlencode()
+        return render(request, "audit/log.html", _log_context(form), status=422)
+    query = form.query_to_keep().urlencode()
     if len(query) > recorder.EXPORT_QUERY_LENGTH:  # what was taken has to stand in the log, whole
         longest = max(form.query().lists(), key=lambda field: len(str(field)))[0]
         form.add_error(longest, _TOO_MANY_PEOPLE if longest == "who" else _TOO_LONG_TO_LOG)
-        return render(request, "audit/log.html", {"form": form}, status=422)
+        return render(request, "audit/log.html", _log_context(form), status=422)
     response = StreamingHttpResponse(content_type=CONTENT_TYPES[file_format])
     if request.method == "HEAD":
         return response
@@ -195,7 +251,8 @@ def _recorded(record: AuditExport, form: AuditFilterForm) -> Iterator[bytes]:
 
 
 def _file_name(form: AuditFilterForm, record: AuditExport) -> str:
-    parts = [f"{name}-{value}" for name, values in form.query().lists() for value in values]
+    kept = form.query_to_keep()
+    parts = [f"{name}-{value}" for name, values in kept.lists() for value in values]
     filters = re.sub(r"[^A-Za-z0-9.-]+", "-", "_".join(parts), flags=re.ASCII).strip("-.")[:80]
     when = timezone.localtime(record.started_at, timezone.get_default_timezone())
     return f"hubadmin-audit{'_' if filters else ''}{filters}_{when:%Y%m%dT%H%M%S%z}.{record.format}"

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.db.models import Exists, OuterRef, Q
 
-from associations.models import BulkRun, RunState
+from associations.models import BulkRun, BulkUpload, RunState
 from associations.models.readable import read_rows, readable_only
 
 if TYPE_CHECKING:
@@ -32,12 +33,13 @@ def demand(user: "User") -> None:
 
 
 def runs_waiting(user: "User") -> list[BulkRun]:
-    """Return what is being read, or waits for a start: the oldest first."""
-    waiting = BulkRun.objects.filter(user=user, state__in=(RunState.READING, RunState.READY))
+    """Return what is being read, or waits for a start or for its columns: the oldest first."""
+    is_begun = Q(state__in=(RunState.READING, RunState.READY))
+    is_kept = Exists(BulkUpload.objects.filter(run=OuterRef("pk")))
+    waiting = BulkRun.objects.filter(is_begun | Q(state=RunState.UNREADABLE) & is_kept, user=user)
     return readable_only(read_rows(waiting.order_by("pk")))
 
 
 def _rows(run: BulkRun) -> int:
-    if run.state == RunState.READY:
-        return run.rows_read
+    """Those that are staged, and what its file has room for, which is kept as long."""
     return max(run.rows_read, min(run.size // _BYTES_A_ROW, settings.BULK_MAX_ROWS))

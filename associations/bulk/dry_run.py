@@ -4,7 +4,7 @@ Nothing of it is in the log, and nothing is sent but questions whether records a
 Each step writes a few hundred rows in one transaction, and goes on where the last one ended.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import islice
@@ -14,10 +14,10 @@ from django.db.models import Exists, F, OuterRef, Q, Subquery, Window
 from django.db.models.functions import Coalesce, RowNumber
 from django.utils import timezone
 
+from associations.bulk import mapping, row_names
 from associations.bulk.enqueueing import rows_to_send
 from associations.bulk.files.errors import FileError, FileReason
-from associations.bulk.files.rows import RowChecker
-from associations.bulk.files.table import Table, TableRow, read_table
+from associations.bulk.files.rows import RowChecker, pairs_in
 from associations.bulk.leases import asks_for, hold, release
 from associations.bulk.shutdown import out_of_time
 from associations.bulk.turns import is_quick
@@ -47,7 +47,9 @@ def look_up_next(run: BulkRun) -> bool:
         return False
     _demand_access(run)
     try:
-        client = _client_for(run)
+        is_look = _is_look(run)
+        watched = watch(asks_for(run))
+        client = clients.dry_run(quick=is_look).on_behalf(watched)
         found = links_of_many(
             client,
             rows[0].from_object_type,
@@ -56,6 +58,7 @@ def look_up_next(run: BulkRun) -> bool:
             seconds=clients.READ_SECONDS,
         )
         left = _ids_left(client, rows, found)
+        row_names.look_up(clients.naming(quick=is_look).on_behalf(watched), run, rows)
     except ReadError as error:
         cause = error.cause
         if cause is Cause.ACCESS_ENDED:
@@ -67,12 +70,11 @@ def look_up_next(run: BulkRun) -> bool:
     return True
 
 
-def _client_for(run: BulkRun) -> HubSpotClient:
+def _is_look(run: BulkRun) -> bool:
     # What somebody waits for at the screen begins with a look like that of the form, and the
     # person's looks are bounded.
     is_first = is_quick(run) and not run.looked_up_to
-    is_look = is_first and not rate_limiter.look_wait(run.user_id)
-    return clients.dry_run(quick=is_look).on_behalf(watch(asks_for(run)))
+    return is_first and not rate_limiter.look_wait(run.user_id)
 
 
 def _ids_left(
@@ -123,6 +125,7 @@ def _note(run: BulkRun, rows: Sequence[BulkRow], seen: dict[int, bool | None]) -
     for answer in (True, False):
         pks = [pk for pk, is_seen in seen.items() if is_seen is answer]
         run.rows.filter(pk__in=pks).update(was_linked=answer)
+    row_names.write(rows)
 
 
 def _was_linked(row: BulkRow, found: dict[str, Links], ids_left: dict[str, str]) -> bool | None:
@@ -146,6 +149,8 @@ def read_run(run: BulkRun, until: float) -> None:
 
     `until` is on time.monotonic()'s clock. Raises LeaseLostError.
     """
+    if run.problem:  # told of before all rows were forgotten
+        return _end_unreadable(run, until)
     try:
         if not run.is_read and not _stage(run, until):
             return release(run)
@@ -153,9 +158,10 @@ def read_run(run: BulkRun, until: float) -> None:
             if out_of_time(until):
                 return release(run)
     except FileError as error:
-        facts = {"problem": error.reason, "problem_facts": error.facts}
-        retry_on_outage(lambda: _end(run, RunState.UNREADABLE, **facts))
-        return _forget_rows(run)
+        # Kept at once: what is forgotten in part cannot be gone on with, even if all is well again.
+        facts = {"problem": str(error.reason), "problem_facts": error.facts}
+        retry_on_outage(partial(hold, run, **facts))
+        return _end_unreadable(run, until)
     except clients.NoSlotError:
         return release(run)
     return retry_on_outage(lambda: _end(run, RunState.READY))
@@ -167,28 +173,50 @@ def _demand_access(run: BulkRun) -> None:
         raise FileError(FileReason.ACCESS_ENDED)
 
 
-def _end(run: BulkRun, state: RunState, **values: object) -> None:
-    hold(run, state=state, read_at=timezone.now(), **values)
-    run.uploads.all().delete()
+def _end_unreadable(run: BulkRun, until: float) -> None:
+    """Its file stays, as long as its columns may be told to mean something else."""
+    # Of a run that can never start nobody needs what was staged; nor does it count as waiting.
+    if not _forget_rows(run, until):
+        return release(run)
+    return retry_on_outage(lambda: _end(run, RunState.UNREADABLE))
+
+
+def _end(run: BulkRun, state: RunState) -> None:
+    hold(run, state=state, read_at=timezone.now())
+    run.refresh_from_db()
+    if not mapping.can_be_chosen(run):
+        run.uploads.all().delete()
     release(run)
 
 
-def _forget_rows(run: BulkRun) -> None:
-    """Of a run that can never start nobody needs what was staged; nor does it count as waiting."""
+def _forget_rows(run: BulkRun, until: float) -> bool:
+    """Delete what is staged; return whether all of it is gone."""
     while pks := list(run.rows.values_list("pk", flat=True)[:ROWS_AT_ONCE]):
-        write_in_turn(run.rows.filter(pk__in=pks).delete)
+        write_in_turn(partial(_forget_part, run, pks))
+        if out_of_time(until):
+            return not run.rows.exists()
+    return True
+
+
+def _forget_part(run: BulkRun, pks: list[int]) -> None:
+    hold(run)
+    run.rows.filter(pk__in=pks).delete()
 
 
 def _stage(run: BulkRun, until: float) -> bool:
     """Stage rows; return whether all are."""
     _demand_access(run)
+    if run.is_anew:
+        if not _forget_rows(run, until):
+            return False
+        retry_on_outage(lambda: hold(run, is_anew=False))
     rows = _taken_up(run) or _rows(run)
     while part := list(islice(rows, ROWS_AT_ONCE)):
         _demand_access(run)
         write_in_turn(partial(_write, run, part))
         if out_of_time(until):
             if not run.retry_of_id:
-                _open[run.pk, run.created_at] = part[-1].number, rows
+                _open[run.pk, run.created_at] = part[-1].pk, rows
             return False
     if not _mark_doubles(run, until):
         return False
@@ -208,10 +236,15 @@ _open: dict[tuple[int, datetime], tuple[int, Iterator[BulkRow]]] = {}
 
 
 def _taken_up(run: BulkRun) -> Iterator[BulkRow] | None:
-    """Return the rows that follow, if nobody else has staged any meanwhile."""
+    """Return the rows that follow, if nobody else has staged any meanwhile.
+
+    By the last row itself, not its number: where the columns mean something else by now, another
+    process may have staged as many.
+    """
     staged, rows = _open.pop((run.pk, run.created_at), (0, None))
     _open.clear()
-    return rows if staged == _last_number(run) else None
+    last = run.rows.order_by("-number").values_list("pk", flat=True).first()
+    return rows if last and staged == last else None
 
 
 def _write(run: BulkRun, rows: list[BulkRow]) -> None:
@@ -220,6 +253,7 @@ def _write(run: BulkRun, rows: list[BulkRow]) -> None:
         run,
         rows_read=F("rows_read") + len(rows),
         rows_invalid=F("rows_invalid") + invalid,
+        rows_further=F("rows_further") + sum(row.is_further for row in rows),
     )
     BulkRow.objects.bulk_create(rows)
 
@@ -234,18 +268,21 @@ def _last_number(run: BulkRun) -> int:
 
 def _rows_of_file(run: BulkRun) -> Iterator[BulkRow]:
     options = form_options()
-    given = [name for name in ("from_object_type", "to_object_type") if getattr(run, name)]
-    table = read_table(_parts_of(run), given=given, resolve=options["types"].resolve)
-    retry_on_outage(lambda: hold(run, unused_columns=list(table.unused)))
+    table = mapping.table_for(run, _parts_of(run), options["types"].resolve)
     checker = RowChecker(
         **options, from_object_type=run.from_object_type, to_object_type=run.to_object_type
     )
     staged = _last_number(run)
+    number = 0
     for record in table:
-        if record.number > settings.BULK_MAX_ROWS:
-            raise FileError(FileReason.TOO_MANY_ROWS, limit=settings.BULK_MAX_ROWS)
-        if record.number > staged:
-            yield _row(run, table, record, checker)
+        for place, values in enumerate(pairs_in(table.values(record))):
+            number += 1
+            if number > settings.BULK_MAX_ROWS:
+                raise FileError(FileReason.TOO_MANY_ROWS, limit=settings.BULK_MAX_ROWS)
+            if number > staged:
+                row = _row(run, checker, values)
+                row.number, row.line, row.is_further = number, record.line, place > 0
+                yield row
 
 
 def _parts_of(run: BulkRun) -> Callable[[], Iterator[bytes]]:
@@ -259,13 +296,10 @@ def _parts_of(run: BulkRun) -> Callable[[], Iterator[bytes]]:
     return parts
 
 
-def _row(run: BulkRun, table: Table, record: TableRow, checker: RowChecker) -> BulkRow:
-    values = table.values(record)
+def _row(run: BulkRun, checker: RowChecker, values: Mapping[str, str]) -> BulkRow:
     checked = checker.check(values)
     row = BulkRow(
         run=run,
-        number=record.number,
-        line=record.line,
         from_object_type=checked.from_object_type,
         from_object_id=checked.from_object_id,
         to_object_type=checked.to_object_type,
@@ -290,9 +324,13 @@ def _rows_to_retry(run: BulkRun) -> Iterator[BulkRow]:
     first = BulkRow.objects.filter(run=run.retry_of_id, number=OuterRef("row_number"))
     # 0 is none: those of the first file are not kept for ever.
     lined = failed.annotate(line=Coalesce(Subquery(first.values("line")), 0))
-    fields_of_each = lined.order_by("row_number").values("row_number", "line", "reason", *_PAIR)
+    columns = ("row_number", "line", "reason", *_PAIR)
+    names = [f"names__{column}" for column in row_names.COLUMNS]
+    fields_of_each = lined.order_by("row_number").values(*columns, *names)
     for fields in fields_of_each.iterator():
+        kept = {column: fields.pop(f"names__{column}") for column in row_names.COLUMNS}
         number = fields.pop("row_number")
+        fields |= row_names.copied(kept)
         yield BulkRow(run=run, number=number, state=RowState.READY, **fields)
 
 
@@ -303,9 +341,11 @@ def _rows_left(run: BulkRun, first: BulkRun) -> Iterator[BulkRow]:
     """Rows that are not linked; a call that is under way may link one yet, which does no harm."""
     linked = first.entries.filter(row_number=OuterRef("number"), outcome=Outcome.LINKED)
     left = rows_to_send(first).filter(~Exists(linked), number__gt=_last_number(run))
-    fields_of_each = left.order_by("number").values("number", "line", "reason", *_PAIR)
+    columns = ("number", "line", "reason", *_PAIR)
+    fields_of_each = left.order_by("number").values(*columns, *row_names.COLUMNS)
     for fields in fields_of_each.iterator():
-        yield BulkRow(run=run, state=RowState.READY, **fields)
+        kept = {column: fields.pop(column) for column in row_names.COLUMNS}
+        yield BulkRow(run=run, state=RowState.READY, **fields | row_names.copied(kept))
 
 
 # --- doubles --------------------------------------------------------------------------------------

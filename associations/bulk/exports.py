@@ -16,7 +16,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext
 
 from associations.audit.exports import FORMULA_STARTS
-from associations.bulk.files.columns import FIELDS
+from associations.bulk.files.headings import FIELDS
 from associations.bulk.messages import sentence
 from associations.hubspot.outcomes import Outcome
 from associations.hubspot.unseen import visible
@@ -27,7 +27,9 @@ from associations.texts.outcomes import explain
 
 ROWS_AT_ONCE = 1_000
 BAD_ROW_COLUMNS = ("line", *FIELDS, "problem")
-RESULT_COLUMNS = ("row", "line", *FIELDS, "state", "linked", "what_happened", "hubspot", "entry")
+NAMES = ("from_name", "to_name")
+_TOLD = ("state", "linked", "what_happened", "hubspot", "entry")
+RESULT_COLUMNS = ("row", "line", *FIELDS, *_TOLD, *NAMES)
 # What the log has of an entry that no line of the file shows.
 _NOT_SHOWN = ("body", "results", "links", "user_agent")
 LEFT_OUT, NOT_SENT = "left_out", "not_sent"
@@ -49,7 +51,7 @@ def result_lines(run: BulkRun) -> Iterator[bytes]:
     Some days after its end the rows that were not sent are not known any more.
     """
     yield _head(RESULT_COLUMNS)
-    entries = run.entries.defer(*_NOT_SHOWN)
+    entries = run.entries.select_related("names").defer(*_NOT_SHOWN)
     sources = (
         (each for part in _stretches(entries, "row_number") for each in part),
         (each for part in _stretches(run.rows.all(), "number") for each in part),
@@ -95,20 +97,26 @@ def _result(run: BulkRun, number: int, found: Iterable[_Numbered]) -> list[objec
             entry = each
     line = (row.line if row else 0) or ""
     if row and not entry:
-        return [number, line, *_as_read(row), *_of_row(run, row), "", ""]
+        return [number, line, *_as_read(row), *_of_row(run, row), "", "", *_names(row)]
     if entry:
         told = _of_entry(run, entry, was_linked=bool(row and row.was_linked))
-        return [number, line, *_fields(entry), *told, entry.error_text, entry.pk]
+        of_log = entry.error_text, entry.pk, *_names(entry)
+        return [number, line, *_fields(entry), *told, *of_log]
     raise ValueError("a number that neither a row nor an entry has")
 
 
 def _unreadable(number: int, row: UnreadableRow) -> list[object]:
     entry = row.pk if row.model is AssociationRequest else ""
-    return [number, "", *("" for _ in FIELDS), "unreadable", "", cannot_be_read(row), "", entry]
+    told = ("unreadable", "", cannot_be_read(row), "", entry)
+    return [number, "", *("" for _ in FIELDS), *told, *("" for _ in NAMES)]
 
 
 def _fields(row: BulkRow | AssociationRequest) -> list[str]:
     return [getattr(row, name) for name in FIELDS]
+
+
+def _names(row: BulkRow | AssociationRequest) -> list[str]:
+    return [getattr(row, name) for name in NAMES]
 
 
 def _as_read(row: BulkRow) -> list[str]:

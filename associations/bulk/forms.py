@@ -1,5 +1,6 @@
 """The forms of bulk runs: upload rows, and start what was understood of them."""
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 from django import forms
@@ -9,12 +10,18 @@ from django.core.files.uploadedfile import UploadedFile
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext_lazy as _
 
+from associations.bulk.files.decoding import Encoding
+from associations.bulk.services import TYPE_FIELDS
 from associations.form_fields import ObjectTypeField, ReasonField
-from associations.gateway.object_types import TypeChoices, standard_choices
-from associations.models import SendMode
+from associations.gateway.object_types import TypeChoice, TypeChoices, standard_choices
+from associations.models import BulkRun, SendMode
+from associations.texts.labels import type_label
 
-TYPE_FIELDS = ("from_object_type", "to_object_type")
 TOO_LARGE = "too_large"
+ACCEPTED = (
+    ".xlsx,.xlsm,.csv,.tsv,.txt,text/csv,"
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+)
 _TOO_LARGE = _("This file has %(size)s; %(limit)s are taken. Divide it, and upload the parts.")
 NOT_KEPT = _("This could not be kept at the moment. Upload it again in a minute.")
 USED_UP = _(
@@ -23,6 +30,33 @@ USED_UP = _(
 )
 _NOTHING = _("Choose a file, or paste rows below.")
 _BOTH = _("There is a file as well. Remove it, or the rows here.")
+
+
+_CHOOSE = dict.fromkeys(("required", "invalid_choice"), _("Choose one of these."))
+_DOUBLE = _("“%(other)s” is this already. Choose for one of the two what it is.")
+_MISSING = {
+    "from_object_id": _("No column has the record that belongs to the other. Choose it as “From”."),
+    "to_object_id": _("No column has the record that it belongs to. Choose it as “To”."),
+}
+# A record of whatever type, one of a type, and nothing but a type
+_OF_A_SIDE = {
+    "from": (
+        _("From: record, its type said elsewhere"),
+        _("From: %(type)s"),
+        _("From: only the type"),
+    ),
+    "to": (_("To: record, its type said elsewhere"), _("To: %(type)s"), _("To: only the type")),
+}
+ENCODINGS = {
+    Encoding.WINDOWS_1252: _("Western, Windows"),
+    Encoding.MAC_ROMAN: _("Western, Macintosh"),
+    Encoding.WINDOWS_1250: _("Central European"),
+    Encoding.WINDOWS_1251: _("Cyrillic"),
+    Encoding.WINDOWS_1253: _("Greek"),
+    Encoding.WINDOWS_1254: _("Turkish"),
+    Encoding.SHIFT_JIS: _("Japanese, Windows"),
+    Encoding.EUC_JP: _("Japanese, Unix"),
+}
 
 
 class UploadForm(forms.Form):
@@ -34,7 +68,7 @@ class UploadForm(forms.Form):
     file = forms.FileField(
         label=_("File"),
         required=False,
-        widget=forms.FileInput(attrs={"accept": ".csv,.tsv,.txt,text/csv"}),
+        widget=forms.FileInput(attrs={"accept": ACCEPTED}),
         error_messages={"empty": _("There is nothing in this file. Choose another one.")},
     )
     rows = forms.CharField(
@@ -44,8 +78,8 @@ class UploadForm(forms.Form):
         widget=forms.Textarea(attrs={"rows": 6, "spellcheck": "false", "autocapitalize": "off"}),
         help_text=_("One pair a line, as copied from a spreadsheet."),
     )
-    from_object_type = ObjectTypeField(label=_("Type of the first records"), required=False)
-    to_object_type = ObjectTypeField(label=_("Type of the second records"), required=False)
+    from_object_type = ObjectTypeField(label=_("From: type"), required=False)
+    to_object_type = ObjectTypeField(label=_("To: type"), required=False)
     reason = ReasonField(help_text=_("For rows without one of their own."))
 
     TYPED_FIELDS = ("rows", *TYPE_FIELDS, "reason")
@@ -90,6 +124,95 @@ class UploadForm(forms.Form):
         chosen = {name: self.cleaned_data[name] for name in TYPE_FIELDS}
         types = {name: each.canonical if each else "" for name, each in chosen.items()}
         return {**types, "reason": self.cleaned_data["reason"]}
+
+
+class ColumnsForm(forms.Form):
+    """What the columns of a run's file mean, and in which encoding it is.
+
+    `types` are those on offer, in their order; the first values say what it was read as.
+    """
+
+    def __init__(self, data: Any = None, *, run: BulkRun, types: Iterable[TypeChoice]) -> None:
+        layout = run.layout
+        self.columns: list[list[Any]] = layout.get("columns", [])
+        self.meanings: list[str] = layout.get("meanings", [])
+        self.encodings: dict[str, str] = layout.get("encodings", {})
+        names = [f"column_{number}" for number in range(1, len(self.columns) + 1)]
+        initial = dict(zip(names, self.meanings, strict=False))
+        self.sheets: list[str] = layout.get("sheets", [])
+        self.sheet: str = layout.get("sheet", "")
+        initial |= {"encoding": layout.get("encoding"), "sheet": self.sheet}
+        super().__init__(data, initial=initial)
+        choices = _meanings(types, self.meanings)
+        for number, (name, _values) in enumerate(self.columns, 1):
+            label = name or _("Column %(number)s") % {"number": number}
+            self.fields[f"column_{number}"] = forms.ChoiceField(
+                label=label, choices=choices, required=False, error_messages=_CHOOSE
+            )
+        if len(self.sheets) > 1:
+            self.fields["sheet"] = forms.ChoiceField(
+                label=_("Sheet"),
+                choices=[(each, each) for each in self.sheets],
+                error_messages=_CHOOSE,
+            )
+        if len(self.encodings) > 1:
+            labels = [(e, f"{ENCODINGS.get(e, e)}: {text}") for e, text in self.encodings.items()]
+            self.fields["encoding"] = forms.ChoiceField(
+                label=_("Encoding"), choices=labels, error_messages=_CHOOSE
+            )
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """A row for each column: its first values, and the field that says what it means."""
+        return [
+            {"field": self[f"column_{number}"], "values": values}
+            for number, (_name, values) in enumerate(self.columns, 1)
+        ]
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        if self.errors or self.is_of_another_sheet:
+            return self.cleaned_data
+        seen = dict[str, str]()
+        for field, meaning in zip(self.fields, self.chosen, strict=False):
+            name, _colon, object_type = meaning.partition(":")
+            # With its type an id says what a column with nothing but types says, too.
+            for said in filter(None, (name, object_type and name.replace("_id", "_type"))):
+                if said in seen:
+                    facts = {"other": self.fields[seen[said]].label}
+                    self.add_error(field, ValidationError(_DOUBLE, params=facts))
+                else:
+                    seen[said] = field
+        for name, text in _MISSING.items():
+            if name not in seen:
+                self.add_error(None, text)
+        return self.cleaned_data
+
+    @property
+    def is_of_another_sheet(self) -> bool:
+        """Whether another sheet is chosen, whose columns nobody has seen yet."""
+        return self.cleaned_data.get("sheet", self.sheet) != self.sheet
+
+    @property
+    def chosen(self) -> list[str]:
+        """What each column means, as services.read_anew() asks for it; the form must be valid."""
+        if self.is_of_another_sheet:
+            return []
+        numbers = range(1, len(self.columns) + 1)
+        return [self.cleaned_data.get(f"column_{number}", "") for number in numbers]
+
+
+def _meanings(types: Iterable[TypeChoice], present: Iterable[str]) -> list[tuple[str, Any]]:
+    """The choices, and those that a run has though their types are not on offer any more."""
+    labels = {each.object_type.canonical: each.label for each in types}
+    told = {meaning.partition(":")[2] for meaning in present} - {""}
+    labels |= {each: type_label(each) for each in sorted(told - labels.keys())}
+    choices: list[tuple[str, Any]] = [("", _("Not used"))]
+    for side, (whole, typed, only_type) in _OF_A_SIDE.items():
+        id_name = f"{side}_object_id"
+        of_types = [(f"{id_name}:{each}", typed % {"type": text}) for each, text in labels.items()]
+        choices += [(id_name, whole), *of_types, (f"{side}_object_type", only_type)]
+    return [*choices, ("reason", _("Reason, for the audit log"))]
 
 
 class StartForm(forms.Form):

@@ -6,6 +6,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from associations.bulk.files.errors import OF_THE_COLUMNS
 from associations.bulk.progress import NO_WORKER, Wait
 from associations.hubspot.unseen import visible
 from associations.models import BulkRun, RunState
@@ -68,6 +69,12 @@ _STATES: dict[str, Look] = {
         _("The run is done. Every pair is linked."),
     ),
 }
+_COLUMNS = Look(
+    "?",
+    pgettext_lazy("state of a run", "columns not understood"),
+    "unconfirmed",
+    _("The file waits for somebody to say what its columns mean."),
+)
 _WAITING = Look("…", pgettext_lazy("state of a run", "waiting"), "unconfirmed", _("The run waits."))
 _NOTHING_TO_SEND = Look(
     "\N{EN DASH}",
@@ -135,6 +142,9 @@ def look_of(run: BulkRun, wait: Wait | None = None) -> Look:
     match run.state:
         case RunState.READY:
             return _STATES["ready"] if run.rows_not_linked else _worrying(_NOTHING_TO_SEND, run)
+        # Of a file that was erased meanwhile nothing is known that could be chosen.
+        case RunState.UNREADABLE if run.problem in OF_THE_COLUMNS and run.layout.get("columns"):
+            return _COLUMNS
         case RunState.DONE:
             return _done(run)
         case RunState.CANCELED:

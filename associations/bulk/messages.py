@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from associations.bulk.files.errors import FileReason
 from associations.bulk.files.rows import RowReason
+from associations.bulk.files.workbook import CellReason
 from associations.hubspot.outcomes import Cause
 from associations.hubspot.record_references import PairReason, Reason
 from associations.hubspot.unseen import visible
@@ -32,17 +33,17 @@ _FIELDS = {
 }
 _OF_A_SIDE: dict[str, dict[str, str | Promise]] = {
     PairReason.REQUIRED: {
-        "from": _("The id of the first record is missing."),
-        "to": _("The id of the second record is missing."),
+        "from": _("From: the record's id is missing."),
+        "to": _("To: the record's id is missing."),
     },
     PairReason.NO_TYPE: {
         "from": _(
-            "The type of the first record is missing. Write it in its column, or before the id, "
-            "such as Contact 501."
+            "From: the record's type is missing. Write it in its column, or before the id, such "
+            "as Contact 501."
         ),
         "to": _(
-            "The type of the second record is missing. Write it in its column, or before the id, "
-            "such as Contact 501."
+            "To: the record's type is missing. Write it in its column, or before the id, such "
+            "as Contact 501."
         ),
     },
 }
@@ -57,6 +58,10 @@ _OF_A_ROW: dict[str, str | Promise] = {
         "This row has more cells than there are columns (%(cells)s more). If a comma or semicolon "
         "belongs to a text, put the text between quotation marks."
     ),
+    RowReason.SEVERAL_ON_BOTH: _(
+        "Both sides name several records, and it cannot be told which belong together. Write each "
+        "pair in a row of its own."
+    ),
     PairReason.ANOTHER_TYPE: _(
         "This row says %(read)s, but %(chosen)s was chosen for all rows. Correct the row, or "
         "choose no type for all rows."
@@ -65,16 +70,96 @@ _OF_A_ROW: dict[str, str | Promise] = {
     RowReason.REASON_UNSEEN: UNSEEN,
     RowReason.REASON_TOO_LONG: _("Keep the reason to %(limit)s characters; this has %(length)s."),
 }
+# Where a workbook's cell is to blame, which can be named.
+_OF_A_CELL: dict[str, str | Promise] = {
+    PairReason.ROUNDED: _(
+        "The number in the cell %(cell)s (%(text)s) is longer than the 15 digits that Excel keeps: "
+        "the last ones are lost. Format the column as text, and paste the ids into it anew."
+    ),
+    CellReason.NO_VALUE: _(
+        "The cell %(cell)s has a formula, but the file does not say what comes of it. Open the "
+        "file in Excel and save it there, or paste the values in place of the formulas."
+    ),
+    CellReason.MERGED: _(
+        "The cell %(cell)s is merged with others (%(range)s), so it has no value of its own. Take "
+        "them apart, and write a value into each."
+    ),
+}
 _OF_A_FILE: dict[str, str | Promise] = {
     FileReason.EMPTY: _("There is nothing in this file. Choose another one."),
     FileReason.WORKBOOK: _(
-        "This is an Excel workbook or another office document, not a CSV file. Open it and save it "
-        "as “CSV UTF-8”."
+        "This is an office document of a kind that is not read here. Open it, and save its rows as "
+        "an Excel workbook (.xlsx) or as “CSV UTF-8”."
+    ),
+    FileReason.OLD_WORKBOOK: _(
+        "This is an Excel workbook of the old kind (.xls), which is not read here. Open it, and "
+        "save it as an Excel workbook (.xlsx) or as “CSV UTF-8”."
+    ),
+    FileReason.BINARY_WORKBOOK: _(
+        "This is a binary Excel workbook (.xlsb), which is not read here. Open it in Excel, and "
+        "save it as an Excel workbook (.xlsx) or as “CSV UTF-8”."
+    ),
+    FileReason.OPEN_DOCUMENT: _(
+        "This is an OpenDocument spreadsheet (.ods), which is not read here. Open it, and save it "
+        "as an Excel workbook (.xlsx) or as “CSV UTF-8”."
+    ),
+    FileReason.ENCRYPTED_WORKBOOK: _(
+        "This file is encrypted: it opens only with a password, or for some people. Open it, take "
+        "the protection off, and save it as an Excel workbook (.xlsx)."
+    ),
+    FileReason.DAMAGED_WORKBOOK: _(
+        "This workbook is damaged, or a part of it is missing. Open it in Excel, and if that "
+        "succeeds, save it as a new Excel workbook (.xlsx), and upload that."
+    ),
+    FileReason.UNSAFE_WORKBOOK: _(
+        "This workbook has definitions (a DTD) that no spreadsheet writes and that could do harm, "
+        "so it was not read. Copy the rows into a new workbook."
+    ),
+    FileReason.UNPACKS_TOO_LARGE: _(
+        "This workbook unpacks to more than %(limit)s MiB, so it was not read. Copy the rows that "
+        "are meant, without pictures and other sheets, into a new workbook."
+    ),
+    FileReason.PACKED_TOO_TIGHT: _(
+        "A part of this workbook unpacks to more than %(limit)s times its size, which no rows of "
+        "records do, so it was not read. Copy the rows that are meant into a new workbook."
+    ),
+    FileReason.TOO_MANY_PARTS: _(
+        "This workbook has more than %(limit)s parts, so it was not read. Copy the rows that are "
+        "meant into a new workbook."
+    ),
+    FileReason.TOO_MANY_CELLS: _(
+        "This workbook has more cells than can be read; many are perhaps empty but for a format. "
+        "Copy the rows and columns that are needed into a new workbook."
+    ),
+    FileReason.CHARTS_ONLY: _(
+        "No sheet of this workbook has cells: there are only charts, or nothing. Copy the rows "
+        "into a sheet."
+    ),
+    FileReason.HIDDEN_ONLY: _(
+        "Nothing stands in the sheets that are shown; others are hidden: %(found)s. Unhide the one "
+        "that is meant, and save the workbook."
+    ),
+    FileReason.NO_SHEET: _(
+        "No sheet that is shown is called “%(sheet)s”. There are: %(found)s. Choose one of them."
+    ),
+    FileReason.LONG_CELL: _(
+        "A cell of this workbook has more than %(limit)s characters. Shorten it, or remove its "
+        "column if it is not needed."
+    ),
+    FileReason.LONG_ROW: _(
+        "Row %(line)s has more than %(limit)s KiB of text. Shorten it, or remove the columns that "
+        "are not needed."
+    ),
+    FileReason.TOO_LARGE: _(
+        "This file is larger than %(limit)s MiB. Divide it, and upload the parts one after the "
+        "other."
     ),
     FileReason.PDF: _(
         "This is a PDF, not a CSV file. Export the rows as CSV where they come from."
     ),
-    FileReason.ARCHIVE: _("This is a compressed file. Unpack it, and upload the CSV file inside."),
+    FileReason.ARCHIVE: _(
+        "This is a compressed file. Unpack it, and upload the CSV file or workbook inside."
+    ),
     FileReason.IMAGE: _(
         "This is a picture, not a CSV file. Export the rows as CSV where they come from."
     ),
@@ -125,6 +210,10 @@ _OF_A_FILE: dict[str, str | Promise] = {
         "The columns “from id” and “to id” are missing. The first row has: %(found)s. Name the "
         "columns there."
     ),
+    FileReason.OTHER_COLUMNS: _(
+        "This file has other columns than were chosen for it: %(found)s. Choose again what they "
+        "mean."
+    ),
     FileReason.DOUBLE_COLUMN: _(
         "Two columns mean “%(field)s”: %(found)s. Remove one of them, or rename it."
     ),
@@ -151,7 +240,8 @@ def column_label(name: str) -> str:
 def sentence(problem_field: str, code: str, facts: Mapping[str, str | int]) -> str:
     """Return what keeps a row back and what to do, in the active language."""
     side = problem_field.partition("_")[0]
-    template = _OF_A_SIDE.get(code, {}).get(side) or _OF_A_ROW.get(code)
+    of_a_cell = _OF_A_CELL.get(code) if "cell" in facts else None
+    template = of_a_cell or _OF_A_SIDE.get(code, {}).get(side) or _OF_A_ROW.get(code)
     labels = {name: type_label(str(facts[name])) for name in ("read", "chosen") if name in facts}
     return _filled(template, {**facts, **labels}) or code
 

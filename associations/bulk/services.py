@@ -1,6 +1,6 @@
 """What people do with a run. Each changes its state only if that still allows it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -70,8 +70,12 @@ def retry(*, user: "User", meta: RequestMeta, run: BulkRun) -> BulkRun:
         )
 
 
+# Paused, or not even started; one that somebody has taken over and then left is of these, too.
+TAKEN_OVER = {RunState.PAUSED, RunState.READY}
+
+
 def take_over(*, user: "User", run: BulkRun, meta: RequestMeta = NOWHERE) -> BulkRun:
-    """Go on with a paused run of somebody who may not act any more, in the name of `user`.
+    """Go on with a run of somebody who may not act any more, in the name of `user`.
 
     Entries say in whose name they are, and never change: so those that were not sent are closed as
     canceled, and a run of the admin's own has their rows, with a dry run first.
@@ -83,7 +87,8 @@ def take_over(*, user: "User", run: BulkRun, meta: RequestMeta = NOWHERE) -> Bul
             user=user, meta=meta, name=run.name, way=run.way, reason=run.reason, retry_of=run
         )
         event = EventKind.RUN_TAKEN_OVER, user, meta
-        _change(run, event, {RunState.PAUSED}, RunState.CANCELING, stop_cause="")
+        _change(run, event, TAKEN_OVER, RunState.CANCELING, stop_cause="", layout={})
+        run.uploads.all().delete()  # of one that was not started
     return own
 
 
@@ -105,15 +110,62 @@ def _create(*, user: "User", meta: RequestMeta, **fields: object) -> BulkRun:
     return run
 
 
+# What is known of a file by reading it; the rows themselves the dry run deletes.
+_UNREAD: dict[str, object] = {
+    **dict.fromkeys(("rows_read", "rows_invalid", "rows_double", "rows_further"), 0),
+    **dict.fromkeys(("rows_looked_up", "rows_linked"), 0),
+    "looked_up_to": [],
+    "lookup_cause": "",
+    "problem": "",
+    "problem_facts": {},
+    "is_read": False,
+    "read_at": None,
+    "is_anew": True,
+}
+
+
+def read_anew(
+    *, run: BulkRun, meanings: Sequence[str] = (), encoding: str = "", sheet: str = ""
+) -> None:
+    """Have the file of a run that was not started read again: by these meanings of its columns.
+
+    They are as files/columns.py has them, and no others than the form allows; without any they are
+    proposed, as for another sheet.
+    """
+    types = {name: "" for name in TYPE_FIELDS if _says_type(meanings, name)}
+    chosen = {"meanings": list(meanings), "encoding": encoding, "sheet": sheet}
+    states = {RunState.READY, RunState.UNREADABLE}
+    found = BulkRun.objects.filter(pk=run.pk, state__in=states, retry_of=None)
+    with transaction.atomic():
+        if not found.update(state=RunState.READING, chosen=chosen, **types, **_UNREAD):
+            raise NotPossibleError
+        # Looked for once the run is locked: its file may just have been erased.
+        if not run.uploads.exists():
+            raise NotPossibleError
+    run.refresh_from_db()
+
+
+TYPE_FIELDS = ("from_object_type", "to_object_type")
+
+
+def _says_type(meanings: Sequence[str], name: str) -> bool:
+    """Whether the columns say the type themselves, so that none is chosen for all rows."""
+    return any(each.startswith(name.replace("_type", "_id:")) for each in meanings)
+
+
 def start(
     *, user: "User", run: BulkRun, way: SendMode, skip_linked: bool, meta: RequestMeta = NOWHERE
 ) -> None:
-    """Have the rows that are ready written to the log, and then sent."""
+    """Have the rows that are ready written to the log, and then sent: those of this reading."""
     if not (run.rows_not_linked if skip_linked else run.rows_ready):
         raise NotPossibleError
     values = {"way": way, "skip_linked": skip_linked, "started_at": timezone.now()}
     event = EventKind.RUN_STARTED, user, meta
-    _change(run, event, {RunState.READY}, RunState.QUEUEING, **values)
+    with transaction.atomic():
+        if not BulkRun.objects.select_for_update().filter(pk=run.pk, read_at=run.read_at).first():
+            raise NotPossibleError  # its file was read anew meanwhile
+        _change(run, event, {RunState.READY}, RunState.QUEUEING, layout={}, **values)
+        run.uploads.all().delete()
 
 
 def pause(*, user: "User", run: BulkRun, meta: RequestMeta = NOWHERE) -> None:

@@ -19,6 +19,7 @@ from associations.models import BulkChunk, BulkRun, RunState
 from associations.models.bulk import UNDER_WAY
 
 QUICK_BYTES = 16 * 1024  # some hundred rows
+QUICK_ROWS = 4_096  # a text of that size has no more, but a workbook is packed
 AHEAD = 2.0  # seconds of quick dry runs, which need not wait until all others have had as much
 # One slow call is no reason to make somebody wait for minutes.
 MOST_SECONDS = 5.0
@@ -30,7 +31,8 @@ Line = tuple[int, bool]
 
 def is_quick(run: BulkRun) -> bool:
     """Whether it is a dry run of so little that it takes a moment."""
-    return run.state == RunState.READING and 0 < run.size <= QUICK_BYTES
+    is_small = 0 < run.size <= QUICK_BYTES and run.rows_read <= QUICK_ROWS
+    return run.state == RunState.READING and is_small
 
 
 def has_work(run: BulkRun) -> bool:

@@ -17,16 +17,18 @@ from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from associations.audit.downloads import download
 from associations.audit.recorder import record_download, request_meta
-from associations.bulk import allowance, services
+from associations.bulk import allowance, mapping, services
 from associations.bulk.dry_run import FAILED
 from associations.bulk.enqueueing import CHUNK_ROWS
 from associations.bulk.exports import bad_row_lines, result_lines
-from associations.bulk.files.columns import FIELDS
-from associations.bulk.forms import NOT_KEPT, USED_UP, StartForm, UploadForm
+from associations.bulk.files.headings import FIELDS
+from associations.bulk.forms import NOT_KEPT, USED_UP, ColumnsForm, StartForm, UploadForm
 from associations.bulk.progress import Wait, progress_of, waits_for
-from associations.downloads import download
+from associations.bulk.template import EXAMPLES, XLSX, template_workbook
 from associations.gateway.account import offered_to, type_choices
+from associations.gateway.object_types import TypeChoice
 from associations.models import BulkRun, RowState, RunState, SendMode
 from associations.models.bulk import ENDED, NOT_STARTED, UNDER_WAY
 from associations.models.events import OF_RUNS
@@ -45,10 +47,7 @@ LISTED = 50
 PART_BYTES = 512 * 1024
 # A field that always has something, so that a draft is kept even where only a file was chosen.
 SENT = "is_upload"
-_EXAMPLES = (
-    ("Contact", "501", "Company", "902", "SUP-1234"),
-    ("Deal", "77", "Company", "902", "SUP-1234"),
-)
+READY_ROWS_SHOWN = 10
 BAD_ROWS_SHOWN = 100
 FAILED_SHOWN = 50
 Action = Callable[[AuthenticatedHttpRequest, BulkRun], HttpResponse]
@@ -81,7 +80,15 @@ def bulk_template(request: AuthenticatedHttpRequest) -> HttpResponse:
     """A file to fill in: the columns, and two rows as examples."""
     response = HttpResponse("\ufeff", content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="hubadmin-bulk-run.csv"'
-    csv.writer(response).writerows([FIELDS, *_EXAMPLES])
+    csv.writer(response).writerows([FIELDS, *EXAMPLES])
+    return response
+
+
+@require_safe
+def bulk_template_workbook(request: AuthenticatedHttpRequest) -> HttpResponse:
+    """The same for Excel, which keeps every digit of the ids there."""
+    response = HttpResponse(template_workbook(), content_type=XLSX)
+    response["Content-Disposition"] = 'attachment; filename="hubadmin-bulk-run.xlsx"'
     return response
 
 
@@ -156,7 +163,9 @@ def _wait_of_all(runs: list[BulkRun]) -> Wait | None:
 
 
 def _visible(user: "User") -> QuerySet[BulkRun]:
-    return BulkRun.objects.visible_to(user).defer("problem_facts", "samples", "unused_columns")
+    return BulkRun.objects.visible_to(user).defer(
+        "problem_facts", "samples", "unused_columns", "chosen"
+    )
 
 
 @require_safe
@@ -204,27 +213,40 @@ def _context(request: AuthenticatedHttpRequest, run: BulkRun) -> dict[str, Any]:
         "events": read_rows(run.events.filter(what__startswith=OF_RUNS)),
         "retries": run.retries.visible_to(request.user).only("pk"),
     }
+    if mapping.can_be_chosen(run):
+        context |= {"columns_form": ColumnsForm(run=run, types=_types_for(request))}
+    if run.state in services.TAKEN_OVER:
+        context |= {"has_left": not may_act(run.user_id)}
     if run.state == RunState.READY:
         context |= _ready(run)
     elif run.state in ENDED:
         context |= _ended(run)
-    elif run.state == RunState.PAUSED:
-        context |= {"has_left": not may_act(run.user_id)}
     return context | {"wait": context["progress"].waits_for}
+
+
+def _types_for(request: AuthenticatedHttpRequest) -> list[TypeChoice]:
+    return offered_to(request.user, type_choices())
+
+
+def _reading_of(run: BulkRun) -> str:
+    return run.read_at.isoformat() if run.read_at else ""
 
 
 def _ready(run: BulkRun) -> dict[str, Any]:
     bad = run.rows.filter(state=RowState.INVALID).order_by("number")
+    ready = run.rows.filter(state=RowState.READY).order_by("number")
     return {
+        "ready_rows": read_rows(ready[:READY_ROWS_SHOWN]) if run.rows_ready else [],
         "bad_rows": read_rows(bad[:BAD_ROWS_SHOWN]) if run.rows_invalid else [],
         "bad_rows_left": max(0, run.rows_invalid - BAD_ROWS_SHOWN),
+        "reading": _reading_of(run),
         "pairs_a_call": CHUNK_ROWS[SendMode.BATCH],
         "not_looked_up": run.rows_ready - run.rows_looked_up,
     }
 
 
 def _ended(run: BulkRun) -> dict[str, Any]:
-    failed = run.entries.filter(outcome__in=FAILED).order_by("row_number")
+    failed = run.entries.filter(outcome__in=FAILED).select_related("names").order_by("row_number")
     return {
         "failed": read_rows(failed[:FAILED_SHOWN]) if run.failed else [],
         "failed_shown": FAILED_SHOWN,
@@ -264,6 +286,9 @@ def _action(
 
 @_action(own=True)
 def bulk_start(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
+    # Whoever said in another tab what the columns mean has not seen here what came of it.
+    if request.POST.get("reading") not in (None, _reading_of(run)):
+        raise services.NotPossibleError
     form = StartForm(request.POST)
     if not form.is_valid():
         if run.state != RunState.READY:
@@ -273,6 +298,20 @@ def bulk_start(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
     way, skip_linked = SendMode(form.cleaned_data["way"]), form.cleaned_data["skip_linked"]
     chosen = {"way": way, "skip_linked": skip_linked}
     services.start(user=request.user, run=run, meta=request_meta(request), **chosen)
+    return redirect(run)
+
+
+@_action(own=True)
+def bulk_columns(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
+    """Have the file read again, its columns meaning what is chosen here."""
+    form = ColumnsForm(request.POST, run=run, types=_types_for(request))
+    if not form.is_valid():
+        if not mapping.can_be_chosen(run):
+            raise services.NotPossibleError
+        context = _context(request, run) | {"columns_form": form}
+        return render(request, "bulk/run.html", context, status=422)
+    how = {name: form.cleaned_data.get(name, "") for name in ("encoding", "sheet")}
+    services.read_anew(run=run, meanings=form.chosen, **how)
     return redirect(run)
 
 

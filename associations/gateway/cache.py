@@ -29,9 +29,9 @@ class _Shown:
     until: float
 
 
-def is_fresh(look: Callable[..., Any], *arguments: Any) -> bool:
+def is_fresh(look: Callable[..., Any], *arguments: Any, whose: int = 0) -> bool:
     """Whether one of the lookups need not be made anew just now."""
-    shown: _Shown | None = cache.get(_key(look, arguments))
+    shown: _Shown | None = cache.get(_key(look, arguments, whose))
     return shown is not None and time() < shown.until
 
 
@@ -40,18 +40,21 @@ def cached_lookup(
     *arguments: *Arguments,
     seconds: float,
     at_worst: float = 0,
+    client: Callable[[], HubSpotClient] = clients.looking,
+    whose: int = 0,
 ) -> T:
     """Return what one of the lookups shows, or has shown within the last `seconds`.
 
     With 0 only that it was not shown is remembered. Where HubSpot does not show it any more, what
-    it showed up to `at_worst` seconds ago is used on; else a ReadError is raised.
+    it showed up to `at_worst` seconds ago is used on; else a ReadError is raised. `whose` is the
+    person who asks, where what one was shown is nothing for another.
     """
-    key = _key(look, arguments)
+    key = _key(look, arguments, whose)
     before: _Shown | None = cache.get(key)
     if before and time() < before.until and (seconds or before.error):
         shown = before
     else:
-        shown = _look_again(look, arguments, seconds)
+        shown = _look_again(look, arguments, seconds, client)
         if shown.error and before and not before.error and time() < before.shown_at + at_worst:
             shown = replace(before, until=shown.until)
         cache.set(key, shown, max(seconds, at_worst, FAILURE_SECONDS))
@@ -60,13 +63,18 @@ def cached_lookup(
     return shown.value
 
 
-def _key(look: Callable[..., Any], arguments: tuple[Any, ...]) -> str:
-    return sha256(repr((look.__name__, arguments)).encode()).hexdigest()
+def _key(look: Callable[..., Any], arguments: tuple[Any, ...], whose: int) -> str:
+    return sha256(repr((look.__name__, arguments, whose)).encode()).hexdigest()
 
 
-def _look_again(look: Callable[..., Any], arguments: tuple[Any, ...], seconds: float) -> _Shown:
+def _look_again(
+    look: Callable[..., Any],
+    arguments: tuple[Any, ...],
+    seconds: float,
+    client: Callable[[], HubSpotClient],
+) -> _Shown:
     try:
-        value, error = look(clients.looking(), *arguments), None
+        value, error = look(client(), *arguments), None
         if value is None:
             seconds = FAILURE_SECONDS  # what is not there may be made any moment
     except ReadError as failure:

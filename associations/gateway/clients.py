@@ -1,4 +1,4 @@
-"""Every client for HubSpot that this site uses, configured: two for people, three for workers.
+"""Every client for HubSpot that this site uses, configured: three for people, three for workers.
 
 People's calls have their turn at the rate limiter by themselves. Whoever sends for a run has taken
 a slot before the row was marked as under way.
@@ -15,12 +15,14 @@ from django.dispatch import receiver
 
 from associations.gateway import rate_limiter
 from associations.hubspot.client import HubSpotClient, Limits
+from associations.hubspot.lookups import SECONDS
 from hubadmin import __version__
 
 PUTS_AT_ONCE = 8  # of each worker process
 BULK_PUT = Limits(connect=3, read=10, total=13, attempts=1)
 BULK_BATCH = Limits(connect=3, read=30, total=33, attempts=1)
 READ_SECONDS = 20.0
+SEARCH = Limits(connect=SECONDS, read=SECONDS)
 SLOT_SECONDS = 1.0  # how long a worker waits for a slot before it looks what else there is to do
 
 
@@ -57,6 +59,13 @@ def looking() -> HubSpotClient:
 
 
 @lru_cache(maxsize=1)
+def searching() -> HubSpotClient:
+    """Return what searches for people: its calls have a limit of their own, and take no slots."""
+    size = settings.WEB_THREADS
+    return _client(limits=SEARCH, pool_size=size, admit=rate_limiter.acquire_search)
+
+
+@lru_cache(maxsize=1)
 def bulk_put() -> HubSpotClient:
     return _client(limits=BULK_PUT, pool_size=PUTS_AT_ONCE)
 
@@ -82,13 +91,20 @@ def dry_run(*, quick: bool) -> HubSpotClient:
     return bulk_read().with_turns(lambda seconds: next(turns)(seconds))
 
 
+def naming(*, quick: bool) -> HubSpotClient:
+    """Return what asks for names in one step of a dry run: a courtesy, which waits for no slot."""
+    return bulk_read().with_turns(
+        lambda seconds: (quick and rate_limiter.acquire_look(0)) or take_slots(1, 0) > 0
+    )
+
+
 OF_WORKERS = (bulk_put, bulk_batch, bulk_read)
 
 
 @receiver(setting_changed)
 def _forget(*, setting: str, **kwargs: object) -> None:
     if setting.startswith("HUBSPOT_"):
-        for client in (interactive, looking, *OF_WORKERS):
+        for client in (interactive, looking, searching, *OF_WORKERS):
             client.cache_clear()
 
 

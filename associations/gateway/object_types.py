@@ -13,6 +13,7 @@ from associations.hubspot import object_types
 from associations.hubspot.object_types import CATALOGUE, ObjectType, UnknownObjectTypeError
 
 _STANDARD = {each.canonical for each in CATALOGUE}
+LONGEST = 1000  # characters of a name; of accents without end many more might take minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,10 @@ class TypeChoice:
     object_type: ObjectType
     label: str
     is_enabled: bool = True
+
+    @property
+    def plural(self) -> str:
+        return gettext(self.object_type.plural) if self.object_type.plural else self.label
 
 
 class TypeChoices:
@@ -62,6 +67,8 @@ class TypeChoices:
 
     def _named(self, text: str) -> dict[str, ObjectType]:
         """The types of that name; HubSpot's own go before a company's, which may have any name."""
+        if len(text) > LONGEST:
+            return {}
         named = self._by_name.get(_folded(text), {})
         return {key: named[key] for key in named if key in _STANDARD} or named
 

@@ -4,7 +4,8 @@ A ring of slots in the database, as many as this site allows itself calls within
 setting, for HubSpot counts each app apart, and allows it as much as the account has booked. Whoever
 wants to call takes a slot that was not used for that long. Some slots only people may use, so that
 a run never keeps the form waiting, and some only their submits, so that looks never do either.
-Each person has a small ring of their own for looks, and one for downloads.
+Searches have a small ring of a second beside it, for HubSpot counts them apart. Each person has
+rings of their own for looks, downloads and finds.
 
 SQLite lets one write at a time, and who waits for a run's rows may wait for seconds. There the ring
 has a file of its own beside the database, which may be lost at any time.
@@ -33,9 +34,15 @@ T = TypeVar("T")
 WINDOW = 10.1  # seconds
 PEOPLE_WAIT = 2.0  # seconds at most
 LOOKS, LOOK_WINDOW = 60, 60.0  # for one person; a pair that is typed takes two or three
+# HubSpot allows the account so many searches a second, and counts them as they come: on a busy
+# machine one may be a quarter of a second longer on its way than the next.
+SEARCH_WINDOW = 1.25  # seconds
+FINDS, FIND_WINDOW = 30, 60.0  # for one person
 # A download under way keeps its slot by using it anew, so after a crash it is soon free.
 DOWNLOADS, DOWNLOAD_SECONDS = 2, 30.0  # for one person
-# The numbers of slots from here on are people's own: so many for each, looks and then downloads.
+# The numbers of slots from here on are for searches.
+FIRST_OF_SEARCHES = 900_000
+# From here on they are people's own: so many for each, looks, then downloads, then finds.
 FIRST_OF_PEOPLE, OF_EACH_PERSON = 1_000_000, 100
 _AHEAD = 1.0  # seconds; a use that lies further in the future was written before a clock was set
 
@@ -131,24 +138,30 @@ def acquire_interactive(seconds: float) -> bool:
 
     A limit that cannot be asked keeps nobody waiting: HubSpot has its own.
     """
-    return _acquire(seconds, first=1)
+    return _acquire(seconds, 1, settings.HUBSPOT_CALLS_PER_10_SECONDS, WINDOW)
 
 
 def acquire_look(seconds: float) -> bool:
     """The same for a call that only looks something up: some slots are left to submits."""
-    return _acquire(seconds, first=_first_of_looks())
+    return _acquire(seconds, _first_of_looks(), settings.HUBSPOT_CALLS_PER_10_SECONDS, WINDOW)
 
 
-def _acquire(seconds: float, first: int) -> bool:
-    if not settings.HUBSPOT_CALLS_PER_10_SECONDS:
+def acquire_search(seconds: float) -> bool:
+    """The same for a search, of which there are so many a second, and no other calls."""
+    last = FIRST_OF_SEARCHES + settings.HUBSPOT_SEARCHES_PER_SECOND - 1
+    return _acquire(seconds, FIRST_OF_SEARCHES, last, SEARCH_WINDOW)
+
+
+def _acquire(seconds: float, first: int, last: int, window: float) -> bool:
+    if last < max(1, first):  # the setting is 0: no limit is kept here
         return True
     deadline = time.monotonic() + min(seconds, PEOPLE_WAIT)
     try:
-        while not _take(1, first):
+        while not _take(1, first, last, window):
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
-            time.sleep(min(left, max(0.01, _wait(first))))
+            time.sleep(min(left, max(0.01, _wait(first, last, window))))
     except DBError:
         logger.exception("the limit of calls could not be asked")
     return True
@@ -160,12 +173,21 @@ def look_wait(person: int) -> int:
     Or return in how many seconds there is one again. This counts what people ask for, which is a
     few calls each, whichever process answers.
     """
-    first = FIRST_OF_PEOPLE + person * OF_EACH_PERSON
-    last = first + LOOKS - 1
+    return _wait_of(person, 0, LOOKS, LOOK_WINDOW)
+
+
+def find_wait(person: int) -> int:
+    """The same for what a person searches for."""
+    return _wait_of(person, LOOKS + DOWNLOADS, FINDS, FIND_WINDOW)
+
+
+def _wait_of(person: int, offset: int, count: int, window: float) -> int:
+    first = FIRST_OF_PEOPLE + person * OF_EACH_PERSON + offset
+    last = first + count - 1
     try:
-        if _take_own(first, last, LOOK_WINDOW):
+        if _take_own(first, last, window):
             return 0
-        return max(1, math.ceil(_wait(first, last, LOOK_WINDOW)))
+        return max(1, math.ceil(_wait(first, last, window)))
     except DBError:
         logger.exception("the limit of looks could not be asked")
         return 0

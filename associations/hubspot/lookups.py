@@ -6,6 +6,7 @@ else may come is read as "not told".
 
 import time
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
@@ -34,12 +35,13 @@ from associations.hubspot.schemas import (
 
 SECONDS = 1.5  # a look is a courtesy, and shall not keep anybody waiting
 
-# What people know a record by: the properties of its name, and of a second line.
+# What people know a record by: the properties of its name, and of a second line, which tells twins
+# apart.
 _DISPLAY: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "contacts": (("firstname", "lastname"), ("email",)),
-    "companies": (("name",), ("domain",)),
-    "deals": (("dealname",), ()),
-    "tickets": (("subject",), ()),
+    "contacts": (("firstname", "lastname"), ("email", "company", "city", "notes_last_updated")),
+    "companies": (("name",), ("domain", "city")),
+    "deals": (("dealname",), ("dealstage", "pipeline", "amount")),
+    "tickets": (("subject",), ("createdate",)),  # their stages are called by numbers
     "0-7": (("name",), ("hs_sku",)),
     "0-8": (("name",), ()),
     "0-14": (("hs_title",), ()),
@@ -56,6 +58,29 @@ _DISPLAY: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Display:
+    """The properties by which people know records of a type."""
+
+    names: tuple[str, ...]
+    details: tuple[str, ...]
+
+    @property
+    def properties(self) -> list[str]:
+        return [*self.names, *self.details] or ["hs_object_id"]
+
+    def records_in(self, shown: dict[str, Any]) -> list[Record]:
+        """The records of an answer, in its order."""
+        parsed = (parse_record(each, self.names, self.details) for each in results_in(shown))
+        return [record for record in parsed if record]
+
+
+def display_of(object_type: str, display_property: str = "") -> Display:
+    """Return these of a type; of custom objects the account says which one it is."""
+    own = ((display_property,) if display_property else (), ())
+    return Display(*_DISPLAY.get(object_type, own))
+
+
 def find_records(
     client: HubSpotClient,
     object_type: str,
@@ -63,11 +88,9 @@ def find_records(
     display_property: str = "",
 ) -> dict[str, Record]:
     """Return those of at most 100 records that HubSpot has, by id."""
-    names, details = _DISPLAY.get(object_type, ((display_property,), ()))
-    properties = [name for name in (*names, *details) if name]
-    shown = _read_records(client, object_type, object_ids, properties, seconds=SECONDS)
-    found = [record for each in _results(shown) if (record := parse_record(each, names, details))]
-    return {record.object_id: record for record in found}
+    display = display_of(object_type, display_property)
+    shown = _read_records(client, object_type, object_ids, display.properties, seconds=SECONDS)
+    return {record.object_id: record for record in display.records_in(shown)}
 
 
 def find_record(
@@ -81,13 +104,20 @@ def find_record(
     return next(iter(found.values()), None)
 
 
+def is_archived(client: HubSpotClient, object_type: str, object_id: str) -> bool:
+    """Whether a record that HubSpot does not show any more was deleted there not long ago."""
+    path = f"{record_path(client, object_type)}/batch/read?archived=true"
+    body = {"properties": ["hs_object_id"], "inputs": [{"id": _id(object_id)}]}
+    return object_id in _ids_in(_read(client, path, body))
+
+
 def links_of(
     client: HubSpotClient, from_object_type: str, from_object_id: str, to_object_type: str
 ) -> Links:
     """Return the records of one type that a record is linked to, as far as one answer shows."""
     path = f"{_association_path(client, from_object_type, to_object_type)}/batch/read"
     shown = _read(client, path, {"inputs": [{"id": _id(from_object_id)}]})
-    parts = [_links_in(result) for result in _results(shown)]
+    parts = [_links_in(result) for result in results_in(shown)]
     linked = [record for part in parts for record in part.records]
     is_whole = all(part.is_whole for part in parts)
     is_told = all(each.types for each in linked)
@@ -112,7 +142,7 @@ def links_of_many(
     body = {"inputs": [{"id": _id(object_id)} for object_id in from_object_ids]}
     deadline = time.monotonic() + seconds
     shown = client.read(path, body, seconds=seconds)
-    found = {links.object_id: links for links in map(_links_in, _results(shown))}
+    found = {links.object_id: links for links in map(_links_in, results_in(shown))}
     if lost := _lost(shown, found, from_object_ids):
         left = current_ids(client, from_object_type, lost, seconds=deadline - time.monotonic())
         found |= {asked: found[now] for asked, now in left.items() if now in found}
@@ -190,25 +220,25 @@ def association_types(
 ) -> list[AssociationType]:
     """Return the ways in which records of two types may be linked."""
     path = f"{_association_path(client, from_object_type, to_object_type)}/labels"
-    return [parse_association_type(each) for each in _results(_read(client, path))]
+    return [parse_association_type(each) for each in results_in(_read(client, path))]
 
 
 def custom_types(client: HubSpotClient) -> list[CustomType]:
     """Return the account's custom objects, with its own labels."""
-    shown = _read_twin(client, "/crm-object-schemas/{}/schemas")
-    return [found for each in _results(shown) if (found := parse_custom_type(each))]
+    shown = read_twin(client, "/crm-object-schemas/{}/schemas")
+    return [found for each in results_in(shown) if (found := parse_custom_type(each))]
 
 
 def types_not_enabled(client: HubSpotClient) -> set[str]:
     """Return the ids of the types that are switched off in the account."""
     older = "/crm/{}/object-library/enablement"
-    shown = _read_twin(client, "/crm/object-library/{}/enablement", older)
+    shown = read_twin(client, "/crm/object-library/{}/enablement", older)
     told = keyed(shown.get("enablementByObjectTypeId"))
     return {type_id for type_id, is_enabled in told.items() if is_enabled is False}
 
 
 def account(client: HubSpotClient) -> Account:
-    shown = _read_twin(client, "/account-info/{}/details")
+    shown = read_twin(client, "/account-info/{}/details")
     return Account(
         portal_id=parse_id(shown.get("portalId")),
         time_zone=cut_text(shown.get("timeZone"), 100),
@@ -217,7 +247,7 @@ def account(client: HubSpotClient) -> Account:
 
 def usage(client: HubSpotClient) -> Usage | None:
     """Return the calls of the day; None if HubSpot does not tell them."""
-    for each in _results(_read_twin(client, "/account-info/{}/api-usage/daily/private-apps")):
+    for each in results_in(read_twin(client, "/account-info/{}/api-usage/daily/private-apps")):
         limit, used = (whole_number(each.get(name)) for name in ("usageLimit", "currentUsage"))
         if limit and used is not None:
             return Usage(limit, used, parse_moment(each.get("resetsAt")))
@@ -241,7 +271,7 @@ def _read(client: HubSpotClient, path: str, body: Any = None) -> dict[str, Any]:
     return client.read(path, body, seconds=SECONDS)
 
 
-def _read_twin(client: HubSpotClient, path: str, older: str = "") -> dict[str, Any]:
+def read_twin(client: HubSpotClient, path: str, older: str = "") -> dict[str, Any]:
     """Read what stands under v3 beside v4, and under its own date in each dated version.
 
     HubSpot lists these for 2026-03; for later ones they are derived from that. Where it has none
@@ -267,9 +297,9 @@ def _read_records(
     seconds: float,
 ) -> dict[str, Any]:
     """What tells of at most 100 records; a ReadError if it does not say that some are absent."""
-    path = f"{RECORD_PATHS[client.api_version]}/{_segment(object_type)}/batch/read"
+    path = f"{record_path(client, object_type)}/batch/read"
     inputs = [{"id": _id(object_id)} for object_id in object_ids]
-    body = {"properties": properties or ["hs_object_id"], "inputs": inputs}
+    body = {"properties": properties, "inputs": inputs}
     shown = client.read(path, body, seconds=seconds)
     is_told = _errors_only_say(shown, "OBJECT_NOT_FOUND")
     if len(_ids_in(shown)) < len(object_ids) and not is_told:
@@ -278,10 +308,10 @@ def _read_records(
 
 
 def _ids_in(shown: dict[str, Any]) -> set[str]:
-    return {parse_id(each.get("id")) for each in _results(shown)} - {""}
+    return {parse_id(each.get("id")) for each in results_in(shown)} - {""}
 
 
-def _results(shown: dict[str, Any]) -> list[dict[str, Any]]:
+def results_in(shown: dict[str, Any]) -> list[dict[str, Any]]:
     """The results of a finished answer; one without any list of them says nothing."""
     results = shown.get("results")
     if not isinstance(results, list) or shown.get("status", "COMPLETE") != "COMPLETE":
@@ -303,12 +333,16 @@ def _errors_only_say(shown: dict[str, Any], mark: str) -> bool:
 # --- paths, of nothing that is not allow-listed ---------------------------------------------------
 
 
+def record_path(client: HubSpotClient, object_type: str) -> str:
+    return f"{RECORD_PATHS[client.api_version]}/{segment(object_type)}"
+
+
 def _association_path(client: HubSpotClient, from_object_type: str, to_object_type: str) -> str:
-    pair = f"{_segment(from_object_type)}/{_segment(to_object_type)}"
+    pair = f"{segment(from_object_type)}/{segment(to_object_type)}"
     return f"{ASSOCIATION_PATHS[client.api_version]}/{pair}"
 
 
-def _segment(object_type: str) -> str:
+def segment(object_type: str) -> str:
     if resolve(object_type).canonical != object_type:
         raise ValueError(f"not a canonical object type: {object_type!r}")
     return object_type

@@ -256,6 +256,8 @@ def _resolved(text: str, resolve: Resolve) -> ObjectType:
 
 SIDES = ("from", "to")
 MAX_ADDRESS = 2000
+# As a Japanese keyboard writes them; what else is a digit is refused.
+_WIDE_DIGITS = {0xFF10 + digit: str(digit) for digit in range(10)}
 # What a spreadsheet makes of an id that it takes for a number.
 _WHOLE = re.compile(r"([1-9][0-9]{0,14})\.0", re.ASCII)
 _NUMBERS = {
@@ -336,7 +338,7 @@ def _read_side(
     reference, chosen = RecordReference(None, ""), default
     could_say_type = False
     try:
-        reference = _read_id(bare(values.get(id_name, "")), read_address)
+        reference = read_id(bare(values.get(id_name, "")), read_address)
     except RecordIdError as error:
         problems.append(Problem(id_name, error.reason, error.facts))
         # More than an id was written, but not so that it could be taken.
@@ -354,7 +356,9 @@ def _read_side(
     return Side(read or chosen, reference.object_id, reference.portal_id, read is not None)
 
 
-def _read_id(text: str, read_address: Callable[[str], RecordReference]) -> RecordReference:
+def read_id(text: str, read_address: Callable[[str], RecordReference]) -> RecordReference:
+    if text.isdecimal():
+        text = text.translate(_WIDE_DIGITS)
     if is_record_id(text):
         return RecordReference(None, text)
     if not text:

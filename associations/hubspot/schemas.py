@@ -1,5 +1,6 @@
 """The shapes of what HubSpot shows, and how an answer is read into them. Nothing here raises."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +11,9 @@ from associations.hubspot.record_references import is_record_id
 from associations.hubspot.sanitizing import cut_text, keyed, listed, whole_number
 
 NAME_LENGTH = 200
+_MOMENT = re.compile(
+    r"\A([0-9]{4}-[0-9]{2}-[0-9]{2})T[0-9:.]+Z?\Z", re.ASCII
+)  # people need its day
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,12 +111,14 @@ def parse_record(
     object_id, properties = parse_id(shown.get("id")), keyed(shown.get("properties"))
     if not object_id:
         return None
-    return Record(object_id, _joined(properties, names), _joined(properties, details))
+    name, detail = _texts(properties, names), _texts(properties, details)
+    detail = [_MOMENT.sub(r"\1", text) for text in detail]
+    return Record(object_id, " ".join(name), " · ".join(detail))
 
 
-def _joined(properties: dict[str, Any], names: Iterable[str]) -> str:
-    texts = (cut_text(properties.get(name), NAME_LENGTH).strip() for name in names)
-    return " ".join(" ".join(filter(None, texts)).split())
+def _texts(properties: dict[str, Any], names: Iterable[str]) -> list[str]:
+    texts = (" ".join(cut_text(properties.get(name), NAME_LENGTH).split()) for name in names)
+    return [text for text in texts if text]
 
 
 def parse_linked_record(shown: Any) -> LinkedRecord | None:

@@ -25,6 +25,8 @@ AROUND = "".join(filter(str.isspace, map(chr, range(0x3001))))
 AROUND += "\xad\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 AROUND += "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
+_AS_TEXT = re.compile(r'="([^"]*)"')
+
 
 def unseen_in(text: str) -> list[str]:
     """Return the names of what cannot be seen there, such as `U+202E`, each once, in order."""
@@ -47,8 +49,13 @@ def without_unseen(text: str) -> str:
 
 
 def bare(text: str) -> str:
-    """Return the text without spaces, unseen marks and a leading apostrophe around it."""
-    return text.strip(AROUND).removeprefix("'").strip(AROUND)
+    """Return the text without what spreadsheets and documents leave around it.
+
+    That are spaces, unseen marks, and what keeps a number a text: `'501`, `="501"`.
+    """
+    text = text.strip(AROUND)
+    as_text = _AS_TEXT.fullmatch(text)
+    return (as_text[1] if as_text else text.removeprefix("'")).strip(AROUND)
 
 
 def _replaced(text: str, put: Callable[[str], str]) -> str:

@@ -1,39 +1,45 @@
 """The form: from which record, to which record, and why."""
 
 import secrets
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from associations.finding.finder import Found
+from associations.finding.texts import WHICH_RECORD, sentence_of
 from associations.form_fields import ReasonField, validation_error
-from associations.gateway.object_types import TypeChoices, standard_choices
-from associations.hubspot.object_types import label_of
-from associations.hubspot.record_references import SIDES, Pair, PairReason, Problem, read_pair
+from associations.gateway.object_types import TypeChoice, TypeChoices, standard_choices
+from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError, label_of
+from associations.hubspot.record_references import (
+    SIDES,
+    Pair,
+    PairReason,
+    Problem,
+    Side,
+    read_pair,
+)
+from associations.hubspot.unseen import bare
+from associations.linking.further import FurtherField, read_further
 from associations.models import AssociationRequest
 
-_OF_A_SIDE: dict[str, dict[str, Any]] = {
-    PairReason.NO_TYPE: {
-        "from": _("Choose the type of the first record."),
-        "to": _("Choose the type of the second record."),
-    },
-    PairReason.REQUIRED: {
-        "from": _("Enter the id of the first record."),
-        "to": _("Enter the id of the second record."),
-    },
+NAMED = "named"  # the pair that the button named, as `contacts/501 companies/902`
+_OF_THE_FORM: dict[str, Any] = {
+    PairReason.NO_TYPE: _("Choose the record's type."),
+    PairReason.REQUIRED: WHICH_RECORD,
 }
 
 
-def fields_of(entry: AssociationRequest, first: str = "from", second: str = "to") -> dict[str, str]:
-    """Return what an entry has in the form's fields; or its sides exchanged, if told so."""
+def fields_of(entry: AssociationRequest) -> dict[str, str]:
+    """Return what an entry has in the form's fields."""
     return {
-        "from_object_type": _name_of(getattr(entry, f"{first}_object_type")),
-        "from_object_id": getattr(entry, f"{first}_object_id"),
-        "to_object_type": _name_of(getattr(entry, f"{second}_object_type")),
-        "to_object_id": getattr(entry, f"{second}_object_id"),
+        "from_object_type": _name_of(entry.from_object_type),
+        "from_object_id": entry.from_object_id,
+        "to_object_type": _name_of(entry.to_object_type),
+        "to_object_id": entry.to_object_id,
         "reason": entry.reason,
     }
 
@@ -43,24 +49,61 @@ def _name_of(object_type: str) -> str:
     return gettext(label_of(object_type))
 
 
-def _id_field() -> forms.CharField:
-    return forms.CharField(
-        label=_("Record id"), help_text=_("Its id, or paste the record's address from HubSpot.")
-    )
+class TypeSelect(forms.Select):
+    """The types on offer, whatever name of one is given; another text stays, to be seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.types = standard_choices()
+
+    def offer(self, types: TypeChoices, offered: Iterable[TypeChoice]) -> None:
+        """Let people choose among these, in this order, or not at all."""
+        self.types = types
+        named = [(each.object_type.canonical, each.label) for each in offered]
+        self.choices = [("", _("any type")), *named]
+
+    def format_value(self, value: Any) -> list[str]:
+        return [self._known(text) for text in super().format_value(value)]
+
+    def optgroups(self, name: str, value: list[str], attrs: Any = None) -> Any:
+        offered = {choice for choice, _label in self.choices}
+        for text in value:
+            if text not in offered:
+                self.choices = [*self.choices, (text, self.types.label_of(text))]
+        return super().optgroups(name, value, attrs)
+
+    def _known(self, text: str) -> str:
+        try:
+            return self.types.resolve(bare(text)).canonical
+        except UnknownObjectTypeError:
+            return text
+
+
+def _type_field(label: Any) -> forms.CharField:
+    return forms.CharField(label=label, required=False, widget=TypeSelect)
+
+
+def _id_field(label: Any) -> forms.CharField:
+    help_text = _("Name, e-mail, domain, id, or paste the address from HubSpot.")
+    return forms.CharField(label=label, help_text=help_text, required=False)
 
 
 class AssociationForm(forms.Form):
-    """Two records, each by its type and id, and a reason. An id field may say the type, too.
+    """Two records and a reason. A side's box names its record, its type may narrow that.
 
-    `types` are those on offer, HubSpot's own if none are given; `portal_id` and `ui_hosts` say
-    whose addresses are taken, as read_reference() has it.
+    `types` are those there are, HubSpot's own if none are given, `offered` the same in the order
+    for a person; `portal_id` and `ui_hosts` say whose addresses are taken, as read_reference() has
+    it. `found` has, by side, why the finder knew no one record by what was posted. Where the form
+    only `is_looked_up`, nobody has sent it yet: it may be empty, and a choice that is due is no
+    error.
     """
 
-    from_object_type = forms.CharField(label=_("Type"), required=False)
-    from_object_id = _id_field()
-    to_object_type = forms.CharField(label=_("Type"), required=False)
-    to_object_id = _id_field()
+    from_object_type = _type_field(_("This record: type"))
+    from_object_id = _id_field(pgettext_lazy("the record that belongs to another", "This record"))
+    to_object_type = _type_field(_("belongs to: type"))
+    to_object_id = _id_field(pgettext_lazy("the record that another belongs to", "belongs to"))
 
+    also = FurtherField()
     reason = ReasonField(help_text=_("For the audit log, such as a ticket number."))
     submit_token = forms.CharField(required=False, max_length=64, widget=forms.HiddenInput)
 
@@ -69,6 +112,7 @@ class AssociationForm(forms.Form):
         "from_object_id",
         "to_object_type",
         "to_object_id",
+        "also",
         "reason",
     )
 
@@ -78,17 +122,26 @@ class AssociationForm(forms.Form):
         *,
         initial: dict[str, Any] | None = None,
         types: TypeChoices | None = None,
+        offered: Iterable[TypeChoice] | None = None,
         portal_id: str = "",
         ui_hosts: Collection[str] = (),
+        found: Mapping[str, Found] | None = None,
+        is_looked_up: bool = False,
     ) -> None:
         super().__init__(data, initial=initial)
         self.types = standard_choices() if types is None else types
-        self._portal_id, self._ui_hosts = portal_id, ui_hosts
+        self.offered = list(offered or self.types)
+        self.portal_id, self.ui_hosts = portal_id, tuple(ui_hosts)
+        self._found, self._is_looked_up = found or {}, is_looked_up
         for side in SIDES:
-            self.fields[f"{side}_object_type"].widget.attrs["list"] = "object-types"
-            id_field = self.fields[f"{side}_object_id"]
-            id_field.widget.attrs |= {"autocapitalize": "off", "spellcheck": "false"}
-            id_field.error_messages["required"] = _OF_A_SIDE[PairReason.REQUIRED][side]
+            type_field, id_field = (
+                self.fields[f"{side}_object_type"],
+                self.fields[f"{side}_object_id"],
+            )
+            type_field.widget.offer(self.types, self.offered)
+            type_field.widget.attrs["aria-label"] = type_field.label
+            plain = {"autocapitalize": "off", "spellcheck": "false", "aria-required": "true"}
+            id_field.widget.attrs |= plain
         # After a reload some browsers fill in what a field had before; here that were an old token.
         self.fields["submit_token"].widget.attrs["autocomplete"] = "off"
 
@@ -104,35 +157,45 @@ class AssociationForm(forms.Form):
     @cached_property
     def pair(self) -> Pair:
         """What could be read of the two records, whether or not the form was sent."""
-        names = [f"{side}_object_{part}" for side in SIDES for part in ("type", "id")]
-        values = {name: self[name].value() or "" for name in names}
+        types = {name: self[name].value() or "" for name in map("{}_object_type".format, SIDES)}
+        ids = {f"{side}_object_id": self.text_of(side) for side in SIDES}
         return read_pair(
-            values,
+            types | ids,
             resolve=self.types.resolve,
-            portal_id=self._portal_id,
-            ui_hosts=self._ui_hosts,
+            portal_id=self.portal_id,
+            ui_hosts=self.ui_hosts,
         )
 
-    def filled(self) -> dict[str, dict[str, str]]:
-        """Return, for each side whose id field says the type as well, what its two fields mean.
+    def text_of(self, side: str) -> str:
+        """Return what stands in a box, or which record was chosen of those found for just that."""
+        text: str = self[f"{side}_object_id"].value() or ""
+        if self.data.get(f"{side}_choice") and self.data.get(f"{side}_choice_of") == text:
+            return str(self.data[f"{side}_choice"])
+        return text
 
-        A side looks like `{"typed": "deal #77", "object_type": "Deal", "object_id": "77"}`.
-        What was pasted goes before a type that stood there: it shows at once, and sends nothing.
-        """
-        return {
-            name: {
-                "typed": self[f"{name}_object_id"].value(),
-                "object_type": self.types.label_of(side.object_type.canonical),
-                "object_id": side.object_id,
-            }
-            for name, side in self.pair.by_side.items()
-            if side.names_type and side.object_type
-        }
+    def chosen_type(self, side: str) -> ObjectType | None:
+        """Return the type that stands beside a box; None for any, and for what is none."""
+        try:
+            return self.types.resolve(bare(self[f"{side}_object_type"].value() or ""))
+        except UnknownObjectTypeError:
+            return None
+
+    def focus_first_empty(self) -> None:
+        """Have the first box that is empty take the focus when the page comes."""
+        for side in SIDES:
+            if not self.text_of(side):
+                self.fields[f"{side}_object_id"].widget.attrs["autofocus"] = True
+                return
 
     def clean(self) -> dict[str, Any] | None:
         for problem in self.pair.problems:
-            if problem.field not in self.errors:
+            if problem.field not in self.errors and not self._is_answered(problem):
                 self._add(problem)
+        for name, found in self._found.items():
+            if not self._is_looked_up:
+                why = forms.ValidationError(sentence_of(found), code=str(found.why))
+                self.add_error(f"{name}_object_id", why)
+        self._clean_further()
         for name, side in self.pair.by_side.items():
             self.cleaned_data |= {
                 f"{name}_object_type": side.object_type,
@@ -140,12 +203,44 @@ class AssociationForm(forms.Form):
             }
         return self.cleaned_data
 
+    def _is_answered(self, problem: Problem) -> bool:
+        """Whether something else is said of it: by the finder, or that there is nothing at all."""
+        side = problem.field.partition("_")[0]
+        is_empty = not bare(self.text_of(side))
+        if problem.code == PairReason.NO_TYPE and is_empty:
+            return True
+        return side in self._found or (is_empty and self._is_looked_up)
+
     def _add(self, problem: Problem) -> None:
-        side, facts = problem.field.partition("_")[0], dict(problem.facts)
+        facts = dict(problem.facts)
         if problem.code == PairReason.TWO_TYPES:
             facts = {name: self.types.label_of(str(type_)) for name, type_ in facts.items()}
-        sentence = _OF_A_SIDE.get(problem.code, {}).get(side)
+        sentence = _OF_THE_FORM.get(problem.code)
         self.add_error(problem.field, validation_error(problem.code, sentence, **facts))
+
+    def _clean_further(self) -> None:
+        sides, errors = read_further(
+            self.pair,
+            self.cleaned_data.get("also", []),
+            resolve=self.types.resolve,
+            portal_id=self.portal_id,
+            ui_hosts=self.ui_hosts,
+        )
+        self.cleaned_data["also"] = sides
+        if errors:
+            self.add_error("also", errors)
+
+    def is_as_named(self) -> bool:
+        """Return whether it is the pair that the button named, if it did; the form must be valid.
+
+        Without script it goes on naming that one, whatever is typed meanwhile.
+        """
+        named = self.data.get(NAMED)
+        sent = self.association()
+        pair = " ".join(
+            f"{sent[f'{side}_object_type']}/{sent[f'{side}_object_id']}" for side in SIDES
+        )
+        return not named or (named == pair and not self.cleaned_data["also"])
 
     def association(self) -> dict[str, str]:
         """Return what services.create_association() asks for; the form must be valid."""
@@ -158,3 +253,13 @@ class AssociationForm(forms.Form):
             "reason": data["reason"],
             "submit_token": data["submit_token"],
         }
+
+    def associations(self) -> list[dict[str, str]]:
+        """Return the same of each pair: the first, and one for each further record."""
+        first = self.association()
+        return [first, *(first | _second(side) for side in self.cleaned_data["also"])]
+
+
+def _second(side: Side) -> dict[str, str]:
+    object_type = side.object_type.canonical if side.object_type else ""
+    return {"to_object_type": object_type, "to_object_id": side.object_id}

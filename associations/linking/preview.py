@@ -5,19 +5,20 @@ HubSpot does not show is told in a line, and keeps nobody from linking.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from django.conf import settings
+from django.utils.translation import gettext
 
-from associations.gateway.account import display_property, portal_id
+from associations.finding.shown_record import RECORD_SECONDS, ShownRecord, shown_record
+from associations.gateway.account import display_property
 from associations.gateway.cache import cached_lookup, run_concurrently
 from associations.hubspot import lookups
 from associations.hubspot.answers import missing_scopes_in
 from associations.hubspot.client import ReadError
-from associations.hubspot.object_types import ObjectType, stored_type
-from associations.hubspot.record_references import Side, record_url
+from associations.hubspot.object_types import ObjectType, resolve, stored_type
+from associations.hubspot.record_references import Side
 from associations.hubspot.schemas import (
     AssociationType,
     LinkedRecord,
@@ -26,48 +27,12 @@ from associations.hubspot.schemas import (
     Record,
 )
 from associations.models import AssociationRequest
-from associations.texts.labels import merged_text, record_label, type_label
 from associations.texts.remedies import PAIR, Remedy, remedy_of
 
-RECORD_SECONDS, TYPES_SECONDS = 60, 10 * 60
+TYPES_SECONDS = 10 * 60
 # Anybody may have changed them meanwhile: this person, another process, somebody in HubSpot.
 LINKS_SECONDS = 0
 NAMED = 3  # of the records that one is linked to already
-
-
-@dataclass(frozen=True, slots=True)
-class ShownRecord:
-    """What HubSpot has under a type and an id; `error` if it did not show that."""
-
-    object_type: ObjectType
-    object_id: str
-    record: Record | None = None
-    error: ReadError | None = None
-    url: str = ""
-
-    @property
-    def label(self) -> str:
-        return record_label(self.object_type.canonical, self.object_id)
-
-    @property
-    def type_label(self) -> str:
-        return type_label(self.object_type.canonical)
-
-    @property
-    def is_missing(self) -> bool:
-        return self.record is None and self.error is None
-
-    @property
-    def id_left(self) -> str:
-        """Under which id HubSpot has it: another one if it was merged."""
-        return self.record.object_id if self.record else self.object_id
-
-    @property
-    def merged(self) -> str:
-        """Into which record it was merged, if it was."""
-        is_merged = self.id_left != self.object_id
-        into = self.id_left if is_merged else ""
-        return merged_text(self.object_type.canonical, self.object_id, into)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,14 +46,24 @@ class ShownLinks:
     links: Links = field(default_factory=Links)
     others: list[Record] = field(default_factory=list)
     error: ReadError | None = None
+    object_type: ObjectType | None = None
 
     @property
     def count(self) -> int:
-        return len(self.links.records)
+        """How many there are besides the one that is on the other side."""
+        return len(self.links.records) - (self.link in self.links.records)
 
     @property
     def more(self) -> int:
-        return self.count - len(self.others) - (self.link in self.links.records)
+        return self.count - len(self.others)
+
+    @property
+    def type_label(self) -> str:
+        """What the others are called, one or several."""
+        if not self.object_type:
+            return ""
+        known = self.object_type
+        return gettext(known.label if self.count == 1 else known.plural)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +80,15 @@ class ShownTypes:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What is known of each side, and of the two together once both are filled in."""
+    """What is known of each side, and of the two together once both are filled in.
+
+    `from_links` and `to_links` are what a side is linked to already, of the other one's type.
+    """
 
     from_: ShownRecord | None = None
     to: ShownRecord | None = None
+    from_links: ShownLinks | None = None
+    to_links: ShownLinks | None = None
     links: ShownLinks | None = None
     types: ShownTypes | None = None
 
@@ -116,6 +96,12 @@ class Preview:
     def has_both(self) -> bool:
         """Whether both records are filled in, and HubSpot does not say that it lacks one."""
         return all(each and not each.is_missing for each in (self.from_, self.to))
+
+    @property
+    def named(self) -> str:
+        """The two as the form's button gives them back, as `contacts/501 companies/902`."""
+        sides = [each for each in (self.from_, self.to) if each]
+        return " ".join(f"{each.object_type.canonical}/{each.object_id}" for each in sides)
 
     @property
     def is_one_record(self) -> bool:
@@ -162,33 +148,49 @@ def preview(from_: Side, to: Side) -> Preview:
     if len(looks) == 2:
         looks["links"] = partial(_links_between, *known)
         looks["types"] = partial(_shown_types, *known)
+    looks |= {
+        f"{name}_links": partial(_other_links, one, _type_opposite(one, other))
+        for name, one, other in (("from", from_, to), ("to", to, from_))
+        # Of a pair the first record's links are looked up as it is.
+        if one.object_type and one.object_id and (name == "to" or len(known) < 2)
+    }
     shown = dict(zip(looks, run_concurrently(*looks.values()), strict=True))
     if "links" in shown:
         # Only now it is known under which ids HubSpot has the two.
         shown["links"] = _shown_links(shown["from_"], shown["to"], shown["links"])
+        shown["from_links"] = shown["links"]
+        shown["to_links"] = _besides(shown["from_"].id_left, shown["to_links"])
     return Preview(**shown)
 
 
-def shown_record(
-    object_type: ObjectType, object_id: str, seconds: float = RECORD_SECONDS
-) -> ShownRecord:
-    """Return what HubSpot shows under a type and an id. Never raises ReadError."""
-    portal, canonical = portal_id(), object_type.canonical
-    named_by = display_property(object_type.canonical)
+def _type_opposite(one: Side, other: Side) -> ObjectType:
+    """The type that a record's links are of interest to; most often a company's contacts."""
+    usual = "contacts" if one.object_type == resolve("companies") else "companies"
+    return other.object_type or resolve(usual)
+
+
+def _other_links(one: Side, object_type: ObjectType) -> ShownLinks | None:
+    """What a record is linked to, of a type; None where HubSpot does not show it.
+
+    It is a courtesy: nobody misses it where the look fails, and no line says so.
+    """
+    if not one.object_type:
+        return None
+    asked = one.object_type.canonical, one.object_id, object_type.canonical
     try:
-        record = cached_lookup(
-            lookups.find_record,
-            canonical,
-            object_id,
-            named_by,
-            seconds=seconds,
-        )
-    except ReadError as error:
-        return ShownRecord(object_type, object_id, error=error)
-    if record is None:
-        return ShownRecord(object_type, object_id)
-    url = record_url(settings.HUBSPOT_UI_URL, portal, canonical, record.object_id)
-    return ShownRecord(object_type, object_id, record, url=url)
+        links = cached_lookup(lookups.links_of, *asked, seconds=LINKS_SECONDS)
+    except ReadError:
+        return None
+    named = _named(object_type, [each.object_id for each in links.records][:NAMED])
+    return ShownLinks(None, links, named, object_type=object_type)
+
+
+def _besides(object_id: str, shown: ShownLinks | None) -> ShownLinks | None:
+    """The same without the record that is on the other side."""
+    if shown is None:
+        return None
+    others = [each for each in shown.others if each.object_id != object_id]
+    return replace(shown, link=shown.links.to(object_id), others=others)
 
 
 def records_of(entry: AssociationRequest) -> list[ShownRecord]:
@@ -233,7 +235,8 @@ def _shown_links(
         # One of them may be the record that was asked for, by the id it has since a merge.
         return ShownLinks(error=unread)
     others = [each.object_id for each in links.there.records if each.object_id != to.id_left]
-    return ShownLinks(link, links.there, _named(to.object_type, others[:NAMED]))
+    named = _named(to.object_type, others[:NAMED])
+    return ShownLinks(link, links.there, named, object_type=to.object_type)
 
 
 def _named(object_type: ObjectType, object_ids: list[str]) -> list[Record]:

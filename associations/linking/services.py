@@ -14,14 +14,14 @@ from django.db import Error as DBError
 from django.utils import timezone
 
 from associations.audit import recorder
-from associations.audit.recorder import LogUnavailableError, RequestMeta
+from associations.audit.recorder import NO_NAMES, LogUnavailableError, RequestMeta
+from associations.audit.throttling import check_looks, check_rate_of_checks, check_rate_of_submits
 from associations.gateway import clients
 from associations.hubspot.answers import merged_columns
 from associations.hubspot.client import IsStillIn, default_association_path
 from associations.linking.identity import asked_ids
-from associations.linking.throttling import check_looks, check_rate_of_checks, check_rate_of_submits
 from associations.linking.verification import read_after, read_before, read_link
-from associations.models import AssociationCheck, AssociationRequest
+from associations.models import AssociationCheck, AssociationRequest, SeenNames
 
 if TYPE_CHECKING:
     from hubadmin.models import User
@@ -52,9 +52,10 @@ def create_association(
     reason: str = "",
     submit_token: str = "",
     meta: RequestMeta | None = None,
+    names: SeenNames = NO_NAMES,
     is_still_in: IsStillIn = _always,
 ) -> AssociationRequest:
-    """Link two records and return the log entry, closed.
+    """Link two records and return the log entry, closed, with the names that somebody saw.
 
     `is_still_in` is asked right before each call: nothing leaves for somebody who has left.
 
@@ -76,6 +77,7 @@ def create_association(
         user=user,
         submit_token=submit_token,
         meta=meta or RequestMeta(),
+        names=names,
         admit=check_rate_of_submits,
         reason=reason,
         **association,

@@ -1,51 +1,68 @@
 """Pages of the one flow: the form, its preview, the answer, one's own requests."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import Error as DBError
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_http_methods, require_safe
-from django_htmx.http import trigger_client_event
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from associations.audit import recorder
 from associations.audit.entry_details import support_bundle, timeline
-from associations.audit.pagination import page_context
+from associations.audit.integrity.names import erased_on
 from associations.audit.recorder import ENTRY_BODY_LENGTH, LogUnavailableError, request_meta
+from associations.audit.throttling import ThrottledError
+from associations.finding.finder import Found
 from associations.gateway import rate_limiter
 from associations.gateway.account import form_options, offered_to
+from associations.hubspot.record_references import SIDES
 from associations.linking import services
+from associations.linking.after import (
+    REPEATED,
+    address_after,
+    fields_of_rest,
+    latest_of,
+    status_of,
+    together_url,
+)
+from associations.linking.boxes import Answer, boxes_of, find_side, find_unknown, understood
 from associations.linking.forms import AssociationForm, fields_of
+from associations.linking.opening import note_as_sent, opened
 from associations.linking.preview import Preview, preview, records_of
-from associations.linking.throttling import ThrottledError
+from associations.linking.seen import FIELD, seen_in
+from associations.linking.several import Sent, Stop, create_associations
+from associations.linking.sides import sides_of
 from associations.models import AssociationRequest
-from associations.models.readable import UnreadableRow, read_rows, readable_or_404
+from associations.models.readable import read_rows, readable_or_404
 from associations.texts.lookup_errors import looks_used_up, reasons_of
 from associations.texts.outcomes import explain
 from associations.texts.remedies import TRY, advice_on
 from hubadmin.web import drafts
 from hubadmin.web.access import is_still_in, watch
+from hubadmin.web.addresses import words_in_address
 from hubadmin.web.http import AuthenticatedHttpRequest, admin_required
-from hubadmin.web.sessions import change_now
 
 if TYPE_CHECKING:
     from hubadmin.models import User
 
 
-FILLED = "filled"
-LATEST = 6
-REPEATED = "repeated"  # leads to an entry from a submit that was sent, and ended, before
+# In an address the fields go by these names as well, and take what the boxes take.
+BY_ADDRESS = {name: name for name in AssociationForm.TYPED_FIELDS} | {
+    "from": "from_object_id",
+    "to": "to_object_id",
+}
 CHECK = "check"  # the button that only shows what would be linked, for browsers without script
 REFRESH_SECONDS = 3
-_SENT = "sent_token"
 OF_THE_PAIR = 5  # earlier and later entries, each
 CHECKS_SHOWN = 20
+DETAILS = "entry-details"  # the cookie of who wants them open
+DETAILS_SECONDS = 365 * 24 * 60 * 60
 
 
+@words_in_address(BY_ADDRESS)
 @drafts.kept(*AssociationForm.TYPED_FIELDS, "submit_token")
 @require_http_methods(["GET", "HEAD", "POST"])
 def link(request: AuthenticatedHttpRequest) -> HttpResponse:
@@ -54,73 +71,77 @@ def link(request: AuthenticatedHttpRequest) -> HttpResponse:
     if "new" in request.GET:
         drafts.drop(request)
     recorder.close_abandoned()
-    # An address with fields of its own goes before what was left behind.
-    has_fields = any(name in request.GET for name in AssociationForm.TYPED_FIELDS)
-    draft = None if has_fields else drafts.find(request)
-    options = form_options()
-    if draft is None:
-        token = _sent_token(request)
-        return _page(request, AssociationForm.prefilled(request.GET, token, **options))
-    fields, why = draft
-    token = fields.get("submit_token", "")
-    return _page(request, AssociationForm.prefilled(fields, token, **options), notice=why)
+    form, facts = opened(request, _options(request.user))
+    return _page(request, form, **facts)
 
 
 def _submit(request: AuthenticatedHttpRequest) -> HttpResponse:
-    options = form_options()
-    form = AssociationForm(request.POST, **options)
-    if not form.is_valid():
-        checked = preview_context(form, request.user) if CHECK in request.POST else {}
-        return _page(request, form, status=422, **checked)
-    if CHECK in request.POST:
-        checked = preview_context(form, request.user)
-        return _page(request, _as_understood(form, options), **checked)
-    try:
-        entry = services.create_association(
-            user=request.user,
-            meta=request_meta(request),
-            is_still_in=watch(partial(is_still_in, request)),
-            **form.association(),
-        )
-    except LogUnavailableError:
-        return _page(request, form, status=503, notice="log_unavailable")
-    except ThrottledError as error:
-        return _too_many(request, form, error.wait_seconds)
-    except services.SentBeforeError as error:
-        drafts.drop(request)
-        return redirect(f"{error.entry.get_absolute_url()}?{REPEATED}")
-    drafts.drop(request)
-    change_now(request, lambda session: session.update({_SENT: form.cleaned_data["submit_token"]}))
-    return redirect(entry)
+    form = AssociationForm(request.POST, **_options(request.user))
+    if CHECK in request.POST or not (form.is_valid() and form.is_as_named()):
+        return _looked_over(request, form)
+    sent = create_associations(
+        user=request.user,
+        associations=form.associations(),
+        meta=request_meta(request),
+        seen=seen_in(request.POST.getlist(FIELD)),
+        is_still_in=watch(partial(is_still_in, request)),
+    )
+    if not sent.entries:
+        return _nothing_sent(request, form, sent)
+    note_as_sent(request, form.cleaned_data["submit_token"])
+    return _rest(request, form, sent) if sent.left else redirect(address_after(sent))
 
 
-def _sent_token(request: AuthenticatedHttpRequest) -> str:
-    """Return the one-time token that was sent last, if somebody may have come here by Back.
+def _nothing_sent(
+    request: AuthenticatedHttpRequest, form: AssociationForm, sent: Sent
+) -> HttpResponse:
+    if isinstance(sent.stop, ThrottledError):
+        return _too_many(request, form, sent.stop.wait_seconds)
+    return _page(request, form, status=503, notice="log_unavailable")
 
-    No browser keeps the page, but it fills in again what was typed: to send that once more is the
-    same submit then, and is told as that. A visit by a click gets a fresh token. One by an address
-    looks the same as Back to it, so it gets none; of browsers that do not tell each visit does.
+
+def _rest(request: AuthenticatedHttpRequest, form: AssociationForm, sent: Sent) -> HttpResponse:
+    """What was not sent, in the form again, with the same one-time token."""
+    if sent.stop == Stop.LEFT:
+        return redirect(address_after(sent))
+    fields = fields_of_rest(sent)
+    rest = AssociationForm.prefilled(fields, fields["submit_token"], **_options(request.user))
+    facts: dict[str, Any] = {"sent": sent, "together_url": together_url(sent.entries)}
+    response = _page(request, rest, status=status_of(sent), notice="not_all_sent", **facts)
+    if isinstance(sent.stop, ThrottledError):
+        response["Retry-After"] = str(sent.stop.wait_seconds)
+    return response
+
+
+def _looked_over(request: AuthenticatedHttpRequest, form: AssociationForm) -> HttpResponse:
+    """The form with what was posted: found records as cards, or to be chosen among.
+
+    Nothing is sent, not even where all could be understood: nobody has seen the records yet.
     """
-    told = request.headers
-    is_click = told.get("Sec-Fetch-User") == "?1" and told.get("Sec-Fetch-Site") != "none"
-    is_back = told.get("Sec-Fetch-Mode") == "navigate" and not is_click
-    return request.session.get(_SENT, "") if is_back else ""
+    is_looked_up = CHECK in request.POST
+    found = find_unknown(form, user=request.user, meta=request_meta(request))
+    unknown = {side: each for side, each in found.items() if not each.chosen}
+    fields, options = understood(form, found), _options(request.user)
+    form = AssociationForm(fields, found=unknown, is_looked_up=is_looked_up, **options)
+    notice = "" if is_looked_up or form.errors else "found"
+    is_seen = is_looked_up or found or not form.errors
+    shown = preview_context(form, request.user) if is_seen else {}
+    shown["typed"] = {side: each.typed for side, each in found.items()}
+    status = 422 if form.errors else 200
+    return _page(request, form, status=status, notice=notice, found=unknown, **shown)
 
 
-def _as_understood(form: AssociationForm, options: dict[str, Any]) -> AssociationForm:
-    """The form as it was posted, with what an address stands for in place of the address."""
-    fields = dict(form.data.items())
-    for side, meant in form.filled().items():
-        fields[f"{side}_object_type"] = meant["object_type"]
-        fields[f"{side}_object_id"] = meant["object_id"]
-    return AssociationForm.prefilled(fields, fields.get("submit_token", ""), **options)
+def _options(user: "User") -> dict[str, Any]:
+    """What the form has to know of the account, and of the types that this person uses."""
+    options = form_options()
+    return options | {"offered": offered_to(user, options["types"])}
 
 
 def _too_many(
     request: AuthenticatedHttpRequest, form: AssociationForm, wait_seconds: int
 ) -> HttpResponse:
     limit = settings.SUBMITS_PER_PERSON_PER_MINUTE
-    facts = {"wait_seconds": wait_seconds, "submits_per_minute": limit}
+    facts: dict[str, Any] = {"wait_seconds": wait_seconds, "submits_per_minute": limit}
     response = _page(request, form, status=429, notice="too_many_submits", **facts)
     response["Retry-After"] = str(wait_seconds)
     return response
@@ -132,39 +153,48 @@ def _page(
     *,
     status: int = 200,
     notice: str = "",
+    found: Mapping[str, Found] | None = None,
     **facts: Any,
 ) -> HttpResponse:
+    if not (notice or form.errors):
+        form.focus_first_empty()
     context = facts | {
         "form": form,
+        "boxes": boxes_of(
+            form, preview=facts.get("preview"), found=found, typed=facts.get("typed")
+        ),
         "notice": notice,
-        "is_prefilled": any(form[name].value() for name in AssociationForm.TYPED_FIELDS),
-        "latest": _latest(request.user),
-        "object_types": offered_to(request.user, form.types),
+        **latest_of(request.user),
     }
     return render(request, "linking/link.html", context, status=status)
 
 
-def _latest(user: "User") -> list[AssociationRequest | UnreadableRow]:
-    """The person's latest entries; none rather than no page if the log cannot be read."""
-    try:
-        return read_rows(AssociationRequest.objects.by_hand(user).for_list()[:LATEST])
-    except DBError:
-        return []
+@drafts.kept(*AssociationForm.TYPED_FIELDS, "submit_token", for_page="link")
+@require_POST
+@never_cache
+def link_find(request: AuthenticatedHttpRequest) -> HttpResponse:
+    """What the text in one box means, for the script of the form. Asked by POST: it is personal."""
+    form, side = AssociationForm(request.POST, **_options(request.user)), request.POST.get("side")
+    if side not in SIDES or "HX-Request" not in request.headers:
+        return _looked_over(request, form)
+    found = find_side(form, side, user=request.user, meta=request_meta(request))
+    return render(request, "linking/found.html", {"answer": Answer(side, found, form.offered)})
 
 
 @drafts.kept(*AssociationForm.TYPED_FIELDS, "submit_token", for_page="link")
-@require_safe
+@require_POST
 @never_cache
 def link_preview(request: AuthenticatedHttpRequest) -> HttpResponse:
-    """The panel, for what the form's fields hold now.
-
-    What an address stands for goes back to the fields with it.
-    """
+    """What HubSpot has of the records in the form's fields now: their cards, and of the two."""
+    form = AssociationForm(request.POST, **_options(request.user))
     if "HX-Request" not in request.headers:
-        return redirect(f"{reverse('link')}?{request.GET.urlencode()}")
-    form = AssociationForm(request.GET, **form_options())
-    response = render(request, "linking/preview.html", preview_context(form, request.user))
-    return trigger_client_event(response, FILLED, form.filled())
+        return _looked_over(request, form)
+    shown = preview_context(form, request.user)
+    return render(
+        request,
+        "linking/previewed.html",
+        shown | {"boxes": boxes_of(form, preview=shown["preview"])},
+    )
 
 
 def preview_context(form: AssociationForm, user: "User") -> dict[str, Any]:
@@ -186,10 +216,12 @@ def preview_context(form: AssociationForm, user: "User") -> dict[str, Any]:
 @require_safe
 @never_cache
 def request_records(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
-    """The names of an entry's two records, as HubSpot has them now."""
-    entry = readable_or_404(AssociationRequest.objects.visible_to(request.user), pk)
-    wait = rate_limiter.look_wait(request.user.pk)
-    context = {"bound": looks_used_up(wait)} if wait else {"records": records_of(entry)}
+    """An entry's two records once more, with what HubSpot calls them now."""
+    entry = _entry(request, pk)
+    if wait := rate_limiter.look_wait(request.user.pk):
+        context = {"sides": sides_of(entry), "bound": looks_used_up(wait)}
+    else:
+        context = {"sides": sides_of(entry, records_of(entry))}
     return render(request, "linking/records.html", context)
 
 
@@ -226,6 +258,23 @@ def request_check(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     return redirect(f"{entry.get_absolute_url()}?checked")
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+@admin_required
+def request_details(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
+    """Remember on this browser whether the details of entries are open; back to the entry.
+
+    Whoever had to sign in first comes back by a GET, which leads there as well.
+    """
+    response = redirect(_entry(request, pk))
+    if request.method == "POST":
+        is_open = "open" in request.POST
+        kept = ("open", DETAILS_SECONDS) if is_open else ("", 0)
+        is_secure = settings.SESSION_COOKIE_SECURE  # the demo speaks plain HTTP
+        response.set_cookie(DETAILS, *kept, secure=is_secure, httponly=True, samesite="Lax")
+    return response
+
+
 @require_safe
 @never_cache
 @admin_required
@@ -239,16 +288,9 @@ def request_bundle(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     return response
 
 
-@require_safe
-@never_cache
-def my_requests(request: AuthenticatedHttpRequest) -> HttpResponse:
-    recorder.close_abandoned()
-    entries = AssociationRequest.objects.of(request.user).for_list()
-    return render(request, "linking/my_requests.html", page_context(request, [entries]))
-
-
 def _entry(request: AuthenticatedHttpRequest, pk: int) -> AssociationRequest:
-    return readable_or_404(AssociationRequest.objects.visible_to(request.user), pk)
+    entries = AssociationRequest.objects.visible_to(request.user).select_related("names")
+    return readable_or_404(entries, pk)
 
 
 def _entry_page(
@@ -256,6 +298,7 @@ def _entry_page(
 ) -> HttpResponse:
     context = facts | {
         "entry": entry,
+        "sides": sides_of(entry),
         "explanation": explain(entry, is_admin=request.user.is_admin),
         "attempts": entry.read_attempts,
         "batch": entry.read_batch,
@@ -263,9 +306,11 @@ def _entry_page(
         "is_just_checked": "checked" in request.GET,
         "body_cut": len(entry.body) == ENTRY_BODY_LENGTH,
         "anew": _anew(request, entry),
+        "erased": erased_on(entry) if entry.lacks_a_name else {},
     }
     if request.user.is_admin:
         context |= _for_admins(entry)
+        context["details_open"] = request.COOKIES.get(DETAILS) == "open"
     response = render(request, "linking/request.html", context, status=status)
     if entry.is_open:
         response["Refresh"] = f"{REFRESH_SECONDS}; url={request.path}?refresh"

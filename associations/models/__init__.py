@@ -11,6 +11,13 @@ from associations.models.bulk import (
 )
 from associations.models.coordination import CallPause, CallSlot, Worker
 from associations.models.events import EventKind, SecurityEvent
+from associations.models.names import (
+    AuditErasure,
+    RecordNames,
+    SeenNames,
+    name_digest,
+    new_salt,
+)
 from associations.models.querysets import OPEN_OUTCOMES, AssociationRequestQuerySet, AuditFilter
 from associations.models.requests import (
     AssociationAttempt,
@@ -27,6 +34,7 @@ __all__ = [
     "AssociationCheck",
     "AssociationRequest",
     "AssociationRequestQuerySet",
+    "AuditErasure",
     "AuditExport",
     "AuditFilter",
     "AuditPruning",
@@ -39,9 +47,13 @@ __all__ = [
     "CallPause",
     "CallSlot",
     "EventKind",
+    "RecordNames",
     "RowState",
     "RunState",
     "SecurityEvent",
+    "SeenNames",
     "SendMode",
     "Worker",
+    "name_digest",
+    "new_salt",
 ]

@@ -4,13 +4,20 @@ None of this is part of the audit log. The entries of a run are entries like any
 people do with it are security events.
 """
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Value
 from django.urls import reverse
 
-from associations.models.querysets import OPEN_OUTCOMES, AssociationRequestQuerySet
+from associations.models.querysets import (
+    OPEN_OUTCOMES,
+    AssociationRequestQuerySet,
+    newer,
+    older,
+    raw,
+)
 from associations.models.readable import restrained
 from associations.models.requests import AssociationRequest
 
@@ -47,6 +54,20 @@ class BulkRunQuerySet(models.QuerySet["BulkRun"]):
         """Admins see every run, everybody else their own."""
         return self if user.is_admin else self.filter(user=user)
 
+    def started_by(self, user: "User") -> Self:
+        """What this person has started, for the list of what they have asked for."""
+        return self.filter(user=user, started_at__isnull=False)
+
+    def older_than(self, started_at: Any, pk: int) -> Self:
+        return self.filter(older("started_at", (started_at, pk)))
+
+    def newer_than(self, started_at: Any, pk: int) -> Self:
+        return self.filter(newer("started_at", (started_at, pk)))
+
+    def places(self) -> Any:
+        """When each was started, and its id."""
+        return self.values_list(raw("started_at"), "id")
+
     def untold(self, user: "User") -> Self:
         """Runs of this person that have ended, and of which they have not been told yet."""
         return self.filter(user=user, state__in=ENDED, told_at=None)
@@ -77,9 +98,16 @@ class BulkRun(models.Model):
     problem_facts = models.JSONField(default=dict)
     size = models.PositiveBigIntegerField(default=0)  # bytes
     unused_columns = models.JSONField(default=list)
+    # How its file was read (bulk/mapping.py), and what somebody chose instead
+    layout = models.JSONField(default=dict, db_default=Value({}, models.JSONField()))
+    chosen = models.JSONField(default=dict, db_default=Value({}, models.JSONField()))
+    headings = models.CharField(max_length=64, blank=True, default="", db_default="")  # digest
+    is_anew = models.BooleanField(default=False, db_default=False)  # it has rows of an earlier look
     rows_read = models.PositiveIntegerField(default=0)
     rows_invalid = models.PositiveIntegerField(default=0)
     rows_double = models.PositiveIntegerField(default=0)
+    # Pairs beyond the first of their line, where a cell names several records
+    rows_further = models.PositiveIntegerField(default=0, db_default=0)
     rows_looked_up = models.PositiveIntegerField(default=0)
     rows_linked = models.PositiveIntegerField(default=0)  # already, when they were looked up
     is_read = models.BooleanField(default=False)  # all rows are staged; links may be looked up yet
@@ -198,7 +226,7 @@ class BulkRun(models.Model):
 
 
 class BulkUpload(models.Model):
-    """A part of an uploaded file; deleted once the dry run is done."""
+    """A part of an uploaded file; deleted once the run is started, or cannot be."""
 
     run = models.ForeignKey(BulkRun, models.CASCADE, related_name="uploads", db_index=False)
     number = models.PositiveIntegerField()
@@ -237,6 +265,13 @@ class BulkRow(models.Model):
     facts = models.JSONField(default=dict)
     cells = models.JSONField(default=dict)  # what stood in the file, of rows that are not ready
     was_linked = models.BooleanField(null=True)  # NULL where nobody looked or could
+    # As in RecordNames, for the entry
+    from_name = models.CharField(max_length=200, blank=True, default="", db_default="")
+    from_typed = models.CharField(max_length=254, blank=True, default="", db_default="")
+    from_salt = models.CharField(max_length=32, blank=True, default="", db_default="")
+    to_name = models.CharField(max_length=200, blank=True, default="", db_default="")
+    to_typed = models.CharField(max_length=254, blank=True, default="", db_default="")
+    to_salt = models.CharField(max_length=32, blank=True, default="", db_default="")
 
     class Meta:
         ordering = ["number"]
@@ -255,6 +290,8 @@ class BulkRow(models.Model):
                 condition=~models.Q(state="ready"),
             ),
         ]
+
+    is_further = False  # of its line it is not the first pair; only while a file is read
 
     def __str__(self) -> str:
         return f"row {self.number} of run {self.run_id}: {self.state}"

@@ -1,4 +1,4 @@
-"""What changed who may do what, what people did with a run, and what somebody took away."""
+"""What changed who may do what, what people did with a run, what they took away or found."""
 
 from django.conf import settings
 from django.db import models
@@ -17,6 +17,7 @@ class EventKind(models.TextChoices):
     DEACTIVATED = "deactivated"
     REACTIVATED = "reactivated"
     DOWNLOADED = "downloaded"
+    RECORDS_SEARCHED = "records_searched"  # by what people know of them, not by their ids
     RUN_UPLOADED = "run_uploaded"
     RUN_STARTED = "run_started"
     RUN_PAUSED = "run_paused"

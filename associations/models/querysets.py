@@ -6,12 +6,14 @@ filter, with or without a range of dates, reads one stretch of one index.
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import connections, models
-from django.db.models import Func, Q, Value
+from django.db.models import F, Func, Q, Subquery, Value
 from django.db.models.expressions import RawSQL
-from django.db.models.functions import StrIndex, Upper
+from django.db.models.functions import Concat, StrIndex, Upper
 from django.db.models.lookups import GreaterThan, GreaterThanOrEqual, LessThan
 
 from associations.hubspot.outcomes import Cause, Outcome
@@ -38,14 +40,20 @@ SEEN = {
 }
 COUNTED_AT_MOST = 10_001  # more are "10,000+"
 TEXT_INDEX = "associations_request_text"  # on SQLite: FTS5 over `reason` and `error_text`
+TEXTS = ("reason", "error_text")
+NAMES_INDEX = "associations_names_text"  # the same, over the names of records
+NAMES = ("from_name", "from_typed", "to_name", "to_typed")
 TRIGRAM = 3  # characters; what is shorter no index finds
 # A text in at least so many of the newest entries is met on the way; a rarer one is looked up.
 SAMPLE, COMMON = 5_000, 10
+# The same of names, which stand in a table of their own; and how many are read in any order.
+NAMES_SAMPLE, NAMES_COMMON, FEW = 2_000, 50, 500
 
 # created_at and id: where in the list. The time may be as the database has it: see _Raw.
 Position = tuple[Any, int]
 _BEGINNING: Position = (datetime(1970, 1, 1, tzinfo=UTC), 0)
 _MATCHES = f"SELECT rowid FROM {TEXT_INDEX} WHERE {TEXT_INDEX} MATCH %s"
+_NAMED = f"SELECT rowid FROM {NAMES_INDEX} WHERE {NAMES_INDEX} MATCH %s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,8 @@ class AuditFilter:
     error_category: str = ""
     http_status: int | None = None
     correlation_id: str = ""
+    request_id: str = ""
+    name: str = ""  # of a record of either side, or what it was found by
     reason: str = ""
     error_words: tuple[str, ...] = ()
     seen: str = ""  # one of SEEN
@@ -94,7 +104,29 @@ class _Row(Func):
     output_field = models.BooleanField()
 
 
+class _IsOneOf(Func):
+    """PostgreSQL finds these first, however many it expects."""
+
+    template, arg_joiner = "%(expressions)s)", " = ANY(ARRAY"
+    output_field = models.BooleanField()
+
+
+class _IsAmong(Func):
+    """Looked at on the way: neither database takes it for a way to find entries."""
+
+    template, arg_joiner = "(%(expressions)s) IS TRUE", " IN "
+    output_field = models.BooleanField()
+
+
 class AssociationRequestQuerySet(models.QuerySet["AssociationRequest"]):
+    is_scattered = False  # whether a page of it is best found by its places, and then read
+
+    def _clone(self) -> Self:
+        # The types of Django leave this method out; it is how a query keeps what was set on it.
+        clone: Self = super()._clone()  # type: ignore[misc]
+        clone.is_scattered = self.is_scattered
+        return clone
+
     def visible_to(self, user: "User") -> Self:
         """Admins see every entry, everybody else their own."""
         return self if user.is_admin else self.filter(user=user)
@@ -118,7 +150,8 @@ class AssociationRequestQuerySet(models.QuerySet["AssociationRequest"]):
 
     def for_list(self) -> Self:
         """Newest first, without what only the entry's own page shows."""
-        return self.newest_first().defer("body", "results", "links", "user_agent", "submit_key")
+        unused = ("body", "results", "links", "user_agent", "submit_key")
+        return self.newest_first().select_related("names").defer(*unused)
 
     def older_than(self, created_at: Any, pk: int) -> Self:
         return self.filter(LessThan(_Row("created_at", "id"), _position(created_at, pk)))
@@ -167,10 +200,14 @@ class AssociationRequestQuerySet(models.QuerySet["AssociationRequest"]):
             found = found.filter(error_category=wanted.error_category).exclude(error_category="")
         if wanted.correlation_id:
             found = found.filter(correlation_id=wanted.correlation_id).exclude(correlation_id="")
+        if wanted.request_id:
+            found = found.filter(request_id=wanted.request_id).exclude(request_id="")
         if wanted.record_id:
             found = found.filter(_side("from", wanted) | _side("to", wanted))
         if wanted.seen:
             found = found.filter(SEEN[wanted.seen])
+        if wanted.name:
+            found = found._with_name(wanted.name)
         texts = [("reason", wanted.reason)] if wanted.reason else []
         texts += [("error_text", word) for word in wanted.error_words]
         return found._with_texts(texts) if texts else found
@@ -207,6 +244,41 @@ class AssociationRequestQuerySet(models.QuerySet["AssociationRequest"]):
         phrases = " AND ".join(f'{field} : "{text}"' for field, text in doubled)
         return found.filter(id__in=RawSQL(_MATCHES, [phrases]))
 
+    def _with_name(self, text: str) -> Self:
+        """Entries one of whose records is called so, or was found by that.
+
+        A name that is met everywhere is met on the way. Others are looked up in their index: few
+        are read at once, many are met on the way through an index that tells nothing but order.
+        """
+        # The highest numbers are near enough to the newest, and at hand without the entries.
+        names = self._names()
+        newest = names.filter(pk__in=names.order_by("-pk").values("pk")[:NAMES_SAMPLE])
+        is_common = text.isascii() and _called(newest, text)[:NAMES_COMMON].count() == NAMES_COMMON
+        if is_common or len(text) < TRIGRAM:
+            return _called(self, text, "names__")
+        if self.number_named(text, FEW + 1) > FEW:
+            found = self.filter(_IsAmong(F("id"), self._ids_named(text)))
+            found.is_scattered = True
+            return found
+        if connections[self.db].vendor == "postgresql":
+            return self.filter(_IsOneOf(F("id"), self._ids_named(text)))
+        return self.filter(id__in=self._ids_named(text))
+
+    def number_named(self, text: str, at_most: int) -> int:
+        """How many entries there are with this name, counted no further than that."""
+        return self._names().filter(pk__in=self._ids_named(text, at_most)).count()
+
+    def _names(self) -> Any:
+        return self.model.names.related.related_model._base_manager.using(self.db)
+
+    def _ids_named(self, text: str, at_most: int | None = None) -> Any:
+        """The ids of the entries with this name, by its index; A to Z and more in either case."""
+        if connections[self.db].vendor == "postgresql":
+            has_text = reduce(or_, (Q((f"{name}__icontains", text)) for name in NAMES))
+            return Subquery(self._names().filter(has_text).values("pk")[:at_most])
+        phrase = '"{}"'.format(text.replace('"', '""'))
+        return RawSQL(f"{_NAMED} LIMIT %s", [phrase, -1 if at_most is None else at_most])
+
     def _has_often(self, texts: list[tuple[str, str]]) -> bool:
         newest = self.filter(id__in=self.newest_first().values("id")[:SAMPLE])
         return newest._read_through(texts)[:COMMON].count() == COMMON
@@ -218,6 +290,14 @@ class AssociationRequestQuerySet(models.QuerySet["AssociationRequest"]):
             place = StrIndex(Upper(field), Upper(Value(text)))
             found = found.alias(**{f"place_{number}": place}).filter(**{f"place_{number}__gt": 0})
         return found
+
+
+def _called(rows: Any, text: str, prefix: str = "") -> Any:
+    """The rows of which a name has the text, found in a way that no index offers itself for."""
+    # No name has a line break in it.
+    parts = [part for name in NAMES for part in (Value("\n"), F(f"{prefix}{name}"))]
+    place = StrIndex(Upper(Concat(*parts)), Upper(Value(text)))
+    return rows.alias(place_of_name=place).filter(place_of_name__gt=0)
 
 
 def _equal(wanted: AuditFilter) -> dict[str, object]:
@@ -251,6 +331,20 @@ def _position(created_at: Any, pk: int) -> _Row:
     return _Row(Value(created_at, field), Value(pk, models.BigIntegerField()))
 
 
+def older(column: str, position: Position) -> LessThan:
+    """The condition for rows of any table that this time of theirs and the id put after it."""
+    return LessThan(_Row(column, "id"), _position(*position))
+
+
+def newer(column: str, position: Position) -> GreaterThan:
+    return GreaterThan(_Row(column, "id"), _position(*position))
+
+
+def raw(column: str) -> Func:
+    """A time as a position has it."""
+    return _Raw(column)
+
+
 def page_of(
     branches: list[AssociationRequestQuerySet],
     *,
@@ -269,8 +363,14 @@ def page_of(
     return _merged([b[:size] for b in newer], slice(-size, None), ascending=True)
 
 
-def count_of(branches: list[AssociationRequestQuerySet]) -> int:
-    """How many there are, counted no further than COUNTED_AT_MOST."""
+def count_of(branches: list[AssociationRequestQuerySet], wanted: AuditFilter | None = None) -> int:
+    """How many there are, counted no further than COUNTED_AT_MOST.
+
+    Where it is known that nothing but a name is wanted, the index of the names counts them.
+    """
+    name = wanted.name if wanted and wanted == AuditFilter(name=wanted.name) else ""
+    if len(name) >= TRIGRAM:
+        return branches[0].number_named(name, COUNTED_AT_MOST)
     total = 0
     for branch in branches:
         if total < COUNTED_AT_MOST:
@@ -282,7 +382,7 @@ def _merged(
     parts: list[AssociationRequestQuerySet], which: slice, *, ascending: bool = False
 ) -> list["AssociationRequest | UnreadableRow"]:
     """The newest first of all parts; of many, only those that are wanted are read in full."""
-    if len(parts) == 1:
+    if len(parts) == 1 and not parts[0].is_scattered:
         return read_rows(parts[0])[:: -1 if ascending else 1]
     places = sorted((p for part in parts for p in part.places()), key=_in_order, reverse=True)
     wanted = [pk for _, pk in places[which]]

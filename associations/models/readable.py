@@ -266,6 +266,8 @@ def readable_only(rows: "list[M | UnreadableRow]") -> list[M]:
 
 def _read(rows: "QuerySet[M]", pk: int, known: dict[str, Any]) -> list[M | UnreadableRow]:
     """The row, if it is still there."""
+    if not isinstance(pk, int):  # of a seal, whose number SQLite lets be anything
+        return [UnreadableRow(rows.model, pk, rows.model._meta.pk.name, known)]
     own = Q(pk__in=[pk])  # not "is": Django knows of ids that a field cannot have, and asks nobody
     try:
         return [*_checked(rows.filter(own))]

@@ -104,6 +104,9 @@ class AssociationRequest(models.Model):
     # The ids that HubSpot has the records under, where those are others than were asked for
     from_merged_into = models.CharField(max_length=20, blank=True, default="", db_default="")
     to_merged_into = models.CharField(max_length=20, blank=True, default="", db_default="")
+    # Of what the two were called (see names.py), salted: it proves names, and does not tell them
+    from_name_digest = models.CharField(max_length=64, blank=True, default="", db_default="")
+    to_name_digest = models.CharField(max_length=64, blank=True, default="", db_default="")
     # When, by our clock
     created_at = models.DateTimeField()
     sent_at = models.DateTimeField(null=True)
@@ -189,6 +192,12 @@ class AssociationRequest(models.Model):
                 name="request_by_correlation",
                 condition=~models.Q(correlation_id=""),
             ),
+            # look-up by our own id of the request, which error pages and the server's log tell
+            models.Index(
+                fields=["request_id", "created_at", "id"],
+                name="request_by_request_id",
+                condition=~models.Q(request_id=""),
+            ),
             # filter by what was seen; "verified" alone is met everywhere in the list
             models.Index(
                 fields=["created_at", "id"],
@@ -247,6 +256,27 @@ class AssociationRequest(models.Model):
             self.from_merged_into or self.from_object_id,
             self.to_merged_into or self.to_object_id,
         )
+
+    @property
+    def from_name(self) -> str:
+        """What the first record was called when it was seen; empty if that is not kept."""
+        return self._kept_name("from_name")
+
+    @property
+    def to_name(self) -> str:
+        return self._kept_name("to_name")
+
+    @property
+    def lacks_a_name(self) -> bool:
+        """Whether a name was sealed that is not kept any more."""
+        return any(
+            getattr(self, f"{side}_name_digest") and not self._kept_name(f"{side}_salt")
+            for side in ("from", "to")
+        )
+
+    def _kept_name(self, column: str) -> str:
+        kept = getattr(getattr(self, "names", None), column, "")
+        return kept if isinstance(kept, str) else ""  # SQLite keeps anything
 
     @property
     def was_never_sent(self) -> bool:

@@ -65,8 +65,8 @@ def _paused_line(cause: str, runs: list[BulkRun]) -> Item:
     named = html(comma.join(links[:PAUSED_SHOWN]) + (" …" if len(links) > PAUSED_SHOWN else ""))
     if not cause:
         text = ngettext(
-            "Bulk run {runs} is paused until somebody lets it go on.",
-            "Bulk runs {runs} are paused until somebody lets them go on.",
+            "Bulk run {runs} is paused until somebody resumes it.",
+            "Bulk runs {runs} are paused until somebody resumes them.",
             len(runs),
         )
         return Item(Level.WARNING, html(text, runs=named))
@@ -78,7 +78,7 @@ def _paused_line(cause: str, runs: list[BulkRun]) -> Item:
     if cause == Cause.ACCESS_ENDED:
         advice = gettext("Take it over from its page, or cancel it. No row is lost meanwhile.")
     else:
-        advice = gettext("Repair that, then let it go on from its page. No row is lost meanwhile.")
+        advice = gettext("Repair that, then resume it from its page. No row is lost meanwhile.")
     return Item(Level.WRONG, html(text, runs=named, why=stop_sentence(cause)), advice)
 
 
@@ -87,7 +87,7 @@ def _waiting_lines() -> Iterator[Item]:
         waiting = get_broker().queue_size()
     except RedisError:
         text = gettext("Redis, where the workers' tasks wait, cannot be reached.")
-        advice = gettext("Find out whether it runs. Bulk runs go on by themselves once it does.")
+        advice = gettext("Find out whether it runs. Bulk runs resume by themselves once it does.")
         yield Item(Level.WRONG, text, advice)
         return
     if waiting:

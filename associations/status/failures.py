@@ -57,9 +57,9 @@ def failures_since(start: datetime) -> Failures:
 def failure_line(failures: Failures) -> Item:
     if not failures.count:
         return Item(Level.WELL, gettext("No call of today is in the log yet."))
-    text = gettext("Of today's {count} calls in the log {failed} failed ({percent} %).")
+    text = gettext("Of today's {count} calls in the log {failed} failed ({percent}%).")
     if failures.is_more:
-        text = gettext("Of today's newest {count} calls in the log {failed} failed ({percent} %).")
+        text = gettext("Of today's newest {count} calls in the log {failed} failed ({percent}%).")
     numbers = {
         "count": number_format(failures.count, force_grouping=True),
         "failed": number_format(failures.failed, force_grouping=True),
@@ -88,7 +88,7 @@ def _advice(level: Level) -> str:
     if level is Level.WELL:
         return ""
     text = gettext(
-        "HubSpot wants fewer of a day's calls to fail than {wanted} %. "
+        "HubSpot wants fewer of a day's calls to fail than {wanted}%. "
         '<a href="{url}?range=today&amp;outcome=rejected&amp;outcome=unreachable">See which, and '
         "why</a>"
     )

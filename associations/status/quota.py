@@ -90,12 +90,12 @@ def _left(quota: Quota) -> str:
     }
     if not quota.resets_at:
         text = gettext(
-            "{left} of {limit} calls are left; {percent} % are used. The count starts anew at "
+            "{left} of {limit} calls are left; {percent}% are used. The count starts anew at "
             "midnight of the HubSpot account's time zone."
         )
         return html(text, **numbers)
     text = gettext(
-        "{left} of {limit} calls are left; {percent} % are used. The count starts anew at {moment}."
+        "{left} of {limit} calls are left; {percent}% are used. The count starts anew at {moment}."
     )
     return html(text, **numbers, moment=time_of(quota.resets_at))
 

@@ -13,43 +13,53 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from associations.audit.entry_details import directions, told_errors
+from associations.finding.shown_record import ShownRecord
 from associations.hubspot.record_references import record_url
 from associations.hubspot.unseen import visible
 from associations.linking.forms import fields_of
 from associations.models import AssociationCheck, AssociationRequest
+from associations.texts.days import by_day
 from associations.texts.labels import (
     cannot_be_read,
     field_label,
+    from_called,
     from_label,
     icon,
     is_today,
     merges_of,
     time_of,
+    to_called,
     to_label,
     type_label,
     word_for,
 )
 from associations.texts.lookup_errors import reason_of
 from associations.texts.missing_records import is_missing
-from associations.texts.outcomes import explain
-from associations.texts.remedies import NOT_WRITTEN, helper_of, remedy_of
+from associations.texts.outcomes import beside_outcome, briefly, explain
+from associations.texts.remedies import NOT_WRITTEN, gap, helper_of, remedy_of
 
 register = template.Library()
 
 register.filter("explain", explain)
+register.filter("brief_why", briefly)
+register.filter("beside_outcome", beside_outcome)
 register.filter("directions", directions)
 register.filter("told_errors", told_errors)
 register.filter("word", word_for)
 register.filter("type_label", type_label)
 register.filter("from_label", from_label)
 register.filter("to_label", to_label)
+register.filter("from_called", from_called)
+register.filter("to_called", to_called)
 register.filter("icon", icon)
 register.filter("is_today", is_today)
+register.filter("by_day", by_day)
 register.filter("as_words", field_label)
 register.filter("reason_of", reason_of)
 register.filter("visible", visible)
 register.filter("cannot_be_read", cannot_be_read)
 register.simple_tag(time_of)
+register.simple_tag(gap)
 
 
 @register.filter
@@ -59,6 +69,13 @@ def foreign(text: object) -> SafeString:
     # What was escaped before is not escaped again.
     shown = SafeString(shown) if isinstance(text, SafeString) else shown
     return format_html("<bdi>{}</bdi>", shown) if text else SafeString("")
+
+
+@register.filter
+def name_for(shown: ShownRecord | None, side: str) -> SafeString:
+    """What a button calls a side's record; where it is long, its end is heard but not seen."""
+    name = visible(shown.name) if shown else ""
+    return format_html('<bdi class="cut" data-name="{}">{}</bdi>', side, name)
 
 
 @register.filter
@@ -104,17 +121,7 @@ def record_address(entry: AssociationRequest | None, object_type: str, object_id
 @register.filter
 def again_url(entry: AssociationRequest) -> str:
     """The form, filled in with the same request."""
-    return _form_url(entry, "from", "to")
-
-
-@register.filter
-def swap_url(entry: AssociationRequest) -> str:
-    """The form, filled in with the two sides exchanged."""
-    return _form_url(entry, "to", "from")
-
-
-def _form_url(entry: AssociationRequest, first: str, second: str) -> str:
-    return f"{reverse('link')}?{urlencode(fields_of(entry, first, second))}"
+    return f"{reverse('link')}?{urlencode(fields_of(entry))}"
 
 
 @register.simple_tag(takes_context=True)

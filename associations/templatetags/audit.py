@@ -1,11 +1,15 @@
 """What the templates of the audit log need."""
 
 from collections import Counter
+from datetime import date
+from urllib.parse import urlencode
 
 from django import template
+from django.urls import reverse
 from django.utils.translation import gettext
 
-from associations.audit.forms import AuditFilterForm
+from associations.audit.forms import MAX_LENGTH, AuditFilterForm
+from associations.models.querysets import TRIGRAM
 from associations.texts.events import event_details, event_word
 
 register = template.Library()
@@ -17,9 +21,28 @@ register.filter("event_details", event_details)
 @register.filter
 def with_category(form: AuditFilterForm, category: str) -> str:
     """The address's query, narrowed to one error category."""
-    query = form.query()
-    query["category"] = category
-    return query.urlencode()
+    return form.narrowed({"category": category}).urlencode()
+
+
+@register.simple_tag
+def narrowed(form: AuditFilterForm | None, name: str, value: object) -> str:
+    """The address of the list, narrowed to one value; without a filter that value is all of it."""
+    text = " ".join(str(value).split())[:MAX_LENGTH]
+    query = form.narrowed({name: text}).urlencode() if form else urlencode({name: text})
+    return f"{reverse('audit_log')}?{query}"
+
+
+@register.filter
+def can_be_searched(reason: str) -> bool:
+    """Whether a filter takes the reason: one that is shorter no index finds."""
+    return len(" ".join(reason.split())) >= TRIGRAM
+
+
+@register.simple_tag
+def on_day(form: AuditFilterForm, day: date) -> str:
+    """The address of the list, narrowed to one day where the filter's days are."""
+    days = {"range": "", "since": str(day), "until": str(day), "tz": str(form.zone)}
+    return f"{reverse('audit_log')}?{form.narrowed(days).urlencode()}"
 
 
 @register.filter

@@ -6,8 +6,9 @@ from typing import Any
 from django.utils.translation import gettext, ngettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from associations.hubspot.sanitizing import keyed
+from associations.hubspot.sanitizing import keyed, listed
 from associations.models import EventKind, SecurityEvent
+from associations.texts.labels import type_label
 
 GROUPS = {
     _("Access"): {
@@ -22,12 +23,15 @@ GROUPS = {
     _("Files"): {
         EventKind.DOWNLOADED: pgettext_lazy("what somebody did", "downloaded"),
     },
+    _("Records"): {
+        EventKind.RECORDS_SEARCHED: pgettext_lazy("what somebody did", "searched HubSpot"),
+    },
     _("Bulk runs"): {
         EventKind.RUN_UPLOADED: pgettext_lazy("what somebody did with a run", "uploaded"),
         EventKind.RUN_STARTED: pgettext_lazy("what somebody did with a run", "started"),
         EventKind.RUN_PAUSED: pgettext_lazy("what somebody did with a run", "paused"),
         EventKind.RUN_STOPPED: pgettext_lazy("what a run did", "paused by itself"),
-        EventKind.RUN_RESUMED: pgettext_lazy("what somebody did with a run", "had it go on"),
+        EventKind.RUN_RESUMED: pgettext_lazy("what somebody did with a run", "resumed"),
         EventKind.RUN_TAKEN_OVER: pgettext_lazy("what somebody did with a run", "took it over"),
         EventKind.RUN_CANCELED: pgettext_lazy("what somebody did with a run", "canceled"),
         EventKind.RUN_ENDED: pgettext_lazy("what a run did", "ended"),
@@ -39,6 +43,13 @@ _ROLES = {
     "": pgettext_lazy("role", "no access"),
     "support": pgettext_lazy("role", "support"),
     "admin": pgettext_lazy("role", "admin"),
+}
+_SEARCHED_BY = {
+    "name": pgettext_lazy("what somebody searched by", "by name"),
+    "email": pgettext_lazy("what somebody searched by", "by email address"),
+    "domain": pgettext_lazy("what somebody searched by", "by domain"),
+    "phone": pgettext_lazy("what somebody searched by", "by phone number"),
+    "key": pgettext_lazy("what somebody searched by", "by a unique property"),
 }
 
 
@@ -61,9 +72,20 @@ def _details(event: SecurityEvent, facts: dict[str, Any]) -> Iterator[str]:
     if facts.get("by"):
         # Translators: an account of the machine that the server runs on
         yield gettext("by {account}, on the server").format(account=facts["by"])
+    if event.what == EventKind.RECORDS_SEARCHED:
+        yield from _searched(facts)
     if isinstance(count := facts.get("left_out"), int):
         text = ngettext("{count} more before, not listed", "{count} more before, not listed", count)
         yield text.format(count=count)
+
+
+def _searched(facts: dict[str, Any]) -> Iterator[str]:
+    if types := listed(facts.get("types")):
+        yield ", ".join(type_label(str(each)) for each in types)
+    if how := facts.get("how"):
+        yield str(_SEARCHED_BY.get(str(how), how))
+    if isinstance(count := facts.get("hits"), int):
+        yield ngettext("{count} record found", "{count} records found", count).format(count=count)
 
 
 def _role(code: Any) -> str:

@@ -79,10 +79,11 @@ ICONS = {
 }
 # What may have been filled in where no form is at hand to name its fields.
 FIELDS = {
-    "from_object_type": _("From object type"),
-    "from_object_id": _("From object id"),
-    "to_object_type": _("To object type"),
-    "to_object_id": _("To object id"),
+    "from_object_type": _("From: type"),
+    "from_object_id": pgettext_lazy("record", "From"),
+    "to_object_type": _("To: type"),
+    "to_object_id": pgettext_lazy("record", "To"),
+    "also": _("Further records"),
     "reason": _("Reason"),
     "rows": _("Rows"),
 }
@@ -119,7 +120,7 @@ def icon(outcome: str) -> str:
 
 
 def field_label(name: str) -> str:
-    """Return what people call a field, such as From object id for `from_object_id`."""
+    """Return what people call a field, such as From for `from_object_id`."""
     return str(FIELDS.get(name) or name.replace("_", " ").capitalize())
 
 
@@ -159,6 +160,15 @@ def from_label(entry: "AssociationRequest") -> str:
 
 def to_label(entry: "AssociationRequest") -> str:
     return record_label(entry.to_object_type, entry.to_object_id)
+
+
+def from_called(entry: "AssociationRequest") -> str:
+    """Return what the record was called, if that is kept; else its label."""
+    return visible(entry.from_name) or from_label(entry)
+
+
+def to_called(entry: "AssociationRequest") -> str:
+    return visible(entry.to_name) or to_label(entry)
 
 
 def merged_text(object_type: str, object_id: str, merged_into: str) -> str:

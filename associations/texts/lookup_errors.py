@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from associations.hubspot.answers import missing_scopes_in
 from associations.hubspot.client import ReadError
 from associations.hubspot.outcomes import Cause
+from associations.hubspot.search import NoTurnError
 from associations.hubspot.unseen import visible
 
 _REASONS = {
@@ -51,6 +52,8 @@ def reason_of(cause: str, scopes: Iterable[str] = (), said: str = "") -> str:
 
 def reason_of_error(error: ReadError) -> str:
     answer = error.answer
+    if isinstance(error, NoTurnError):
+        return gettext("All searches that this site allows itself within a second are in use.")
     if error.cause is Cause.RATE_LIMITED and answer.http_status is None:
         return gettext("All calls that this site allows itself within ten seconds are in use.")
     return reason_of(error.cause, missing_scopes_in(answer.errors), answer.error_text)

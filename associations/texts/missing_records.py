@@ -3,10 +3,13 @@
 import re
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext
+
 from associations.hubspot.answers import strings_in
 from associations.hubspot.object_types import CATALOGUE, label_of
 from associations.hubspot.outcomes import Cause
-from associations.texts.labels import record_label
+from associations.hubspot.unseen import visible
+from associations.texts.labels import type_label
 
 if TYPE_CHECKING:
     from associations.models import AssociationRequest
@@ -17,6 +20,14 @@ _Record = tuple[str, str]  # its type and its id
 def missing_records(entry: "AssociationRequest") -> list[str]:
     """Return which of the two records HubSpot says it does not have, as people call them."""
     return [_within_a_sentence(*record) for record in _missing(entry)]
+
+
+def missing_briefly(entry: "AssociationRequest") -> str:
+    """Say in few words what HubSpot lacks, where that is one of the two: no such company."""
+    missing = _missing(entry)
+    if len(missing) != 1:
+        return gettext("no such record")
+    return gettext("no such {type}").format(type=_type_within_a_sentence(missing[0][0]))
 
 
 def is_missing(entry: "AssociationRequest", object_type: str, object_id: str) -> bool:
@@ -46,7 +57,11 @@ def _named_in(strings: list[str], entry: "AssociationRequest") -> list[_Record]:
 
 def _within_a_sentence(object_type: str, object_id: str) -> str:
     """`contact 383`; but what a company calls its own objects stays as it is."""
-    label = record_label(object_type, object_id)
+    return visible(f"{_type_within_a_sentence(object_type)} {object_id}")
+
+
+def _type_within_a_sentence(object_type: str) -> str:
+    label = visible(type_label(object_type))
     is_ours = object_type in {each.canonical for each in CATALOGUE}
     return label[0].lower() + label[1:] if is_ours else label
 

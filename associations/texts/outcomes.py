@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from django.utils import timezone
 from django.utils.functional import Promise
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
@@ -18,9 +19,17 @@ from associations.hubspot.answers import messages_in, missing_scopes_in, retry_a
 from associations.hubspot.outcomes import Cause, Linked, Outcome, verdict_of
 from associations.hubspot.unseen import visible
 from associations.models.readable import read_rows, readable_only
-from associations.texts.labels import from_label, merges_of, to_label, type_label, word_for
+from associations.texts.labels import (
+    from_called,
+    from_label,
+    merges_of,
+    to_called,
+    to_label,
+    type_label,
+    word_for,
+)
 from associations.texts.lookup_errors import reason_of
-from associations.texts.missing_records import missing_records
+from associations.texts.missing_records import missing_briefly, missing_records
 from associations.texts.remedies import ADMIN, Remedy, helper_of, in_a_row, remedy_of
 
 if TYPE_CHECKING:
@@ -46,6 +55,28 @@ class Explanation:
         return visible(_told(self._texts[0], self._entry))
 
     @property
+    def title(self) -> str:
+        """The sentence without names: browsers keep titles, and show them to whoever comes next."""
+        text = self._texts[0]
+        entry = self._entry
+        sides = {"from_": from_label(entry), "to": to_label(entry)}
+        if callable(text):
+            return "{from_} → {to}".format(**sides)
+        return visible(str(text).format(**_called(entry) | sides))
+
+    @property
+    def headline(self) -> SafeString:
+        """The sentence as HTML, what others have named apart from the words around it."""
+        text = self._texts[0]
+        if callable(text):
+            return conditional_escape(self.sentence)
+        apart = {
+            name: format_html("<bdi>{}</bdi>", visible(called))
+            for name, called in _called(self._entry).items()
+        }
+        return format_html(str(text), **apart)
+
+    @property
     def next_step(self) -> SafeString:
         remedies = _remedies_of(self._entry, has_ended_well=not self._texts[1])
         helpers = (helper_of(each, is_admin=self._is_admin) for each in remedies)
@@ -67,11 +98,48 @@ def explain(entry: "AssociationRequest", *, is_admin: bool = False) -> Explanati
     return Explanation(entry, is_admin=is_admin)
 
 
+def briefly(entry: "AssociationRequest") -> str:
+    """Say in a few words why an entry has not ended in a link; empty if it has, or goes on."""
+    if entry.is_open or entry.outcome == Outcome.LINKED:
+        return ""
+    if entry.cause == Cause.RECORD_NOT_FOUND:
+        return missing_briefly(entry)
+    return word_for(entry.cause) if entry.cause else ""
+
+
+def beside_outcome(entry: "AssociationRequest") -> str:
+    """Say in a few words what a list tells beside the outcome: why, and what was seen.
+
+    The pair stands there already. Empty where it has ended as one expects, or goes on.
+    """
+    parts = [_why_in_a_list(entry), _seen_in_a_list(entry), merges_of(entry)]
+    return visible(" · ".join(filter(None, parts)))
+
+
+def _why_in_a_list(entry: "AssociationRequest") -> str:
+    if entry.cause == Cause.RECORD_NOT_FOUND:
+        return _no_such_record(entry)
+    return briefly(entry)
+
+
+def _seen_in_a_list(entry: "AssociationRequest") -> str:
+    if entry.is_open or entry.cause == Cause.SAME_RECORD:
+        return ""
+    if entry.was_linked:
+        return gettext("linked before already")
+    if entry.outcome != Outcome.LINKED:
+        return gettext("seen linked afterwards") if entry.verified else ""
+    if entry.verified is False:
+        return gettext("not seen afterwards")
+    return gettext("not verified") if entry.unverified_cause else ""
+
+
 def _texts_of(entry: "AssociationRequest") -> tuple[Text, Text]:
     if better := _better_known(entry):
         return better, ""
     if entry.cause:
-        return _BY_CAUSE.get(entry.cause, (_code, ""))
+        text, next_step = _BY_CAUSE.get(entry.cause, (_code, ""))
+        return _more_exactly(entry) or text, next_step
     if not entry.is_open:
         return _code, ""
     if entry.outcome == Outcome.QUEUED:
@@ -89,12 +157,17 @@ def _remedies_of(entry: "AssociationRequest", *, has_ended_well: bool) -> list[R
 def _told(text: Text, entry: "AssociationRequest") -> str:
     if callable(text):
         return text(entry)
-    return str(text).format(
-        from_=from_label(entry),
-        to=to_label(entry),
-        from_type=type_label(entry.from_object_type),
-        to_type=type_label(entry.to_object_type),
-    )
+    return str(text).format(**_called(entry))
+
+
+def _called(entry: "AssociationRequest") -> dict[str, str]:
+    """What the sentences call the two records, by name as far as that is known, and their types."""
+    return {
+        "from_": from_called(entry),
+        "to": to_called(entry),
+        "from_type": type_label(entry.from_object_type),
+        "to_type": type_label(entry.to_object_type),
+    }
 
 
 # --- what was seen before and after --------------------------------------------------------------
@@ -124,6 +197,15 @@ def _better_known(entry: "AssociationRequest") -> Promise | None:
         looked_in_vain = entry.verified is False or entry.unverified_cause
         return _SAID_TO_BE_LINKED if looked_in_vain else None
     return _IS_LINKED_AFTER_ALL if entry.verified else None
+
+
+def _more_exactly(entry: "AssociationRequest") -> Promise | None:
+    """The sentence where one cause has two, each with the records' names."""
+    if entry.cause == Cause.NOT_SENT and entry.sent_at is not None:
+        return _CANCELED_UNACCEPTED
+    if entry.cause == Cause.UNKNOWN_STATUS and not entry.status:
+        return _NO_STATUS
+    return None
 
 
 def _verification_of(entry: "AssociationRequest") -> str:
@@ -160,12 +242,6 @@ def _no_such_record(entry: "AssociationRequest") -> str:
 
 
 def _unknown_status(entry: "AssociationRequest") -> str:
-    if not entry.status:
-        text = gettext(
-            "HubSpot accepted the request, but its answer has no status: {from_} and {to} may not "
-            "be linked."
-        )
-        return text.format(from_=from_label(entry), to=to_label(entry))
     text = gettext(
         "HubSpot accepted the request, but answered with a status that is not known here "
         "(“{status}”)."
@@ -222,26 +298,20 @@ def _too_many_calls(entry: "AssociationRequest") -> str:
     return gettext("HubSpot takes no more requests for the moment. Nothing was linked.")
 
 
-def _not_sent(entry: "AssociationRequest") -> str:
-    if entry.sent_at is None:
-        text = gettext(
-            "The run was canceled before {from_} and {to} had their turn. Nothing was sent, so "
-            "they were not linked."
-        )
-    else:
-        text = gettext(
-            "The run was canceled before {from_} and {to} were linked: HubSpot had accepted no "
-            "call about them."
-        )
-    return text.format(from_=from_label(entry), to=to_label(entry))
-
-
 # --- by cause ------------------------------------------------------------------------------------
 
 _WAITING = _("Linking {from_} to {to} …")
 _QUEUED = _("{from_} and {to} wait for their turn in a bulk run. Nothing was sent yet.")
 _QUEUED_AGAIN = _(
     "{from_} and {to} wait for another turn in a bulk run: what was sent before has not settled it."
+)
+_CANCELED_UNACCEPTED = _(
+    "The run was canceled before {from_} and {to} were linked: HubSpot had accepted no call about "
+    "them."
+)
+_NO_STATUS = _(
+    "HubSpot accepted the request, but its answer has no status: {from_} and {to} may not be "
+    "linked."
 )
 _LINK_AGAIN = _("Link them again.")
 _CHECK_RECORD = _(
@@ -398,7 +468,10 @@ _BY_CAUSE: dict[str, tuple[Text, Text]] = {
         _("Link them again in some minutes (status.hubspot.com says how HubSpot is)."),
     ),
     Cause.NOT_SENT: (
-        _not_sent,
+        _(
+            "The run was canceled before {from_} and {to} had their turn. Nothing was sent, so "
+            "they were not linked."
+        ),
         _("If they are to be linked after all, link them by the form or in another run."),
     ),
     Cause.ACCESS_ENDED: (

@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
 from associations.hubspot.outcomes import Cause
@@ -104,4 +104,9 @@ def advice_on(remedies: Iterable[Remedy], *, is_admin: bool) -> SafeString:
 
 def in_a_row(sentences: Iterable[str]) -> SafeString:
     """Put sentences one after the other, each escaped but where it is HTML."""
-    return format_html_join(" ", "{}", ((each,) for each in sentences if each))
+    return format_html_join(gap(), "{}", ((each,) for each in sentences if each))
+
+
+def gap() -> str:
+    """Return what stands between two sentences: nothing that is seen in Japanese."""
+    return pgettext("between two sentences", " ")

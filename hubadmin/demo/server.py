@@ -88,11 +88,11 @@ def run(port: int, real_hubspot: bool, announce: Callable[[str, str], None]) -> 
     # SIGINT, too: a shell that starts us in the background has it ignored.
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(name, _interrupt)
-    sandbox = None if real_hubspot else Sandbox(rate_limit=190)
+    sandbox = None if real_hubspot else Sandbox(rate_limit=190, search_limit=5)
     children: list[subprocess.Popen[bytes]] = []
     try:
         if sandbox:
-            sandbox.start()
+            sandbox.start().prepare()
         hubspot_url = sandbox.url if sandbox else REAL_HUBSPOT_URL
         environment = _environment(port, hubspot_url, real_hubspot)
         children.append(_start(SERVER, environment))

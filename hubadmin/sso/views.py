@@ -17,7 +17,7 @@ from hubadmin.models import User
 from hubadmin.sso import back_channel, common, oidc, pending, responses, sessions
 from hubadmin.sso.common import BY_PROXY, ProviderUnavailableError, RefusedError
 from hubadmin.sso.users import provision_from, text
-from hubadmin.web import drafts
+from hubadmin.web import addresses, drafts
 from hubadmin.web.http import AnyHttpRequest, AuthenticatedHttpRequest
 
 _REFUSED, _TOLD = "sso_refused", "sso_told"
@@ -120,6 +120,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         common.record_end(request, request.user)
     drafts.drop(request)
+    addresses.drop(request)
     sessions.end(request)
     response = _signed_out(request, id_token)
     # Not the cookies, which hold the language, nor what a browser stores for its next person: the

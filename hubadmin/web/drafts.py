@@ -21,6 +21,7 @@ RECHECK_DUE = "recheck_due"
 PAGE_TOO_OLD = "page_too_old"
 
 _SESSION_KEY = "draft"
+BY_ADDRESS = "by_address"  # what came by an address waits beside it; see addresses.py
 _FORMER_USER = "former_user"
 _MAX_SHOWN = 5000
 MAX_KEPT = 2100  # more than any field takes, so that the form can still say that it is too much
@@ -54,16 +55,18 @@ def _kept_by_view(request: HttpRequest) -> _Kept | None:
 def posted(request: HttpRequest) -> dict[str, str]:
     """Return what was sent to a view that keeps drafts; bounded, as anybody may have sent it."""
     form = _kept_by_view(request)
-    if form is None:
-        return {}
-    by_script = bool(form.page) and "HX-Request" in request.headers
-    if request.method != "POST" and not by_script:
+    if form is None or request.method != "POST":
         return {}
     try:
-        fields = request.GET if by_script else request.POST
+        fields = request.POST
     except UnreadablePostError:  # the browser went away before it had sent all of it
         return {}
-    return {name: fields[name][:_MAX_SHOWN] for name in form.fields if name in fields}
+    return {name: joined(fields, name)[:_MAX_SHOWN] for name in form.fields if name in fields}
+
+
+def joined(fields: QueryDict, name: str) -> str:
+    """What came under a name; several values a line each, as one field could have them."""
+    return "\n".join(fields.getlist(name))
 
 
 def page_of(request: HttpRequest) -> str:
@@ -73,24 +76,31 @@ def page_of(request: HttpRequest) -> str:
 
 
 def keep(request: HttpRequest, why: str) -> bool:
-    """Keep what was posted, for the person who is signed in, or who was until just now.
+    """Keep what was posted, for the person who is signed in, or who was until just now."""
+    return put(request, _SESSION_KEY, posted(request), why)
 
-    And of strangers no more than their budget.
-    """
-    fields = {name: value[:MAX_KEPT] for name, value in posted(request).items()}
+
+def put(
+    request: HttpRequest,
+    key: str,
+    fields: dict[str, str],
+    why: str = "",
+    budget: Budget | None = None,
+) -> bool:
+    """Keep fields under a key of the session; and of strangers no more than their budget."""
     if not any(fields.values()):
         return False
     owner = request.user.pk or request.session.get(_FORMER_USER)
-    if request.session.is_empty() and not of_strangers.take():
+    if request.session.is_empty() and not (budget or of_strangers).take():
         return False
-    draft = {"path": page_of(request), "why": why, "user": owner, "fields": fields}
-    request.session[_SESSION_KEY] = draft
+    fields = {name: value[:MAX_KEPT] for name, value in fields.items()}
+    request.session[key] = {"path": page_of(request), "why": why, "user": owner, "fields": fields}
     return True
 
 
-def find(request: HttpRequest) -> tuple[QueryDict, str] | None:
+def find(request: HttpRequest, key: str = _SESSION_KEY) -> tuple[QueryDict, str] | None:
     """Return the draft of this path and why it was kept, unless it is somebody else's."""
-    draft = request.session.get(_SESSION_KEY)
+    draft = request.session.get(key)
     if not draft or draft["path"] != request.path:
         return None
     if draft["user"] not in (None, request.user.pk):
@@ -103,14 +113,14 @@ def find(request: HttpRequest) -> tuple[QueryDict, str] | None:
 @contextmanager
 def carried_over(request: HttpRequest) -> Iterator[None]:
     """Keep the draft while a session ends, and know whose drafts those of its other tabs are."""
-    draft, user_id = request.session.get(_SESSION_KEY), request.session.get(SESSION_KEY)
+    kept = {key: request.session.get(key) for key in (_SESSION_KEY, BY_ADDRESS)}
+    user_id = request.session.get(SESSION_KEY)
     yield
-    if draft:
-        request.session[_SESSION_KEY] = draft
+    request.session.update({key: draft for key, draft in kept.items() if draft})
     if user_id:
         request.session[_FORMER_USER] = int(user_id)
 
 
-def drop(request: HttpRequest) -> None:
-    if _SESSION_KEY in request.session:
-        change_now(request, lambda session: session.pop(_SESSION_KEY, None))
+def drop(request: HttpRequest, key: str = _SESSION_KEY) -> None:
+    if key in request.session:
+        change_now(request, lambda session: session.pop(key, None))

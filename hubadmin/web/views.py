@@ -57,10 +57,17 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     )
     known_browser = settings.SESSION_COOKIE_NAME in request.COOKIES
     if known_browser and not from_elsewhere and drafts.keep(request, drafts.PAGE_TOO_OLD):
-        return redirect(request.path)
+        return _page_anew(request)
     if request.path == reverse("sign_out") and not from_elsewhere:
         return render(request, "sso/still_signed_in.html", status=403)
     return render(request, "403.html", {"posted": drafts.posted(request)}, status=403)
+
+
+def _page_anew(request: HttpRequest) -> HttpResponse:
+    """Lead to the page that shows the draft; htmx, which asked for a part of it, to the whole."""
+    if "HX-Request" not in request.headers:
+        return redirect(drafts.page_of(request))
+    return HttpResponse(status=403, headers={"HX-Redirect": drafts.page_of(request)})
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:

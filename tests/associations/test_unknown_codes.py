@@ -61,7 +61,9 @@ class UnknownCodeTestCase(PageTestCase):
 
 class EntryTests(UnknownCodeTestCase):
     def test_a_cause(self) -> None:
-        entry = self.entry(outcome="rejected", cause=ODD, unverified_cause=ODD)
+        codes = {"outcome": "rejected", "cause": ODD, "unverified_cause": ODD}
+        entry_of(self.admin, **codes)
+        entry = self.entry(**codes)
         pages = self.every_page(entry)
         shown = ("/requests/", "/audit/", entry.get_absolute_url(), self.run_page)
         for path in (*shown, "/audit/export.csv", f"{self.run_page}results.csv"):
@@ -158,8 +160,8 @@ class RunTests(UnknownCodeTestCase):
                 self.assertIn(ODD, pages[self.run_page])
         self.assertIn(ODD, pages["/bulk/"])
         _head, _entry, invalid, odd = pages[f"{self.run_page}results.csv"].splitlines()
-        self.assertTrue(invalid.endswith(f'"invalid","","{ODD}","",""'))
-        self.assertTrue(odd.endswith(f'"{ODD}","","","",""'))
+        self.assertTrue(invalid.endswith(f'"invalid","","{ODD}","","","",""'))
+        self.assertTrue(odd.endswith(f'"{ODD}","","","","","",""'))
         self.assertIn(f'"{ODD}"', pages[f"{self.run_page}bad-rows.csv"])
 
     def test_problems_with_other_facts_than_their_sentences_ask_for(self) -> None:

@@ -6,6 +6,7 @@ marked with `!`. `--keep` leaves the databases for the next run.
 """
 
 import argparse
+import itertools
 import os
 import shutil
 import statistics
@@ -38,9 +39,10 @@ from associations.models import AssociationRequest, AuditFilter, AuditSeal
 from associations.models.querysets import SEEN, count_of, page_of
 from hubadmin.models import User
 from tests import audit_log
+from tests.associations.linking.base import entry_of, named_entry_of
 from tests.support import SignedInClient, person
 
-ROUNDS, CALLS = 7, 5
+ROUNDS, CALLS, INSERTS = 7, 5, 200
 EXPORTED = 500_000  # entries, the newest
 SEALS = 25
 SLOW_MS = 2_000  # what takes so long is not measured again
@@ -49,6 +51,7 @@ GOALS = {
     "page": 1.15,
     "middle": 1.3,
     "filter": 50,  # ms
+    "names": 3,
     "sqlite3": 4.5,
     "psql": 1.5,
     "memory": 25,  # MiB
@@ -115,7 +118,7 @@ def page(wanted: AuditFilter, **position: Any) -> list[AssociationRequest]:
 
 
 def count(wanted: AuditFilter) -> int:
-    return count_of(AssociationRequest.objects.for_list().branches(wanted))
+    return count_of(AssociationRequest.objects.for_list().branches(wanted), wanted)
 
 
 # --- what is measured -----------------------------------------------------------------------------
@@ -186,6 +189,15 @@ def single_filters() -> dict[str, AuditFilter]:
         "HTTP status, common": AuditFilter(http_status=200),
         "HTTP status, rare": AuditFilter(http_status=audit_log.ODD_STATUS),
         "correlation id": AuditFilter(correlation_id=found.correlation_id),
+        "request id": AuditFilter(request_id=found.request_id),
+        "name, common": AuditFilter(name="GmbH"),
+        "name, less common": AuditFilter(name="Ashaby"),
+        "name, of one record or some": AuditFilter(name="Ada Ashaby"),
+        "name, rare": AuditFilter(name=audit_log.ODD_NAME),
+        "name, common long ago": AuditFilter(name=audit_log.OLD_NAME),
+        "name, nowhere": AuditFilter(name="saxophone"),
+        "name, nowhere, of common parts": AuditFilter(name="GmbH GmbH"),
+        "name, typed address": AuditFilter(name="ada.ashaby@example.com"),
         "reason, common": AuditFilter(reason="customer asked"),
         "reason, in most entries": AuditFilter(reason="SUP-"),
         "reason, one ticket": AuditFilter(reason="SUP-48213"),
@@ -290,6 +302,35 @@ def combinations() -> None:
                 ended = f", ended by the limit of {LIST_SECONDS:.0f} s"
             took = (time.perf_counter() - start) * 1000
             print(f"combined, {name}: {what} {took:.0f} ms{ended}")
+
+
+# --- names ----------------------------------------------------------------------------------------
+
+
+def names_cost() -> None:
+    """What it costs that records have names: to insert an entry, and to show a page of them."""
+    user = User.objects.filter(issuer="tests").first()
+    ids = itertools.count(AssociationRequest.objects.order_by("id").last().pk + 1)
+    seen = ("Ada Byron", "Analytical Ltd", "ada@example.com")
+
+    def inserted() -> None:
+        entry_of(user, pk=next(ids))
+
+    def named() -> None:
+        named_entry_of(user, *seen, pk=next(ids))
+
+    with transaction.atomic():
+        tell_ratio("insert with names / without", GOALS["names"], named, inserted, INSERTS)
+        transaction.set_rollback(True)
+    joined = AssociationRequest.objects.for_list()
+    alone = joined.select_related(None)
+    tell_ratio(
+        "first page with names / without",
+        GOALS["names"],
+        lambda: page_of([joined], size=PAGE_SIZE + 1),
+        lambda: page_of([alone], size=PAGE_SIZE + 1),
+        CALLS,
+    )
 
 
 # --- export ---------------------------------------------------------------------------------------
@@ -442,6 +483,7 @@ def measure(databases: dict[str, Database], options: argparse.Namespace) -> None
     audit_pages(databases["small"], databases["large"])
     use(databases["large"])
     middle_page()
+    names_cost()
     slowest = filters()
     if options.plans:
         print_plans(slowest)

@@ -47,6 +47,7 @@ from associations.models import (
     BulkChunk,
     BulkRow,
     BulkRun,
+    RecordNames,
     RunState,
     SendMode,
 )
@@ -122,7 +123,7 @@ def tell(name: str, ratio: float, goal: float, detail: str, *, at_least: bool = 
     print(f"{name}: {detail} = {ratio:.2f}{f' ! goal {goal}' if missed else ''}", flush=True)
 
 
-FILLED = (AssociationAttempt, AssociationRequest, AssociationBatch, BulkRow, BulkChunk)
+FILLED = (RecordNames, AssociationAttempt, AssociationRequest, AssociationBatch, BulkRow, BulkChunk)
 
 
 def forget() -> None:

@@ -58,6 +58,8 @@ def problems(page: Page) -> list[str]:
     page.evaluate(CHECKS.read_text())
     page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
     page.keyboard.press("Tab")  # from here on, the focus is shown as to those who use keys
+    if page.locator("[role=listbox]").count():
+        page.keyboard.press("Shift+Tab")  # the list is open again
     debugger = page.context.new_cdp_session(page)
     found = [f"{look}: {what}" for look in LOOKS for what in _found(page, debugger, look)]
     debugger.detach()

@@ -4,6 +4,7 @@ Light and dark, 1280 and 390 px wide; for the eye, before a page counts as done.
 """
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from functools import partial
@@ -80,10 +81,10 @@ class CompanyPictures(Pictures, CompanyTestCase):
 
     def recheck(self, page: Page) -> None:
         BrowserTestCase.fill(page, "Contact", "501", "Company", "902")
-        page.wait_for_selector("#preview .shown-record")  # else that would be what is checked
+        page.wait_for_selector("#from-card .record-line")  # else that would be what is checked
         self.let_the_recheck_come_due()
         self.stay(page)
-        page.click("text=Link records")
+        page.click(".link-form .primary")
 
     def leaving(self, page: Page) -> None:
         self.stay(page)
@@ -105,8 +106,14 @@ class DemoPictures(Pictures, BrowserTestCase):
         pages = {
             "sign-in": self.sign_in,
             "form-empty": lambda page: page.goto("/"),
-            "form-errors": lambda page: self.link(page, "Contakt", "05a", "Company", ""),
+            "form-errors": lambda page: self.link(page, "Contact", "05", "Company", ""),
+            "form-list": lambda page: page.fill("#id_from_object_id", "Tanaka"),
             "success": lambda page: self.link(page, "Contact", "501", "Company", "902"),
+            "entry": lambda page: page.goto("/requests/1/"),
+            "several": self.several,
+            "several-linked": self.several_linked,
+            "together": self.together,
+            "bookmarklet": lambda page: page.goto("/bookmarklet/"),
             "not-found": lambda page: self.link(page, "Contact", "383", "Company", "902"),
             "no-default-type": lambda page: self.link(page, "Contact", "501", "Product", "601"),
             "scope-missing": self.scope_missing,
@@ -124,6 +131,28 @@ class DemoPictures(Pictures, BrowserTestCase):
         self.take("audit-filter", "admin", self.filter_form)
         self.take("audit-entry", "admin", self.newest_failure)
         self.bulk_runs()
+
+    def several(self, page: Page) -> None:
+        page.goto("/")
+        page.fill("#id_from_object_id", "contact 504")
+        for company in ("901", "902", "903"):
+            page.fill("#id_to_object_id", f"company {company}")
+            page.locator("#id_to_object_id").blur()
+            page.wait_for_selector("#to-card:not([hidden])")
+            if company != "903":
+                page.click("[data-another]")
+        page.wait_for_load_state("networkidle")
+
+    def several_linked(self, page: Page) -> None:
+        self.several(page)
+        page.click(".link-form .primary")
+        page.wait_for_selector("#linked")
+        page.wait_for_load_state("networkidle")
+
+    def together(self, page: Page) -> None:
+        self.several_linked(page)
+        page.click("text=See all of them")
+        page.wait_for_load_state("networkidle")
 
     def bulk_runs(self) -> None:
         self.take("bulk-empty", "support", lambda page: page.goto("/bulk/"))
@@ -187,12 +216,13 @@ class DemoPictures(Pictures, BrowserTestCase):
         for side, record in (("from", from_), ("to", to)):
             address = f"{self.demo.hubspot}/contacts/4242/record/{record}?eschref=%2Fcontacts"
             page.fill(f"#id_{side}_object_id", address)
+        page.locator("#id_to_object_id").blur()
         page.wait_for_timeout(600)
         page.wait_for_load_state("networkidle")
         if send:
             page.focus("#id_reason")
             page.keyboard.press("Enter")
-            page.wait_for_url("**/requests/*/")
+            page.wait_for_url(re.compile("linked=|/requests/"))
             page.wait_for_load_state("networkidle")
 
     def in_japanese(self, address: str) -> Callable[[Page], object]:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from playwright.sync_api import Page, Route
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.base import BrowserTestCase
 from tests.browser.bulk import freeze, set_state, upload, uploaded_rows
@@ -48,8 +48,26 @@ def at(address: str) -> Show:
 
 
 def filled(case: BrowserTestCase, page: Page) -> None:
-    page.goto("/")
-    case.fill(page, *PAIR)
+    previewing(*PAIR)(case, page)
+    expect(page.locator("#preview")).to_contain_text("linked")  # nothing is looked up any more
+
+
+def typed(text: str, side: str = "from", kind: str = "") -> Show:
+    """Type into one of the boxes, narrowed to a type if one is given."""
+
+    def show(case: BrowserTestCase, page: Page) -> None:
+        page.goto("/?new")
+        page.select_option(f"#id_{side}_object_type", kind)
+        page.fill(f"#id_{side}_object_id", text)
+
+    return show
+
+
+def to_choose_from(case: BrowserTestCase, page: Page) -> None:
+    """Names that were sent as they are, as they can be without script."""
+    page.goto("/?new")
+    case.fill(page, "Tanaka", "", "Zzyzx", "")
+    page.click(".link-form .primary")
 
 
 def previewing(*association: str, **fault: object) -> Show:
@@ -58,8 +76,9 @@ def previewing(*association: str, **fault: object) -> Show:
     def show(case: BrowserTestCase, page: Page) -> None:
         for method in ("GET", "POST") if fault else ():
             case.fault(method=method, times=None, **fault)
-        page.goto("/")
+        page.goto("/?new")  # without what an earlier state has left typed
         case.fill(page, *association)
+        page.focus("#id_reason")
 
     return show
 
@@ -71,13 +90,14 @@ def linked_already(case: BrowserTestCase, page: Page) -> None:
 
 def checked(case: BrowserTestCase, page: Page) -> None:
     linking()(case, page)
+    page.click("text=Open the entry")
     page.click("text=Check again")
     page.wait_for_url("**?checked")
 
 
 def in_japanese(address: str) -> Show:
     def show(case: BrowserTestCase, page: Page) -> None:
-        page.goto("/")
+        page.goto("/?new")
         page.click("button[lang=ja]")
         page.goto(address)
 
@@ -90,11 +110,31 @@ def linking(*association: str, **fault: object) -> Show:
     def show(case: BrowserTestCase, page: Page) -> None:
         if fault:
             case.fault(**fault)
-        page.goto("/")
+        page.goto("/?new")
         page.click("header a[href='/']")  # a visit by an address may be Back: the same submit
         case.fill(page, *(association or PAIR))
-        page.click("text=Link records")
+        page.click(".link-form .primary")
         page.wait_for_load_state()
+
+    return show
+
+
+def entry_of_the_strip(case: BrowserTestCase, page: Page) -> None:
+    linking()(case, page)
+    page.click("text=Open the entry")
+
+
+def several(*also: str) -> Show:
+    """Link one record to several others at once."""
+
+    def show(case: BrowserTestCase, page: Page) -> None:
+        page.goto("/?new")
+        page.click("header a[href='/']")
+        case.fill(page, *PAIR)
+        page.click("summary >> text=Paste further records")
+        page.fill("#id_also", "\n".join(also))
+        page.click("text=Link records")
+        page.wait_for_load_state("networkidle")
 
     return show
 
@@ -102,7 +142,7 @@ def linking(*association: str, **fault: object) -> Show:
 def signed_out(case: BrowserTestCase, page: Page) -> None:
     filled(case, page)
     page.context.clear_cookies(name="sessionid")
-    page.click("text=Link records")
+    page.click(".link-form .primary")
     page.click("button[value=support]")
     page.wait_for_url(lambda url: "sign-in" not in url)
 
@@ -110,11 +150,11 @@ def signed_out(case: BrowserTestCase, page: Page) -> None:
 def open_for_too_long(case: BrowserTestCase, page: Page) -> None:
     filled(case, page)
     _break_token(page, ".link-form")
-    page.click("text=Link records")
+    page.click(".link-form .primary")
 
 
 def still_signed_in(case: BrowserTestCase, page: Page) -> None:
-    page.goto("/")
+    page.goto("/?new")
     _break_token(page, ".person")
     page.click("text=Sign out")
 
@@ -126,7 +166,8 @@ def _break_token(page: Page, form: str) -> None:
 def sent_before(case: BrowserTestCase, page: Page) -> None:
     linking("Contact", "383", *PAIR[2:])(case, page)
     page.go_back()
-    page.click("text=Link records")
+    page.wait_for_load_state("networkidle")
+    page.click(".link-form .primary")
     page.wait_for_url("**?repeated")
 
 
@@ -185,6 +226,17 @@ def upload_of_nothing(case: BrowserTestCase, page: Page) -> None:
     page.click("text=Upload and check")
 
 
+def columns_to_choose(case: BrowserTestCase, page: Page) -> None:
+    upload(page, "Kunde;Firma;Grund;Notiz\n501;902;903;Größe\n".encode("mac-roman"))
+
+
+def columns_chosen_twice(case: BrowserTestCase, page: Page) -> None:
+    columns_to_choose(case, page)
+    for number in (1, 2):
+        page.select_option(f"#id_column_{number}", "to_object_id:companies")
+    page.click("text=Check again")
+
+
 def unreadable(case: BrowserTestCase, page: Page) -> None:
     upload(page, b"%PDF-1.7")
     page.wait_for_selector("text=Choose another file")
@@ -200,6 +252,18 @@ def done(case: BrowserTestCase, page: Page) -> None:
     ready(case, page)
     page.click(".start .primary")
     page.wait_for_selector("text=Download the results")
+
+
+def looking_for(words: str) -> Show:
+    """Search one's own requests."""
+
+    def show(case: BrowserTestCase, page: Page) -> None:
+        page.goto("/requests/")
+        page.fill("#id_words", words)
+        page.press("#id_words", "Enter")
+        page.wait_for_selector("#id_words[value]")
+
+    return show
 
 
 def frozen(state: str, **fields: object) -> Show:
@@ -292,8 +356,19 @@ STATES = [
         previewing("Contact", "520", "Company", "910", status=503),
         "link the records all the same",
     ),
-    State("form, errors", "support", linking("Contakt", "05a", "Company", ""), "Check 3 fields"),
-    State("linked", "support", linking(), "is now linked"),
+    State("form, errors", "support", linking("Contact", "05", "Company", ""), "Check 2 fields"),
+    State("form, exact key", "support", typed("ada@example.com"), "Ada Byron"),
+    State("form, list open", "support", typed("Tanaka"), "Jun Tanaka"),
+    State("form, another type", "support", typed("902", kind="contacts"), "belongs on the other"),
+    State("form, nothing found", "support", typed("Zzyzx Nobody"), "up to a minute"),
+    State("form, a list's address", "support", typed("/contacts/1/objects/0-1/list"), "of a list"),
+    State("form, to choose from", "support", to_choose_from, "Choose one"),
+    State("linked", "support", linking(), "seen in HubSpot"),
+    State("linked, the entry", "support", entry_of_the_strip, "is now linked"),
+    State("linked, several", "support", several("903", "904"), "3 linked"),
+    State("together", "support", several("903", "99999"), "2 of 3 linked"),
+    State("bookmarklet", "support", at("/bookmarklet/"), "Without dragging"),
+    State("form, words gone", "support", at("/?filled"), "is not kept any more"),
     State("preview, linked", "support", linked_already, "They are linked already"),
     State("checked again", "support", checked, "The records are linked."),
     State("unconfirmed", "support", linking(status=202, body={"status": "PENDING"}), "unconfirmed"),
@@ -316,12 +391,16 @@ STATES = [
     State("form, with the latest", "support", at("/"), "All of yours"),
     State("form, by an address", "support", at("/?from_object_id=501"), "Link two records"),
     State("my requests", "support", at("/requests/"), "rejected"),
+    State("my requests, found", "support", looking_for("501"), "See all of yours"),
+    State("my requests, nothing found", "support", looking_for("nobody"), "was found with"),
     State("notice: signed out", "support", signed_out, "had been signed out"),
     State("notice: page too old", "support", open_for_too_long, "open for too long"),
     State("notice: no log", "support", with_a_broken_log(linking()), "cannot be written"),
     State("signing out refused", "support", still_signed_in, "still signed in"),
-    State("audit log", "admin", at("/audit/"), "Covers all"),
-    State("audit log, chips", "admin", at("/audit/?outcome=rejected&range=7d"), "Covers all"),
+    State("audit log", "admin", at("/audit/"), "Times are in"),
+    State("audit log, chips", "admin", at("/audit/?outcome=rejected&range=7d"), "Clear all"),
+    State("audit log, offers", "admin", at("/audit/?record=1"), "Did you mean"),
+    State("audit log, search error", "admin", at("/audit/?q=https://a.hubspot.com/x"), "Search"),
     State("audit log, errors", "admin", at("/audit/?record=0a&outcome=x&status=9"), "3 fields"),
     State("audit log, nothing", "admin", at("/audit/?record=77777"), "No entry matches"),
     State("audit log, page", "admin", at("/audit/?before=1"), "No entries here"),
@@ -332,15 +411,17 @@ STATES = [
     State("exports", "admin", exports, "complete"),
     State("integrity", "admin", sealed, "as it was sealed"),
     State("status", "admin", at("/status/"), "95 of 100 within"),
-    State("status, in trouble", "admin", in_trouble, "96.3 % are used"),
+    State("status, in trouble", "admin", in_trouble, "96.3% are used"),
     State("answer times", "admin", at("/status/times/"), "Back to the status"),
     State("bulk runs, empty", "support", at("/bulk/"), "What you upload is listed here"),
     State("bulk runs, errors", "support", upload_of_nothing, "Check 2 fields"),
     State("run, unreadable", "support", unreadable, "This is a PDF"),
+    State("run, columns to choose", "support", columns_to_choose, "What your columns mean"),
+    State("run, columns, errors", "support", columns_chosen_twice, "is this already"),
     State("run, ready", "support", ready, "Rows with a problem"),
     State("run, done", "support", done, "Pairs that failed"),
     State("entry of a run", "admin", entry_of_a_run, "row "),
-    State("run, paused", "support", frozen("paused", linked=9), "somebody lets it go on"),
+    State("run, paused", "support", frozen("paused", linked=9), "somebody resumes it"),
     State("run, stopped", "admin", frozen("paused", stop_cause="token_refused"), "by itself"),
     State("run, left", "admin", frozen_of_a_leaver, "Take it over"),
     State("run, running", "support", frozen("running", stop_cause=""), "You may close this page"),

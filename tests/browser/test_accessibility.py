@@ -15,7 +15,7 @@ UNDER_WAY = ".htmx-request, .htmx-swapping, .htmx-settling"
 # How to harm a good page by hand, and what has to be found then.
 HARMS = {
     "document.querySelector('h1').style.color = '#999'": "color-contrast: h1",
-    "document.querySelector('main label').remove()": "label: #id_from_object_type",
+    "document.querySelector('[for=id_reason]').remove()": "label: #id_reason",
     "document.querySelector('h1').style.minWidth = '2000px'": "the page is 20",
     "document.querySelector('h1').style.fontSize = '24px'": "h1 “Link two records” keeps its size",
     "document.querySelector('.brand').style.outline = 'none'": "does not show the focus",

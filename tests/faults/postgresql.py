@@ -22,6 +22,7 @@ class Cluster:
             port = probe.getsockname()[1]
         if os.getuid() == 0:
             shutil.chown(self._folder, "postgres")
+        self.data = self._folder / "data"
         self._run("initdb", "--auth=trust", "--username=postgres", "--no-sync")
         self._options = f"{_OPTIONS} -p {port} -k {self._folder}"
         self._run("pg_ctl", "start", "--wait", f"--options={self._options}")
@@ -39,7 +40,7 @@ class Cluster:
     def _run(self, program: str, *arguments: str) -> None:
         who: dict[str, Any] = {"user": "postgres"} if os.getuid() == 0 else {}
         subprocess.run(
-            [self._programs / program, "--pgdata", self._folder / "data", *arguments],
+            [self._programs / program, "--pgdata", self.data, *arguments],
             check=True,
             cwd=self._folder,
             stdout=subprocess.DEVNULL,

@@ -7,7 +7,7 @@ import os
 from typing import Any
 from unittest import mock
 
-from django.test import TestCase
+from django.test import TestCase, tag
 
 from associations.hubspot.client import Limits
 from associations.linking import services
@@ -91,6 +91,7 @@ CASES: list[tuple[str, dict[str, Any], int, str, str, str]] = [
 ]  # fmt: skip
 
 
+@tag("one_database")
 class AnswerTests(SandboxMixin, TestCase):
     limits = Limits(connect=1, read=0.5, total=8, attempts=3, pause=0.01)
 

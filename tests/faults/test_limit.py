@@ -7,7 +7,7 @@ from django.test import override_settings
 
 from associations.audit import recorder
 from associations.audit.recorder import RequestMeta
-from associations.linking.throttling import ThrottledError, check_rate_of_submits
+from associations.audit.throttling import ThrottledError, check_rate_of_submits
 from associations.models import AssociationRequest
 from tests.support import LINK, LogTransactionTestCase, person
 

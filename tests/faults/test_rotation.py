@@ -102,7 +102,9 @@ class RotationTests(unittest.TestCase):
             addresses = [address for people in running for address in people.result()]
         self.assertIn("secrets were read again", self.server.output())
         outcomes = self.outcomes()
-        self.assertEqual(sorted(addresses), sorted(f"/requests/{pk}/" for pk in outcomes))
+        page = {"rejected": "/requests/{}/", "linked": "/?linked={}"}
+        led_to = [page[outcome].format(pk) for pk, outcome in outcomes.items()]
+        self.assertEqual(sorted(addresses), sorted(led_to))
         self.assertEqual(set(outcomes.values()), {"rejected", "linked"})
 
     def test_a_file_that_is_wrong_changes_nothing(self) -> None:

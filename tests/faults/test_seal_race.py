@@ -94,10 +94,10 @@ class RaceTests(CommittedLogTestCase):
 
     def test_processes(self) -> None:
         processes = [Process("seal_audit_log", "--every", "0.02") for _ in range(SEALERS)]
-        deadline = time.monotonic() + 60
-        while not AuditSeal.objects.exists():
+        deadline = time.monotonic() + 240
+        while AuditSeal.objects.count() < 5:
             self.work(1)
-            self.assertLess(time.monotonic(), deadline, "nothing was sealed in time")
+            self.assertLess(time.monotonic(), deadline, "too little was sealed in time")
         self.work(100)
         for process in processes:
             process.send_signal(signal.SIGTERM)

@@ -6,13 +6,10 @@ pages after each step, and compares what their sentences claim with what is so.
 """
 
 import argparse
-import os
 import sys
-import tempfile
 import time
-from pathlib import Path
 
-import django
+from tests.faults.own_database import own_database
 
 
 def main() -> int:
@@ -20,23 +17,11 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    # In memory where there is such a folder: nothing of it need outlive a crash.
-    memory = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108
-    with tempfile.TemporaryDirectory(dir=memory) as folder:
-        os.environ["TEST_FILE"] = f"{folder}/walks.sqlite3"
-        os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
-        django.setup()
-        from django.test.runner import DiscoverRunner
-
+    with own_database("walks"):
         from tests.faults.walking.campaign import Campaign
 
-        runner = DiscoverRunner(verbosity=0, interactive=False)
-        databases, start = runner.setup_databases(), time.monotonic()
-        try:
-            campaign = Campaign(options.seed)
-            campaign.take(options.runs)
-        finally:
-            runner.teardown_databases(databases)
+        start, campaign = time.monotonic(), Campaign(options.seed)
+        campaign.take(options.runs)
     campaign.tell(time.monotonic() - start)
     return 0 if campaign.is_well else 1
 

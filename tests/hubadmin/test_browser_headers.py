@@ -8,7 +8,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.http import HttpResponse
-from django.test import Client, SimpleTestCase, TestCase, override_settings
+from django.test import Client, SimpleTestCase, TestCase, override_settings, tag
 from django.urls import get_resolver
 from django.utils import timezone
 
@@ -64,6 +64,7 @@ def inline_in(html: str) -> list[str]:
     return reader.found
 
 
+@tag("one_database")
 class NoStoreTests(SandboxMixin, TestCase):
     """No browser keeps a page: after a sign-out, Back would show it."""
 
@@ -86,7 +87,7 @@ class NoStoreTests(SandboxMixin, TestCase):
                 answer = client.get(path)
                 self.assertEqual(answer.status_code, status)
                 self.assertIn("no-store", answer["Cache-Control"])
-        part = client.get("/preview/", headers={"HX-Request": "true"})
+        part = client.post("/preview/", headers={"HX-Request": "true"})
         self.assertIn("no-store", part["Cache-Control"])
 
     def test_our_files_are(self) -> None:
@@ -105,6 +106,7 @@ def templates() -> list[Path]:
 
 
 @override_settings(ROOT_URLCONF="tests.hubadmin.test_requests")
+@tag("one_database")
 class AnswerTestCase(SandboxMixin, TestCase):
     def setUp(self) -> None:
         super().setUp()

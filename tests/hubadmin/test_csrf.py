@@ -1,14 +1,16 @@
 """Other sites' forms, and hosts that are not ours: refused on every route, with nothing done."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.apps import apps
 from django.contrib.sessions.models import Session
 from django.http import HttpResponse
-from django.test import Client, TestCase
+from django.test import Client, TestCase, tag
 from django.urls import URLPattern, get_resolver
 
+from associations.linking.views import DETAILS
 from associations.models import AssociationCheck, BulkRun
 from tests.associations.linking.base import entry_of, run_of
 from tests.hubadmin.test_requests import address_of, routes
@@ -17,10 +19,27 @@ from tests.support import LINK, SandboxMixin, SignedInClient, person
 # In which state a bulk run has to be for each of its routes to change something.
 STATES = {"bulk_start": "ready", "bulk_discard": "ready", "bulk_go_on": "paused"}
 STATES |= {"bulk_pause": "running", "bulk_cancel": "running", "bulk_retry": "done"}
-STATES |= {"bulk_take_over": "paused"}
+STATES |= {"bulk_take_over": "paused", "bulk_columns": "ready"}
+COLUMNS = {"column_1": "from_object_id:contacts", "column_2": "to_object_id:companies"}
 # Taken from servers, which bring no cookie and show by a signature who they are.
 FROM_SERVERS = {"back_channel_logout"}
+CHOICES = ("language", DETAILS)  # cookies: what somebody has chosen for their browser
 OURS, EVIL = "https://testserver", "https://evil.test"
+FROM_ELSEWHERE: tuple[dict[str, str], ...] = (
+    {},
+    {"origin": EVIL},
+    {"origin": "null"},
+    {"origin": "http://testserver"},
+    {"origin": f"{OURS}:444"},
+    {"origin": "https://sub.testserver"},
+    {"origin": EVIL, "referer": f"{OURS}/"},
+    {"origin": EVIL, "x-forwarded-host": "evil.test"},
+    {"referer": f"{EVIL}/"},
+    {"referer": f"{EVIL}/?{OURS}/"},
+    {"referer": "http://testserver/"},
+    {"referer": f"{OURS}.evil.test/"},
+    {"referer": f"{EVIL}/", "x-forwarded-host": "evil.test"},
+)
 
 
 def all_routes() -> list[URLPattern]:
@@ -33,6 +52,12 @@ def rows() -> dict[str, Any]:
     return {model._meta.label: list(model.objects.values()) for model in models}
 
 
+PARTS_OF_THE_FORM = {"/find/", "/preview/"}
+# What is asked by a POST although it changes nothing, as it is personal; and what then is shown.
+ASKED_BY_POST = dict.fromkeys(PARTS_OF_THE_FORM, "Ada Byron") | {"/requests/": "501"}
+
+
+@tag("one_database")
 class FormTestCase(SandboxMixin, TestCase):
     def setUp(self) -> None:
         super().setUp()
@@ -54,23 +79,30 @@ class FormTestCase(SandboxMixin, TestCase):
                 yield route
 
     def post(self, path: str, token: str | None, headers: dict[str, str]) -> HttpResponse:
-        fields = LINK | {"language": "ja", "rows": "501,902", "way": "batch"}
+        fields = LINK | {"language": "ja", "rows": "501,902", "way": "batch", "words": "501"}
+        fields |= COLUMNS
         fields |= {} if token is None else {"csrfmiddlewaretoken": token}
         return self.client.post(path, fields, headers=headers)
 
-    def assert_refused(self, path: str, token: str | None, headers: dict[str, str]) -> None:
+    @contextmanager
+    def nothing_done(self) -> Iterator[None]:
+        """Whatever is refused in here has no effect, on nothing that there is."""
         before = rows()
+        yield
+        self.assertEqual((rows(), self.puts()), (before, []))
+        self.assertEqual(self.client.get("/requests/").status_code, 200, "signed out by it")
+
+    def assert_refused(self, path: str, token: str | None, headers: dict[str, str]) -> None:
         with self.assertLogs("hubadmin.web.views", "WARNING") as logs:
             answer = self.post(path, token, headers)
         self.assertIn("CSRF check failed", logs.output[0])
         # Either a page that says so, or the form once more: filled in and unsent. Another site's
         # form fills in nothing here.
         if answer.status_code != 403:
-            self.assertEqual((answer.status_code, answer["Location"]), (302, path))
+            page = "/" if path in PARTS_OF_THE_FORM else path
+            self.assertEqual((answer.status_code, answer["Location"]), (302, page))
             self.assertNotIn("evil", "".join(headers.values()))
-        self.assertEqual((rows(), self.puts()), (before, []))
         self.assertNotIn("language", answer.cookies)
-        self.assertEqual(self.client.get("/requests/").status_code, 200, "signed out by it")
 
 
 class FormTests(FormTestCase):
@@ -88,29 +120,17 @@ class FormTests(FormTestCase):
         other_browser = SignedInClient(person("admin"), enforce_csrf_checks=True)
         of_another = str(other_browser.get("/").context["csrf_token"])
         for route in self.that_take_a_post():
-            for token in (None, "", "x" * 64, of_another):
-                with self.subTest(route=route.name, token=token):
-                    self.assert_refused(address_of(route), token, {"origin": OURS})
+            with self.subTest(route.name), self.nothing_done():
+                for token in (None, "", "x" * 64, of_another):
+                    with self.subTest(token=token):
+                        self.assert_refused(address_of(route), token, {"origin": OURS})
 
     def test_none_takes_one_from_elsewhere_even_with_the_token(self) -> None:
         for route in self.that_take_a_post():
-            for headers in (
-                {},
-                {"origin": EVIL},
-                {"origin": "null"},
-                {"origin": "http://testserver"},
-                {"origin": f"{OURS}:444"},
-                {"origin": "https://sub.testserver"},
-                {"origin": EVIL, "referer": f"{OURS}/"},
-                {"origin": EVIL, "x-forwarded-host": "evil.test"},
-                {"referer": f"{EVIL}/"},
-                {"referer": f"{EVIL}/?{OURS}/"},
-                {"referer": "http://testserver/"},
-                {"referer": f"{OURS}.evil.test/"},
-                {"referer": f"{EVIL}/", "x-forwarded-host": "evil.test"},
-            ):
-                with self.subTest(route=route.name, headers=headers):
-                    self.assert_refused(address_of(route), self.token, headers)
+            with self.subTest(route.name), self.nothing_done():
+                for headers in FROM_ELSEWHERE:
+                    with self.subTest(headers=headers):
+                        self.assert_refused(address_of(route), self.token, headers)
 
     def test_each_takes_ours(self) -> None:
         """Else the refusals above would prove nothing."""
@@ -122,6 +142,9 @@ class FormTests(FormTestCase):
                     self.sign_in()
                     whose = left if route.name == "bulk_take_over" else self.user
                     run = run_of(whose, state=STATES.get(route.name, "done"), rejected=1)
+                    if route.name == "bulk_columns":
+                        BulkRun.objects.filter(pk=run.pk).update(layout={"columns": [["", []]] * 2})
+                        run.uploads.create(number=1, content=b"501,902")
                     address, before = address_of(route), self.runs()
                     if route.name in STATES:
                         address = address.replace("/1/", f"/{run.pk}/")
@@ -131,14 +154,18 @@ class FormTests(FormTestCase):
                     signed_out = self.client.get("/requests/").status_code == 302
                     is_checked = bool(AssociationCheck.objects.all())
                     is_changed = is_checked or self.runs() != before
+                    if address in ASKED_BY_POST:
+                        self.assertContains(answer, ASKED_BY_POST[address])
+                        continue
                     self.assertTrue(
-                        signed_out or is_changed or self.puts() or "language" in answer.cookies
+                        signed_out or is_changed or self.puts() or {*CHOICES} & {*answer.cookies}
                     )
 
     def runs(self) -> list[tuple[int, str]]:
         return list(BulkRun.objects.order_by("pk").values_list("pk", "state"))
 
 
+@tag("one_database")
 class HostTests(TestCase):
     def test_a_foreign_host_is_refused_on_every_route(self) -> None:
         client = SignedInClient(person("admin"))
@@ -159,4 +186,4 @@ class HostTests(TestCase):
         for route in all_routes():
             with self.subTest(route=route.name):
                 answer = client.get(address_of(route), headers=forwarded)
-                self.assertNotIn("evil.test", f"{answer.headers} {answer.getvalue().decode()}")
+                self.assertNotIn("evil.test", f"{answer.headers} {answer.getvalue()!r}")

@@ -7,6 +7,8 @@ from itertools import combinations
 from pathlib import Path
 from unittest import TestCase
 
+from django.test import tag
+
 ROOT = Path(__file__).parents[2]
 HUBSPOT = "associations.hubspot"
 CLIENT, SANDBOX = f"{HUBSPOT}.client", "hubadmin.demo.sandbox"
@@ -25,8 +27,9 @@ LAYERS = [
     ["models"],
     ["gateway"],
     ["texts"],
-    ["context_processors", "db", "downloads", "form_fields"],
+    ["context_processors", "db", "form_fields"],
     ["audit"],
+    ["finding"],
     ["linking"],
     ["bulk"],
     ["status"],
@@ -202,6 +205,7 @@ def is_needless(source: str, importers: int) -> bool:
     return len(things) == 1 and importers < 2 and source.count("\n") < SMALL
 
 
+@tag("one_database")
 class ImportTests(TestCase):
     def setUp(self) -> None:
         self.found = [(m, [*imports_of(package, source)]) for m, package, source in modules()]

@@ -48,7 +48,7 @@ class SubmitTestCase(PageTestCase):
 
     def assert_sent(self, answer: HttpResponse) -> None:
         self.assertEqual(answer.status_code, 302)
-        self.assertTrue(answer["Location"].startswith("/requests/"))
+        self.assertTrue(answer["Location"].startswith("/?linked="))
 
     def assert_too_quick(self, answer: HttpResponse, wait: int) -> None:
         self.assertEqual((answer.status_code, answer["Retry-After"]), (429, str(wait)))
@@ -129,9 +129,10 @@ class SubmitTests(SubmitTestCase):
 class DoubleClickTests(SubmitTestCase):
     """The same submit once more is the one that there is already."""
 
-    def assert_same(self, answer: HttpResponse, entry: str) -> None:
+    def assert_same(self, answer: HttpResponse, linked: str) -> None:
         """It leads to the entry that there is, which says that nothing was sent now."""
-        self.assertEqual(answer["Location"], f"{entry}?repeated")
+        entry = linked.removeprefix("/?linked=")
+        self.assertEqual(answer["Location"], f"/requests/{entry}/?repeated")
 
     def test_it_is_not_counted(self) -> None:
         first = self.submit(0, submit_token="a")

@@ -198,13 +198,15 @@ class PageTests(SimpleTestCase):
 
     # Parts of pages, files, and what leads back to a page.
     NO_PAGE = {
-        *("link_preview", "request_check", "request_records", "request_bundle"),
-        *("bulk_template", "bulk_progress", "bulk_bad_rows", "bulk_results"),
+        *("link_find", "link_preview", "link_latest", "request_check", "request_records"),
+        "request_bundle",
+        *("bulk_template", "bulk_template_workbook"),
+        *("bulk_progress", "bulk_bad_rows", "bulk_results"),
         *("bulk_start", "bulk_pause", "bulk_go_on", "bulk_cancel", "bulk_discard", "bulk_retry"),
         *("export", "event_export", "seals"),
     }
     # Pages that the browser comes to by what it does.
-    BY_A_CLICK = {"request", "bulk_run"}
+    BY_A_CLICK = {"request", "together", "bulk_run"}
 
     def test_the_browser_sees_each(self) -> None:
         states = (ROOT / "tests/browser/states.py").read_text(encoding="utf-8")
@@ -270,8 +272,9 @@ class SealedItemTests(SimpleTestCase):
         self.assertLessEqual({*KINDS.values()}, inserted)
         changing = {AssociationRequest, AuditExport}  # until they are closed
         self.assertLessEqual({*KINDS.values()} - changing, {*test_triggers.FIXED})
-        # A pruning is written by the owner of the tables, who lifts the triggers for it.
-        written = {model.__name__ for model in KINDS.values()} - {"AuditPruning"}
+        # These are written by the owner of the tables, who lifts the triggers for it.
+        by_the_owner = {"AuditPruning", "AuditErasure"}
+        written = {model.__name__ for model in KINDS.values()} - by_the_owner
         self.assertEqual(written, test_only_writer.LOG)
 
     def test_the_format_names_each(self) -> None:

@@ -27,6 +27,7 @@ OPEN = {
 
 SAMPLES = {
     "entry_id:pk": "1",
+    "entry_ids:key": "1-2",
     "file_format:file_format": "csv",
     "str:object_type": "contacts",
     "str:object_id": "501",

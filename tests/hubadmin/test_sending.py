@@ -74,7 +74,7 @@ class PacedTests(TestCase):
             self.assertRaises(BrokenOffError),
         ):
             self.send([b"x" * 50_000_000], **{GOES_ON: goes_on})
-        self.assertLess(time.monotonic() - start, 2)
+        self.assertLess(time.monotonic() - start, 5)
         self.assertEqual(logged.records[0].why, "it is not wanted any more")
 
     def test_what_the_answer_has_open_is_closed(self) -> None:

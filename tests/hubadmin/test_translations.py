@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.test import SimpleTestCase, override_settings
+from django.test import SimpleTestCase, override_settings, tag
 from django.utils import timezone, translation
 
 from associations.audit import recorder
@@ -50,7 +50,8 @@ PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%%|{\w*}")
 # Names that stay as they are; of settings, commands and abbreviations every one.
 NAMES = re.compile(
     r"[A-Z][A-Z0-9_]*|\w+_\w+|--\w+|manage\.py|migrate|v4|hubadmin|HubSpot|Lines|Ed25519|Cookie|"
-    r"https|(status|app)\.hubspot\.com|contacts?|record|UTF-8|KiB|Excel|Redis",
+    r"https|(status|app)\.hubspot\.com|contacts?|record|UTF-8|[KM]iB|Excel|Redis|Enter|Tab|"
+    r"xls[bx]?|ods|OpenDocument|Windows|Macintosh|Unix|Shift|EUC-JP",
     re.ASCII,
 )
 HAS_GETTEXT = bool(shutil.which("msgfmt") and shutil.which("xgettext"))
@@ -108,6 +109,50 @@ class CatalogueTests(SimpleTestCase):
                 self.assertNotRegex(plain, "[\uff10-\uff19\uff21-\uff5a]")  # letters, digits
 
 
+class WordingTests(SimpleTestCase):
+    """One word for one thing, and one way to write it, in both languages."""
+
+    # What it was called before: the seal, the entry, the integrity of the log, numbered records.
+    OLD_JAPANESE = re.compile("封印|エントリー|完全性|[12]つ目のレコード")
+    OLD_ENGLISH = re.compile(
+        r"(?i)\b(first|second) records?\b|said twice|are through|what stands there|\bbegun\b|"
+        r"the record of it|\bgo on\b(?! like)"
+    )
+    SPACE_BEFORE_PERCENT = re.compile(r"[\d}s] (%%|%(?!\())")
+    NUMBER = r"(?:\{(?:number|runs?)\}|%\((?:number|last)\)s)"
+    # What has a number for its name stands apart from it: 一括処理 1, シール 8, コンタクト 509.
+    NUMBERED = "一括処理|シール|記録|試行|コンタクト|会社"
+    NAMED_TOO_NEAR = re.compile(rf"(?:{NUMBERED})(?:\d|{NUMBER}(?![件回分個組行]))")
+    COUNTED_TOO_FAR = re.compile(r"(?:\d|\}|\)s) [件分秒回個組行]")
+
+    def setUp(self) -> None:
+        self.messages = messages_of(PO)
+
+    def assert_none(self, pattern: re.Pattern[str], texts: Iterator[str]) -> None:
+        self.assertEqual([text for text in texts if pattern.search(text)], [])
+
+    def japanese(self) -> Iterator[str]:
+        return (message.texts[0] for message in self.messages)
+
+    def english(self) -> Iterator[str]:
+        return (text for each in self.messages for text in (each.id, each.plural) if text)
+
+    def test_old_words_do_not_come_back(self) -> None:
+        self.assert_none(self.OLD_JAPANESE, self.japanese())
+        self.assert_none(self.OLD_ENGLISH, self.english())
+
+    def test_a_percentage_is_written_in_one_way(self) -> None:
+        for texts in (self.japanese(), self.english()):
+            self.assert_none(self.SPACE_BEFORE_PERCENT, texts)
+
+    def test_numbers_stand_apart_from_names_and_near_what_they_count(self) -> None:
+        self.assert_none(self.NAMED_TOO_NEAR, self.japanese())
+        self.assert_none(self.COUNTED_TOO_FAR, self.japanese())
+
+    def test_no_space_follows_a_full_stop_in_japanese(self) -> None:
+        self.assert_none(re.compile("[。、] "), self.japanese())
+
+
 @needed(HAS_GETTEXT, "gettext")
 class FreshnessTests(SimpleTestCase):
     def setUp(self) -> None:
@@ -145,7 +190,7 @@ class ReadmeTests(SimpleTestCase):
 
 class TemplateTests(SimpleTestCase):
     # What is no language's, and the product's name.
-    ALLOWED = re.compile(r"hubadmin|HTTP|UTC|[^A-Za-z]")
+    ALLOWED = re.compile(r"hubadmin|HTTP|UTC|H:i|[^A-Za-z]")
     BAD = [
         "<p>Sent</p>",
         "<p>{% translate 'Sent' %} now</p>",
@@ -215,6 +260,7 @@ class WordTests(SimpleTestCase):
                 self.assertRegex(field_label(name), JAPANESE)
 
 
+@tag("one_database")
 class PageTests(PageTestCase):
     """Pages as people see them whose browser asks for Japanese."""
 
@@ -222,12 +268,15 @@ class PageTests(PageTestCase):
     # Two words of English after another, or one that stands alone.
     ENGLISH = re.compile(r"[A-Za-z]{2,}[ ,]+[a-z]{2,}|^[A-Z]?[a-z]{2,}:?$")
     NOT_OURS = {
+        *("Car", "Property viewing"),  # what the account calls them
+        *("関連付け元：Property viewing", "関連付け先：Property viewing"),  # noqa: RUF001
+        "nothing",  # no type, but somebody has posted it
         *("hubadmin", "English", "Support", "Admin", "JSON Lines", "csv", "Python", "Django"),
     }
 
     def assert_japanese(self, client: SignedInClient, address: str, **fields: str) -> None:
         ask = client.post if fields else client.get
-        answer = ask(address, *filter(None, [fields]), headers=self.ASKED)
+        answer = ask(address, *filter(None, [fields]), headers=self.ASKED, follow=True)
         with self.subTest(address, status=answer.status_code):
             texts = text_of(answer.content.decode())
             self.assertTrue(any(JAPANESE.search(text) for text in texts))
@@ -252,6 +301,23 @@ class PageTests(PageTestCase):
             {"from_object_id": "0" * 21, "to_object_id": "https://example.com/"},
         ):
             self.assert_japanese(self.client, "/", **fields)
+
+    def test_what_comes_after_a_link(self) -> None:
+        linked = entry_of(self.user, verified=True)
+        before = entry_of(self.user, was_linked=True, to_object_id="903")
+        missing = entry_of(self.user, outcome="rejected", cause="record_not_found")
+        for address in (
+            *(f"/?linked={each}" for each in (linked.pk, before.pk, f"{linked.pk}-{before.pk}")),
+            f"/latest/?linked={linked.pk}",
+            f"/requests/together/{linked.pk}-{missing.pk}/",
+            f"/requests/together/{linked.pk}/?repeated",
+            *("/bookmarklet/", "/?filled"),
+        ):
+            self.assert_japanese(self.client, address)
+        for also in ("90x", "コンタクト", "contact 501", "\n".join(map(str, range(1, 30)))):
+            self.assert_japanese(self.client, "/", **LINK, also=also)
+        with override_settings(SUBMITS_PER_PERSON_PER_MINUTE=4):
+            self.assert_japanese(self.client, "/", **LINK, also="904\n905")
 
     def test_what_hubspot_has_and_how_things_stand(self) -> None:
         entry = entry_of(self.user)
@@ -328,6 +394,11 @@ class PageTests(PageTestCase):
         read = {"rows_read": 9, "rows_invalid": 2, "rows_double": 1, "rows_linked": 2}
         facts = {"found": "a, b", "field": "to_object_id"}
         run_of(self.user, state="unreadable", problem="missing_column", problem_facts=facts)
+        read_as = {"cp1252": "担当", "mac-roman": "店"}
+        layout = {"columns": [["担当", ["501"]], ["", []]], "encodings": read_as}
+        layout |= {"is_remembered": True}
+        read |= {"layout": layout, "rows_further": 2}
+        run_of(self.user, state="unreadable", problem="no_header", layout=layout)
         run_of(self.user, state="reading", name="", size=5_000, rows_read=9)
         run_of(self.user, state="ready", lookup_cause="timed_out", unused_columns=["担当"], **read)
         run = run_of(self.user, state="ready", from_object_type="contacts", **read)
@@ -421,26 +492,30 @@ class TypeTests(PageTestCase):
         same = {"from_object_id": "7", "to_object_id": "7"}
         entry = entry_of(self.user, cause="record_not_found", errors=errors, **same)
         with translation.override("ja"):
-            self.assertEqual(explain(entry).sentence, "HubSpotでコンタクト 7が見つかりません。")
+            self.assertEqual(explain(entry).sentence, "HubSpotにコンタクト 7は存在しません。")
 
     def test_once_more_is_filled_in_as_the_reader_calls_it(self) -> None:
         for name in ("Contact", "コンタクト"):
             asked = {"accept-language": "en" if name == "Contact" else "ja"}
             self.client.post("/", LINK, headers=asked)
-            again = self.client.get("/", headers=asked).context["latest"][0]
+            again = self.client.get("/", headers=asked).context["latest"][0].entry
             with translation.override(asked["accept-language"]):
-                page = self.client.get(again_url(again), headers=asked)
+                page = self.client.get(again_url(again), headers=asked, follow=True)
             self.assertEqual(page.context["form"]["from_object_type"].value(), name)
 
 
 class FormatTests(PageTestCase):
     def test_times_and_numbers_are_written_as_the_language_does(self) -> None:
         moment = datetime(2026, 11, 4, 9, 5, 7, tzinfo=UTC)
-        entry_of(self.user, created_at=moment)
+        entry = entry_of(self.user, created_at=moment)
         for language, shown in (("en", "4 Nov 2026, 09:05:07"), ("ja", "2026年11月4日 09:05:07")):
-            answer = self.as_admin.get("/audit/", headers={"accept-language": language})
+            headers = {"accept-language": language}
+            answer = self.as_admin.get(entry.get_absolute_url(), headers=headers)
             self.assertContains(answer, f'title="2026-11-04 09:05:07 UTC">{shown} UTC</time>')
             self.assertContains(answer, 'datetime="2026-11-04T09:05:07+00:00"')
+            listed = self.as_admin.get("/audit/", headers=headers)
+            self.assertContains(listed, 'title="2026-11-04 09:05:07 UTC">09:05</time>')
+            self.assertContains(listed, shown.partition(",")[0].partition(" 09")[0])
 
     def test_large_numbers_are_grouped(self) -> None:
         meta = RequestMeta(client_ip="127.0.0.1", user_agent="", request_id="")
@@ -454,5 +529,5 @@ class FormatTests(PageTestCase):
         for language, shown in (("en", "4 Nov 2026"), ("ja", "2026年11月4日")):
             headers = {"accept-language": language}
             page = self.as_admin.get("/audit/?since=2026-11-04", headers=headers)
-            self.assertContains(page, 'type="date" name="since" value="2026-11-04"')
+            self.assertContains(page, 'name="since" value="2026-11-04"')
             self.assertContains(page, shown)  # on the chip

@@ -57,7 +57,7 @@ class Process:
             self._text = self._file.read()
         return self._text
 
-    def wait_until(self, ready: Callable[[], bool], seconds: float = 60) -> None:
+    def wait_until(self, ready: Callable[[], bool], seconds: float = 180) -> None:
         deadline = time.monotonic() + seconds
         while not ready():
             if self._process.poll() is not None or time.monotonic() > deadline:

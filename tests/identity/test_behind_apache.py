@@ -129,10 +129,11 @@ class HeaderModeTests(unittest.TestCase):
         }
         answer = session.post(address, form, headers=spoofed | {"Referer": address})
         self.assertIn("is now linked", answer.text)
-        self.assertRegex(answer.url, rf"^{self.apache.origin}/requests/\d+/$")
+        self.assertRegex(answer.url, rf"^{self.apache.origin}/\?linked=\d+$")
         elsewhere = session.post(address, form, headers={"Referer": "https://evil.test/"})
         self.assertEqual(elsewhere.status_code, 403)
-        admins = self.signed_in("noah").get(answer.url).text
+        entry = answer.url.partition("linked=")[2]
+        admins = self.signed_in("noah").get(f"{address}requests/{entry}/").text
         self.assertIn("<dd>127.0.0.1</dd>", admins)
 
     def test_no_spoof_through_the_proxy_makes_an_admin(self) -> None:

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 from authlib.integrations.django_client import DjangoIntegration
 from authlib.integrations.django_client.apps import DjangoOAuth2App
 from django.http import HttpRequest
-from django.test import RequestFactory, TestCase, override_settings
+from django.test import RequestFactory, TestCase, override_settings, tag
 
 from hubadmin.models import User
 from hubadmin.sso import oidc
@@ -58,6 +58,7 @@ LET_IN_BY_AUTHLIB = {
 }
 
 
+@tag("one_database")
 class HostileTests(TestCase):
     @classmethod
     def setUpClass(cls) -> None:

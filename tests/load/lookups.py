@@ -65,12 +65,10 @@ class Looking:
         ada = Person(self._server, "ada", "admin")
         while not self._over.wait(PAUSE * random.uniform(0.5, 1.5)):
             number = next(self._numbers) % ENTRIES + 1
-            preview = (
-                f"/preview/?from_object_type=Contact&from_object_id={30_000 + number}"
-                f"&to_object_type=Company&to_object_id={40_000 + number}"
-            )
-            pages = {"records": f"/requests/{number}/records/", "previews": preview}
-            ada.get(pages[self._way])
+            if self._way == "records":
+                ada.get(f"/requests/{number}/records/")
+            else:
+                ada.preview(str(30_000 + number), str(40_000 + number))
             self.looks += 1
 
 
@@ -81,7 +79,8 @@ def submitted(person: Person) -> tuple[list[float], Counter[str]]:
     def submit() -> None:
         page = person.submit(from_object_id=str(random.randint(501, 505)))
         told = re.search(r'class="notice result (\w+)"', page)
-        ends[told[1] if told else "no entry"] += 1
+        is_linked = 'id="linked"' in page
+        ends["linked" if is_linked else told[1] if told else "no entry"] += 1
 
     for _ in range(SUBMITS):
         times.append(seconds_of(submit))

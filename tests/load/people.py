@@ -33,25 +33,39 @@ class Person:
     def __init__(self, server: Server, name: str, group: str = "support") -> None:
         self._address, self._headers = f"http://127.0.0.1:{server.port}", headers_of(name, group)
         self._cookies: dict[str, str] = {}
+        self._hidden: dict[str, str] = {}
         self._session = requests.Session()
         self._session.trust_env = False
 
     def get(self, path: str) -> requests.Response:
         return self._ask("GET", path)
 
+    def preview(self, from_object_id: str, to_object_id: str) -> None:
+        """Have the form show two records."""
+        if not self._hidden:
+            self._hidden = self._hidden_now()
+        ids = {"from_object_id": from_object_id, "to_object_id": to_object_id}
+        self._ask("POST", "/preview/", data=LINK | self._hidden | ids, hx=True)
+
     def submit(self, **fields: str) -> str:
         """Link two records, and return the page that tells what came of it."""
-        hidden = dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', self.get("/").text))
-        answer = self._ask("POST", "/", data=LINK | hidden | fields)
+        answer = self._ask("POST", "/", data=LINK | self._hidden_now() | fields)
         return self.get(answer.headers["Location"]).text if answer.is_redirect else answer.text
 
-    def _ask(self, method: str, path: str, **options: object) -> requests.Response:
+    def _hidden_now(self) -> dict[str, str]:
+        """What a form that is opened now has besides what people fill in."""
+        return dict(re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', self.get("/").text))
+
+    def _ask(
+        self, method: str, path: str, *, hx: bool = False, **options: object
+    ) -> requests.Response:
         # The cookies are for https, which a proxy would have made of this.
+        by_script = {"HX-Request": "true"} if hx else {}
         cookie = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
         answer = self._session.request(
             method,
             self._address + path,
-            headers=self._headers | {"Cookie": cookie, "Referer": "https://localhost/"},
+            headers=self._headers | by_script | {"Cookie": cookie, "Referer": "https://localhost/"},
             allow_redirects=False,
             timeout=PATIENCE,
             **options,

@@ -1,6 +1,7 @@
 """The file that a pruned part of the log goes to: lines of JSON, which verify by themselves.
 
-A line is a seal (`kind` "seal"), followed by the canonical lines of what it holds; the last one is
+A line is a seal (`kind` "seal"), followed by the canonical lines of what it holds, and by the names
+that open the digests of its entries (`kind` "names"); the last one is
 `{"kind":"end","lines":N,"sha256":...}` with the SHA-256 of all bytes before it.
 """
 
@@ -16,7 +17,9 @@ from django.utils.dateparse import parse_datetime
 from associations.audit.integrity import signing
 from associations.audit.integrity.chain_verification import TamperedError, check_seal
 from associations.audit.integrity.manifest import read
+from associations.audit.integrity.names import PARTS, is_opened_by, name_lines
 from associations.audit.integrity.serialization import KINDS, format_moment, rows_with_lines
+from associations.hubspot.record_references import SIDES
 from associations.models import AuditSeal
 
 
@@ -38,6 +41,7 @@ def lines_to_archive(seals: Iterable[AuditSeal]) -> Iterator[str]:
         manifest = read(seal.manifest)
         for kind in KINDS:
             yield from (line for _, line in rows_with_lines(kind, manifest.ids(kind)))
+        yield from name_lines(manifest.ids("entry")).values()
 
 
 def write_archive(path: Path, seals: Iterable[AuditSeal]) -> str:
@@ -67,6 +71,7 @@ def verify_archive(path: Path) -> tuple[int, int]:
     seals = items = count = 0
     before: AuditSeal | None = None
     awaited: dict[tuple[str, int], str] = {}
+    entries: dict[str, dict[str, Any]] = {}  # of the last seal, by id
     end = None
     with path.open("rb") as file:
         for data in file:
@@ -81,14 +86,32 @@ def verify_archive(path: Path) -> tuple[int, int]:
             if record["kind"] == "seal":
                 _check_none_left(awaited)
                 before, awaited = _next_seal(record, before, trusted)
-                seals += 1
+                seals, entries = seals + 1, {}
+            elif record["kind"] == "names":
+                _check_names(record, entries)
             else:
+                if record["kind"] == "entry":
+                    entries[str(record.get("id"))] = record
                 _check_item(record, data, awaited)
                 items += 1
     _check_none_left(awaited)
     if end is None or (end.get("lines"), end.get("sha256")) != (count, whole.hexdigest()):
         raise TamperedError("The archive is not whole: its last line does not fit the others.")
     return seals, items
+
+
+def names_left_out(path: Path) -> int:
+    """Return how many names a proven archive has not, though its entries hold their digests."""
+    left = 0
+    with path.open("rb") as file:
+        for number, data in enumerate(file, start=1):
+            record = _record(data, number)
+            if record["kind"] == "entry":
+                left += sum(bool(record.get(f"{side}_name_digest")) for side in SIDES)
+            elif record["kind"] == "names":
+                columns = [[f"{side}_{part}" for part in PARTS] for side in SIDES]
+                left -= sum(any(map(record.get, each)) for each in columns)
+    return left
 
 
 def _record(data: bytes, number: int) -> dict[str, Any]:
@@ -123,6 +146,14 @@ def _check_item(record: dict[str, Any], data: bytes, awaited: dict[tuple[str, in
         raise TamperedError(f"The {kind} {pk} is in none of the archive's seals.")
     if hashlib.sha256(data.removesuffix(b"\n")).hexdigest() != sha256:
         raise TamperedError(f"The {kind} {pk} was altered in the archive.")
+
+
+def _check_names(record: dict[str, Any], entries: dict[str, dict[str, Any]]) -> None:
+    entry = entries.pop(str(record.get("entry")), None)  # one line for each
+    if entry is None or not all(is_opened_by(entry, side, record) for side in SIDES):
+        raise TamperedError(
+            f"The names of entry {record.get('entry')} were altered in the archive."
+        )
 
 
 def _check_none_left(awaited: dict[tuple[str, int], str]) -> None:

@@ -47,6 +47,7 @@ SEALABLE = {
     "pruning": Q(pk__gt=0),
     "event": Q(pk__gt=0),
     "verification": Q(pk__gt=0),
+    "erasure": Q(pk__gt=0),
 }
 # Other attempts are part of their entries.
 NEVER_SEALED = {kind: Q(late=False) if kind == "attempt" else Q(pk__lt=0) for kind in KINDS}

@@ -22,6 +22,7 @@ from associations.audit.integrity.manifest import (
     head_of,
     read,
 )
+from associations.audit.integrity.names import erased_sides, made_up_erasures, names_amiss
 from associations.audit.integrity.serialization import (
     KINDS,
     attempts_of,
@@ -42,6 +43,7 @@ NAMES = {
     "pruning": "Pruning",
     "event": "Security event",
     "verification": "Verification",
+    "erasure": "Erasure",
 }
 FINDINGS_NAMED = 5
 _AT_ONCE = 20  # seals read in one query
@@ -110,6 +112,7 @@ def verify(
     start = _seal_with(after) if after else None
     left = _check_beginning(trusted)
     coverage, chronology = before_the_first(), Chronology.up_to(start or left)
+    erased = erased_sides()
     for seal in _from(start.number if start else 0, up_to):
         manifest = check_seal(seal, trusted)
         if report.last:
@@ -118,7 +121,11 @@ def verify(
         if report.last or seal not in (start, left):
             _check_contents(manifest, coverage)
             report.items += len(manifest.items)
-            for finding in chronology.take(manifest, coverage):
+            amiss = [*names_amiss(manifest.ids("entry"), erased)]
+            if amiss:  # unless somebody has erased some meanwhile
+                erased = erased_sides()
+                amiss = [*names_amiss(manifest.ids("entry"), erased)]
+            for finding in (*chronology.take(manifest, coverage), *amiss):
                 report.add(finding)
         coverage, report.last = manifest.coverage, seal
         report.seals += 1
@@ -126,7 +133,8 @@ def verify(
             report.heads[seal.head] = seal.number
         progress(report)
     report.pruned_to = left.number if left and not after else None
-    for finding in (*made_up_prunings(), *_chosen_numbers(), *open_but_ahead()):
+    made_up = (*made_up_prunings(), *made_up_erasures())
+    for finding in (*made_up, *_chosen_numbers(), *open_but_ahead()):
         report.add(finding)
     _check_heads(report, heads, start)
     return report

@@ -1,5 +1,6 @@
 """Sets of ids as ranges: `1042 1047-1049`. However many entries wait for one run, few ranges do."""
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
 from django.db.models import Q
@@ -57,7 +58,8 @@ def above(ranges: Ranges, limit: int) -> Ranges:
 
 
 def contains(ranges: Ranges, number: int) -> bool:
-    return any(first <= number <= last for first, last in ranges)
+    place = bisect_left(ranges, (number + 1,))  # of the first range that begins after it
+    return place > 0 and number <= ranges[place - 1][1]
 
 
 def batches(ranges: Ranges, size: int = 200) -> Iterator[Ranges]:

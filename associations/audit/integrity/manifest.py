@@ -1,6 +1,6 @@
 """The text of a seal: what it covers, and the digest of everything in it.
 
-    hubadmin-seal 1
+    hubadmin-seal 2
     number 17
     previous <head of seal 16; 64 zeros for the first>
     sealed_at 2026-11-24T09:30:00.000000Z
@@ -20,7 +20,9 @@ from datetime import datetime
 from associations.audit.integrity import id_ranges
 from associations.audit.integrity.serialization import KINDS, digest, format_moment
 
-FIRST_LINE = "hubadmin-seal 1"
+FIRST_LINE = "hubadmin-seal 2"
+# Before entries held digests of names, and erasures were an item.
+_FIRST_LINE_BEFORE = "hubadmin-seal 1"
 NOTHING_BEFORE = "0" * 64
 
 
@@ -88,7 +90,7 @@ def read(text: str) -> Manifest:
     """Read a seal's text. Raises ManifestError."""
     try:
         lines = [line.split(" ", 1) for line in text.splitlines()]
-        if text.splitlines()[0] != FIRST_LINE:
+        if text.splitlines()[0] not in (FIRST_LINE, _FIRST_LINE_BEFORE):
             raise ManifestError("of another format")
         head = dict(lines[1:5])
         high: dict[str, int] = {}

@@ -21,9 +21,16 @@ from associations.audit.integrity.beginning import seal_left_by_pruning
 from associations.audit.integrity.candidates import SEALABLE
 from associations.audit.integrity.chain_verification import verify
 from associations.audit.integrity.manifest import Coverage, read
+from associations.audit.integrity.names import entries_of, true_erasures
 from associations.audit.integrity.sealing import seal_log
 from associations.audit.integrity.serialization import KINDS, OWNERS
-from associations.models import AssociationAttempt, AssociationRequest, AuditPruning, AuditSeal
+from associations.models import (
+    AssociationAttempt,
+    AssociationRequest,
+    AuditPruning,
+    AuditSeal,
+    RecordNames,
+)
 
 
 class NothingToPruneError(Exception):
@@ -63,8 +70,10 @@ def prune(last: AuditSeal, archive_name: str, archive_sha256: str) -> int:
         for seal in _read_one_by_one(_seals_to_prune(last)):
             manifest = read(seal.manifest)
             # Only what is in the archive: where more has come meanwhile, the database refuses.
-            own = AssociationAttempt.objects.filter(request_id__in=manifest.ids("entry"))
+            entries = manifest.ids("entry")
+            own = AssociationAttempt.objects.filter(request_id__in=entries)
             _delete(own.filter(late=False))
+            _delete(RecordNames.objects.filter(entry_id__in=entries))
             for kind, model in KINDS.items():
                 _delete(model._default_manager.filter(pk__in=manifest.ids(kind)))
             items += len(manifest.items)
@@ -113,7 +122,22 @@ def _needed_by_what_stays(last: AuditSeal) -> _Items:
         found |= {("entry", pk) for pk in _named(later, owner, coverage["entry"])}
     # Open ones as well, which may have been sent and wait to be sent again.
     later = _later(AssociationRequest.objects.all(), coverage["entry"])
-    return found | {("batch", pk) for pk in _named(later, "batch_id", coverage["batch"])}
+    found |= {("batch", pk) for pk in _named(later, "batch_id", coverage["batch"])}
+    return found | {("erasure", pk) for pk in _erasures_of_what_stays(coverage)}
+
+
+def _erasures_of_what_stays(coverage: dict[str, Coverage]) -> set[int]:
+    """Those up to this seal that account for names of entries in a later one, or in none yet."""
+    gone = {
+        kind: id_ranges.less([(1, coverage[kind].high)], coverage[kind].waiting)
+        for kind in ("entry", "erasure")
+    }
+    return {
+        erasure.pk
+        for erasure in true_erasures()
+        if id_ranges.contains(gone["erasure"], erasure.pk)
+        and any(id_ranges.less(ranges, gone["entry"]) for ranges in entries_of(erasure).values())
+    }
 
 
 def _later(rows: QuerySet[Any], coverage: Coverage) -> Iterator[QuerySet[Any]]:

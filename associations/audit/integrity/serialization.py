@@ -21,6 +21,7 @@ from associations.models import (
     AssociationBatch,
     AssociationCheck,
     AssociationRequest,
+    AuditErasure,
     AuditExport,
     AuditPruning,
     AuditVerification,
@@ -37,6 +38,7 @@ KINDS: dict[str, type[models.Model]] = {
     "pruning": AuditPruning,
     "event": SecurityEvent,
     "verification": AuditVerification,
+    "erasure": AuditErasure,
 }
 # How many are read at once: an answer about thousands of pairs may be of megabytes.
 ROWS_AT_ONCE = {kind: 10 if kind == "batch" else 2_000 for kind in KINDS}

@@ -5,12 +5,13 @@ after every one; whatever is missing, switched off or changed is found by `probl
 """
 
 import hashlib
+import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connections, transaction
+from django.db import OperationalError, connections, models, transaction
 
 from associations.models import (
     OPEN_OUTCOMES,
@@ -18,29 +19,35 @@ from associations.models import (
     AssociationBatch,
     AssociationCheck,
     AssociationRequest,
+    AuditErasure,
     AuditExport,
     AuditPruning,
     AuditSeal,
     AuditVerification,
+    RecordNames,
     SecurityEvent,
 )
-from associations.models.querysets import TEXT_INDEX
+from associations.models.querysets import NAMES, NAMES_INDEX, TEXT_INDEX, TEXTS
 
 # Of these no row ever changes.
 _FIXED = (
     *(AssociationAttempt, AssociationBatch, AssociationCheck),
-    *(AuditSeal, AuditPruning, AuditVerification, SecurityEvent),
+    *(AuditSeal, AuditPruning, AuditVerification, SecurityEvent, RecordNames, AuditErasure),
 )
 # What an entry says from its first moment on; only the answer to it may be filled in.
 ASKED = (
     "id user_id user_name user_email from_object_type from_object_id to_object_type to_object_id "
     "reason api_version created_at client_ip user_agent request_id "
-    "client_request_id submit_key run_id row_number"
+    "client_request_id submit_key run_id row_number from_name_digest to_name_digest"
 )
 # And an export; only how it ended.
 TAKEN = "id user_id user_name format query started_at client_ip request_id client_request_id"
 OPEN = ", ".join(f"'{outcome}'" for outcome in OPEN_OUTCOMES)
 PREFIX = "hubadmin_"
+PATIENCE = 60  # seconds for which whoever lifts the guards tries to get at the tables
+LOCK_SECONDS = 0.4  # less than PostgreSQL's deadlock_timeout, which is 1 s
+_LOCK_NOT_AVAILABLE = "55P03"
+_SET_TIMEOUT = "SELECT set_config('lock_timeout', %s, true)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +62,7 @@ class Trigger:
 
     @property
     def tables(self) -> set[str]:
-        return {self.table, TEXT_INDEX} if TEXT_INDEX in self.sql else {self.table}
+        return {self.table, *(each for each in (TEXT_INDEX, NAMES_INDEX) if each in self.sql)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,11 +173,43 @@ def remove(using: str = "default", *, keep: Collection[str] = ()) -> None:
 def lifted(using: str = "default") -> Iterator[None]:
     """For the owner of the tables, within one transaction: no guard stands in the way."""
     with transaction.atomic(using=using):
-        remove(using, keep={trigger.name for trigger in _text_upkeep()})
+        _remove_patiently(using, keep={trigger.name for trigger in _text_upkeep()})
         _check_keys(using, "DEFERRED")  # whatever refers to another row may go after it
         yield
         _check_keys(using, "IMMEDIATE")  # or the tables count as in use
         install(using)
+
+
+def _remove_patiently(using: str, keep: Collection[str]) -> None:
+    """Take them off, table by table, and begin anew where somebody else has one of the tables.
+
+    PostgreSQL would break off one of two that wait for each other, and that could be a page that
+    reads two tables: so this one waits for less long than it takes PostgreSQL to look.
+    """
+    if connections[using].vendor != "postgresql":
+        remove(using, keep=keep)
+        return
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            with transaction.atomic(using=using), _short_waits(using):
+                remove(using, keep=keep)
+            return
+        except OperationalError as error:
+            is_taken = getattr(error.__cause__, "sqlstate", "") == _LOCK_NOT_AVAILABLE
+            if not is_taken or time.monotonic() > until:
+                raise
+        time.sleep(LOCK_SECONDS)  # in which those who wait for this one get on
+
+
+@contextmanager
+def _short_waits(using: str) -> Iterator[None]:
+    with connections[using].cursor() as cursor:
+        cursor.execute("SHOW lock_timeout")
+        (before,) = cursor.fetchone()
+        cursor.execute(_SET_TIMEOUT, [f"{LOCK_SECONDS}s"])
+        yield
+        cursor.execute(_SET_TIMEOUT, [before])
 
 
 def _check_keys(using: str, when: str) -> None:
@@ -207,9 +246,10 @@ def _unique_keys(missing: Collection[str]) -> Iterator[tuple[str, str]]:
     yield AuditSeal._meta.db_table, "number = NEW.number OR head = NEW.head"
     for model in (
         *(AssociationBatch, AssociationCheck, AuditExport, AuditPruning),
-        *(AuditVerification, SecurityEvent),
+        *(AuditVerification, SecurityEvent, AuditErasure),
     ):
         yield model._meta.db_table, "id = NEW.id"
+    yield RecordNames._meta.db_table, "entry_id = NEW.entry_id"
 
 
 def _against_replace(key: tuple[str, str]) -> Trigger:
@@ -226,20 +266,37 @@ def _against_renumbering(table: str) -> Trigger:
     return _sqlite(table, "number", "BEFORE UPDATE", "NEW.rowid IS NOT OLD.rowid", body)
 
 
+# What was taken out of the index is in its pages until they are merged.
+REBUILD_NAMES = f"INSERT INTO {NAMES_INDEX}({NAMES_INDEX}) VALUES ('rebuild')"
+
+
 def _text_upkeep() -> Iterator[Trigger]:
-    table = AssociationRequest._meta.db_table
-    has_text = "{0}.reason <> '' OR {0}.error_text <> ''"
-    columns = f"INSERT INTO {TEXT_INDEX}(rowid, reason, error_text)"
-    add = f"{columns} VALUES (NEW.id, NEW.reason, NEW.error_text)"
-    command = columns.replace("(rowid", f"({TEXT_INDEX}, rowid")
-    forget = f"{command} VALUES ('delete', OLD.id, OLD.reason, OLD.error_text)"
-    changed = "(OLD.reason, OLD.error_text) IS NOT (NEW.reason, NEW.error_text)"
-    before, after = (f"{when} UPDATE OF reason, error_text" for when in ("BEFORE", "AFTER"))
-    yield _sqlite(table, "text_new", "AFTER INSERT", has_text.format("NEW"), add)
+    yield from _upkeep(AssociationRequest, "id", "text", TEXT_INDEX, TEXTS)
+    yield from _upkeep(RecordNames, "entry_id", "names", NAMES_INDEX, NAMES)
+
+
+def _upkeep(
+    model: type[models.Model], key: str, name: str, index: str, texts: tuple[str, ...]
+) -> Iterator[Trigger]:
+    table, named = model._meta.db_table, ", ".join(texts)
+
+    def of(row: str, template: str = "{}.{}", between: str = ", ") -> str:
+        return between.join(template.format(row, each) for each in texts)
+
+    def has_text(row: str) -> str:
+        return of(row, "{}.{} <> ''", " OR ")
+
+    columns = f"INSERT INTO {index}(rowid, {named})"
+    add = f"{columns} VALUES (NEW.{key}, {of('NEW')})"
+    command = columns.replace("(rowid", f"({index}, rowid")
+    forget = f"{command} VALUES ('delete', OLD.{key}, {of('OLD')})"
+    changed = f"({of('OLD')}) IS NOT ({of('NEW')})"
+    before, after = (f"{when} UPDATE OF {named}" for when in ("BEFORE", "AFTER"))
+    yield _sqlite(table, f"{name}_new", "AFTER INSERT", has_text("NEW"), add)
     # Two, as what had no text before is not in the index.
-    yield _sqlite(table, "text_old", before, f"({has_text}) AND {changed}".format("OLD"), forget)
-    yield _sqlite(table, "text_added", after, f"({has_text}) AND {changed}".format("NEW"), add)
-    yield _sqlite(table, "text_gone", "BEFORE DELETE", has_text.format("OLD"), forget)
+    yield _sqlite(table, f"{name}_old", before, f"({has_text('OLD')}) AND {changed}", forget)
+    yield _sqlite(table, f"{name}_added", after, f"({has_text('NEW')}) AND {changed}", add)
+    yield _sqlite(table, f"{name}_gone", "BEFORE DELETE", has_text("OLD"), forget)
 
 
 # --- PostgreSQL -----------------------------------------------------------------------------------

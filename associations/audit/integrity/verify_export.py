@@ -11,6 +11,8 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+NO_ITEMS = ("seal", "names", "end")
+
 
 def demand(holds: bool, otherwise: str) -> None:
     if not holds:
@@ -21,27 +23,32 @@ def main(keys: str, *files: str, complete: bool) -> None:
     known = {sha256(key).hexdigest()[:16]: key for key in map(b64decode, keys.split(","))}
     items, sealed = dict[tuple[str, int], set[str]](), dict[tuple[str, int], set[str]]()
     seals, free, head = dict[int, dict[str, str]](), dict[str, list[list[int]]](), ""
+    entries, names = dict[int, dict[str, str]](), list[dict[str, str]]()
     for file in files:
         *lines, rest = Path(file).read_bytes().split(b"\n")
         told = [loads(line) for line in lines]
         count = next((each["lines"] for each in told if each["kind"] == "end"), None)
-        held = [p for p in zip(told, lines, strict=True) if p[0]["kind"] not in ("seal", "end")]
+        held = [p for p in zip(told, lines, strict=True) if p[0]["kind"] not in NO_ITEMS]
         is_whole = not held if count is None else count == len(told) - 1
         demand(not rest and is_whole, f"{file} is not whole")
         seals |= {each["number"]: each for each in told if each["kind"] == "seal"}
+        names += [each for each in told if each["kind"] == "names"]
         for each, line in held:
+            if each["kind"] == "entry":
+                entries[each["id"]] = each
             items.setdefault((each["kind"], each["id"]), set()).add(sha256(line).hexdigest())
     for number, seal in sorted(seals.items()):
-        title, *rows = [row.split(" ") for row in seal["manifest"].splitlines()]
-        said, text, free = dict(rows[:4]), seal["manifest"].encode(), {}
-        is_right = title == ["hubadmin-seal", "1"] and said["number"] == str(number)
+        title, *parts = [row.split(" ") for row in seal["manifest"].splitlines()]
+        said, text, free = dict(parts[:4]), seal["manifest"].encode(), {}
+        is_right = title in (["hubadmin-seal", "1"], ["hubadmin-seal", "2"])
+        is_right &= said["number"] == str(number)
         is_right &= sha256(text).hexdigest() == seal["head"] and said["key"] in known
         demand(is_right, f"seal {number} was altered, or signed with the key {said['key']}")
         key = Ed25519PublicKey.from_public_bytes(known[said["key"]])
         key.verify(b64decode(seal["signature"]), seal["head"].encode())
         before = head or (said["previous"] if number > 1 else "0" * 64)
         demand(said["previous"] == before, f"seal {number} does not follow the one before it")
-        for word, kind, *values in rows[4:]:
+        for word, kind, *values in parts[4:]:
             if word in ("covers", "waiting"):
                 ranges = [f"{int(values[0]) + 1}-{2**63}"] if word == "covers" else values
                 free.setdefault(kind, []).extend([int(n) for n in r.split("-")] for r in ranges)
@@ -53,6 +60,18 @@ def main(keys: str, *files: str, complete: bool) -> None:
         proof = sealed.get((kind, pk), digests if was_free else None)
         demand(digests == proof, f"{kind} {pk} was altered or inserted")
         print(f"{kind} {pk}: {'proven' if (kind, pk) in sealed else 'in no seal'}")
+    sides = [(pk, side) for pk in entries for side in ("from", "to")]
+    untold = {(pk, side) for pk, side in sides if entries[pk].get(f"{side}_name_digest")}
+    for each in names:
+        entry = entries.get(int(each["entry"]), {})
+        for side in ("from", "to"):
+            opened = "\n".join(each.get(f"{side}_{part}", "") for part in ("salt", "name", "typed"))
+            if opened != "\n\n":
+                is_right = sha256(opened.encode()).hexdigest() == entry.get(f"{side}_name_digest")
+                demand(is_right, f"the names of entry {each['entry']} were altered")
+                untold.discard((int(each["entry"]), side))
+    for pk, side in sorted(untold):
+        print(f"entry {pk}: its name under {side} is not there: erased, unreadable or left out")
     demand(not complete or items.keys() >= sealed.keys(), f"missing {sealed.keys() - items.keys()}")
     print(f"Proven by seals {min(seals)} to {max(seals)}, head {head}")
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from associations.audit.downloads import download
 from associations.audit.exports import end_line
 from associations.audit.integrity import signing, triggers
 from associations.audit.integrity.archive import seal_line
@@ -18,7 +19,6 @@ from associations.audit.integrity.sealing import waiting_for_a_seal
 from associations.audit.integrity.strangers import find_strangers
 from associations.audit.integrity.verifications import newest_results
 from associations.audit.recorder import record_download
-from associations.downloads import download
 from associations.models import AuditSeal, AuditVerification
 from associations.models.readable import UNREADABLE, demand_value, read_rows, readable_only
 from hubadmin.web.http import AuthenticatedHttpRequest, admin_required
@@ -99,4 +99,6 @@ def _seal_lines() -> Iterator[bytes]:
             lines += 1
             yield f"{seal_line(seal)}\n".encode()
         number = found[-1].pk
+        if not isinstance(number, int):
+            break  # SQLite has it after all numbers
     yield end_line(lines, began_at, query="")

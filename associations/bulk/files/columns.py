@@ -1,92 +1,28 @@
 """Which column of a file means what: by its header row, or without one by what stands there."""
 
 import re
-import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from associations.bulk.files.errors import FileError, FileReason
-from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError
+from associations.bulk.files.headings import (
+    FIELDS,
+    OURS,
+    Resolve,
+    TypedName,
+    fields_named,
+    folded,
+    names_a_side,
+    typed_name,
+)
 from associations.hubspot.record_references import MAX_ADDRESS, RecordIdError, read_reference
 from associations.hubspot.unseen import bare
 
-FIELDS = ("from_object_type", "from_object_id", "to_object_type", "to_object_id", "reason")
-OURS = {"line", "problem"}  # what a download of bad rows has besides
-MAX_NAME = 100
-
-_BESIDE_NAMES = re.compile(r"[\W_]+")
-_FROM = ("from", "source", "first", "関連付け元", "連携元", "リンク元", "元")
-_TO = ("to", "target", "destination", "second", "関連付け先", "連携先", "リンク先", "先")
-_TYPES: tuple[str, ...] = (
-    "type",
-    "object type",
-    "objecttypeid",
-    "object",
-    "record type",
-    "タイプ",
-    "種類",
-)
-_TYPES += ("オブジェクト", "オブジェクトタイプ", "レコードタイプ")
-_RECORDS: tuple[str, ...] = (
-    "",
-    "id",
-    "object id",
-    "record",
-    "record id",
-    "url",
-    "address",
-    "record url",
-    "link",
-)
-_RECORDS += ("レコード", "レコードid", "オブジェクトid", "番号")
-_REASONS: tuple[str, ...] = (
-    "reason",
-    "why",
-    "comment",
-    "comments",
-    "note",
-    "notes",
-    "理由",
-    "備考",
-    "メモ",
-)
-_REASONS += ("コメント",)
-_NUMBERED = ("id", "record", "record id", "object id", "レコード", "レコードid")
-
-
-def folded(name: str) -> str:
-    """Return what is left of a name without case, width, spaces and signs."""
-    return _BESIDE_NAMES.sub("", unicodedata.normalize("NFKC", name[:MAX_NAME]).casefold())
-
-
-def _synonyms() -> dict[str, str]:
-    names = {"reason": [*_REASONS]}
-    for side, words, number in (("from", _FROM, "1"), ("to", _TO, "2")):
-        joints = ("", "の")
-        names[f"{side}_object_type"] = [f"{w}{j}{n}" for w in words for j in joints for n in _TYPES]
-        names[f"{side}_object_id"] = [f"{w}{j}{n}" for w in words for j in joints for n in _RECORDS]
-        names[f"{side}_object_type"] += [f"{n}{number}" for n in _TYPES]
-        names[f"{side}_object_id"] += [f"{n}{number}" for n in _NUMBERED]
-    names |= {name: [name] for name in OURS}
-    return {folded(text): name for name, texts in names.items() for text in texts}
-
-
-_SYNONYMS = _synonyms()
-
-
-def fields_named(cells: Sequence[str]) -> list[str]:
-    """Return for each cell the field or column of ours that it names; empty for none."""
-    return [_SYNONYMS.get(folded(cell), "") for cell in cells]
-
-
 MAX_COLUMNS = 50
 
-Resolve = Callable[[str], ObjectType]
-
 _IDS = ("from_object_id", "to_object_id")
-# `contact_id`, `record id (contact)` and the like name a type and a record at once.
-_ID_WORDS = re.compile(r"^record[ _-]*id\b|[ _-]*(record)?[ _-]*(id|url)s?$|(レコード)?の?id$")
 _ONLY_A_NUMBER = re.compile(r"[-+=]?\d[\d.,'\u2019 ]*(e\+?\d+)?", re.IGNORECASE)
+_MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 _ADDRESS = re.compile(r"(https?:)?//|/?(contacts|record)/|[\w-]+\.hubspot\.", re.IGNORECASE)
 
 
@@ -105,36 +41,128 @@ class Layout:
     unused: tuple[str, ...] = ()
 
 
-def layout_of(cells: Sequence[str], resolve: Resolve) -> Layout:
-    """Return the layout that a file's first record gives it.
+def layout_of(
+    cells: Sequence[str], resolve: Resolve, sample: Sequence[Sequence[str]] = ()
+) -> Layout:
+    """Return the layout that a file's first record gives it, with the records after it in doubt.
 
     Raises FileError if a column is missing or there twice, naming what was found.
     """
     named = fields_named(cells)
-    if len(set(named) & {*FIELDS}) < 2 and (columns := _columns_of_data(cells, resolve)):
+    if not _has_names(named) and (columns := _columns_of_data(cells, resolve)):
         return Layout(columns, len(cells), has_header=False)
+    if not has_header_in(cells, resolve):
+        raise FileError(FileReason.NO_HEADER, found=found_in(cells))
     _refuse_doubles(cells, named)
+    _refuse_other_records(cells, named, resolve, sample)
     columns = {name: named.index(name) for name in FIELDS if name in named}
-    types = _add_typed_ids(cells, named, columns, resolve)
+    types = _add_typed_ids(cells, named, columns, resolve, sample)
     _refuse_missing(cells, columns, resolve)
+    _add_ticket(cells, columns, resolve, sample)
+    return Layout(columns, len(cells), types=types, unused=_unused(cells, columns))
+
+
+def _unused(cells: Sequence[str], columns: Mapping[str, int]) -> tuple[str, ...]:
     used = {*columns.values()}
-    unused = (
-        name.strip()
-        for index, name in enumerate(cells)
-        if index not in used and name.strip() and named[index] not in OURS
-    )
-    return Layout(columns, len(cells), types=types, unused=tuple(unused))
+    named = enumerate(zip(cells, fields_named(cells), strict=True))
+    left = ((name.strip(), said) for index, (name, said) in named if index not in used)
+    return tuple(name for name, said in left if name and said not in OURS)
+
+
+# --- as a person has it ---------------------------------------------------------------------------
+
+# What a person may say of a column: nothing, one of FIELDS, or an id with the type of its records,
+# as `from_object_id:contacts`.
+
+
+def meanings_of(layout: Layout) -> list[str]:
+    """Return what each column of a layout means."""
+    meanings = [""] * layout.width
+    for name, index in layout.columns.items():
+        object_type = layout.types.get(_type_of(name), "") if name in _IDS else ""
+        meanings[index] = f"{name}:{object_type}" if object_type else name
+    return meanings
+
+
+def likely_meanings(cells: Sequence[str], resolve: Resolve) -> list[str]:
+    """Return what is understood of columns that make no layout, for a person to go on with."""
+    named = fields_named(cells)
+    if len(_typed_ids(_beside(cells, named), resolve)) > 1:  # see _refuse_other_records()
+        both = zip(cells, named, strict=True)
+        named = ["" if names_a_side(cell) else name for cell, name in both]
+    meanings = [""] * len(cells)
+    for index, name in enumerate(named):
+        if name in FIELDS and name not in meanings:
+            meanings[index] = name
+    missing = [name for name in _IDS if name not in meanings]
+    typed = [(index, said) for index, said in _typed_ids(cells, resolve) if not meanings[index]]
+    for name, (index, said) in zip(missing, typed, strict=False):
+        meanings[index] = f"{name}:{said.object_type}" if said.object_type else name
+    return meanings
+
+
+def layout_with(cells: Sequence[str], meanings: Sequence[str], resolve: Resolve) -> Layout:
+    """Return the layout that somebody has chosen for a file with this first record.
+
+    Raises FileError as layout_of() does, and if there are other columns than meanings.
+    """
+    if len(meanings) != len(cells):
+        raise FileError(FileReason.OTHER_COLUMNS, found=found_in(cells))
+    columns, types = dict[str, int](), dict[str, str]()
+    for index, meaning in enumerate(meanings):
+        name, _, object_type = meaning.partition(":")
+        if name in columns:
+            pair = [cells[columns[name]], cells[index]]
+            raise FileError(FileReason.DOUBLE_COLUMN, field=name, found=found_in(pair))
+        if name:
+            columns[name] = index
+        if object_type:
+            types[_type_of(name)] = object_type
+    for name in types.keys() & columns.keys():
+        pair = [cells[columns[name]], cells[columns[name.replace("_type", "_id")]]]
+        raise FileError(FileReason.DOUBLE_COLUMN, field=name, found=found_in(pair))
+    missing = [name for name in _IDS if name not in columns]
+    if missing:
+        reason = FileReason.MISSING_COLUMN if len(missing) == 1 else FileReason.MISSING_COLUMNS
+        raise FileError(reason, field=missing[0], found=found_in(cells))
+    has_header = has_header_in(cells, resolve)
+    unused = _unused(cells, columns) if has_header else ()
+    return Layout(columns, len(cells), has_header, types, unused)
+
+
+def has_header_in(cells: Sequence[str], resolve: Resolve) -> bool:
+    """Return whether a first record holds names, not a pair."""
+    named = fields_named(cells)
+    if _has_names(named):
+        return True
+    if _columns_of_data(cells, resolve):
+        return False
+    typed = _typed_ids(cells, resolve)
+    if not {*_IDS}.isdisjoint(named) or any(said.says_id for _index, said in typed):
+        return True
+    # Such a word as `contact` or `note` may stand in a row of data as well.
+    if any(_MAIL.fullmatch(bare(cell)[:MAX_ADDRESS]) for cell in cells):
+        return False
+    return sum(_looks_like_a_record(cell, resolve) for cell in cells) < 2
+
+
+def _type_of(name: str) -> str:
+    return name.replace("_id", "_type")
+
+
+def _has_names(named: Sequence[str]) -> bool:
+    return len(set(named) & {*FIELDS}) >= 2
 
 
 def fitting_columns(cells: Sequence[str], resolve: Resolve) -> int:
     """Return how many columns of a first record are understood, to compare ways to split it."""
     named = set(fields_named(cells)) & {*FIELDS}
-    if len(named) >= 2:
+    if _has_names([*named]):
         return len(named)
     return len(_columns_of_data(cells, resolve) or named or _typed_ids(cells, resolve))
 
 
-def found(cells: Sequence[str]) -> str:
+def found_in(cells: Sequence[str]) -> str:
     """Return the first cells in one short line, for a sentence."""
     names = [" ".join(cell.split())[:40] for cell in cells[:8]]
     return ", ".join(filter(None, names)) + (", …" if len(cells) > 8 else "")
@@ -144,7 +172,25 @@ def _refuse_doubles(cells: Sequence[str], named: Sequence[str]) -> None:
     for name in FIELDS:
         doubles = [cell for cell, meant in zip(cells, named, strict=True) if meant == name]
         if len(doubles) > 1:
-            raise FileError(FileReason.DOUBLE_COLUMN, field=name, found=found(doubles))
+            raise FileError(FileReason.DOUBLE_COLUMN, field=name, found=found_in(doubles))
+
+
+def _refuse_other_records(
+    cells: Sequence[str], named: Sequence[str], resolve: Resolve, sample: Sequence[Sequence[str]]
+) -> None:
+    """Where others hold records, `From` and `To` may be dates, places or years."""
+    sides = [cell for cell, name in zip(cells, named, strict=True) if name in _IDS]
+    if len(sides) < 2 or not any(map(names_a_side, sides)):
+        return
+    typed = _typed_ids(_beside(cells, named), resolve)
+    others = [cells[i] for i, said in typed if said.says_id or _holds_records(i, sample)]
+    if len(others) > 1:
+        raise FileError(FileReason.TOO_MANY_RECORDS, found=found_in([*sides, *others]))
+
+
+def _beside(cells: Sequence[str], named: Sequence[str]) -> list[str]:
+    """The cells, without those that are fields of ours."""
+    return ["" if name else cell for cell, name in zip(cells, named, strict=True)]
 
 
 def _columns_of_data(cells: Sequence[str], resolve: Resolve) -> dict[str, int] | None:
@@ -155,7 +201,9 @@ def _columns_of_data(cells: Sequence[str], resolve: Resolve) -> dict[str, int] |
     for width in (len(cells), filled):
         names = _standard_order(width)
         ids = [cells[names.index(name)] for name in _IDS if name in names]
-        if ids and all(_looks_like_a_record(cell, resolve) for cell in ids):
+        # Of three numbers, the second may be a phone's or a zip code, and the third the record.
+        is_clear = width != 3 or not _looks_like_a_record(cells[2], resolve)
+        if ids and is_clear and all(_looks_like_a_record(cell, resolve) for cell in ids):
             return {name: index for index, name in enumerate(names)}
     return None
 
@@ -176,44 +224,95 @@ def _looks_like_a_record(cell: str, resolve: Resolve) -> bool:
 
 
 def _add_typed_ids(
-    cells: Sequence[str], named: Sequence[str], columns: dict[str, int], resolve: Resolve
+    cells: Sequence[str],
+    named: Sequence[str],
+    columns: dict[str, int],
+    resolve: Resolve,
+    sample: Sequence[Sequence[str]],
 ) -> dict[str, str]:
     """Take columns such as `contact_id` for the ids that no other column has, in their order."""
     missing = [name for name in _IDS if name not in columns]
-    typed = [(i, t) for i, t in _typed_ids(cells, resolve) if not named[i]] if missing else []
-    names = [cells[index] for index, _type in typed]
+    found = _typed_ids(cells, resolve, sample) if missing else []
+    typed = [(index, said) for index, said in found if not named[index]]
+    names = [cells[index] for index, _said in typed]
     if len(typed) > len(missing):
-        raise FileError(FileReason.TOO_MANY_RECORDS, found=found(names))
+        raise FileError(FileReason.TOO_MANY_RECORDS, found=found_in(names))
     if len({*map(folded, names)}) < len(names):
-        raise FileError(FileReason.DOUBLE_COLUMN, field=missing[0], found=found(names))
+        raise FileError(FileReason.DOUBLE_COLUMN, field=missing[0], found=found_in(names))
     types = {}
-    for name, (index, object_type) in zip(missing, typed, strict=False):
+    for name, (index, said) in zip(missing, typed, strict=False):
         columns[name] = index
-        type_name = name.replace("_id", "_type")
+        type_name = _type_of(name)
+        if not said.object_type:
+            continue
         if type_name in columns:
             names = [cells[columns[type_name]], cells[index]]
-            raise FileError(FileReason.DOUBLE_COLUMN, field=type_name, found=found(names))
-        types[type_name] = object_type
+            raise FileError(FileReason.DOUBLE_COLUMN, field=type_name, found=found_in(names))
+        types[type_name] = said.object_type
     return types
 
 
-def _typed_ids(cells: Sequence[str], resolve: Resolve) -> list[tuple[int, str]]:
-    """The columns whose names say a type: those that say "id" as well, else two that do not."""
-    with_id, without = list[tuple[int, str]](), list[tuple[int, str]]()
+_Typed = list[tuple[int, TypedName]]
+
+
+def _typed_ids(
+    cells: Sequence[str], resolve: Resolve, sample: Sequence[Sequence[str]] = ()
+) -> _Typed:
+    """The columns whose names say a type: those that say "id" as well, else two that do not.
+
+    In a file of HubSpot's those of its own records come first, whose type it does not say, and
+    then those of the records that they are associated with.
+    """
+    said = [(index, typed_name(cell, resolve)) for index, cell in enumerate(cells[:MAX_COLUMNS])]
+    typed = [(index, each) for index, each in said if each]
+    with_id = [(index, each) for index, each in typed if each.says_id]
+    own = [(index, each) for index, each in with_id if not each.is_associated]
+    if others := _associated([each for each in with_id if each[1].is_associated]):
+        return own[:1] + others if len(own) == 1 else own + others
+    known = [(index, each) for index, each in own if each.object_type]
+    if len(known) == 1 and len(own) == 2:  # `Record ID,Company ID`
+        return own
+    without = [(index, each) for index, each in typed if not each.says_id]
+    if not known and len(without) > 2:  # which of them is only told about, the values show
+        without = [each for each in without if _holds_records(each[0], sample)]
+    return known or (without if len(without) == 2 else [])
+
+
+def _associated(typed: _Typed) -> _Typed:
+    """Without the primary one of a type where there is a column of all of that type."""
+    whole = {each.object_type for _index, each in typed if not each.is_primary}
+    return [
+        (index, each)
+        for index, each in typed
+        if not each.is_primary or each.object_type not in whole
+    ]
+
+
+_A_RECORD = re.compile(r"\d+(\s*[;,]\s*\d+)*|[^@\s]+@[^@\s]+|[\w-]+(\.[\w-]+)*\.[^\W\d][\w-]+")
+
+
+def _holds_records(index: int, sample: Sequence[Sequence[str]]) -> bool:
+    """Whether most of what stands there is an id, an e-mail address or a domain."""
+    values = [bare(cells[index])[:MAX_ADDRESS] for cells in sample if index < len(cells)]
+    filled = [value for value in values if value]
+    return sum(bool(_A_RECORD.fullmatch(value)) for value in filled) * 2 > len(filled)
+
+
+def _add_ticket(
+    cells: Sequence[str],
+    columns: dict[str, int],
+    resolve: Resolve,
+    sample: Sequence[Sequence[str]],
+) -> None:
+    """Take `Ticket` with `SUP-1234` below it for the reason, where no column says that it is."""
     for index, cell in enumerate(cells[:MAX_COLUMNS]):
-        name = " ".join(unicodedata.normalize("NFKC", cell[:MAX_NAME]).split())
-        stem = _ID_WORDS.sub("", name.casefold()).strip(" -_()[]:")
-        object_type = _resolved(stem, resolve)
-        if object_type:
-            (without if stem == name.casefold() else with_id).append((index, object_type))
-    return with_id or (without if len(without) == 2 else [])
-
-
-def _resolved(text: str, resolve: Resolve) -> str:
-    try:
-        return resolve(text).canonical if text else ""
-    except UnknownObjectTypeError:
-        return ""
+        if "reason" in columns or index in columns.values():
+            continue
+        said = typed_name(cell, resolve)
+        is_ticket = said and said.object_type == "tickets" and not said.says_id
+        filled = any(index < len(each) and each[index].strip() for each in sample)
+        if is_ticket and filled and not _holds_records(index, sample):
+            columns["reason"] = index
 
 
 def _refuse_missing(cells: Sequence[str], columns: dict[str, int], resolve: Resolve) -> None:
@@ -221,7 +320,7 @@ def _refuse_missing(cells: Sequence[str], columns: dict[str, int], resolve: Reso
     if not missing:
         return
     if not columns and sum(_looks_like_a_record(cell, resolve) for cell in cells) > 1:
-        raise FileError(FileReason.NO_HEADER, found=found(cells))
+        raise FileError(FileReason.NO_HEADER, found=found_in(cells))
     if len(missing) == 2:
-        raise FileError(FileReason.MISSING_COLUMNS, found=found(cells))
-    raise FileError(FileReason.MISSING_COLUMN, field=missing[0], found=found(cells))
+        raise FileError(FileReason.MISSING_COLUMNS, found=found_in(cells))
+    raise FileError(FileReason.MISSING_COLUMN, field=missing[0], found=found_in(cells))

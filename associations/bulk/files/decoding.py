@@ -20,13 +20,32 @@ _BOTH_HIGH = re.compile(rb"[\x81-\x9f\xe0-\xef][\x80-\xfc]")
 
 
 class Encoding(StrEnum):
-    """The encodings that are read, by Python's names."""
+    """The encodings that are read, by Python's names; the last ones only if somebody says so."""
 
     UTF_8 = "utf-8"
     UTF_16_LE = "utf-16-le"
     UTF_16_BE = "utf-16-be"
     WINDOWS_1252 = "cp1252"
     SHIFT_JIS = "cp932"  # what Excel writes on a Japanese Windows
+    MAC_ROMAN = "mac-roman"  # what Excel for the Mac writes as "CSV (Macintosh)"
+    WINDOWS_1250 = "cp1250"
+    WINDOWS_1251 = "cp1251"
+    WINDOWS_1253 = "cp1253"
+    WINDOWS_1254 = "cp1254"
+    EUC_JP = "euc-jp"
+
+
+# Any text is one in most of these: nothing in the file says which one was meant.
+TO_CHOOSE = (
+    Encoding.WINDOWS_1252,
+    Encoding.MAC_ROMAN,
+    Encoding.WINDOWS_1250,
+    Encoding.WINDOWS_1251,
+    Encoding.WINDOWS_1253,
+    Encoding.WINDOWS_1254,
+    Encoding.SHIFT_JIS,
+    Encoding.EUC_JP,
+)
 
 
 @dataclass(slots=True)
@@ -38,14 +57,16 @@ class Survey:
     first_good: int = 0
     first_bad: int = 0
     sample: bytes = b""
+    is_western: bool = True  # what is no UTF-8 can be Windows-1252, which has not every byte
 
     def add(self, number: int, line: bytes) -> None:
         text = line.decode(errors="replace")
-        bad = 0 if _is_utf_8(line) else text.count("\ufffd")
+        bad = 0 if _is(line, Encoding.UTF_8) else text.count("\ufffd")
         good = len(text) - len(text.encode("ascii", errors="ignore")) - bad
         self.good, self.bad = self.good + good, self.bad + bad
         self.first_good = self.first_good or (number if good else 0)
         self.first_bad = self.first_bad or (number if bad else 0)
+        self.is_western = self.is_western and not (bad and not _is(line, Encoding.WINDOWS_1252))
         if bad and len(self.sample) < _SAMPLE:
             self.sample += line
 
@@ -71,9 +92,9 @@ def surveyed(lines: Iterable[bytes]) -> Survey:
     return survey
 
 
-def _is_utf_8(line: bytes) -> bool:
+def _is(line: bytes, encoding: Encoding) -> bool:
     try:
-        line.decode()
+        line.decode(encoding)
     except UnicodeDecodeError:
         return False
     return True
@@ -85,6 +106,7 @@ MAX_LINE = 64 * 1024  # bytes, in UTF-8 where the file is in UTF-16
 MAX_LINES = 2_000_000
 _PIECE = 64 * 1024
 _HEAD = 4096
+_SHOWN = 60  # characters of a cell
 _BOM = "\ufeff"
 
 
@@ -104,7 +126,32 @@ def encoding_of(parts: Parts) -> Encoding:
         is_mostly_utf_8 = is_marked or survey.good >= survey.bad
         line = survey.first_bad if is_mostly_utf_8 else survey.first_good
         raise FileError(FileReason.BROKEN_TEXT, line=line)
-    return Encoding.WINDOWS_1252
+    # In Mac Roman `è` and `ç` are bytes that Windows-1252 has not; it has all of them, so that the
+    # file can be read, and another encoding be chosen by what it shows.
+    return Encoding.WINDOWS_1252 if survey.is_western else Encoding.MAC_ROMAN
+
+
+def readings(parts: Parts, encoding: Encoding, delimiter: str) -> dict[str, str]:
+    """Return how the first cell that is not ASCII reads in each encoding that it could be in.
+
+    Empty where the file says its encoding: it is UTF-8, or UTF-16.
+    """
+    if encoding not in TO_CHOOSE:
+        return {}
+    for line in _byte_lines(parts, encoding):
+        for cell in () if line.isascii() else re.split(b"[\r\n]|" + delimiter.encode(), line):
+            if not cell.isascii():
+                return dict(_read_as(cell.strip(b' "')))
+    return {}
+
+
+def _read_as(cell: bytes) -> Iterator[tuple[str, str]]:
+    for encoding in TO_CHOOSE:
+        try:
+            text = cell.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        yield str(encoding), text[:_SHOWN]
 
 
 def lines_in(parts: Parts, encoding: Encoding) -> Iterator[str]:

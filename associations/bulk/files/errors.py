@@ -8,7 +8,23 @@ class FileReason(StrEnum):
     """Why a file cannot be read; the facts that go with it stand in brackets."""
 
     EMPTY = "empty"
-    WORKBOOK = "workbook"
+    WORKBOOK = "workbook"  # of a kind that is not read, or another office document
+    OLD_WORKBOOK = "old_workbook"
+    BINARY_WORKBOOK = "binary_workbook"
+    OPEN_DOCUMENT = "open_document"
+    ENCRYPTED_WORKBOOK = "encrypted_workbook"
+    DAMAGED_WORKBOOK = "damaged_workbook"
+    UNSAFE_WORKBOOK = "unsafe_workbook"  # it has a DTD
+    UNPACKS_TOO_LARGE = "unpacks_too_large"  # (limit), in MiB
+    PACKED_TOO_TIGHT = "packed_too_tight"  # (limit), times
+    TOO_MANY_PARTS = "too_many_parts"  # (limit)
+    TOO_MANY_CELLS = "too_many_cells"
+    CHARTS_ONLY = "charts_only"
+    HIDDEN_ONLY = "hidden_only"  # (found)
+    NO_SHEET = "no_sheet"  # (sheet, found)
+    LONG_CELL = "long_cell"  # (limit)
+    LONG_ROW = "long_row"  # (line, limit), in KiB
+    TOO_LARGE = "too_large"  # (limit), in MiB
     PDF = "pdf"
     ARCHIVE = "archive"
     IMAGE = "image"
@@ -27,10 +43,25 @@ class FileReason(StrEnum):
     MISSING_COLUMN = "missing_column"  # (field, found)
     MISSING_COLUMNS = "missing_columns"  # (found)
     DOUBLE_COLUMN = "double_column"  # (field, found)
+    OTHER_COLUMNS = "other_columns"  # (found)
     TOO_MANY_RECORDS = "too_many_records"  # (found)
     NO_TYPE = "no_type"  # (field, found)
 
     ACCESS_ENDED = "access_ended"  # nothing is wrong with it, but whose it is may not act any more
+
+
+# What somebody can put right by saying what the columns mean, or in which encoding they are.
+OF_THE_COLUMNS = frozenset(
+    {
+        FileReason.NO_HEADER,
+        FileReason.MISSING_COLUMN,
+        FileReason.MISSING_COLUMNS,
+        FileReason.DOUBLE_COLUMN,
+        FileReason.TOO_MANY_RECORDS,
+        FileReason.NO_TYPE,
+        FileReason.OTHER_COLUMNS,
+    }
+)
 
 
 class FileError(Exception):
@@ -42,7 +73,8 @@ class FileError(Exception):
         self.facts = facts
 
 
-_OFFICE_PARTS = re.compile(rb"\[Content_Types\]|_rels/|xl/|docProps/|opendocument")
+# What stands among the first bytes of a zip that is an office document.
+OFFICE_PARTS = re.compile(rb"\[Content_Types\]|_rels/|xl/|docProps/|opendocument")
 _FIRST_BYTES = {
     b"\xd0\xcf\x11\xe0": FileReason.WORKBOOK,
     b"PK\x03\x04": FileReason.ARCHIVE,
@@ -72,7 +104,7 @@ _FIRST_WORDS = [
 def refuse_other_kinds(head: bytes) -> None:
     """Raise FileError if a file that begins with `head` is known to be no text with columns."""
     kind = next((kind for start, kind in _FIRST_BYTES.items() if head.startswith(start)), None)
-    if kind is FileReason.ARCHIVE and head[:2] == b"PK" and _OFFICE_PARTS.search(head):
+    if kind is FileReason.ARCHIVE and head[:2] == b"PK" and OFFICE_PARTS.search(head):
         kind = FileReason.WORKBOOK
     if kind:
         raise FileError(kind)

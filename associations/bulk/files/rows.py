@@ -3,19 +3,23 @@
 import re
 from collections.abc import Collection, Mapping
 from enum import StrEnum
+from itertools import product
 from typing import NamedTuple
 
+from associations.bulk.files.headings import FIELDS
 from associations.bulk.files.table import EXTRA_CELLS
+from associations.bulk.files.workbook import Flawed
 from associations.gateway.object_types import TypeChoices
 from associations.hubspot.object_types import ObjectType, stored_type
 from associations.hubspot.record_references import PairReason, Problem, Reason, Side, read_pair
-from associations.hubspot.unseen import AROUND, named, unseen_in
+from associations.hubspot.unseen import AROUND, bare, named, unseen_in
 
 
 class RowReason(StrEnum):
     """Why a row cannot be sent, besides `Reason`; the facts that go with it in brackets."""
 
     EXTRA_CELLS = "extra_cells"  # (cells)
+    SEVERAL_ON_BOTH = "several_on_both"
     REASON_TOO_LONG = "reason_too_long"  # (length, limit)
     REASON_UNSEEN = "reason_unseen"  # (characters)
 
@@ -35,6 +39,37 @@ MAX_REASON = 500
 _OF_BOTH = {PairReason.ITSELF, Reason.ANOTHER_PORTAL}
 _KEPT_TYPES, _MAX_KEPT = 1000, 200
 _FORMULA = re.compile(r"'[=+\-@\t\r\n]")
+
+
+# Not a comma alone, which may group the digits of one number.
+_BETWEEN_IDS = re.compile(r"[;\uff1b\r\n]|[,\u3001]\s")
+_AN_ID = re.compile(r"\d+")
+_IDS = ("from_object_id", "to_object_id")
+
+
+def pairs_in(values: Mapping[str, str]) -> list[Mapping[str, str]]:
+    """Return the values of each pair that a row names: a cell such as `902;903` names several.
+
+    Where both cells do, nobody knows which belong together: that row stays as it is, for check()
+    to refuse.
+    """
+    listed = {name: ids for name in _IDS if (ids := ids_in(values.get(name, "")))}
+    if not listed or _names_several_twice(values):
+        return [values]
+    choices = product(*listed.values())
+    return [{**values, **dict(zip(listed, ids, strict=True))} for ids in choices]
+
+
+def _names_several_twice(values: Mapping[str, str]) -> bool:
+    return all(len(ids_in(values.get(name, ""))) > 1 for name in _IDS)
+
+
+def ids_in(cell: str) -> list[str]:
+    """Return the ids of a cell that holds nothing but ids, else an empty list."""
+    if not _BETWEEN_IDS.search(cell):
+        return []
+    parts = [part for text in _BETWEEN_IDS.split(cell) if (part := bare(text).strip(" ,"))]
+    return parts if all(map(_AN_ID.fullmatch, parts)) else []
 
 
 class Row(NamedTuple):
@@ -72,12 +107,15 @@ class RowChecker:
     def check(self, values: Mapping[str, str]) -> Row:
         """Return the row of `values` (field → text, missing ones are empty).
 
-        Of several problems the first is told: at the first record, the second, the reason.
+        Of several problems the first is told: of a workbook's cells, then at the first record,
+        the second, the reason.
         """
-        problems: list[Problem] = []
+        problems = _of_cells(values)
         if EXTRA_CELLS in values:
             cells = int(values[EXTRA_CELLS])
             problems.append(Problem("", RowReason.EXTRA_CELLS, {"cells": cells}))
+        if _names_several_twice(values):
+            problems.append(Problem("to_object_id", RowReason.SEVERAL_ON_BOTH, {}))
         one, other, of_pair = read_pair(
             values,
             resolve=self._resolve,
@@ -101,6 +139,11 @@ class RowChecker:
             if len(self._resolved) < _KEPT_TYPES and len(text) <= _MAX_KEPT:
                 self._resolved[text] = found
         return found
+
+
+def _of_cells(values: Mapping[str, str]) -> list[Problem]:
+    cells = [(name, values[name]) for name in FIELDS if name in values]
+    return [Problem(name, cell.code, cell.facts) for name, cell in cells if type(cell) is Flawed]
 
 
 def _stored(side: Side, is_at_fault: bool) -> tuple[str, str]:

@@ -2,7 +2,7 @@
 
 import csv
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
@@ -10,13 +10,15 @@ from typing import NamedTuple
 from associations.bulk.files.columns import (
     MAX_COLUMNS,
     Layout,
-    Resolve,
     fitting_columns,
-    found,
+    found_in,
     layout_of,
+    layout_with,
 )
 from associations.bulk.files.decoding import Encoding, Parts, encoding_of, lines_in
 from associations.bulk.files.errors import FileError, FileReason
+from associations.bulk.files.headings import Resolve
+from associations.bulk.files.workbook import Workbook, workbook_in
 from associations.gateway.object_types import standard_choices
 
 MAX_RECORD = 64 * 1024  # characters; what goes on longer has a quotation mark that is not closed
@@ -78,6 +80,8 @@ class _Source:
 EXTRA_CELLS = "extra_cells"
 _DELIMITERS = ",;\t"
 _SAMPLE = 20
+# What Excel takes for no record, but for the sign that parts the cells.
+_SAYS_DELIMITER = re.compile(r'"?sep=([,;\t|])"?', re.IGNORECASE)
 
 
 class TableRow(NamedTuple):
@@ -99,6 +103,8 @@ class Table:
     encoding: Encoding
     delimiter: str
     layout: Layout
+    says_delimiter: bool = False  # its first line does: `sep=;`
+    workbook: Workbook | None = None  # it is one, not a text
 
     @property
     def columns(self) -> dict[str, int]:
@@ -116,8 +122,9 @@ class Table:
         return self.layout.has_header
 
     def __iter__(self) -> Iterator[TableRow]:
-        rows = rows_of(lines_in(self.parts, self.encoding), self.delimiter)
-        for number, (line, cells) in enumerate(islice(rows, self.has_header, None), 1):
+        rows = _records(self.workbook, self.parts, self.encoding, self.delimiter)
+        before = self.says_delimiter + self.has_header
+        for number, (line, cells) in enumerate(islice(rows, before, None), 1):
             yield TableRow(number, line, cells)
 
     def values(self, record: TableRow) -> dict[str, str]:
@@ -135,28 +142,84 @@ class Table:
         return values
 
 
-def read_table(
-    parts: Parts, *, given: Collection[str] = (), resolve: Resolve | None = None
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What a file's first records show, before anybody says what its columns mean."""
+
+    parts: Parts
+    encoding: Encoding
+    delimiter: str
+    first: list[str]
+    sample: list[list[str]]  # the records after it
+    says_delimiter: bool = False
+    workbook: Workbook | None = None  # it is one, not a text
+
+
+def begin(
+    parts: Parts,
+    *,
+    resolve: Resolve | None = None,
+    encoding: Encoding | None = None,
+    sheet: str = "",
+) -> Beginning:
+    """Return what the file begins with, having read all of it once where no encoding is chosen.
+
+    Of a workbook it is the first visible sheet with data, or the one called `sheet`. Raises
+    FileError.
+    """
+    resolve = resolve or standard_choices().resolve
+    delimiter, said = "", None
+    workbook = workbook_in(parts, sheet)
+    if workbook is None:
+        encoding = encoding or encoding_of(parts)
+        lines = _first_lines(lines_in(parts, encoding))
+        said = _SAYS_DELIMITER.fullmatch(lines[0].strip("\r\n")) if lines else None
+        delimiter = said[1] if said else _delimiter(lines, resolve)
+    encoding = encoding or Encoding.UTF_8
+    rows = islice(_records(workbook, parts, encoding, delimiter), bool(said), None)
+    _line, first = next(rows, (0, None))
+    if first is None:
+        raise FileError(FileReason.EMPTY)
+    sample = [cells for _line, cells in islice(rows, _SAMPLE)]
+    return Beginning(parts, encoding, delimiter, first, sample, bool(said), workbook)
+
+
+def table_of(
+    beginning: Beginning,
+    *,
+    given: Collection[str] = (),
+    resolve: Resolve | None = None,
+    meanings: Sequence[str] = (),
 ) -> Table:
-    """Return the file as a table, having read all of it once and its beginning twice.
+    """Return the file as a table, by what its columns say or by what they were chosen to mean.
 
     `given` names the type fields that the run gives to all rows (`from_object_type`, …); `resolve`
     reads object types, HubSpot's own if left out. Raises FileError.
     """
     resolve = resolve or standard_choices().resolve
-    encoding = encoding_of(parts)
-    delimiter = _delimiter(_first_lines(lines_in(parts, encoding)), resolve)
-    rows = rows_of(lines_in(parts, encoding), delimiter)
-    _line, first = next(rows, (0, None))
-    if first is None:
-        raise FileError(FileReason.EMPTY)
-    layout = layout_of(first, resolve)
-    sample = [cells for _line, cells in islice(rows, _SAMPLE)]
+    first, sample = beginning.first, beginning.sample
+    if meanings:
+        layout = layout_with(first, meanings, resolve)
+    else:
+        layout = layout_of(first, resolve, sample)
     if layout.has_header and not sample:
         raise FileError(FileReason.HEADER_ONLY)
-    table = Table(parts, encoding, delimiter, layout)
+    table = Table(
+        beginning.parts,
+        beginning.encoding,
+        beginning.delimiter,
+        layout,
+        beginning.says_delimiter,
+        beginning.workbook,
+    )
     _refuse_without_types(table, first, sample if layout.has_header else [first, *sample], given)
     return table
+
+
+def _records(
+    workbook: Workbook | None, parts: Parts, encoding: Encoding, delimiter: str
+) -> Iterator[tuple[int, list[str]]]:
+    return workbook.rows() if workbook else rows_of(lines_in(parts, encoding), delimiter)
 
 
 def _first_lines(lines: Iterable[str]) -> list[str]:
@@ -164,8 +227,17 @@ def _first_lines(lines: Iterable[str]) -> list[str]:
 
 
 def _delimiter(lines: list[str], resolve: Resolve) -> str:
-    """The one that makes the most of the first record; the comma where none does better."""
-    return max(_DELIMITERS, key=lambda each: fitting_columns(_first_record(lines, each), resolve))
+    """The one that makes the most of the first record; the comma where none does better.
+
+    Where nothing in it is understood, that is the one that makes the most cells.
+    """
+
+    def fit(delimiter: str) -> tuple[int, int]:
+        cells = _first_record(lines, delimiter)
+        understood = fitting_columns(cells, resolve)
+        return understood, 0 if understood else len(cells)
+
+    return max(_DELIMITERS, key=fit)
 
 
 def _first_record(lines: list[str], delimiter: str) -> list[str]:
@@ -186,4 +258,4 @@ def _refuse_without_types(
             continue
         ids = [cells[at].strip() for cells in sample if at < len(cells)]
         if ids and all(map(str.isdecimal, ids)):
-            raise FileError(FileReason.NO_TYPE, field=name, found=found(first))
+            raise FileError(FileReason.NO_TYPE, field=name, found=found_in(first))

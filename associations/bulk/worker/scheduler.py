@@ -17,6 +17,7 @@ from django_q.brokers import Broker
 from django_q.models import Failure
 from django_q.tasks import async_task
 
+from associations.bulk import backoff
 from associations.bulk.services import NotPossibleError, discard
 from associations.bulk.turns import has_work
 from associations.bulk.worker.broker import AWAY
@@ -63,6 +64,8 @@ class Scheduler:
         if self._is_due("sample", SAMPLE_SECONDS):
             for run in runs:
                 _note_progress(run)
+                # As long as all calls wait, nobody who would send asks this.
+                backoff.stop_if_left(run)
         # As long as tasks wait, all workers are busy. Which run a task is for, it finds out itself.
         if not self._broker.queue_size() and any(map(has_work, runs)):
             async_task("associations.bulk.tasks.work", broker=self._broker)

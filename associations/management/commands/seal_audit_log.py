@@ -2,6 +2,7 @@ import signal
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import Error as DBError
 
 from associations.audit.integrity import id_ranges
 from associations.audit.integrity.candidates import told_unreadable
@@ -31,6 +32,11 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except (ManifestError, TamperedError) as error:
             raise CommandError(f"{error} Run verify_audit_log.") from error
+        except DBError as error:
+            raise CommandError(
+                f"The database refused: {error}. What was not sealed now waits for the next time; "
+                "verify_audit_log tells whether somebody has planted something."
+            ) from error
 
     def seal_once(self) -> None:
         close_abandoned()

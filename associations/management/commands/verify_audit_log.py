@@ -4,11 +4,13 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
+from django.db import Error as DBError
 from django.utils import timezone
 
 from associations.audit.integrity import archive, triggers
 from associations.audit.integrity.candidates import find_unreadable, told_unreadable
 from associations.audit.integrity.chain_verification import Report, TamperedError, verify
+from associations.audit.integrity.names import erasures_told
 from associations.audit.integrity.sealing import waiting_for_a_seal
 from associations.audit.integrity.signing import SigningKeyError
 from associations.audit.integrity.strangers import find_strangers
@@ -53,6 +55,8 @@ class Command(BaseCommand):
                 self.prove_log(self.heads, after)
         except SigningKeyError as error:
             raise CommandError(str(error)) from error
+        except DBError as error:
+            raise CommandError(f"NOT PROVEN. The database refused: {error}") from error
         except KeyboardInterrupt:
             raise CommandError(self.how_to_go_on()) from None
 
@@ -80,11 +84,17 @@ class Command(BaseCommand):
     def prove_archive(self, file: Path) -> None:
         try:
             seals, items = archive.verify_archive(file)
+            left_out = archive.names_left_out(file)
         except TamperedError as error:
             raise CommandError(f"NOT PROVEN. {error}") from None
         except OSError as error:
             raise CommandError(f"{file} cannot be read: {error.strerror}.") from error
         self.stdout.write(f"Proven: {file} holds {seals} seals and {items} items, unaltered.")
+        if left_out:
+            self.stdout.write(
+                f"Names that were sealed and are not in it: {left_out}. They were erased, or could "
+                "not be read when it was taken, or were left out since."
+            )
 
     def progress(self, report: Report) -> None:
         self.report = report
@@ -118,6 +128,7 @@ class Command(BaseCommand):
         )
         if report.pruned_to:
             text += f"\nWhat seals 1 to {report.pruned_to} held was archived and taken out."
+        text += "".join(f"\n{told}" for told in erasures_told())
         if later := waiting_for_a_seal(COUNTED):
             text += f"\nClosed since, and in no seal yet: {later}."
         return text

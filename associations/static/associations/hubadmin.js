@@ -1,31 +1,6 @@
 // Every page works without this file; it only makes some things quicker.
 "use strict";
 
-// Exchange what stands in the two sides of the form.
-for (const button of document.querySelectorAll("[data-swap]")) {
-  button.hidden = false;
-  button.addEventListener("click", () => {
-    const { elements } = button.form;
-    for (const part of ["object_type", "object_id"]) {
-      const from = elements[`from_${part}`];
-      const to = elements[`to_${part}`];
-      [from.value, to.value] = [to.value, from.value];
-    }
-    elements.from_object_type.dispatchEvent(new Event("input", { bubbles: true }));
-  });
-}
-
-// What an address, or "contact 501", stands for comes with the preview of the two records.
-document.body.addEventListener("filled", (event) => {
-  for (const side of ["from", "to"]) {
-    const meant = event.detail[side];
-    const id = document.getElementById(`id_${side}_object_id`);
-    if (!meant || id.value !== meant.typed) continue; // it has been changed since
-    id.value = meant.object_id;
-    document.getElementById(`id_${side}_object_type`).value = meant.object_type;
-  }
-});
-
 // What is shown of two records is gone once nobody can tell whether it is of those in the fields.
 for (const failure of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
   document.body.addEventListener(failure, (event) => {
@@ -100,6 +75,19 @@ for (const button of document.querySelectorAll("[data-copy]")) {
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
     button.textContent = button.dataset.copied;
+  });
+}
+
+// An entry is printed whole. Where style alone cannot unfold it, its details are open meanwhile.
+if (!CSS.supports("selector(::details-content)")) {
+  let unfolded = [];
+  window.addEventListener("beforeprint", () => {
+    unfolded = [...document.querySelectorAll(".entry-details, .entry-details details")];
+    unfolded = unfolded.filter((each) => !each.open);
+    for (const each of unfolded) each.open = true;
+  });
+  window.addEventListener("afterprint", () => {
+    for (const each of unfolded) each.open = false;
   });
 }
 

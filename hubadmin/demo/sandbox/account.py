@@ -5,6 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from hubadmin.demo.sandbox.http import Answer, Call, Refused, invalid, read_object, timestamp
+from hubadmin.demo.sandbox.limits import DAILY_LIMIT
 from hubadmin.demo.sandbox.portal import (
     ASSOCIATION_TYPES,
     CUSTOM_SCHEMAS,
@@ -13,7 +14,8 @@ from hubadmin.demo.sandbox.portal import (
     SCHEMAS_SCOPE,
     require_scopes,
 )
-from hubadmin.demo.sandbox.state import DAILY_LIMIT, State
+from hubadmin.demo.sandbox.properties import describe_own, searchable
+from hubadmin.demo.sandbox.state import State
 
 _ZONE = ZoneInfo("Europe/Berlin")
 
@@ -90,18 +92,12 @@ def _whole(schema: dict[str, Any]) -> dict[str, Any]:
         **schema,
         "portalId": int(PORTAL_ID),
         "requiredProperties": [name],
-        "searchableProperties": [name],
+        "searchableProperties": searchable(schema["objectTypeId"]),
         "secondaryDisplayProperties": [],
-        "properties": [_property(schema["name"], name)],
+        "properties": describe_own(schema["objectTypeId"]),
         "associations": _associations(schema["objectTypeId"]),
         "archived": False,
     }
-
-
-def _property(group: str, name: str) -> dict[str, Any]:
-    words = {"name": name, "label": name.title(), "description": ""}
-    kind = {"type": "string", "fieldType": "text", "options": []}
-    return {**words, **kind, "groupName": f"{group}_information"}
 
 
 def _associations(type_id: str) -> list[dict[str, str]]:

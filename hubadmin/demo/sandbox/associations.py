@@ -72,7 +72,7 @@ def _writable_types(call: Call, *names: str) -> list[ObjectType]:
 def _absent(state: State, one: ObjectType, other: ObjectType, pairs: _Pairs) -> _Pairs:
     """Return type and id of each record that the portal has not, as errors name them."""
     ends = (end for one_id, other_id in pairs for end in ((one, one_id), (other, other_id)))
-    absent = [(t, i) for t, i in ends if not state.merges.find_record(t.type_id, i)]
+    absent = [(t, i) for t, i in ends if not state.records.find(t.type_id, i)]
     return list(dict.fromkeys((error_name(t), i) for t, i in absent))
 
 

@@ -1,22 +1,21 @@
 """The sandbox's controls under /_sandbox/: play faults, see what arrived, start afresh."""
 
-import json
 from collections.abc import Iterable
 from html import escape
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
 
 from associations.hubspot.object_types import ObjectType
 from hubadmin.demo.sandbox.faults import FaultError
-from hubadmin.demo.sandbox.http import Answer, Call, Refused
+from hubadmin.demo.sandbox.generated import generated_ids
+from hubadmin.demo.sandbox.http import Answer, Call, Refused, posted_list
 from hubadmin.demo.sandbox.links import LinkError, parse_link
+from hubadmin.demo.sandbox.people import MERGED_PEOPLE, people_ids
 from hubadmin.demo.sandbox.portal import (
     PORTAL_ID,
     RECORDS,
     TYPES,
     find_type,
-    generated_ids,
 )
 from hubadmin.demo.sandbox.state import State
 
@@ -29,7 +28,7 @@ def list_faults(state: State, call: Call) -> Answer:
 def add_faults(state: State, call: Call) -> Answer:
     """Queue one fault or a list of them, and show what is queued now."""
     try:
-        state.faults.add(*_posted(call))
+        state.faults.add(*posted_list(call))
     except FaultError as error:
         raise Refused(400, str(error)) from error
     return list_faults(state, call)
@@ -58,7 +57,7 @@ def list_associations(state: State, call: Call) -> Answer:
 def add_associations(state: State, call: Call) -> Answer:
     """Link the records of one object or of a list of them, and show every link."""
     try:
-        links = [parse_link(fields) for fields in _posted(call)]
+        links = [parse_link(fields) for fields in posted_list(call)]
     except LinkError as error:
         raise Refused(400, str(error)) from error
     for link, label in links:
@@ -81,27 +80,19 @@ def reset(state: State, call: Call) -> Answer:
     return Answer(204)
 
 
-def _posted(call: Call) -> list[Any]:
-    try:
-        posted = json.loads(call.body)
-    except ValueError as error:
-        raise Refused(400, f"The body is not JSON: {error}.") from error
-    return posted if isinstance(posted, list) else [posted]
-
-
 def show_index(state: State, call: Call) -> Answer:
     """List the records that are written down by type, and tell of those merged and generated."""
     lists = (
         f"<h3>{TYPES[type_id].plural}</h3>{_list(state, records)}"
         for type_id, records in groupby(RECORDS, key=itemgetter(0))
     )
-    return _page("Records", "".join(lists) + _merged(state) + _generated())
+    return _page("Records", "".join(lists) + _merged(state) + _not_listed())
 
 
 def show_record(state: State, call: Call, portal_id: str, type_name: str, record_id: str) -> Answer:
     """Show a record's properties and what it is associated with."""
     object_type = find_type(type_name)
-    record = object_type and state.merges.find_record(object_type.type_id, record_id)
+    record = object_type and state.records.find(object_type.type_id, record_id)
     if portal_id != PORTAL_ID or not object_type or not record:
         raise Refused(404, "The sandbox has no such record.")
     shown = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in record.items())
@@ -119,17 +110,21 @@ def _associated(state: State, object_type: ObjectType, record_id: str) -> Iterab
 
 
 def _merged(state: State) -> str:
-    told = (f"{TYPES[t].label.lower()} {old} into {new}" for t, old, new in state.merges.all())
+    merged = [each for each in state.records.merges.all() if each[:2] not in MERGED_PEOPLE]
+    told = (f"{TYPES[t].label.lower()} {old} into {new}" for t, old, new in merged)
     return f"<h3>Merged</h3><p>{', '.join(told)}.</p>"
 
 
-def _generated() -> str:
-    told = (f"{TYPES[i].plural.lower()} {n[0]} to {n[-1]}" for i, n in generated_ids().items())
-    return f"<h3>Not listed</h3><p>Generated ones: {', '.join(told)}.</p>"
+def _not_listed() -> str:
+    searched, generated = (
+        ", ".join(f"{TYPES[i].plural.lower()} {n[0]} to {n[-1]}" for i, n in ranges.items())
+        for ranges in (people_ids(), generated_ids())
+    )
+    return f"<h3>Not listed</h3><p>To search in: {searched}. Generated ones: {generated}.</p>"
 
 
 def _title(state: State, type_id: str, record_id: str) -> str:
-    record = state.merges.find_record(type_id, record_id)
+    record = state.records.find(type_id, record_id)
     # A link prepared by the controls may lead to a record that is absent.
     values = list(record.values()) if record else ["absent", ""]
     name = " ".join(values[:2]) if type_id == "0-1" else values[0]

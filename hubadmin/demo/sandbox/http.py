@@ -12,11 +12,19 @@ from uuid import uuid4
 from hubadmin.demo.sandbox.faults import JSON_TYPE, ORDINARY, Fault
 
 _API_PATH = re.compile("/(crm|crm-object-schemas|account-info|oauth)/")
+_SEARCH_PATH = re.compile(r"/crm/(?:v3/objects|objects/2026-0[39])/[^/]+/search(\?.*)?")
+# What HubSpot calls its limits: the app's, and the account's of searches.
+TEN_SECONDLY, SECONDLY = "TEN_SECONDLY_ROLLING", "SECONDLY"
 
 
 def is_api_path(target: str) -> bool:
     """Whether a request is meant for HubSpot, and not for the sandbox itself."""
     return _API_PATH.match(target) is not None
+
+
+def is_search(method: str, target: str) -> bool:
+    """Whether a request is a search, which has a limit of its own."""
+    return method == "POST" and _SEARCH_PATH.fullmatch(target) is not None
 
 
 @dataclass(slots=True)
@@ -43,6 +51,11 @@ class Call:
     def is_api(self) -> bool:
         """Whether it is meant for HubSpot, and not for the sandbox itself."""
         return is_api_path(self.target)
+
+    @property
+    def is_search(self) -> bool:
+        """Whether it is a search, which has a limit of its own."""
+        return is_search(self.method, self.target)
 
     @property
     def needs_token(self) -> bool:
@@ -78,12 +91,12 @@ def error_body(message: str, **fields: Any) -> dict[str, Any]:
     return {"status": "error", "message": message, "correlationId": str(uuid4()), **fields}
 
 
-def too_many_body() -> dict[str, Any]:
-    """Return what HubSpot sends over the limit per ten seconds."""
+def too_many_body(policy: str) -> dict[str, Any]:
+    """Return what HubSpot sends over one of its limits."""
     return error_body(
-        "You have reached your ten_secondly_rolling limit.",
+        f"You have reached your {policy.lower()} limit.",
         errorType="RATE_LIMIT",
-        policyName="TEN_SECONDLY_ROLLING",
+        policyName=policy,
         requestId=str(uuid4()),
     )
 
@@ -93,14 +106,14 @@ def is_of_gateway(status: int) -> bool:
     return 520 <= status <= 530
 
 
-def usual_body(status: int) -> Any:
+def usual_body(status: int, policy: str = TEN_SECONDLY) -> Any:
     """Return what goes with a status of which nothing else is known."""
     if status < 400:
         return ""
     if is_of_gateway(status):
         return f"<html><head><title>{status}</title></head><body>cloudflare</body></html>"
     if status == 429:
-        return too_many_body()
+        return too_many_body(policy)
     return error_body(phrases.get(status, "An error occurred."))
 
 
@@ -124,6 +137,20 @@ def read_object(call: Call) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise invalid("The body is not a JSON object.")
     return body
+
+
+def posted(call: Call) -> Any:
+    """Return the JSON value that was posted to a control, or refuse."""
+    try:
+        return json.loads(call.body)
+    except ValueError as error:
+        raise Refused(400, f"The body is not JSON: {error}.") from error
+
+
+def posted_list(call: Call) -> list[Any]:
+    """Return the JSON values that were posted to a control, of which there may be one."""
+    value = posted(call)
+    return value if isinstance(value, list) else [value]
 
 
 def read_inputs(body: dict[str, Any], at_most: int) -> list[dict[str, Any]]:

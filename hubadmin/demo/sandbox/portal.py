@@ -1,85 +1,13 @@
 """The sandbox's portal: its object types, its records, and what may be associated."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from itertools import starmap
 from typing import Any, NamedTuple
 
 from associations.hubspot.object_types import CATALOGUE, ObjectType
+from hubadmin.demo.sandbox.generated import generate, is_generated
 from hubadmin.demo.sandbox.http import Call, Refused
-
-
-def _words(text: str) -> list[str]:
-    return text.split()
-
-
-_FIRST_NAMES = _words("""
-    Amara Bjarne Carla Dmitri Esme Farid Gloria Henrik Ines Jamal Karin Luca Mina Nils Olga
-    Pavel Rania Stefan Tuuli Yusuf""")
-_LAST_NAMES = _words("""
-    Achterberg Bianchi Costa Dubois Eriksen Fischer Garrido Horvat Ivanova Jensen Kowalski
-    Larsen Moreau Nakamura Olsen Popescu Rossi Silva Thorne Weber""")
-_PLACES = _words("Alder Birch Cedar Downs Elm Ferry Grove Hill Island Juniper")
-_TRADES = _words("Bakery Chemicals Dairy Fabrics Glass Joinery Logistics Printing Software Tools")
-_OFFERS = ["Annual licence", "Pilot", "Spare parts", "Training days", "Support renewal"]
-_TROUBLES = ["Cannot sign in", "Delivery is late", "Export is empty", "Wrong address", "No sound"]
-
-
-def _pick(number: int, many: list[str], few: list[str]) -> tuple[str, str]:
-    rest, place = divmod(number, len(many))
-    return many[place], few[rest % len(few)]
-
-
-def _make_contact(number: int) -> dict[str, str]:
-    first, last = _pick(number, _FIRST_NAMES, _LAST_NAMES)
-    email = f"{first}.{last}.{number}@example.com".lower()
-    return {"firstname": first, "lastname": last, "email": email}
-
-
-def _make_company(number: int) -> dict[str, str]:
-    place, trade = _pick(number, _PLACES, _TRADES)
-    domain = f"{place}-{trade}-{number}.example".lower()
-    return {"name": f"{place} {trade} {number % 100_000}", "domain": domain}
-
-
-def _make_deal(number: int) -> dict[str, str]:
-    offer, place = _pick(number, _OFFERS, _PLACES)
-    return {"dealname": f"{offer} for {place} {number % 100_000}", "dealstage": "qualified"}
-
-
-def _make_ticket(number: int) -> dict[str, str]:
-    trouble, place = _pick(number, _TROUBLES, _PLACES)
-    return {"subject": f"{trouble} at {place} {number % 100_000}", "hs_pipeline_stage": "1"}
-
-
-_RANGES = {
-    "0-1": range(1_000_001, 1_200_001),
-    "0-2": range(2_000_001, 2_020_001),
-    "0-3": range(3_000_001, 3_020_001),
-    "0-5": range(4_000_001, 4_020_001),
-}
-_WRITERS: dict[str, Callable[[int], dict[str, str]]] = {
-    "0-1": _make_contact,
-    "0-2": _make_company,
-    "0-3": _make_deal,
-    "0-5": _make_ticket,
-}
-
-
-def generated_ids() -> dict[str, range]:
-    """Return which ids there are, by type id."""
-    return dict(_RANGES)
-
-
-def is_generated(type_id: str, record_id: str) -> bool:
-    """Whether there is such a record."""
-    # All of their ids have seven digits, none of which is a leading 0.
-    is_number = len(record_id) == 7 and record_id.isascii() and record_id.isdigit()
-    return is_number and int(record_id) in _RANGES.get(type_id, ())
-
-
-def generate(type_id: str, record_id: str) -> dict[str, str]:
-    """Return the properties of a record that is generated, the same ones each time."""
-    return {**_WRITERS[type_id](int(record_id)), "hs_object_id": record_id}
-
+from hubadmin.demo.sandbox.people import ARCHIVED, find_person, people
 
 PORTAL_ID = "4242"
 CUSTOM_SCHEMAS: list[dict[str, Any]] = [
@@ -289,26 +217,70 @@ def _listed(text: str) -> list[str]:
     return [" ".join(item.split()) for item in text.split(",")]
 
 
-def _contact(name: str) -> dict[str, str]:
+_CITIES = ["London", "Bristol", "Hamburg", "Lyon", "Torino"]
+_JOBS = ["Buyer", "Engineer", "Head of sales", "Office manager"]
+_SECOND_ADDRESSES = {
+    "Ada Byron": "ada.byron@example.com",
+    "Greta Lindqvist": "greta.lindqvist@example.com;g.lindqvist@example.org",
+}
+
+
+def _contact(place: int, name: str) -> dict[str, str]:
     first, last = name.split()
-    return {"firstname": first, "lastname": last, "email": f"{first.lower()}@example.com"}
+    several = _SECOND_ADDRESSES.get(name)
+    employer = _listed(_COMPANIES)[(place + 8) % 10]
+    return {
+        "firstname": first,
+        "lastname": last,
+        "email": f"{first.lower()}@example.com",
+        **({"hs_additional_emails": several} if several else {}),
+        **({"mobilephone": f"+44 7700 900{501 + place}"} if place % 2 else {}),
+        # Not all: what is searched for by a company's name would find as many people.
+        **({"company": employer} if place % 10 in (2, 5, 7) else {}),
+        "jobtitle": _JOBS[place % 4],
+        **_kept(place, 501 + place),
+    }
 
 
-def _company(name: str) -> dict[str, str]:
-    return {"name": name, "domain": f"{name.split()[0].lower()}.example"}
+def _company(place: int, name: str) -> dict[str, str]:
+    domain = f"{name.split()[0].lower()}.example"
+    others = {"hs_additional_domains": "daughters.example"} if name.startswith("Byron") else {}
+    site = f"https://www.{domain}"
+    return {"name": name, "domain": domain, **others, "website": site, **_kept(place, 901 + place)}
+
+
+def _kept(place: int, number: int) -> dict[str, str]:
+    """Return where a record can be reached, who looks after it, and when somebody last did."""
+    return {
+        "phone": f"+44 20 7946 0{number}",
+        "city": _CITIES[place % 5],
+        "hubspot_owner_id": f"700{place % 6 + 1}",
+        "notes_last_updated": f"2026-0{place % 9 + 1}-17T09:30:00.000Z",
+    }
+
+
+def _deal(place: int, name: str) -> dict[str, str]:
+    amount = f"{(place + 1) * 1500}"
+    return {"dealname": name, "dealstage": "qualified", "pipeline": "default", "amount": amount}
+
+
+def _ticket(place: int, subject: str) -> dict[str, str]:
+    return {"subject": subject, "hs_pipeline_stage": "1", "content": f"{subject}: please help."}
+
+
+def _car(name: str) -> dict[str, str]:
+    return {"name": f"Van {name}", "vin": f"WHA42{name.upper():X<5}2026041"}
 
 
 # Those written down here. A record's name is its first property (for contacts the first two).
 RECORDS: Records = (
-    _numbered("0-1", 501, map(_contact, _listed(_CONTACTS)))
-    | _numbered("0-2", 901, map(_company, _listed(_COMPANIES)))
-    | _numbered("0-3", 701, ({"dealname": n, "dealstage": "qualified"} for n in _listed(_DEALS)))
-    | _numbered("0-5", 801, ({"subject": s, "hs_pipeline_stage": "1"} for s in _listed(_TICKETS)))
+    _numbered("0-1", 501, starmap(_contact, enumerate(_listed(_CONTACTS))))
+    | _numbered("0-2", 901, starmap(_company, enumerate(_listed(_COMPANIES))))
+    | _numbered("0-3", 701, starmap(_deal, enumerate(_listed(_DEALS))))
+    | _numbered("0-5", 801, starmap(_ticket, enumerate(_listed(_TICKETS))))
     | _numbered("0-46", 301, ({"hs_note_body": f"Called, {w}."} for w in ("ok", "later", "no")))
     | _numbered("0-7", 601, ({"name": f"Sensor {m}", "price": "49.00"} for m in "SML"))
-    | _numbered(
-        "2-4001", 41, ({"name": f"Van {c}"} for c in ("Alpha", "Bravo", "Cove", "Dune", "Elm"))
-    )
+    | _numbered("2-4001", 41, (_car(c) for c in ("Alpha", "Bravo", "Cove", "Dune", "Elm")))
     | _numbered("2-4002", 71, ({"address": f"{n} Mill Lane"} for n in (3, 8, 12, 27)))
 )
 
@@ -317,4 +289,21 @@ def find_record(type_id: str, record_id: str) -> dict[str, str] | None:
     """Return a record's properties, its name first; None where the portal has no such record."""
     if is_generated(type_id, record_id):
         return generate(type_id, record_id)
-    return RECORDS.get((type_id, record_id))
+    return RECORDS.get((type_id, record_id)) or find_person(type_id, record_id)
+
+
+def is_archived(type_id: str, record_id: str) -> bool:
+    """Whether a record was deleted before the portal began."""
+    return (type_id, record_id) in ARCHIVED
+
+
+def archived_ids(type_id: str) -> set[str]:
+    """Return the ids of a type's records that were deleted before the portal began."""
+    return {record_id for each, record_id in ARCHIVED if each == type_id}
+
+
+def records_of_type(type_id: str) -> Iterable[dict[str, str]]:
+    """Yield the properties of a type's records, archived ones too, but none that is generated."""
+    for (each, _), record in (*RECORDS.items(), *people().items()):
+        if each == type_id:
+            yield record

@@ -4,7 +4,14 @@ import re
 from collections.abc import Callable
 from urllib.parse import unquote
 
-from hubadmin.demo.sandbox import account, associations, controls, objects
+from hubadmin.demo.sandbox import (
+    account,
+    associations,
+    controls,
+    objects,
+    record_controls,
+    search,
+)
 from hubadmin.demo.sandbox.faults import NOT_GIVEN, Fault
 from hubadmin.demo.sandbox.http import (
     Answer,
@@ -24,6 +31,7 @@ _OBJECTS = "/crm/(?:v4/objects|objects/2026-0[39])"
 _READ_OBJECTS = "/crm/(?:v3/objects|objects/2026-0[39])"
 _ASSOCIATIONS = "/crm/(?:v4/associations|associations/2026-0[39])"
 _LIBRARY = "/crm/(?:v3/object-library|object-library/2026-0[39])"
+_PROPERTIES = "/crm/(?:v3/properties|properties/2026-0[39])"
 _APP_INFO = "/oauth/v2/private-apps/get/access-token-info"
 _VERSION = "(?:v3|2026-0[39])"
 _USAGE = f"/account-info/{_VERSION}/api-usage/daily/private-apps"
@@ -33,6 +41,8 @@ ROUTES: list[tuple[str, str, Endpoint]] = [
     ("GET", f"{_READ_OBJECTS}/([^/]+)", objects.list_records),
     ("GET", f"{_READ_OBJECTS}/{_TWO}", objects.read_record),
     ("POST", f"{_READ_OBJECTS}/([^/]+)/batch/read", objects.read_batch),
+    ("POST", f"{_READ_OBJECTS}/([^/]+)/search", search.search),
+    ("GET", f"{_PROPERTIES}/([^/]+)", objects.list_properties),
     ("POST", f"{_ASSOCIATIONS}/{_TWO}/batch/read", associations.read_batch),
     ("POST", f"{_ASSOCIATIONS}/{_TWO}/batch/associate/default", associations.associate_batch),
     ("GET", f"{_ASSOCIATIONS}/{_TWO}/labels", associations.list_labels),
@@ -49,6 +59,8 @@ ROUTES: list[tuple[str, str, Endpoint]] = [
     ("GET", "/_sandbox/calls", controls.summarize_calls),
     ("GET", "/_sandbox/associations", controls.list_associations),
     ("POST", "/_sandbox/associations", controls.add_associations),
+    ("POST", "/_sandbox/records", record_controls.change_records),
+    ("POST", "/_sandbox/search", record_controls.set_search_lag),
     ("POST", "/_sandbox/reset", controls.reset),
 ]
 
@@ -57,10 +69,11 @@ def answer_call(state: State, call: Call) -> Answer:
     """Return what is to be sent back for a call."""
     if not call.is_api:
         return _endpoint_answer(state, call)
-    passes, headers = state.window.admit()
-    answer = _endpoint_answer(state, call) if passes else Answer(429, too_many_body())
+    window = state.search_window if call.is_search else state.window
+    passes, headers = window.admit()
+    answer = _endpoint_answer(state, call) if passes else Answer(429, too_many_body(window.policy))
     if call.fault.has_answer:
-        answer = _fault_answer(call.fault)
+        answer = _fault_answer(call.fault, window.policy)
     answer.headers = headers | answer.headers | call.fault.headers
     return answer
 
@@ -102,9 +115,9 @@ def _nothing_there() -> Refused:
     return Refused(404, "Nothing was found at this address.")
 
 
-def _fault_answer(fault: Fault) -> Answer:
+def _fault_answer(fault: Fault, policy: str) -> Answer:
     status = fault.status or 200
     if fault.body is not NOT_GIVEN:
         return Answer(status, fault.body, content_type=fault.content_type)
     content_type = "text/html; charset=UTF-8" if is_of_gateway(status) else fault.content_type
-    return Answer(status, usual_body(status), content_type=content_type)
+    return Answer(status, usual_body(status, policy), content_type=content_type)

@@ -4,6 +4,7 @@ from threading import Thread
 from typing import Self
 
 from hubadmin.demo.sandbox.connection import Listener
+from hubadmin.demo.sandbox.index import prepare
 from hubadmin.demo.sandbox.state import State
 
 
@@ -11,7 +12,7 @@ class Sandbox(State):
     """A HubSpot portal on 127.0.0.1, for as long as it is started.
 
     Port 0 takes a free one; started again after a stop it keeps the one it had. With a `version`
-    it has no paths of any other one.
+    it has no paths of any other one. Without a limit, or with 0, it takes as many as come.
     """
 
     def __init__(
@@ -20,8 +21,9 @@ class Sandbox(State):
         rate_limit: int | None = None,
         keep_requests: int = 10_000,
         version: str | None = None,
+        search_limit: int | None = None,
     ) -> None:
-        super().__init__(port, rate_limit, keep_requests, version)
+        super().__init__(port, rate_limit, keep_requests, version, search_limit)
         self._listener: Listener | None = None
 
     def __enter__(self) -> Self:
@@ -38,6 +40,11 @@ class Sandbox(State):
             # A short poll, so that stopping takes no noticeable time.
             serve = self._listener.serve_forever
             Thread(target=serve, args=(0.02,), daemon=True).start()
+        return self
+
+    def prepare(self) -> Self:
+        """Have ready, a moment later, what somebody's first search would else wait for."""
+        Thread(target=prepare, daemon=True).start()
         return self
 
     def stop(self) -> None:

@@ -18,8 +18,8 @@ Ctrl-C ends it; what you did is kept for the next start (--reset forgets it).
 """
 SANDBOX_ADVICE = """Try it:
   1. Open {address} and sign in as Mina Sato (support).
-  2. Paste {hubspot}/contacts/4242/record/0-1/501 as the first record and
-     “company 902” as the second, see what they are, and press Enter. Then try company 999.
+  2. Paste {hubspot}/contacts/4242/record/0-1/501 under “This record” and
+     “company 902” under “belongs to”, see what they are, and press Enter. Then try company 999.
   3. Sign out, sign in as Noah Berg (admin), and open the audit log.
   4. Open {hubspot} to see the stand-in's records.
 """

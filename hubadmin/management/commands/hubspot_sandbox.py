@@ -24,6 +24,10 @@ Associate up to 2,000 pairs at once; contacts go up to 1200000, companies to 202
 Read what a contact is associated with:
   curl -H "Authorization: Bearer {token}" -d '{{"inputs": [{{"id": "501"}}]}}' \\
     {url}/crm/v4/associations/contacts/companies/batch/read
+Search, and let search be a minute late:
+  curl -H "Authorization: Bearer {token}" -d '{{"query": "analytical"}}' \\
+    {url}/crm/v3/objects/companies/search
+  curl -d '{{"lag": 60}}' {url}/_sandbox/search
 Let two records be linked by a label already:
   curl -d '{{"from_type": "contacts", "from_id": "502", "to_type": "companies",
     "to_id": "902", "label": "Primary"}}' {url}/_sandbox/associations
@@ -43,17 +47,21 @@ class Command(BaseCommand):
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Declare the port and the rate limit."""
+        """Declare the port and the limits."""
         parser.add_argument("--port", type=int, default=8900)
         parser.add_argument(
             "--rate-limit", type=int, default=190, help="requests per 10 seconds; 0 for no limit"
         )
+        parser.add_argument(
+            "--search-limit", type=int, default=5, help="searches per second; 0 for no limit"
+        )
 
-    def handle(self, *, port: int, rate_limit: int, **options: Any) -> None:
+    def handle(self, *, port: int, rate_limit: int, search_limit: int, **options: Any) -> None:
         """Serve until asked to end."""
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.default_int_handler)
-        with suppress(KeyboardInterrupt), _started(Sandbox(port, rate_limit)) as sandbox:
+        sandbox = Sandbox(port, rate_limit, search_limit=search_limit)
+        with suppress(KeyboardInterrupt), _started(sandbox):
             self.stdout.write(INTRODUCTION.format(url=sandbox.url, token=SANDBOX_TOKEN))
             self.stdout.flush()
             Event().wait()
@@ -61,6 +69,6 @@ class Command(BaseCommand):
 
 def _started(sandbox: Sandbox) -> Sandbox:
     try:
-        return sandbox.start()
+        return sandbox.start().prepare()
     except (OSError, OverflowError) as error:
         raise CommandError(f"Cannot listen on port {sandbox.port}: {error}") from error

@@ -8,7 +8,16 @@ from django.test import SimpleTestCase
 from hypothesis import given
 from hypothesis import strategies as st
 
-from associations.audit.charts import HEIGHT, LABELLED, MIN_MARK, ORDER, WIDTH, Bar, outcome_bars
+from associations.audit.charts import (
+    GAP,
+    HEIGHT,
+    LABELLED,
+    MIN_MARK,
+    ORDER,
+    WIDTH,
+    Bar,
+    outcome_bars,
+)
 from associations.hubspot.outcomes import Outcome
 from tests.generated import examples
 
@@ -53,6 +62,12 @@ class ChartTests(SimpleTestCase):
     def test_a_few_bars_are_no_wider_than_eight_would_be(self) -> None:
         for count in (1, 5, 8):
             self.assertEqual(bars(*[{"linked": 1}] * count)[-1].width, bars(*[{}] * 8)[0].width)
+
+    def test_where_both_ends_are_labelled_they_go_from_one_to_the_other(self) -> None:
+        for count in (1, 2, 7, 30):
+            periods = [(date(2026, 11, n + 1), Counter({"linked": 1})) for n in range(count)]
+            last = outcome_bars(periods, room_for=1)[-1]
+            self.assertAlmostEqual(last.x + last.width + GAP, WIDTH, delta=0.1)
 
     def test_a_few_bars_tell_their_numbers_and_of_many_the_highest_does(self) -> None:
         few = [{"linked": 2}, {}, {"linked": 3}, *[{"linked": 1}] * (LABELLED - 3)]

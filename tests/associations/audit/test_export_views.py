@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from unittest import mock
 
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.test import override_settings
 from django.urls import reverse
 
@@ -17,7 +17,7 @@ from associations.audit.forms import AuditFilterForm
 from associations.audit.recorder import EXPORT_QUERY_LENGTH
 from associations.audit.views import LISTED
 from associations.models import AuditExport
-from tests.associations.linking.base import PageTestCase, entry_of
+from tests.associations.linking.base import PageTestCase, entry_of, named_entry_of
 from tests.support import SignedInClient, person
 
 FORMATS = ("csv", "jsonl")
@@ -131,9 +131,29 @@ class RecordTests(ExportTestCase):
         self.assertEqual(record.request_id, answer["X-Request-ID"])
         answer.getvalue()
 
+    def test_a_name_that_was_looked_for_is_not_kept(self) -> None:
+        answer = self.export("jsonl", query="name=Grace+Hopper&outcome=linked")
+        data = answer.getvalue() + answer["Content-Disposition"].encode()
+        self.assertEqual(self.record().query, "outcome=linked&name=%E2%80%A6")
+        self.assertNotIn(b"Grace", data)
+        self.assertContains(self.as_admin.get("/audit/exports/"), "…")
+
     def test_the_query_is_only_what_the_filter_means(self) -> None:
         self.export(query="before=7&reason=&nonsense=1&status=+404+&tz=UTC").getvalue()
         self.assertEqual(self.record().query, "status=+404+")
+
+    def test_no_name_is_kept_that_somebody_looked_for(self) -> None:
+        """What is sealed could not be erased."""
+        named_entry_of(self.user, "Ada Byron", "Analytical Ltd", "ada@example.com")
+        answer = self.as_admin.get("/audit/export.jsonl?name=ada+byron&outcome=linked")
+        *lines, end = answer.getvalue().decode().splitlines()
+        self.assertIn("Ada Byron", "".join(lines))
+        kept = QueryDict(self.record().query)
+        self.assertEqual(kept.dict(), {"outcome": "linked", "name": "…"})
+        for told in (end, answer["Content-Disposition"]):
+            self.assertNotIn("byron", told)
+        page = self.as_admin.get("/audit/exports/")
+        self.assertContains(page, "Name contains: …")
 
     def test_complete_with_the_number_of_entries(self) -> None:
         for number in range(5):

@@ -16,7 +16,7 @@ from associations.hubspot.client import OBJECT_PATHS
 from associations.hubspot.object_types import CATALOGUE
 from associations.hubspot.outcomes import VERDICTS, Cause, Outcome
 from associations.hubspot.unseen import visible
-from associations.models import AssociationBatch, AssociationRequest, BulkRun
+from associations.models import AssociationBatch, AssociationRequest, BulkRun, RecordNames
 from tests.associations.linking.base import entry_of
 from tests.support import person
 
@@ -25,7 +25,8 @@ COLUMNS = (
     "from_object_id,to_object_type,to_object_id,reason,outcome,cause,linked,was_linked,"
     "verified,verified_at,unverified_cause,http_status,status,num_errors,error_category,"
     "error_text,correlation_id,requested_at,started_at,completed_at,api_version,client_ip,user_agent,request_id,"
-    "run,row_number,batch,client_request_id,from_merged_into,to_merged_into"
+    "run,row_number,batch,client_request_id,from_merged_into,to_merged_into,"
+    "from_name,from_typed,to_name,to_typed"
 )
 MOMENTS = (
     *("created_at", "sent_at", "finished_at", "requested_at", "started_at", "completed_at"),
@@ -53,6 +54,7 @@ ODD_TEXTS = (
     "'quoted'",
     "NULL",
 )
+NAMES = ("from_name", "from_typed", "to_name", "to_typed")
 DAY = datetime(2026, 11, 24, tzinfo=UTC)
 
 
@@ -114,7 +116,11 @@ class CellTests(CSVTestCase):
         own = {"id": str(entry.pk), "user_id": str(self.user.pk), "linked": "no"}
         own |= {"was_linked": "yes", "verified": "no", "run": str(run.pk), "row_number": "7"}
         own |= {"batch": str(of_run["batch"].pk)}
-        self.assertEqual(self.rows(), [words | days | own])
+        names = dict(
+            zip(NAMES, ("Ada Byron", "ada@example.com", "Analytical Ltd", ""), strict=True)
+        )
+        RecordNames.objects.create(entry=entry, **names)
+        self.assertEqual(self.rows(), [words | days | own | names])
 
     def test_what_is_not_known_is_empty(self) -> None:
         entry_of(self.user, outcome="sending", cause="", sent_at=None, finished_at=None)
@@ -167,7 +173,8 @@ class CellTests(CSVTestCase):
 class FormulaTests(CSVTestCase):
     def texts(self) -> list[str]:
         """Every column that a text of somebody's could get into."""
-        fields = [AssociationRequest._meta.get_field(n) for n in CSV_COLUMNS if n != "linked"]
+        names = CSV_COLUMNS.keys() - {"linked", *NAMES}
+        fields = [AssociationRequest._meta.get_field(name) for name in names]
         texts = {f.name for f in fields if isinstance(f, (models.CharField, models.TextField))}
         return sorted(texts - CLOSED)
 
@@ -180,6 +187,13 @@ class FormulaTests(CSVTestCase):
         for row, text in zip(self.rows(), reversed(texts), strict=True):
             for name in names:
                 self.assertEqual(row[name], f"'{text}", name)
+
+    def test_nor_does_any_name(self) -> None:
+        for start in FORMULA_STARTS:
+            names = dict.fromkeys(NAMES, f"{start}1+1")
+            RecordNames.objects.create(entry=entry_of(self.user), **names)
+        for row, start in zip(self.rows(), reversed(FORMULA_STARTS), strict=True):
+            self.assertEqual({row[name] for name in NAMES}, {f"'{start}1+1"})
 
     def test_other_texts_get_no_mark(self) -> None:
         texts = ("1=1", " =1", "'=1", "a-b", "x@example.com", "\u00a0=1")

@@ -53,7 +53,7 @@ class FieldTests(FormTestCase):
         query = "who=1&who=2&outcome=linked&outcome=sending&record=501&record_type=Contact"
         query += "&from_type=Line+item&to_type=2-4001&reason=+SUP-1++twice+&error=not++a"
         query += "&category=validation_error&status=404&correlation=+ab-C+&seen=already"
-        query += "&since=2026-11-01&until=2026-11-01"
+        query += "&since=2026-11-01&until=2026-11-01&name=+Ada++Byron+&request=0AF"
         expected = AuditFilter(
             users=(1, 2),
             outcomes=("linked", "sending"),
@@ -66,6 +66,8 @@ class FieldTests(FormTestCase):
             error_category="VALIDATION_ERROR",
             http_status=404,
             correlation_id="ab-C",
+            name="Ada Byron",
+            request_id="0af",
             reason="SUP-1 twice",
             error_words=("not", "a"),
             seen="already",
@@ -76,7 +78,7 @@ class FieldTests(FormTestCase):
         self.assertEqual(self.wanted("category=Mixed_Case").error_category, "Mixed_Case")
 
     def test_each_field_says_what_is_wrong_with_it(self) -> None:
-        day, three_digits = "Write the day like 2026-11-24.", "An HTTP status has three digits"
+        day, three_digits = "Write the day like 2026-11-24, or", "An HTTP status has three digits"
         century, length = "Choose a day from 2000 to 2099.", "Ensure this value has at most 100"
         for query, told in {
             "who=3": "Nobody with the number 3 has ever signed in.",
@@ -85,7 +87,7 @@ class FieldTests(FormTestCase):
             "range=31d": "There is no range “31d”.",
             "seen=+verified": "“ verified” is nothing that was seen. Choose one of those listed.",
             "seen=linked": "“linked” is nothing that was seen.",
-            "since=24.11.2026": day,
+            "since=24/11/2026": day,
             "until=2026-11-31": day,
             "since=1999-12-31": century,
             "until=2100-01-01": century,
@@ -273,7 +275,13 @@ class ChipTests(FormTestCase):
         days = form_of("since=2026-10-25&until=2026-10-25&tz=Europe/Berlin&status=404")
         self.assertTrue(days.is_valid())
         in_utc = [chip.in_utc for chip in days.chips()]
-        self.assertEqual(in_utc, ["2026-10-24 22:00 UTC", "2026-10-25 23:00 UTC", ""])
+        self.assertEqual(in_utc, ["2026-10-24 22:00 UTC \N{EN DASH} 2026-10-25 23:00 UTC", ""])
+
+    def test_one_day_is_one_chip(self) -> None:
+        chips = self.chips("since=2026-11-01&until=2026-11-01&tz=Asia/Tokyo&status=404")
+        day = ("Day", "1 Nov 2026, Asia/Tokyo")
+        self.assertEqual([*chips], [day, ("HTTP status", "404")])
+        self.assertEqual(chips[day], "status=404")
 
     def test_of_a_field_that_takes_one_value_only_the_one_that_counts_is_shown(self) -> None:
         self.assertEqual(self.wanted("status=404&status=500").http_status, 500)

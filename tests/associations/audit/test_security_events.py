@@ -67,6 +67,9 @@ class PageTests(EventPageTestCase):
         record_event("run_ended", run=run)
         record_event("downloaded", user=self.admin, file="results.csv", run=run)
         record_event("downloaded", user=self.admin, file="support-bundle.txt", entry=entry.pk)
+        found = {"types": ["contacts", "2-4001"], "how": "name", "hits": 1}
+        record_event("records_searched", user=self.user, **found)
+        record_event("records_searched", user=self.user, how="smell", hits="many", types=5)
         self.assertEqual(
             self.listed()[::-1],
             [
@@ -78,6 +81,8 @@ class PageTests(EventPageTestCase):
                 f"the run itself ended run {run.pk}",
                 f"Admin downloaded run {run.pk} results.csv",
                 f"Admin downloaded entry {entry.pk} support-bundle.txt",
+                "Support searched HubSpot Contact, Car by name 1 record found",
+                "Support searched HubSpot 5 smell",
             ],
         )
         page = self.as_admin.get("/audit/events/")

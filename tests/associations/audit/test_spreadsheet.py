@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 
-from django.test import TestCase
+from django.test import TestCase, tag
 
 from associations.audit.exports import ExportProgress, csv_lines
 from associations.models import AssociationRequest
@@ -71,6 +71,7 @@ def _cells(row: ET.Element) -> list[Cell]:
 
 
 @needed(bool(OFFICE), "LibreOffice")
+@tag("one_database")
 class SpreadsheetTests(TestCase):
     @classmethod
     def setUpClass(cls) -> None:

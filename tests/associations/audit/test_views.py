@@ -247,16 +247,24 @@ class FiguresTests(AuditTestCase):
         whole, part = self.text("/audit/figures/"), self.text("/audit/figures/", **PART)
         self.assertTrue(whole.startswith("<!doctype html>"))
         self.assertNotIn("<html", part)
+        for name, number in (("Linked", 5), ("Other outcomes", 3), ("Under way", 1)):
+            self.assertInHTML(f"<div><dt>{name}</dt><dd>{number}</dd></div>", whole)
+        self.assertIn("<dd>2.00 s</dd>", whole)
+        self.assertIn("Covers all 9 entries.", whole)
         for page in (whole, part):
-            for name, number in (("Linked", 5), ("Other outcomes", 3), ("Under way", 1)):
-                self.assertInHTML(f"<div><dt>{name}</dt><dd>{number}</dd></div>", page)
-            self.assertIn("<dd>2.00 s</dd>", page)
-            self.assertIn("Covers all 9 entries.", page)
             self.assertIn("24 Nov 2026: 5 linked, 3 rejected, 1 sending", page)
             self.assertIn('<rect class="mark linked"', page)
 
+    def test_a_day_of_the_strip_or_of_the_table_is_a_filter(self) -> None:
+        for more in ({}, PART):
+            page = self.text("/audit/figures/?outcome=rejected&range=30d&tz=UTC", **more)
+            (address,) = re.findall(r'href="(/audit/\?[^"]*since=[^"]*)"', page)
+            expected = "/audit/?outcome=rejected&since=2026-11-24&until=2026-11-24&tz=UTC"
+            self.assertEqual(unescape(address), expected)
+            self.assertEqual(len(self.shown(self.text(expected))), 3)
+
     def test_the_most_frequent_errors_narrow_the_filter(self) -> None:
-        page = self.text(f"/audit/figures/?who={self.user.pk}", **PART)
+        page = self.text(f"/audit/figures/?who={self.user.pk}")
         address = self.link(page, "<bdi>VALIDATION_ERROR</bdi>")
         self.assertEqual(address, f"/audit/?who={self.user.pk}&category=VALIDATION_ERROR")
         self.assertEqual(len(self.shown(self.text(address))), 3)
@@ -270,18 +278,31 @@ class FiguresTests(AuditTestCase):
 
     def test_days_are_those_of_whoever_looks(self) -> None:
         self.as_admin.cookies["timezone"] = "Europe/Berlin"
-        page = self.text("/audit/figures/", **PART)
+        self.assertIn("25 Nov 2026: 5 linked", self.text("/audit/figures/", **PART))
+        page = self.text("/audit/figures/")
         self.assertIn("25 Nov 2026: 5 linked", page)
         self.assertIn("Days are those of Europe/Berlin", page)
+
+    def test_beside_days_of_another_zone_they_are_days_of_that_zone(self) -> None:
+        """Else a day that is chosen there would show others than were counted."""
+        query = "since=2026-11-25&until=2026-11-25&tz=Asia%2FTokyo"
+        page = self.text(f"/audit/figures/?{query}")
+        self.assertIn("Days are those of Asia/Tokyo", page)
+        for shown in (page, self.text(f"/audit/figures/?{query}", **PART)):
+            self.assertIn("25 Nov 2026: 5 linked", shown)
+            (address,) = re.findall(
+                r'href="(/audit/\?[^"]*until=[^"]*)"[^>]*>\s*(?:<title>)?25', shown
+            )
+            self.assertEqual(len(self.shown(self.text(unescape(address)))), 9)
 
     def test_they_are_those_of_the_filter(self) -> None:
         self.assertIn("Covers all 3 entries.", self.text("/audit/figures/?outcome=rejected"))
         self.assertIn("nothing to draw", self.text("/audit/figures/?status=999"))
 
     def test_a_filter_that_cannot_be_read_leads_back_to_the_form(self) -> None:
-        for more in ({}, PART):
-            page = self.text("/audit/figures/?status=x&who=1%22", 422, **more)
-            self.assertEqual(self.link(page, "Correct it"), "/audit/?status=x&who=1%22")
+        page = self.text("/audit/figures/?status=x&who=1%22", 422)
+        self.assertEqual(self.link(page, "Correct it"), "/audit/?status=x&who=1%22")
+        self.assertNotIn("<svg", self.text("/audit/figures/?status=x", 422, **PART))
 
 
 class TooSlowTests(AuditTestCase):
@@ -310,16 +331,23 @@ class TooSlowTests(AuditTestCase):
 
     def test_the_figures_say_so_too(self) -> None:
         self.limit("views.FIGURES")
-        for more in ({}, PART):
-            page = self.text(f"/audit/figures/?{self.SLOW}", 503, **more)
-            self.assertIn("The database needs too long for the figures", page)
-            self.assertEqual("<html" in page, not more)
+        page = self.text(f"/audit/figures/?{self.SLOW}", 503)
+        self.assertIn("The database needs too long for the figures", page)
+        self.assertEqual(
+            self.link(self.text(f"/audit/figures/?{self.SLOW}", 503, **PART), "Figures"),
+            f"/audit/figures/?{self.SLOW}",
+        )
 
     def test_a_count_that_takes_too_long_does_not_cost_the_list(self) -> None:
         self.limit("pagination.COUNT")
         page = self.text(f"/audit/?{self.SLOW}")
-        self.assertIn("More entries than can be counted quickly.", page)
         self.assertIn("No entry matches", page)
+        self.assertIn("0 entries.", page)
+        text = self.SLOW.partition("=")[2].replace("+", " ")
+        found = entry_of(self.user, outcome="rejected", cause="refused", error_text=text)
+        page = self.text(f"/audit/?{self.SLOW}")
+        self.assertEqual(self.shown(page), [found.pk])
+        self.assertIn("More entries than can be counted quickly.", page)
 
     def test_the_next_page_is_none_the_worse_for_it(self) -> None:
         with mock.patch("associations.audit.pagination.LIST_SECONDS", self.SECONDS):

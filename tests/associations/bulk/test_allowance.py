@@ -38,7 +38,7 @@ class UploadTests(PageTestCase):
 
     @override_settings(BULK_MAX_ROWS=1_000)
     def test_so_many_rows_may_wait_whether_they_are_read_or_not(self) -> None:
-        states = {"rows_read": 1_000}, {"state": "reading", "size": 60_000}
+        states = {"rows_read": 1_000}, {"state": "reading", "size": 60_000}, {"size": 60_000}
         for fields in states:
             with self.subTest(fields):
                 BulkRun.objects.all().delete()
@@ -46,6 +46,13 @@ class UploadTests(PageTestCase):
                 self.assertTrue(self.is_taken())
                 self.waiting(1, **fields)
                 self.assertFalse(self.is_taken())
+
+    def test_a_file_that_waits_for_its_columns_counts_as_long_as_it_is_kept(self) -> None:
+        runs = self.waiting(allowance.RUNS, state="unreadable", problem="missing_columns")
+        self.assertTrue(self.is_taken())
+        for run in runs:
+            run.uploads.create(number=1, content=b"Kunde,Firma")
+        self.assertFalse(self.is_taken())
 
     def test_it_is_about_what_the_person_has_waiting(self) -> None:
         for state in set(RunState) - {RunState.READING, RunState.READY}:

@@ -9,6 +9,7 @@ from associations.bulk.exports import bad_row_lines
 from associations.bulk.leases import claim
 from associations.models import BulkRun, RunState
 from tests.associations.bulk.engine import HEADER, EngineTestCase, row
+from tests.associations.bulk.files.workbooks import workbook_of
 
 
 class StagingTests(EngineTestCase):
@@ -28,7 +29,6 @@ class StagingTests(EngineTestCase):
         self.assertEqual(self.states(run), ["ready", "invalid", "ready", "double"])
         counts = (run.rows_read, run.rows_invalid, run.rows_double, run.rows_ready)
         self.assertEqual((run.state, *counts), (RunState.READY, 4, 1, 1, 2))
-        self.assertFalse(run.uploads.exists())
 
     @patch.object(dry_run, "ROWS_AT_ONCE", 2)
     def test_it_goes_on_where_it_was_interrupted(self) -> None:
@@ -87,6 +87,44 @@ class StagingTests(EngineTestCase):
         self.assertEqual((run.state, run.rows_read), (RunState.UNREADABLE, 4))
         self.assertFalse(run.rows.exists())
 
+    def workbook(self, *rows: list[object], size: int = 512 * 1024) -> BulkRun:
+        content = workbook_of(*rows, header=HEADER.split(","))
+        parts = [content[at : at + size] for at in range(0, len(content), size)]
+        file = {"name": "x.xlsx", "parts": parts, "way": "batch"}
+        return services.create(user=self.user, meta=RequestMeta(), **file)
+
+    def test_a_workbook_in_parts(self) -> None:
+        good = ["Contact", 1000002, "Company", 2000002]
+        run = self.read(self.workbook(good, ["Contact", 10**17, "Company", 1], good, size=500))
+        self.assertEqual(self.states(run), ["ready", "invalid", "double"])
+        bad = run.rows.get(state="invalid")
+        told = bad.line, bad.problem_field, bad.problem, bad.facts["cell"]
+        self.assertEqual(told, (3, "from_object_id", "rounded", "B3"))
+        self.assertEqual(bad.cells["from_object_id"], "1E+17")
+        lines = b"".join(bad_row_lines(run)).decode()
+        self.assertIn("The number in the cell B3 (1E+17)", lines)
+        again = self.read(self.file(lines))
+        self.assertEqual(again.rows.get().problem, "rounded")
+
+    @patch.object(dry_run, "ROWS_AT_ONCE", 2)
+    def test_a_workbook_goes_on_where_it_was_interrupted_whoever_goes_on(self) -> None:
+        rows = [["Contact", 1000002 + n, "Company", 2000002] for n in range(7)]
+        run = self.workbook(*rows)
+        self.read(run, seconds=0)
+        dry_run._open.clear()
+        self.read(run, seconds=0)
+        self.assertEqual((run.state, run.rows_read), (RunState.READING, 4))
+        self.read(run)
+        ids = run.rows.order_by("number").values_list("from_object_id", flat=True)
+        self.assertEqual([*ids], [str(1000002 + n) for n in range(7)])
+
+    def test_a_workbook_that_cannot_be_read(self) -> None:
+        content = workbook_of(["Contact", 1, "Company", 2])[:-30]
+        file = {"name": "x.xlsx", "parts": [content], "way": "batch"}
+        run = services.create(user=self.user, meta=RequestMeta(), **file)
+        self.read(run)
+        self.assertEqual((run.state, run.problem), (RunState.UNREADABLE, "damaged_workbook"))
+
     @override_settings(HUBSPOT_VERIFY=True)
     def test_links_that_are_there_and_hubspot_that_does_not_say(self) -> None:
         self.sandbox.link("contacts", "1000002", "companies", "2000002")
@@ -115,7 +153,10 @@ class StagingTests(EngineTestCase):
     @override_settings(HUBSPOT_VERIFY=True)
     def test_what_is_not_linked_at_all_costs_no_call_more(self) -> None:
         self.read(self.uploaded(*map(row, range(9))))
-        self.assertEqual(sum("batch/read" in r["path"] for r in self.sandbox.requests), 1)
+        paths = [request["path"] for request in self.sandbox.requests]
+        asked = [path for path in paths if path.endswith("batch/read")]
+        self.assertEqual(sum("associations" in path for path in asked), 1)
+        self.assertEqual(len(asked), 3)  # and one for the names of each side
 
     def test_failed_rows_are_read_from_the_run_they_failed_in(self) -> None:
 

@@ -11,9 +11,9 @@ from associations.bulk import exports
 from associations.bulk.dry_run import _rows_to_retry
 from associations.bulk.exports import bad_row_lines, result_lines
 from associations.bulk.files.rows import RowChecker
-from associations.bulk.files.table import read_table
 from associations.gateway.object_types import standard_choices
 from associations.models import BulkRow, BulkRun, RunState
+from tests.associations.bulk.files.files import read_table
 from tests.associations.linking.base import PageTestCase, entry_of, run_of
 from tests.support import person
 
@@ -78,7 +78,7 @@ class RunResultTests(ResultTestCase):
         )
         self.assertEqual(rows[0]["reason"], "SUP-1")
         self.assertEqual(rows[1]["hubspot"], "'=no such")
-        self.assertIn("The id of the first record is missing", rows[2]["what_happened"])
+        self.assertIn("From: the record's id is missing", rows[2]["what_happened"])
         self.assertTrue(rows[0]["entry"].isdecimal())
 
     def test_without_what_was_staged_the_entries_remain(self) -> None:

@@ -1,14 +1,18 @@
 """Runs of people who may no longer act: nothing more leaves in their name."""
 
 import time
+from datetime import timedelta
 from io import StringIO
 from typing import Any
+from unittest import mock
 
 from django.core.management import call_command
 from django.test import override_settings
+from django.utils import timezone
 
-from associations.bulk import batch_sender, dry_run, services, single_sender, tasks
+from associations.bulk import backoff, batch_sender, dry_run, services, single_sender, tasks
 from associations.bulk.leases import StoppedError, claim
+from associations.bulk.worker.scheduler import Scheduler
 from associations.models import BulkRun, RunState, SecurityEvent, SendMode
 from hubadmin.models import Role, User
 from tests.associations.bulk.engine import NO_CONTACT, EngineTestCase, row
@@ -163,6 +167,32 @@ class TakingOverTests(EngineTestCase):
         leave(self.user)
         self.assertEqual(services.take_over(user=self.admin, run=run).user, self.admin)
 
+    def test_one_that_was_not_started_and_one_whose_admin_leaves_too(self) -> None:
+        run = self.uploaded(*ROWS)
+        tasks.work(run.pk)
+        leave(self.user)
+        own = services.take_over(user=self.admin, run=run)
+        self.assertEqual(self.finish(run).state, RunState.CANCELED)
+        tasks.work(own.pk)
+        leave(self.admin)
+        another = person("another", "admin")
+        last = services.take_over(user=another, run=BulkRun.objects.get(pk=own.pk))
+        self.finish(own)
+        tasks.work(last.pk)
+        last.refresh_from_db()
+        self.assertEqual((last.state, last.rows_ready), (RunState.READY, len(ROWS)))
+        for each in (run, own, last):
+            page = SignedInClient(another).get(each.get_absolute_url())
+            self.assertEqual(page.status_code, 200)
+
+    def test_a_run_stops_while_all_calls_wait(self) -> None:
+        run = self.queued(*ROWS)
+        backoff.pause_calls("daily_limit", timezone.now() + timedelta(hours=3))
+        leave(self.user)
+        Scheduler(mock.Mock(queue_size=lambda: 1)).tick()
+        run.refresh_from_db()
+        self.assertEqual((run.state, run.stop_cause), (RunState.PAUSED, "access_ended"))
+
     def test_only_one_does(self) -> None:
         run = self.stopped(*ROWS)
         services.take_over(user=self.admin, run=run)
@@ -190,7 +220,7 @@ class PageTests(PageTestCase):
             self.assertEqual((own.user, own.retry_of), (self.admin, run))
             self.assertRedirects(answer, own.get_absolute_url())
             page = self.as_admin.get(own.get_absolute_url())
-            self.assertContains(page, "Goes on with what is left of")
+            self.assertContains(page, "Continues with what is left of")
             page = self.as_admin.get(run.get_absolute_url())
             self.assertContains(page, "took it over")
             call_command("people", reactivate=str(self.user.pk), stdout=StringIO())

@@ -225,14 +225,14 @@ class WaitingTests(RunTestCase):
         for state in ("reading", "queueing", "running", "canceling"):
             run = self.run_(state, queued=9)
             self.assertIn("</span> waiting", self.page(run).content.decode())
-            self.assertNotIn("goes on", self.page(run).content.decode())
+            self.assertNotIn("resumes", self.page(run).content.decode())
             self.assertIn("</span> waiting", self.client.get("/bulk/").content.decode())
             run.delete()
 
     def test_a_paused_run_says_what_still_comes(self) -> None:
         run = self.run_("paused", queued=9, linked=3)
         page = self.page(run)
-        self.assertContains(page, "Nothing more is sent until somebody lets it go on")
+        self.assertContains(page, "Nothing more is sent until somebody resumes it")
         self.assertContains(page, "what was under way still comes to its end")
         self.assertContains(page, "(paused)")
 

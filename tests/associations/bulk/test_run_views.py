@@ -127,7 +127,7 @@ class UnderWayTests(RunTestCase):
         page = self.page(
             self.run_("running", queued=4880, linked=1190, rejected=10, started_at=ago)
         )
-        self.assertContains(page, "1,200 of 4,880 pairs are through (24 %)")
+        self.assertContains(page, "1,200 of 4,880 pairs are done (24%)")
         self.assertRegex(page.content.decode(), r"(39|40) a second, about 9\d seconds left")
         self.assertContains(page, "You may close this page")
 
@@ -142,8 +142,8 @@ class UnderWayTests(RunTestCase):
         run = self.run_("running", queued=10)
         soon = timezone.now() + timedelta(seconds=7)
         for cause, words in {
-            "rate_limited": "It goes on in 7 seconds",
-            "daily_limit": "daily limit is used up. It goes on at <time",
+            "rate_limited": "It resumes in 7 seconds",
+            "daily_limit": "daily limit is used up. It resumes at <time",
             "timed_out": "HubSpot does not answer. The next try is in 7 seconds",
             "migrating": "moving this account",
         }.items():
@@ -159,12 +159,12 @@ class UnderWayTests(RunTestCase):
             "token_refused": "did not accept this site",
             "scope_missing": "did not have the scopes",
             "redirected": "address of HubSpot",
-            "": "until somebody lets it go on",
+            "": "until somebody resumes it",
         }.items():
             with self.subTest(cause):
                 page = self.page(self.run_("paused", stop_cause=cause, queued=10))
                 self.assertContains(page, words)
-                self.assertContains(page, "Go on")
+                self.assertContains(page, "Resume")
 
 
 class ProgressTests(RunTestCase):
@@ -175,7 +175,7 @@ class ProgressTests(RunTestCase):
     def test_the_numbers_alone_while_the_state_is_the_same(self) -> None:
         run = self.run_("running", queued=100, linked=40)
         answer = self.part(run, "running")
-        self.assertContains(answer, "40 of 100 pairs are through")
+        self.assertContains(answer, "40 of 100 pairs are done")
         self.assertNotIn("HX-Retarget", answer.headers)
         for words in ("<h1", "<form", "announcement"):
             self.assertNotContains(answer, words)

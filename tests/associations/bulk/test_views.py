@@ -1,5 +1,6 @@
 """Bulk runs: upload one, the list of them, and the notice of those that have ended."""
 
+import io
 from unittest import mock
 
 from django.conf import settings
@@ -7,11 +8,12 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.test import override_settings
 from django.utils import timezone
+from openpyxl import load_workbook
 
 from associations.bulk import views as bulk
-from associations.bulk.files.table import read_table
 from associations.models import BulkRun, BulkUpload
 from hubadmin.web import drafts
+from tests.associations.bulk.files.files import read_table
 from tests.associations.linking.base import PageTestCase, run_of
 from tests.support import SignedInClient, person, read_only_database
 
@@ -84,6 +86,29 @@ class UploadTests(PageTestCase):
         self.assertTrue(answer.content.startswith(b"\xef\xbb\xbf"))
         table = read_table(lambda: [answer.content])
         self.assertEqual((len(table.columns), table.unused, len(list(table))), (5, (), 2))
+
+    def test_the_template_for_excel_says_the_same(self) -> None:
+        answer = self.client.get("/bulk/template.xlsx")
+        self.assertIn("spreadsheetml.sheet", answer["Content-Type"])
+        self.assertIn('filename="hubadmin-bulk-run.xlsx"', answer["Content-Disposition"])
+        table = read_table(lambda: [answer.content])
+        rows = [record.cells for record in table]
+        other = read_table(lambda: [self.client.get("/bulk/template.csv").content])
+        self.assertEqual((table.columns, rows), (other.columns, [each.cells for each in other]))
+
+    def test_its_columns_are_texts_down_to_the_last_row(self) -> None:
+        content = self.client.get("/bulk/template.xlsx").content
+        sheet = load_workbook(io.BytesIO(content)).active
+        for letter in "ABCDE":
+            column = sheet.column_dimensions[letter]
+            formats = {column.number_format, *(cell.number_format for cell in sheet[letter])}
+            self.assertEqual(formats, {"@"})
+
+    def test_the_form_offers_workbooks_and_both_templates(self) -> None:
+        page = self.client.get("/bulk/")
+        self.assertContains(page, 'accept=".xlsx,.xlsm,.csv')
+        for name in ("template.xlsx", "template.csv"):
+            self.assertContains(page, f'href="/bulk/{name}"')
 
 
 class DraftTests(PageTestCase):

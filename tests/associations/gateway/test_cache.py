@@ -5,11 +5,13 @@ from unittest import mock
 from django.core.cache import cache
 from django.test import SimpleTestCase
 
+from associations.finding import names
 from associations.gateway import cache as memory
 from associations.gateway.cache import FAILURE_SECONDS, cached_lookup
 from associations.hubspot import lookups
 from associations.hubspot.client import ReadError
 from associations.hubspot.outcomes import Cause
+from associations.hubspot.schemas import Record
 from tests.support import SandboxMixin
 
 
@@ -38,6 +40,13 @@ class MemoryTests(SandboxMixin, SimpleTestCase):
     def test_each_record_by_itself(self) -> None:
         other = cached_lookup(lookups.find_record, "contacts", "502", seconds=60)
         self.assertNotEqual(self.name(), other.name)
+
+    def test_what_a_crowd_is_shown_pushes_nothing_out(self) -> None:
+        self.name()
+        for number in range(1000):  # 30 people, and each one's latest and hits
+            names.remember("contacts", Record(f"{number + 1000}", "Bob Byron"))
+        self.name()
+        self.assertEqual(self.asked(), 1)
 
     def test_a_failure_is_remembered_for_a_moment(self) -> None:
         self.sandbox.fault(method="POST", status=503)

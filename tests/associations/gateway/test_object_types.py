@@ -1,6 +1,7 @@
 import ast
 import struct
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,6 +58,11 @@ class TypeChoicesTestCase(SimpleTestCase):
 
 
 class ResolveTests(TypeChoicesTestCase):
+    def test_no_length_keeps_anybody_waiting(self) -> None:
+        start = time.process_time()
+        self.assertEqual(self.candidates(choices(), "\u0300\u0316" * 50_000), ())
+        self.assertLess(time.process_time() - start, 2)
+
     def test_hubspots_own_by_every_name_they_have(self) -> None:
         types = standard_choices()
         for each in CATALOGUE:

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 from unittest import TestCase, mock
 
+from django.test import tag
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -30,6 +31,7 @@ def find_link(
 LINKED_SOMEHOW = {"results": [{"from": {"id": "501"}, "to": [{"toObjectId": 902}]}]}
 
 
+@tag("one_database")
 class LookupTestCase(TestCase):
     version = "v4"
     sandbox_version: str | None = None
@@ -58,10 +60,10 @@ class LookupTestCase(TestCase):
 class RecordTests(LookupTestCase):
     def test_each_kind_by_what_people_know_it_by(self) -> None:
         for object_type, object_id, display, name, detail in (
-            ("contacts", "501", "", "Ada Byron", "ada@example.com"),
-            ("companies", "902", "", "Analytical Ltd", "analytical.example"),
-            ("deals", "701", "", "Annual licence", ""),
-            ("tickets", "801", "", "Invoice shows the wrong address", ""),
+            ("contacts", "501", "", "Ada Byron", "ada@example.com · London · 2026-01-17"),
+            ("companies", "902", "", "Analytical Ltd", "analytical.example · Bristol"),
+            ("deals", "701", "", "Annual licence", "qualified · default · 1500"),
+            ("tickets", "801", "", "Invoice shows the wrong address", "2026-03-02"),
             ("2-4001", "41", "name", "Van Alpha", ""),
             ("2-4001", "41", "", "", ""),
         ):
@@ -161,7 +163,7 @@ class MergedTests(LookupTestCase):
         start = time.monotonic()
         with self.assertRaises(ReadError):
             self.ids("902", "903", seconds=0.3)
-        self.assertLess(time.monotonic() - start, 1)
+        self.assertLess(time.monotonic() - start, 3)
 
     def test_links_of_many_by_the_ids_that_were_asked_for(self) -> None:
         for contact in ("501", "502"):

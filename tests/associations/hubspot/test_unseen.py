@@ -65,6 +65,11 @@ class UnseenTests(TestCase):
     def test_around_an_id_it_is_nothing(self) -> None:
         self.assertEqual(bare("\u202a'\ufeff501\u200e "), "501")
 
+    def test_a_formula_that_keeps_a_number_a_text_is_that_text(self) -> None:
+        self.assertEqual(bare(' ="106738123456" '), "106738123456")
+        for formula in ('="1"&"2"', "=501", '="501', '"501"'):
+            self.assertEqual(bare(formula), formula)
+
 
 class AnswerTests(TestCase):
     def test_hubspots_words_name_it(self) -> None:

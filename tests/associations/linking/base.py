@@ -3,7 +3,7 @@
 from django.test import TestCase
 from django.utils import timezone
 
-from associations.models import AssociationRequest, BulkRun
+from associations.models import AssociationRequest, BulkRun, RecordNames, name_digest, new_salt
 from tests.support import LINK, SandboxMixin, SignedInClient, person
 
 
@@ -13,6 +13,27 @@ def entry_of(user: object, **fields: object) -> AssociationRequest:
     values = {"outcome": "linked", "cause": "confirmed", "api_version": "v4"} | LINK
     values |= {"created_at": now, "sent_at": now, "finished_at": now, "user_name": user.name}
     return AssociationRequest.objects.create(user=user, **(values | fields))
+
+
+def named_entry_of(
+    user: object, from_name: str, to_name: str, typed: str = "", **fields: object
+) -> AssociationRequest:
+    """The same with what the records were called, and by what the first one was found."""
+    salts = new_salt(), new_salt()
+    digests = {
+        "from_name_digest": name_digest(salts[0], from_name, typed),
+        "to_name_digest": name_digest(salts[1], to_name, ""),
+    }
+    entry = entry_of(user, **digests, **fields)
+    RecordNames.objects.create(
+        entry=entry,
+        from_name=from_name,
+        from_typed=typed,
+        from_salt=salts[0],
+        to_name=to_name,
+        to_salt=salts[1],
+    )
+    return entry
 
 
 def run_of(user: object, **fields: object) -> BulkRun:

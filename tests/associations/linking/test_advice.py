@@ -5,7 +5,7 @@ from typing import Any
 from unittest import mock
 
 from django.conf import settings
-from django.test import override_settings
+from django.test import override_settings, tag
 from django.utils import timezone, translation
 from django.utils.translation import gettext
 
@@ -78,7 +78,7 @@ class AdviceTestCase(PageTestCase):
 
 class PreviewTests(AdviceTestCase):
     def panel(self, client: SignedInClient, **fields: str) -> str:
-        page = client.get("/preview/", FIELDS | fields, headers=HTMX)
+        page = client.post("/preview/", FIELDS | fields, headers=HTMX)
         return " ".join(page.content.decode().split())
 
     def test_what_may_come_to_an_end_by_itself_may_be_tried(self) -> None:
@@ -162,6 +162,7 @@ class PreviewTests(AdviceTestCase):
         self.assertNotContains(self.client.get("/"), "You can link them all the same")
 
 
+@tag("one_database")
 class EntryTests(AdviceTestCase):
     """Each cause, on the entry that it ended and on one that was linked but could not be seen."""
 

@@ -29,7 +29,7 @@ class March:
 class MarchPageTests(March, PageTestCase):
     def test_the_form_an_entry_and_the_status(self) -> None:
         self.client.get("/")
-        preview = self.client.get("/preview/", PAIR, headers={"HX-Request": "true"})
+        preview = self.client.post("/preview/", PAIR, headers={"HX-Request": "true"})
         self.assertContains(preview, "Ada Byron")
         page = self.client.post("/", LINK, follow=True)
         self.assertContains(page, "linked")

@@ -1,14 +1,17 @@
+import re
 from typing import Any
 
 from django.http import QueryDict
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, tag
 from hypothesis import given
 from hypothesis import strategies as st
 
+from associations.finding.finder import Found, Hit, Why
 from associations.form_fields import validation_error
 from associations.gateway.object_types import TypeChoice, TypeChoices
 from associations.hubspot.object_types import ObjectType, resolve
 from associations.hubspot.record_references import PairReason, Reason, Side
+from associations.hubspot.schemas import Record
 from associations.linking.forms import AssociationForm
 from associations.texts.references import SENTENCES
 from tests.generated import ANY_TEXT, examples
@@ -22,7 +25,8 @@ ITSELF = "A record cannot be linked to itself. Enter another record here."
 NUL = "Null characters are not allowed."
 IN_PORTAL = "https://app.hubspot.com/contacts/4242"
 CONTACT, COMPANY = resolve("contact"), resolve("company")
-NO_FROM_TYPE = "Choose the type of the first record."
+NO_FROM_TYPE = "Choose the record's type."
+WHICH = "Enter a name, an e-mail address, a domain, an id, or the record's address."
 
 
 def form(**fields: str) -> AssociationForm:
@@ -35,6 +39,7 @@ def pasted(text: str, **options: Any) -> AssociationForm:
     return AssociationForm(LINK | fields, **options)
 
 
+@tag("one_database")
 class FormTestCase(SimpleTestCase):
     def assert_cleans_to(self, expected: dict[str, str], **fields: str) -> None:
         checked = form(**fields)
@@ -85,14 +90,9 @@ class ValidTests(FormTestCase):
 
 class MessageTests(FormTestCase):
     def test_each_field_that_is_left_empty(self) -> None:
-        messages = {
-            "from_object_type": ["Choose the type of the first record."],
-            "from_object_id": ["Enter the id of the first record."],
-            "to_object_type": ["Choose the type of the second record."],
-            "to_object_id": ["Enter the id of the second record."],
-        }
+        messages = {"from_object_id": [WHICH], "to_object_id": [WHICH]}
         self.assertEqual(AssociationForm({}).errors, messages)
-        self.assertEqual(AssociationForm(dict.fromkeys(messages, " \t\n")).errors, messages)
+        self.assertEqual(AssociationForm(dict.fromkeys(LINK, " \t\n")).errors, messages)
 
     def test_an_unknown_type_is_quoted_shortened(self) -> None:
         for typed, quoted in {
@@ -109,7 +109,7 @@ class MessageTests(FormTestCase):
         for typed, message in {
             "abc": "A record id has digits only, such as 501. It is the number at the end of the "
             "record's address in HubSpot.",
-            "\uff15\uff10\uff11": "Write the id with the plain digits 0 to 9.",
+            "\u0665\u0660\u0661": "Write the id with the plain digits 0 to 9.",
             "0501": "A record id does not start with 0. Leave the zeros at the front out.",
             "1" * 21: "A record id has at most 20 digits; this one has 21.",
         }.items():
@@ -246,9 +246,6 @@ class PastedTests(FormTestCase):
         self.assertEqual(set(pasted(address).errors), {"from_object_id"})
         self.assertTrue(pasted(address, ui_hosts=["127.0.0.1:8001"]).is_valid())
 
-    def test_a_field_that_may_stay_empty(self) -> None:
-        self.assertEqual(AssociationForm.prefilled(QueryDict("from_object_id=+")).filled(), {})
-
 
 class ChoicesTests(FormTestCase):
     VANS = [ObjectType(f"2-{n}", f"2-{n}", "Van", "Vans") for n in (1, 2)]
@@ -334,37 +331,63 @@ class SidesTests(FormTestCase):
                 self.assert_sides(one, Side(CONTACT, "501"), Side(COMPANY, "902"))
 
 
-class FilledTests(FormTestCase):
-    def test_what_the_two_fields_mean(self) -> None:
-        typed = f" {IN_PORTAL}/record/0-1/501/?x=1"
-        expected = {"typed": typed, "object_type": "Contact", "object_id": "501"}
-        self.assertEqual(pasted(typed).filled(), {"from": expected})
-        self.assertEqual(form(from_object_id=typed).filled(), {"from": expected})
-        both = AssociationForm({"from_object_id": typed, "to_object_id": "deal #77"})
-        other = {"typed": "deal #77", "object_type": "Deal", "object_id": "77"}
-        self.assertEqual(both.filled(), {"from": expected, "to": other})
+class ChosenTests(FormTestCase):
+    """A record that was chosen among those found, without script."""
 
-    def test_the_type_by_its_label(self) -> None:
-        checked = pasted("contact 501", types=ChoicesTests.TYPES)
-        self.assertEqual(checked.filled()["from"]["object_type"], "Kontakt")
+    FIELDS = {"from_object_type": "", "from_object_id": "ada"}
 
-    def test_nothing_where_there_is_nothing_to_fill_in(self) -> None:
-        for fields in (
-            {},
-            {"from_object_id": ""},
-            {"from_object_id": "foo 1"},
+    def test_it_counts_for_the_text_that_it_was_found_for(self) -> None:
+        chosen = {"from_choice": "contacts 501", "from_choice_of": "ada"}
+        self.assert_cleans_to(LINK, **self.FIELDS | chosen)
+
+    def test_and_for_no_other(self) -> None:
+        for chosen in (
+            {"from_choice": "contacts 501", "from_choice_of": "adam"},
+            {"from_choice": "contacts 501"},
+            {"from_choice_of": "ada"},
         ):
-            with self.subTest(fields):
-                self.assertEqual(form(**fields).filled(), {})
+            with self.subTest(chosen):
+                self.assertFalse(form(**self.FIELDS | chosen).is_valid())
 
-    def test_the_type_that_was_pasted_in_place_of_the_one_that_stood_there(self) -> None:
-        for chosen in ("Company", "foo"):
-            filled = form(from_object_type=chosen, from_object_id="contact 501").filled()
-            self.assertEqual(filled["from"]["object_type"], "Contact")
+    def test_nor_for_another_type_that_was_chosen_since(self) -> None:
+        chosen = {"from_choice": "contacts 501", "from_choice_of": "ada"}
+        errors = form(**self.FIELDS | chosen | {"from_object_type": "Company"}).errors
+        self.assertEqual(set(errors), {"from_object_type"})
 
-    def test_of_one_that_is_not_sent(self) -> None:
-        query = QueryDict("to_object_id=deal+77")
-        self.assertEqual(set(AssociationForm.prefilled(query).filled()), {"to"})
+
+class FoundTests(FormTestCase):
+    def test_what_the_finder_says_stands_in_place_of_all_else_of_its_side(self) -> None:
+        fields = LINK | {"from_object_type": "", "from_object_id": "ada"}
+        hits = [Hit(CONTACT, Record("501", "Ada Byron")), Hit(CONTACT, Record("502", "Ada"))]
+        found = {"from": Found(hits=hits, why=Why.CHOOSE)}
+        errors = {"from_object_id": ["2 records are found. Choose one, or type more."]}
+        self.assertEqual(AssociationForm(fields, found=found).errors, errors)
+        looked_up = AssociationForm(fields, found=found, is_looked_up=True)
+        self.assertEqual(looked_up.errors, {}, "nobody has sent it yet")
+
+    def test_what_is_looked_up_may_be_empty(self) -> None:
+        self.assertEqual(AssociationForm({}, is_looked_up=True).errors, {})
+
+
+class TypeTests(FormTestCase):
+    def html(self, posted: str, **options: Any) -> str:
+        return str(
+            AssociationForm(LINK | {"from_object_type": posted}, **options)["from_object_type"]
+        )
+
+    def test_any_type_comes_first_then_those_offered(self) -> None:
+        offered = [TypeChoice(COMPANY, "Company"), TypeChoice(CONTACT, "Contact")]
+        html = self.html("", offered=offered)
+        values = re.findall(r'value="([^"]*)"', html)
+        self.assertEqual(values, ["", "companies", "contacts"])
+
+    def test_any_name_of_a_type_chooses_it(self) -> None:
+        for name in ("Contact", "people", "0-1", " CONTACTS "):
+            self.assertIn('<option value="contacts" selected>', self.html(name))
+
+    def test_what_is_no_type_stays(self) -> None:
+        self.assertIn('<option value="Compny" selected>Compny</option>', self.html("Compny"))
+        self.assertIn('value="2-9" selected>2-9<', self.html("2-9"))
 
 
 class RenderingTests(FormTestCase):
@@ -398,7 +421,7 @@ class RenderingTests(FormTestCase):
             self.assertNotIn("inputmode", html)
             self.assertNotIn("maxlength", html)  # the browser would cut it without a word
             self.assertNotIn("autocomplete", html)  # Back would bring it back empty
-            self.assertIn("paste the record's address", form()[name].help_text)
+            self.assertIn("paste the address", form()[name].help_text)
 
     def test_no_browser_fills_in_an_old_token(self) -> None:
         self.assertIn('autocomplete="off"', str(form()["submit_token"]))
@@ -442,4 +465,3 @@ class AnythingTests(FormTestCase):
                 self.assertNotIn("\0", text, name)
         self.assertTrue(checked.as_p())
         self.assertEqual(len(checked.pair), 3)
-        self.assertLessEqual(set(checked.filled()), {"from", "to"})

@@ -8,7 +8,7 @@ from unittest import mock
 from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.db import DatabaseError
-from django.test import TestCase, override_settings
+from django.test import TestCase, override_settings, tag
 
 from associations.hubspot.outcomes import Cause, Linked, Outcome
 from associations.linking import services
@@ -21,6 +21,7 @@ BUSY = {"status": 429, "headers": {"Retry-After": "3"}}
 SLEEP = "associations.hubspot.client.time.sleep"
 
 
+@tag("one_database")
 class SubmitTests(PageTestCase):
     """HubSpot is busy for some seconds, and they leave while the second try waits."""
 

@@ -64,7 +64,10 @@ class MissingTests(PageTestCase):
     def test_what_is_looked_up_now(self) -> None:
         entry = entry_of(self.user, from_object_id="77777")
         fields = {"from_object_type": "Contact", "from_object_id": "77777"}
-        for address, query in (("/preview/", fields), (f"{entry.get_absolute_url()}records/", {})):
-            part = self.as_admin.get(address, query, headers={"HX-Request": "true"})
+        for ask, address in (
+            (self.as_admin.post, "/preview/"),
+            (self.as_admin.get, f"{entry.get_absolute_url()}records/"),
+        ):
+            part = ask(address, fields, headers={"HX-Request": "true"})
             self.assertContains(part, "Contact 77777")
             self.assertNotContains(part, "/record/0-1/77777")

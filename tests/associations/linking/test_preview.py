@@ -1,9 +1,7 @@
 """What people see of two records before they link them."""
 
-import json
 import time
 from collections.abc import Callable
-from typing import Any
 from unittest import mock
 
 from django.core.cache import cache
@@ -30,7 +28,7 @@ HTMX = {"HX-Request": "true"}
 
 class PreviewTestCase(PageTestCase):
     def panel(self, **fields: str) -> HttpResponse:
-        return self.client.get("/preview/", FIELDS | fields, headers=HTMX)
+        return self.client.post("/preview/", FIELDS | fields, headers=HTMX)
 
     def shows(self, *texts: str, **fields: str) -> None:
         page = " ".join(self.panel(**fields).content.decode().split())
@@ -64,7 +62,7 @@ class PanelTests(PreviewTestCase):
         for number in range(903, 909):
             self.sandbox.link("contacts", "501", "companies", str(number))
         self.shows(
-            "is linked to:",
+            "Linked to 6 Companies:",
             "<bdi>Byron &amp; Daughters</bdi> (903)",
             "and 3 more",
             "not linked yet",
@@ -77,7 +75,9 @@ class PanelTests(PreviewTestCase):
             self.sandbox.link("contacts", "501", "companies", number)
         shown = lookups.links_of(clients.interactive(), "contacts", "501", "companies")
         beyond = min({*numbers} - {each.object_id for each in shown.records})
-        self.shows("They are linked already.", "more than 500 links", to_object_id=beyond)
+        self.shows(
+            "They are linked already.", "Linked to more than 500 Companies", to_object_id=beyond
+        )
 
     def test_no_default_type(self) -> None:
         self.shows("no default way to link", from_object_type="Company", from_object_id="901",
@@ -100,7 +100,7 @@ class PanelTests(PreviewTestCase):
 
     def test_nothing_to_show(self) -> None:
         for fields in ({}, {"from_object_id": "x", "to_object_type": "nonsense"}):
-            answer = self.client.get("/preview/", fields, headers=HTMX)
+            answer = self.client.post("/preview/", fields, headers=HTMX)
             self.assertEqual((answer.status_code, answer.content.strip()), (200, b""))
 
     def test_a_custom_object_by_the_accounts_own_label(self) -> None:
@@ -113,12 +113,13 @@ class PanelTests(PreviewTestCase):
         self.shows("&lt;script&gt;")
 
     def test_not_asked_by_a_script_it_is_the_form(self) -> None:
-        answer = self.client.get("/preview/", FIELDS)
-        self.assertEqual(answer.status_code, 302)
-        self.assertContains(self.client.get(answer.url), 'value="501"')
+        answer = self.client.post("/preview/", FIELDS)
+        self.assertContains(answer, 'value="501"')
+        self.assertContains(answer, "Ada Byron")
+        self.assertEqual(self.client.get("/preview/", FIELDS).status_code, 405)
 
     def test_an_expired_session_leads_to_the_sign_in_as_a_whole_page(self) -> None:
-        answer = SignedInClient().get("/preview/", FIELDS, headers=HTMX)
+        answer = SignedInClient().post("/preview/", FIELDS, headers=HTMX)
         self.assertEqual(answer.status_code, 401)
         self.assertEqual(answer["HX-Redirect"], "/")
 
@@ -127,7 +128,7 @@ class PanelTests(PreviewTestCase):
         address = "https://app.hubspot.com/contacts/4242/record/0-1/501?eschref=" + "x" * 1900
         typed = FIELDS | {"from_object_id": address, "reason": "SUP-7", "submit_token": "t"}
         current = {"HX-Current-URL": "https://testserver/?from_object_id=1"}
-        answer = client.get("/preview/", typed, headers=HTMX | current)
+        answer = client.post("/preview/", typed, headers=HTMX | current)
         self.assertEqual((answer.status_code, answer["HX-Redirect"]), (401, "/"))
         client.sign_in(self.user)
         page = client.get("/")
@@ -137,7 +138,7 @@ class PanelTests(PreviewTestCase):
     def test_what_is_empty_is_not_kept(self) -> None:
         client = SignedInClient()
         empty = dict.fromkeys([*FIELDS, "reason", "submit_token"], "")
-        self.assertEqual(client.get("/preview/", empty, headers=HTMX).status_code, 401)
+        self.assertEqual(client.post("/preview/", empty, headers=HTMX).status_code, 401)
         self.assertNotIn("draft", client.session)
 
     def test_another_sites_link_leaves_nothing_behind(self) -> None:
@@ -150,28 +151,6 @@ class PanelTests(PreviewTestCase):
         with translation.override("ja"):
             self.assertEqual(self.panel().status_code, 200)
         self.assertNotIn("not linked yet", self.panel().content.decode())
-
-
-class FilledTests(PreviewTestCase):
-    ADDRESS = "https://app.hubspot.com/contacts/4242/record/0-1/501?eschref=%2F0-2%2F7"
-
-    def filled(self, **fields: str) -> dict[str, Any]:
-        return json.loads(self.panel(**fields)["HX-Trigger"])["filled"]
-
-    def test_what_an_address_stands_for_goes_back_to_the_fields(self) -> None:
-        filled = self.filled(from_object_type="", from_object_id=self.ADDRESS)
-        meant = {"typed": self.ADDRESS, "object_type": "Contact", "object_id": "501"}
-        self.assertEqual(filled, {"from": meant})
-
-    def test_a_pasted_address_goes_before_the_type_that_stood_there(self) -> None:
-        filled = self.filled(from_object_type="Deal", from_object_id=self.ADDRESS)
-        self.assertEqual(filled["from"]["object_type"], "Contact")
-        self.shows("Ada Byron", from_object_type="Deal", from_object_id=self.ADDRESS)
-
-    def test_another_portals_address_fills_in_nothing(self) -> None:
-        other = self.ADDRESS.replace("4242", "777")
-        self.assertEqual(self.filled(from_object_id=other), {})
-        self.assertNotIn("Ada", self.panel(from_object_id=other).content.decode())
 
 
 class TroubleTests(PreviewTestCase):
@@ -191,7 +170,7 @@ class TroubleTests(PreviewTestCase):
         self.enterContext(mock.patch.object(lookups, "SECONDS", 0.3))
         start = time.monotonic()
         self.shows("did not answer in time", "link the records all the same")
-        self.assertLess(time.monotonic() - start, 3)
+        self.assertLess(time.monotonic() - start, 4.5)
 
     def test_each_failure_has_a_line_and_no_page_breaks(self) -> None:
         for fault in (
@@ -261,12 +240,17 @@ class ChangedTests(PreviewTestCase):
         self.shows("<bdi>Byron &amp; Daughters</bdi> (903)")
 
     def test_that_hubspot_shows_nothing_is_not_asked_for_with_every_key(self) -> None:
-        self.sandbox.fault(method="POST", path="associations/.*/batch/read", status=503)
+        self.sandbox.fault(method="POST", path="associations/.*/batch/read", status=503, times=2)
         for _ in range(2):
             self.shows("HubSpot is not available at the moment.")
 
 
 class LimitTests(PreviewTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        # However slow the machine is, no look of a test is forgotten before its end.
+        self.enterContext(mock.patch("associations.gateway.rate_limiter.LOOK_WINDOW", 600.0))
+
     def test_nobody_has_previews_without_end(self) -> None:
         self.enterContext(mock.patch("associations.gateway.rate_limiter.LOOKS", 2))
         self.addCleanup(rate_limiter.close)
@@ -276,7 +260,7 @@ class LimitTests(PreviewTestCase):
                 self.panel(from_object_id=pk).content.decode().lower(),
             )
         self.shows("You have looked up a lot", "link the records all the same")
-        self.assertIn("Ada", self.as_admin.get("/preview/", FIELDS, headers=HTMX).content.decode())
+        self.assertIn("Ada", self.as_admin.post("/preview/", FIELDS, headers=HTMX).content.decode())
 
     def test_another_process_counts_the_same_ones(self) -> None:
         self.enterContext(mock.patch("associations.gateway.rate_limiter.LOOKS", 3))
@@ -284,8 +268,7 @@ class LimitTests(PreviewTestCase):
         cache.clear()  # all that a process has by itself
         rate_limiter.close()
         self.panel()
-        with mock.patch("associations.gateway.rate_limiter.LOOK_WINDOW", 0.5):
-            self.panel()
+        self.panel()
         self.shows("You have looked up a lot", "link the records all the same")
 
     def test_a_clock_that_was_set_back_holds_nobody_up(self) -> None:
@@ -319,15 +302,16 @@ class WithoutScriptTests(PreviewTestCase):
 
     def test_an_address_becomes_type_and_id(self) -> None:
         address = "/contacts/4242/record/0-1/501/view/1"
-        answer = self.check(from_object_type="", from_object_id=address)
-        self.assertContains(answer, 'value="501"')
-        self.assertContains(answer, 'value="Contact"')
-        self.assertNotContains(answer, address)
+        for object_type in ("", "Deal"):  # what was pasted goes before a type that stood there
+            answer = self.check(from_object_type=object_type, from_object_id=address)
+            self.assertContains(answer, 'value="501"')
+            self.assertContains(answer, '<option value="contacts" selected>')
+            self.assertNotContains(answer, address)
 
     def test_what_is_wrong_is_told_and_the_other_side_shown(self) -> None:
-        answer = self.check(from_object_id="x")
-        self.assertContains(answer, "Analytical Ltd", status_code=422)
-        self.assertContains(answer, "A record id has digits only", status_code=422)
+        answer = self.check(from_object_id="/contacts/4242/objects/0-1/views/all/list")
+        self.assertContains(answer, "Analytical Ltd")
+        self.assertContains(answer, "This is the address of a list.")
 
 
 class RecordsTests(PreviewTestCase):

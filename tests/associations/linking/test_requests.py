@@ -58,7 +58,7 @@ class EntryTests(PageTestCase):
         long_ago = timezone.now() - timedelta(minutes=5)
         for client, address in ((self.client, "/requests/"), (self.as_admin, "/audit/")):
             entry = entry_of(self.user, outcome="sending", cause="", sent_at=long_ago)
-            self.assertContains(client.get(address), "This site was interrupted")
+            self.assertContains(client.get(address), "interrupted</span>")
             entry.refresh_from_db()
             self.assertEqual(entry.outcome, Outcome.UNREACHABLE)
 

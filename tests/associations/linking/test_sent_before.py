@@ -146,7 +146,7 @@ class RefusedTests(SentBeforeTestCase):
 
 class LinkedTests(SentBeforeTestCase):
     def test_a_link_that_is_gone_meanwhile_is_not_told_as_done_now(self) -> None:
-        self.assertContains(self.submit(), "verified")
+        self.assertContains(self.submit(), "seen in HubSpot")
         self.sandbox.reset()  # somebody removed it in HubSpot
         self.says_nothing_was_sent(self.submit())
         self.assertEqual(self.puts(), [])

@@ -8,10 +8,10 @@ from django.db import OperationalError
 from django.test import TestCase, override_settings
 
 from associations.audit.recorder import LogUnavailableError, RequestMeta
+from associations.audit.throttling import ThrottledError
 from associations.hubspot.client import Limits
 from associations.hubspot.outcomes import Linked
 from associations.linking import services
-from associations.linking.throttling import ThrottledError
 from associations.models import AssociationCheck, AssociationRequest
 from associations.texts.outcomes import explain
 from tests.support import LINK, SandboxMixin, person

@@ -25,12 +25,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from associations.hubspot.outcomes import VERDICTS, Outcome
-from associations.models import AssociationRequest, BulkRun
+from associations.models import AssociationRequest, BulkRun, RecordNames
+from associations.models.querysets import NAMES as NAMES_COLUMNS
 from hubadmin.models import User
 from tests.generated import ANY_TEXT, examples
 from tests.support import SignedInClient, person
 
-EXAMPLES = int(os.environ.get("FILTER_EXAMPLES", "500"))
+EXAMPLES = int(os.environ.get("FILTER_EXAMPLES", "80"))
 Entry = AssociationRequest
 Pair = tuple[str, str]  # of an address: a name and a value
 
@@ -76,6 +77,11 @@ ERRORS = [
     *("One or more associations are invalid", "HTTP 502: <html>", "100% of 10_000", "it's down"),
     *('"501" is not "valid"', "Límite alcanzado", "\\N is no id", '("quoted") OR nothing'),
 ]
+NAMES = [
+    *("Ada Byron", "田中 花子", "O'Brien & Sons", "100 % Ltd", "50%_off Inc.", "<b>Bold</b> GmbH"),
+    *('The "Other" One', "C:\\Temp Ltd", "Zürich AG", "🙂🙃🙂", "OR * NEAR", "x", "from_name : y"),
+]
+TYPED = ["ada@example.com", "analytical.example", "", "", ""]
 CATEGORIES = ["", "VALIDATION_ERROR", "OBJECT_NOT_FOUND", "RATE_LIMITS", "Mixed_Case"]
 CORRELATIONS = ["", "0192f3c4-77", "0192f3c4-78", "%", "a_c", "abc"]
 
@@ -133,12 +139,18 @@ def _log() -> list[Entry]:
 
 
 LOG = _log()
+NAMED = {
+    entry.pk: [RANDOM.choice(["", *each]) for each in (NAMES, TYPED, NAMES, TYPED)]
+    for entry in LOG
+    if entry.pk % 3
+}
 
 # --- a plain filter of it -------------------------------------------------------------------------
 
 FIELDS = [
     *("who", "outcome", "seen", "range", "since", "until", "record_type", "record"),
-    *("from_type", "to_type", "reason", "error", "category", "status", "run", "correlation", "tz"),
+    *("from_type", "to_type", "name", "reason", "error", "category", "status", "run"),
+    *("correlation", "request", "tz"),
 ]
 TYPES = {spelling: name for name, spellings in SPELLINGS.items() for spelling in spellings}
 STATUSES = {str(n): n for n in (100, 200, 400, 404, 429, 502, 999)} | {
@@ -172,8 +184,16 @@ def _known(table: dict[str, Any], text: str) -> Any:
     return table[text]
 
 
-def _text(text: str) -> str:
-    if "\0" in text or len(text.strip()) > 100:
+def _is_called(text: str) -> Callable[[Entry], bool]:
+    if len(text) < 2:
+        raise WrongFieldError
+    return lambda entry: any(
+        text.translate(LOWER) in name.translate(LOWER) for name in NAMED.get(entry.pk, [])
+    )
+
+
+def _text(text: str, longest: int = 100) -> str:
+    if "\0" in text or len(text.strip()) > longest:
         raise WrongFieldError
     return text.strip()
 
@@ -207,6 +227,10 @@ def _tests(pairs: list[Pair], viewer: str) -> Iterator[Callable[[Entry], bool]]:
         yield partial(_has, "error_category", category.upper() if category.islower() else category)
     if correlation := _text(one["correlation"]):
         yield partial(_has, "correlation_id", correlation)
+    if request_id := _text(one["request"], 64):
+        yield partial(_has, "request_id", request_id.lower())
+    if name := " ".join(_text(one["name"], 200).split()):
+        yield _is_called(name)
     yield from _tests_of_texts(_text(one["reason"]).split(), _text(one["error"]).split())
     yield from _tests_of_record(one)
     yield from _tests_of_time(one, last.get("range", ""), ZONES.get(viewer, UTC))
@@ -299,7 +323,7 @@ ODD = {  # what a field takes in spite of its looks, and what it does not in spi
     "outcome": [*Outcome, "LINKED", " linked", "linked,rejected"],
     "seen": [*SEEN, "VERIFIED", " already", "linked"],
     "range": [*BACK, "TODAY", " 7d", "31d"],
-    "since": [*DAYS, "2026-02-30", "1999-12-31", "0000-00-00", "2026-W44-1", "20261101", "today"],
+    "since": [*DAYS, "2026-02-30", "1999-12-31", "0000-00-00", "2026-W44-1", "20261101", "to day"],
     "until": [*DAYS, "2100-01-01", "9999-12-31", "10000-01-01", "2026-11-01T00:00", "-1"],
     "record": [*IDS, " 7 ", "424242", "0", "007", "-7", "7e1", "\u0667", "1" * 21, "9" * 5_000],
     "record_type": [*TYPES, " contact ", "contactz", "2-", "0-9999", "../audit"],
@@ -310,6 +334,8 @@ ODD = {  # what a field takes in spite of its looks, and what it does not in spi
     "tz": [*ZONES, "Mars/Phobos", "europe/berlin", "../etc/passwd", "/etc/localtime"],
     "category": [*CATEGORIES, "validation_error", "validation", "VALIDATION%"],
     "correlation": [*CORRELATIONS, "ABC", "%%", "a%"],
+    "name": [*NAMES, *TYPED],
+    "request": ["0af0" * 8, "0AF0" * 8, "x", "f" * 65],
     "reason": REASONS,
     "error": ERRORS,
 }
@@ -322,7 +348,7 @@ UNKNOWN = ["utm_source", "page", "order_by", "user__password", "refresh", "WHO",
 # Behind an "x", a text is nothing that a field with certain values takes.
 HOSTILE_PAIRS = st.one_of(
     *(st.tuples(st.just(name), st.sampled_from(values)) for name, values in ODD.items()),
-    st.tuples(st.sampled_from(["reason", "error", "category", "correlation"]), HOSTILE),
+    st.tuples(st.sampled_from(["name", "reason", "error", "category", "correlation"]), HOSTILE),
     st.tuples(st.sampled_from(FIELDS), st.sampled_from(["", " ", "\u3000\n"])),
     st.tuples(st.sampled_from(FIELDS), HOSTILE.map("x{}".format)),
     st.tuples(st.sampled_from(["before", "after"]), POSITIONS),
@@ -389,6 +415,11 @@ def _reason(entry: Entry, own: Any, draw: Draw) -> list[Pair]:
     return [("reason", text)] if len(text) > 2 and " ".join(text.split()) == text else []
 
 
+def _name(entry: Entry, own: Any, draw: Draw) -> list[Pair]:
+    text = _part(draw(st.sampled_from(NAMED.get(entry.pk, [""]))), draw).strip()
+    return [("name", text)] if len(text) > 1 and " ".join(text.split()) == text else []
+
+
 def _error(entry: Entry, own: Any, draw: Draw) -> list[Pair]:
     words = [_part(word, draw) for word in _some_of(entry.error_text.split() or [""], draw)]
     return [("error", " ".join(words))] if max(map(len, words), default=0) > 2 else []
@@ -404,7 +435,7 @@ ASKING = [
     _outcome,
     _seen,
     _record,
-    *[_reason, _error] * 3,
+    *[_name, _reason, _error] * 3,
     partial(_type, "from"),
     partial(_type, "to"),
 ]
@@ -471,6 +502,10 @@ class GeneratedFilterTests(TestCase):
             BulkRun(pk=pk, user_id=min(PEOPLE), created_at=NOW) for pk in RUNS
         )
         Entry.objects.bulk_create(sorted(LOG, key=lambda entry: entry.pk))
+        RecordNames.objects.bulk_create(
+            RecordNames(pk=pk, **dict(zip(NAMES_COLUMNS, names, strict=True)))
+            for pk, names in NAMED.items()
+        )
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -533,6 +568,8 @@ class GeneratedFilterTests(TestCase):
         with (
             mock.patch("associations.audit.pagination.PAGE_SIZE", size),
             mock.patch("associations.models.querysets.COMMON", common),
+            mock.patch("associations.models.querysets.NAMES_COMMON", common),
+            mock.patch("associations.models.querysets.FEW", max(0, more * 5)),
         ):
             shown = self.all_pages(query, len(entries))
         self.assertEqual(shown, [entry.pk for entry in from_there(entries, pairs, size)])

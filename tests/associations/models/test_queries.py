@@ -15,9 +15,14 @@ from associations.audit.integrity import triggers
 from associations.audit.recorder import RequestMeta
 from associations.hubspot.answers import Answer
 from associations.hubspot.outcomes import Cause, Outcome
-from associations.models import AssociationRequest, AssociationRequestQuerySet, AuditFilter
+from associations.models import (
+    AssociationRequest,
+    AssociationRequestQuerySet,
+    AuditFilter,
+    RecordNames,
+)
 from associations.models.querysets import TEXT_INDEX, Position, count_of, page_of
-from tests.associations.linking.base import entry_of
+from tests.associations.linking.base import entry_of, named_entry_of
 from tests.support import LINK, SandboxMixin, SignedInClient, person
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -305,6 +310,81 @@ class RareTextTests(TestCase):
 
 
 class CommonTextTests(RareTextTests):
+    """If it stands there but once, the entries are read through for it."""
+
+    COMMON = 1
+
+
+class RareNameTests(TestCase):
+    """However often the name stands in the newest entries, it is looked up and read at once."""
+
+    COMMON, FEW = 1_000, 500
+
+    def setUp(self) -> None:
+        self.user = person()
+        self.enterContext(mock.patch("associations.models.querysets.NAMES_COMMON", self.COMMON))
+        self.enterContext(mock.patch("associations.models.querysets.FEW", self.FEW))
+
+    def found(self, name: str, **wanted: object) -> list[int]:
+        return pks(ENTRIES.matching(AuditFilter(name=name, **wanted)).order_by("id"))
+
+    def named(self, from_name: str, to_name: str = "Other", typed: str = "") -> int:
+        return named_entry_of(self.user, from_name, to_name, typed).pk
+
+    def test_it_is_found_on_either_side_anywhere_in_either_case_and_by_what_was_typed(self) -> None:
+        one, other = self.named("Ada Byron", "Analytical Ltd"), self.named("Bruno", "ADA & Sons")
+        typed = self.named("A. B.", "Ltd", "ada@example.com")
+        entry_of(self.user, reason="Ada")  # no name of a record
+        self.assertEqual(self.found("ada"), [one, other, typed])
+        self.assertEqual(self.found("a byr"), [one])
+        self.assertEqual(self.found("@EXAMPLE"), [typed])
+        self.assertEqual(self.found("byron analytical"), [])  # not over two of them
+        self.assertEqual(self.found("ada", reason="nowhere"), [])
+
+    def test_no_character_in_it_means_anything_but_itself(self) -> None:
+        texts = [
+            "100 % Ltd",
+            "100 x Ltd",
+            "a_b_c",
+            "axbxc",
+            "O'Brien",
+            'Say "yes" Inc.',
+            "C:\\x\\y",
+        ]
+        texts += ["abc* OR (abc)", "abc", "日本語の会社", "田中", "🙂🙃🙂", "%%%", "___", '"""']
+        entries = {text: self.named(text) for text in texts}
+        for text in texts:
+            with self.subTest(text):
+                expected = [pk for other, pk in entries.items() if text in other]
+                self.assertEqual(self.found(text), expected)
+
+    def test_its_pages_and_its_number_are_those_of_the_entries(self) -> None:
+        found = [self.named("Ada", "Ltd") for _ in range(5)]
+        self.named("Bruno")
+        for wanted in (AuditFilter(name="ada"), AuditFilter(name="ada", outcomes=("linked",))):
+            branches = ENTRIES.for_list().branches(wanted)
+            self.assertEqual((count_of(branches), count_of(branches, wanted)), (5, 5))
+            self.assertEqual(pks(page_of(branches, size=2)), found[:2:-1])
+            older = page_of(branches, size=9, before=ENTRIES.position_of(found[3]))
+            self.assertEqual(pks(older), found[2::-1])
+        short = AuditFilter(name="da")
+        self.assertEqual(count_of(ENTRIES.for_list().branches(short), short), 5)
+
+    def test_what_was_erased_is_found_no_more(self) -> None:
+        entry = self.named("Ada Byron", "Analytical Ltd")
+        with triggers.lifted():
+            RecordNames.objects.filter(pk=entry).update(from_name="", from_salt="")
+        self.assertEqual(self.found("Ada Byron"), [])
+        self.assertEqual(self.found("Analytical"), [entry])
+
+
+class ManyNamesTests(RareNameTests):
+    """They are looked up, and met on the way."""
+
+    FEW = 0
+
+
+class CommonNameTests(RareNameTests):
     """If it stands there but once, the entries are read through for it."""
 
     COMMON = 1

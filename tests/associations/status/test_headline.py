@@ -242,14 +242,14 @@ class FailureTests(HeadlineTestCase):
 
     def test_from_which_share_on(self) -> None:
         for ended, failed, level, words in (
-            (25, 1, "well", "Of today's 25 calls in the log 1 failed (4.0 %)"),
-            (80, 3, "well", "3 failed (3.8 %)"),
-            (60, 3, "warning", "3 failed (5.0 %)"),
-            (40, 19, "warning", "19 failed (47.5 %)"),
-            (20, 10, "wrong", "10 failed (50.0 %)"),
-            (10, 8, "wrong", "8 failed (80.0 %)"),
-            (4, 3, "warning", "3 failed (75.0 %)"),
-            (3, 2, "well", "2 failed (66.7 %). That is too little to go by."),
+            (25, 1, "well", "Of today's 25 calls in the log 1 failed (4.0%)"),
+            (80, 3, "well", "3 failed (3.8%)"),
+            (60, 3, "warning", "3 failed (5.0%)"),
+            (40, 19, "warning", "19 failed (47.5%)"),
+            (20, 10, "wrong", "10 failed (50.0%)"),
+            (10, 8, "wrong", "8 failed (80.0%)"),
+            (4, 3, "warning", "3 failed (75.0%)"),
+            (3, 2, "well", "2 failed (66.7%). That is too little to go by."),
         ):
             with self.subTest(ended=ended, failed=failed):
                 before = transaction.savepoint()
@@ -261,7 +261,7 @@ class FailureTests(HeadlineTestCase):
 
     def test_what_hubspot_wants_and_where_they_are(self) -> None:
         self.attempts(30, 3)
-        self.assert_says(self.page(), "HubSpot wants fewer of a day's calls to fail than 5 %.")
+        self.assert_says(self.page(), "HubSpot wants fewer of a day's calls to fail than 5%.")
         self.assertContains(self.page(), "/audit/?range=today&amp;outcome=rejected")
 
     def test_batches_count_as_calls(self) -> None:
@@ -278,7 +278,7 @@ class FailureTests(HeadlineTestCase):
                 failure="" if status else "timed_out",
                 cause="x",
             )
-        self.assert_says(self.page(), "Of today's 4 calls in the log 3 failed (75.0 %)")
+        self.assert_says(self.page(), "Of today's 4 calls in the log 3 failed (75.0%)")
 
     def test_what_was_never_sent_is_no_call(self) -> None:
         for failure in ("rate_limited", "access_ended"):
@@ -292,7 +292,7 @@ class FailureTests(HeadlineTestCase):
     def test_of_more_than_are_looked_through(self) -> None:
         self.attempts(30, 10)
         with mock.patch("associations.status.failures.COVERED", 20):
-            self.assert_says(self.page(), "Of today's newest 20 calls in the log 0 failed (0.0 %)")
+            self.assert_says(self.page(), "Of today's newest 20 calls in the log 0 failed (0.0%)")
 
 
 class LimitTests(HeadlineTestCase):

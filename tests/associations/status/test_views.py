@@ -276,7 +276,7 @@ class QuotaTests(StatusTestCase):
                 page = self.page()
                 self.assertEqual(self.levels(page, "calls"), [level, "well"])
                 self.assertEqual("calls" in self.worrying(page), level != "well")
-        self.assert_says(page, "40 of 1,000 calls are left; 96.0 % are used.")
+        self.assert_says(page, "40 of 1,000 calls are left; 96.0% are used.")
         self.assertContains(page, "24 Nov 2026, 23:00:00 UTC</time>")
         self.assert_says(page, "Stop what can wait")
         self.assertContains(page, 'width="96.0%"')
@@ -284,7 +284,7 @@ class QuotaTests(StatusTestCase):
     def test_more_than_all_of_it(self) -> None:
         self.usage(1200)
         page = self.page()
-        self.assert_says(page, "0 of 1,000 calls are left; 100.0 % are used.")
+        self.assert_says(page, "0 of 1,000 calls are left; 100.0% are used.")
         self.assertContains(page, 'width="100.0%"')
 
     def test_else_the_newest_answer_of_today_tells(self) -> None:
@@ -294,7 +294,7 @@ class QuotaTests(StatusTestCase):
         self.fault(USAGE, status=403, body={"category": "MISSING_SCOPES", "message": "no"})
         page = self.page()
         self.assertEqual(self.levels(page, "calls"), ["warning", "unknown", "well"])
-        self.assert_says(page, "50 of 500 calls are left; 90.0 % are used.")
+        self.assert_says(page, "50 of 500 calls are left; 90.0% are used.")
         self.assert_says(page, "So said HubSpot's answer of")
         self.assert_says(page, "access token may not read the records")
 
@@ -433,14 +433,14 @@ class TimesTests(StatusTestCase):
         self.attempt(duration_ms=1200, http_status=404)
         page = self.page(TIMES)
         self.assert_says(page, "Attempts 2", "Median 0.70 s", "95 of 100 within 1.20 s")
-        self.assert_says(page, "Slowest 1.20 s", "Failed 50.0 %")
+        self.assert_says(page, "Slowest 1.20 s", "Failed 50.0%")
         self.assertNotContains(page, "Covers the newest")
         self.assertNotContains(page, "no answer")
 
     def test_what_got_no_answer_has_no_time(self) -> None:
         self.attempt(http_status=None, failure="timed_out", duration_ms=10_000)
         page = self.page(TIMES)
-        self.assert_says(page, "Failed 100.0 %", "1 attempt got no answer")
+        self.assert_says(page, "Failed 100.0%", "1 attempt got no answer")
         self.assertNotContains(page, "Median")
 
     def test_more_than_are_looked_at(self) -> None:

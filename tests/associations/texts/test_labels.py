@@ -24,8 +24,12 @@ class CustomLabelTests(PageTestCase):
 
     def setUp(self) -> None:
         super().setUp()
+        # What another test set going in the background must not remember anything any more.
+        gateway_cache._threads().shutdown()
+        gateway_cache._threads.cache_clear()
         self.bulk_run = run_of(self.user, queued=3, rejected=3)
         self.entries = [self.entry(row) for row in (1, 2, 3)]
+        entry_of(self.user, to_object_type="2-4001", to_object_id="41")
 
     def entry(self, row: int) -> AssociationRequest:
         failed = {"outcome": "rejected", "cause": "association_limit"}

@@ -10,7 +10,7 @@ from associations.hubspot.answers import missing_scopes_in
 from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome
 from associations.models import AssociationAttempt, AssociationRequest
 from associations.texts.missing_records import missing_records
-from associations.texts.outcomes import explain
+from associations.texts.outcomes import beside_outcome, explain
 from tests.generated import ANY_JSON, examples
 from tests.support import LINK, person
 
@@ -79,7 +79,7 @@ class CauseTests(TestCase):
 
     def test_a_list_of_entries_costs_no_query(self) -> None:
         for cause in Cause:
-            made = self.saved(cause)
+            made = AssociationRequest.objects.for_list().get(pk=self.saved(cause).pk)
             with self.subTest(cause), self.assertNumQueries(0):
                 self.assertTrue(explain(made).sentence)
 
@@ -100,6 +100,21 @@ class SentenceTests(SimpleTestCase):
     def test_the_types_that_cannot_be_linked_are_named(self) -> None:
         sentence = explain(entry("no_default_type", to_object_type="0-8")).sentence
         self.assertTrue(sentence.endswith("these two types: Contact and Line item."))
+
+    def test_a_list_says_why_and_what_was_seen_and_not_the_pair_again(self) -> None:
+        lacks = {"errors": [{"context": {"COMPANY": ["902"]}}]}
+        for made, told in (
+            (entry(), ""),
+            (entry("confirmed", verified=True), ""),
+            (entry("confirmed", verified=False), "not seen afterwards"),
+            (entry("confirmed", unverified_cause="timed_out"), "not verified"),
+            (entry("confirmed", was_linked=True, verified=True), "linked before already"),
+            (entry("record_not_found", **lacks), "HubSpot has no company 902."),
+            (entry("timed_out", verified=True), "timed out · seen linked afterwards"),
+            (entry("refused", was_linked=True), "refused · linked before already"),
+            (entry("confirmed", to_merged_into="903"), "Company 902 was merged into 903."),
+        ):
+            self.assertEqual(beside_outcome(made), told)
 
     def test_an_unknown_status_is_quoted(self) -> None:
         self.assertIn("“{0}”", explain(entry("unknown_status", status="{0}")).sentence)

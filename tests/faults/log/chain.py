@@ -136,7 +136,7 @@ def seals_cut_off(scene: Scene) -> Manipulation | None:
 
 def _contents(scene: Scene, first: int, last: int) -> Iterator[str]:
     held = [each for each in scene.chain.seals if first <= each.number <= last]
-    for kind in ("check", "attempt", "entry", "batch", "export", "pruning"):
+    for kind in ("check", "attempt", "entry", "batch", "export", "pruning", "erasure"):
         ids = ", ".join(str(pk) for seal in held for pk in seal.ids(kind))
         if ids and kind == "entry":
             for child, column in CHILDREN["entry"]:

@@ -12,6 +12,7 @@ from tests.faults.log.scene import (
     Manipulation,
     Scene,
     Way,
+    key_of,
     quoted_name,
     set_column,
     with_children,
@@ -70,7 +71,7 @@ def close_open(scene: Scene) -> Manipulation | None:
 
 
 def redate(scene: Scene) -> Manipulation | None:
-    kind = scene.kind("seal")
+    kind = scene.kind("seal", "names")
     chosen = scene.chance.choice(times_of(tables()[kind]))
     at = scene.chance.choice([*PAST, *FUTURE])
     statement = set_column(kind, scene.pk(kind), chosen.column, moment(at))
@@ -83,7 +84,7 @@ def update_some(scene: Scene) -> Manipulation:
     chosen = scene.chance.choice([f for f in columns_of(tables()[kind]) if not f.primary_key])
     value = value_for(chosen, scene.chance, nasty=0.1)
     told = f"{quoted_name(chosen.column)} = {value}"
-    statement = f"UPDATE {table(kind)} SET {told} WHERE id > {scene.pk(kind)}"
+    statement = f"UPDATE {table(kind)} SET {told} WHERE {key_of(kind)} > {scene.pk(kind)}"
     return Manipulation("update: many rows", [statement], [table(kind)])
 
 
@@ -104,20 +105,21 @@ def swap(scene: Scene) -> Manipulation | None:
     if scene.chance.random() < 0.4:
         aside = str(10**9)
         steps = [(one, aside), (other, str(one)), (aside, str(other))]
-        statements = [f"UPDATE {table(kind)} SET id = {new} WHERE id = {old}" for old, new in steps]
+        key, name = key_of(kind), table(kind)
+        statements = [f"UPDATE {name} SET {key} = {new} WHERE {key} = {old}" for old, new in steps]
         return Manipulation("swap: numbers", statements, with_children(kind))
     columns = [f.column for f in columns_of(tables()[kind]) if not f.primary_key]
     chosen = columns if scene.chance.random() < 0.3 else [scene.chance.choice(columns)]
     unique = {name for name, _ in made_unique(scene, tables()[kind])}
     mine, theirs = (scene.rows[kind][pk] for pk in (one, other))
-    chosen = [name for name in chosen if name not in unique] or ["id"]
+    chosen = [name for name in chosen if name not in unique] or [key_of(kind)]
     statements = [_filled(kind, one, theirs, chosen), _filled(kind, other, mine, chosen)]
     return Manipulation("swap: contents", statements, [table(kind)])
 
 
 def _filled(kind: str, pk: int, row: dict[str, str | None], columns: list[str]) -> str:
     values = ", ".join(f"{quoted_name(name)} = {literal(row[name])}" for name in columns)
-    return f"UPDATE {table(kind)} SET {values} WHERE id = {pk}"
+    return f"UPDATE {table(kind)} SET {values} WHERE {key_of(kind)} = {pk}"
 
 
 def move(scene: Scene) -> Manipulation | None:
@@ -132,7 +134,8 @@ def move(scene: Scene) -> Manipulation | None:
 def renumber(scene: Scene) -> Manipulation:
     kind = scene.kind(*WATCHING)
     pk = scene.chance.choice([max(scene.rows[kind]) + 7, 10**16, 0, -5, LAST_ID])
-    statement = f"UPDATE {table(kind)} SET id = {pk} WHERE id = {scene.pk(kind)}"
+    key = key_of(kind)
+    statement = f"UPDATE {table(kind)} SET {key} = {pk} WHERE {key} = {scene.pk(kind)}"
     return Manipulation("renumber", [statement], with_children(kind))
 
 
@@ -143,7 +146,7 @@ def delete(scene: Scene) -> Manipulation:
     if scene.role == OWNER or scene.chance.random() < 0.5:
         for child, column in CHILDREN.get(kind, []):
             statements.append(f"DELETE FROM {table(child)} WHERE {column} = {pk}")
-    statements.append(f"DELETE FROM {table(kind)} WHERE id = {pk}")
+    statements.append(f"DELETE FROM {table(kind)} WHERE {key_of(kind)} = {pk}")
     return Manipulation("delete: a row", statements, with_children(kind))
 
 
@@ -158,7 +161,7 @@ def delete_some(scene: Scene) -> Manipulation:
     ]
     return Manipulation(
         "delete: many rows",
-        [*statements, f"DELETE FROM {table(kind)} WHERE id {way} {pk}"],
+        [*statements, f"DELETE FROM {table(kind)} WHERE {key_of(kind)} {way} {pk}"],
         touched,
     )
 
@@ -169,7 +172,8 @@ def replace_row(scene: Scene) -> Manipulation | None:
     if len(scene.rows[kind]) < 2 or kind == "entry":
         return None
     pk = scene.pk(kind)
-    statements = [f"DELETE FROM {table(kind)} WHERE id = {pk}", inserted(scene, kind, str(pk))]
+    delete = f"DELETE FROM {table(kind)} WHERE {key_of(kind)} = {pk}"
+    statements = [delete, inserted(scene, kind, str(pk))]
     return Manipulation("replace: a row", statements, [table(kind)])
 
 

@@ -14,7 +14,9 @@ from django.utils.dateparse import parse_datetime
 
 from associations.audit.integrity.serialization import KINDS, OWNERS, UNREADABLE, lines_of
 from associations.audit.integrity.triggers import ASKED, TAKEN
-from associations.models import OPEN_OUTCOMES
+from associations.hubspot.outcomes import Cause
+from associations.hubspot.record_references import SIDES
+from associations.models import OPEN_OUTCOMES, name_digest
 from tests.faults.log.chain import SHOWN
 from tests.faults.log.databases import OWNER, ROLES
 from tests.faults.log.state import Chain, Change, Row, Rows, owner_of, tables
@@ -28,7 +30,7 @@ ANY_TIME = {("entry", "requested_at"), ("entry", "started_at"), ("entry", "compl
 ANY_TIME |= {("verification", "started_at")}
 ENDS = ("finished_at",)
 # Rows that whoever serves has no business to add.
-NOT_SERVED = ("seal", "pruning", "verification")
+NOT_SERVED = ("seal", "pruning", "verification", "erasure", "names")
 
 
 @dataclass(slots=True)
@@ -135,6 +137,19 @@ def _is_written_as_it_happens(change: Change, after: Aftermath) -> bool:
     )
 
 
+def _tells_of_a_call_long_ago(change: Change, after: Aftermath) -> bool:
+    return (
+        change.what == "inserted"
+        and change.kind in ("attempt", "batch")
+        and change.after["failure"] == Cause.INTERRUPTED
+        and 0 < change.pk < 10**15
+        and not after.is_sealed(change)
+        and after.is_readable(change.kind, change.pk)
+        and after.has_good_times(change.kind, change.pk, change.after, begins=False)
+        and _has_its_entry(change, after)
+    )
+
+
 def _has_its_entry(change: Change, after: Aftermath) -> bool:
     return change.kind not in OWNERS or owner_of(change.kind, change.after) in after.rows["entry"]
 
@@ -189,7 +204,7 @@ def _is_cut_off(change: Change, after: Aftermath) -> bool:
 
 def _is_pruning_cut_off(change: Change, after: Aftermath) -> bool:
     return (
-        change.kind in ("pruning", "verification")
+        change.kind in ("pruning", "verification", "erasure")
         and change.what == "deleted"
         and change.kind in KINDS
         and after.is_found_with_head
@@ -210,6 +225,24 @@ def _is_shown_as_unsigned(change: Change, after: Aftermath) -> bool:
     )
 
 
+def _opens_what_its_entry_holds(change: Change, after: Aftermath) -> bool:
+    """It says what the entry says, or no more than nothing."""
+    if change.kind != "names":
+        return False
+    entry = after.rows["entry"].get(change.pk, {})
+    return all(_is_opened(side, entry, change) for side in SIDES)
+
+
+def _is_opened(side: str, entry: Row, change: Change) -> bool:
+    before, now = (
+        [row.get(f"{side}_{part}") or "" for part in ("name", "typed", "salt")]
+        for row in (change.before, change.after)
+    )
+    if not any(now):
+        return not any(before) or not entry.get(f"{side}_name_digest")
+    return name_digest(now[2], now[0], now[1]) == entry.get(f"{side}_name_digest")
+
+
 DESIGNS = [
     Design(
         "another spelling",
@@ -221,6 +254,18 @@ DESIGNS = [
         "Whoever serves writes the log: a row as of now that no seal has to hold is its job, and "
         "nothing tells whether that was ever asked for.",
         _is_written_as_it_happens,
+    ),
+    Design(
+        "a call of long ago",
+        "Who takes up a run tells of a call that somebody else had under way, however long ago: "
+        "nothing tells whether there was one.",
+        _tells_of_a_call_long_ago,
+    ),
+    Design(
+        "the name that the entry holds",
+        "A name is what the entry's digest says; who makes up an entry makes up its name, and a "
+        "row that is empty is as good as none.",
+        _opens_what_its_entry_holds,
     ),
     Design(
         "answered while open",

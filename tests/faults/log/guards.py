@@ -33,7 +33,9 @@ class Guards:
             self.constraints = rows_of(_CONSTRAINTS)
             self.always = rows_of(_ALWAYS)
         else:
-            self.triggers = [row for row in rows_of(_ON_SQLITE) if "_text_" not in row[1]]
+            upkeep = "_text_", "_names_"  # of the text indexes
+            found = rows_of(_ON_SQLITE)
+            self.triggers = [row for row in found if not any(u in row[1] for u in upkeep)]
 
     def off_and_on(self, scene: Scene, touched: list[str]) -> tuple[list[str], list[str]]:
         """What the owner runs before and after, for these tables."""

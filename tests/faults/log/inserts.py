@@ -40,7 +40,7 @@ def inserted(
         values.setdefault(column, value)
     if pk is not None:
         values[key] = pk
-    names = [each.column for each in columns_of(model) if pk is not None or each.column != key]
+    names = [each.column for each in columns_of(model) if each.column != key or key in values]
     chosen = ", ".join(values.get(name, quoted_name(name)) for name in names)
     into = f"{table(kind)} ({', '.join(map(quoted_name, names))})"
     return f"INSERT INTO {into} SELECT {chosen} FROM {table(kind)} WHERE {key} = {scene.pk(kind)}"
@@ -55,13 +55,13 @@ def made_unique(scene: Scene, model: type[models.Model]) -> Iterator[tuple[str, 
 
 def insert_as_new(scene: Scene) -> Manipulation:
     """What whoever serves does all day."""
-    kind = scene.kind(*WATCHING)
+    kind = scene.kind(*WATCHING, "names")
     return Manipulation("insert: as of now", [inserted(scene, kind)], [table(kind)])
 
 
 def insert_with_values(scene: Scene) -> Manipulation:
     """The same with something in it that nobody would say, or nobody can read."""
-    kind = scene.kind(*WATCHING)
+    kind = scene.kind(*WATCHING, "names")
     is_unreadable = scene.chance.random() < 0.5
     chosen = scene.chance.choice([f for f in columns_of(tables()[kind]) if not f.primary_key])
     draw = unreadable_for if is_unreadable else value_for
@@ -72,7 +72,7 @@ def insert_with_values(scene: Scene) -> Manipulation:
 
 def insert_dated(scene: Scene) -> Manipulation:
     """A row of now, one or all of whose times lie in the past or in the future."""
-    kind = scene.kind(*WATCHING)
+    kind = scene.kind(*WATCHING, "names")
     which = scene.chance.choice(["past", "future"])
     at = moment(scene.chance.choice(PAST if which == "past" else FUTURE))
     if which == "past" and scene.chance.random() < 0.5 and scene.chain.seals:
@@ -89,7 +89,7 @@ def insert_dated(scene: Scene) -> Manipulation:
 
 def insert_numbered(scene: Scene) -> Manipulation | None:
     """A row under a number of one's own choice."""
-    kind = scene.kind("seal")
+    kind = scene.kind("seal", "names")
     ways = ["pruned", "pruned", "pruned", "gap", "gap", "waiting", "ahead", "huge", "below 1"]
     where = scene.chance.choice([*ways, "taken"])
     top = max(scene.rows[kind])

@@ -14,7 +14,7 @@ from django.http import HttpResponseBase
 from django.urls import NoReverseMatch, reverse
 
 from associations.models import OPEN_OUTCOMES
-from tests.faults.log import chain, changes, guards, inserts
+from tests.faults.log import chain, changes, guards, inserts, naming
 from tests.faults.log.databases import (
     OWNER,
     SERVING,
@@ -36,7 +36,7 @@ from tests.support import SignedInClient, person
 
 REFUSED, UNCHANGED, DETECTED = "refused", "nothing changed", "detected"
 BY_DESIGN, UNDETECTED = "by design", "UNDETECTED"
-WAYS = inserts.WAYS | changes.WAYS | chain.WAYS | guards.WAYS
+WAYS = inserts.WAYS | changes.WAYS | chain.WAYS | naming.WAYS | guards.WAYS
 PAGES = ("audit_log", "audit_figures", "exports", "integrity", "seals", "status", "my_requests")
 PAGES += ("bulk_runs", "link", "events", "audit_events", "security_events")
 SOME_PAGES = 2

@@ -91,6 +91,7 @@ def make_base(maker: RunMaker, folder: Path, *, is_pruned: bool) -> None:
     maker.make(maker.chance.randint(15, 30))
     maker.seal()
     maker.verify()
+    maker.erase()
     maker.make(maker.chance.randint(10, 20))
     maker.seal()
     if is_pruned:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
+from inspect import signature
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
+from associations import models
 from associations.audit import recorder
 from associations.audit.recorder import RequestMeta
 from associations.hubspot.answers import Answer, Attempt, merge_attempts, read_answer
@@ -42,6 +44,14 @@ REFUSALS = [
     (429, "RATE_LIMITS", "You have reached your secondly limit."),
     (500, "", "internal error"),
 ]
+
+
+SEEN = {
+    "from_name": ["", "Ada Byron", "渡辺 直美", "=1+1"],
+    "from_typed": ["", "ada@example.com"],
+    "to_name": ["", "Analytical Ltd", "O'Neil & Sons"],
+    "to_typed": ["", "analytical.example"],
+}
 
 
 class Clock:
@@ -93,7 +103,7 @@ class Maker:
         self.open: list[AssociationRequest] = []
         self.exports: list[AuditExport] = []
         self.steps = [self.link, self.link, self.begin, self.end, self.late, self.check]
-        self.steps += [self.export, self.burn_a_number, self.seal, self.event]
+        self.steps += [self.export, self.burn_a_number, self.seal, self.event, self.erase]
 
     def make(self, steps: int) -> None:
         for _ in range(steps):
@@ -119,9 +129,31 @@ class Maker:
             to_object_type=types[1],
             to_object_id=str(self.chance.randint(1, 99_999)),
             reason=self.chance.choice(REASONS),
+            **self.names(),
         )
         self.open.append(entry)
         return entry
+
+    def names(self) -> dict[str, Any]:
+        """What the records were called, to a release that keeps it."""
+        if "names" not in signature(recorder.open_entry).parameters or self.chance.random() < 0.4:
+            return {}
+        told = {name: self.chance.choice(values) for name, values in SEEN.items()}
+        return {"names": models.SeenNames(**told)}
+
+    def erase(self) -> None:
+        """Somebody's names go, from a log that keeps some."""
+        if not hasattr(models, "RecordNames"):
+            return
+        from associations.audit.integrity import erasing
+
+        row = self.any(list(models.RecordNames.objects.select_related("entry").order_by("pk")))
+        if row and AuditSeal.objects.exists():
+            if connection.vendor == "postgresql" and connection.in_atomic_block:
+                with connection.cursor() as cursor:
+                    cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            record = row.entry.from_object_type, row.entry.from_object_id
+            erasing.erase([record], "the campaign")
 
     def link(self) -> None:
         self.begin()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from tests.faults.log.state import Chain, Rows, table, tables
 
-CHILDREN = {"entry": [("attempt", "request_id"), ("check", "entry_id")]}
+CHILDREN = {"entry": [("attempt", "request_id"), ("check", "entry_id"), ("names", "entry_id")]}
 
 
 @dataclass(slots=True)
@@ -56,5 +56,9 @@ def with_children(kind: str) -> list[str]:
 
 
 def set_column(kind: str, pk: int, column: str, value: str) -> str:
-    key = tables()[kind]._meta.pk.column
-    return f"UPDATE {table(kind)} SET {quoted_name(column)} = {value} WHERE {key} = {pk}"
+    set_to = f"{quoted_name(column)} = {value}"
+    return f"UPDATE {table(kind)} SET {set_to} WHERE {key_of(kind)} = {pk}"
+
+
+def key_of(kind: str) -> str:
+    return tables()[kind]._meta.pk.column

@@ -9,7 +9,7 @@ from django.db import models
 from associations.audit.integrity import id_ranges, sealing
 from associations.audit.integrity.manifest import Coverage, Manifest, before_the_first, read
 from associations.audit.integrity.serialization import KINDS, OWNERS
-from associations.models import AuditSeal, AuditVerification
+from associations.models import AuditSeal, AuditVerification, RecordNames
 from tests.faults.log.databases import on_postgresql, rows_of
 from tests.faults.log.values import columns_of
 
@@ -19,7 +19,7 @@ Rows = dict[str, dict[int, Row]]  # of each kind, by id
 
 def tables() -> dict[str, type[models.Model]]:
     """Every kind there is, by the name that seals have for it, and what watches over them."""
-    return {"seal": AuditSeal, "verification": AuditVerification} | KINDS
+    return {"seal": AuditSeal, "verification": AuditVerification, "names": RecordNames} | KINDS
 
 
 def table(kind: str) -> str:
@@ -134,5 +134,5 @@ def _some(ranges: id_ranges.Ranges) -> list[int]:
 
 def owner_of(kind: str, row: Row) -> int | None:
     """The entry that a row came to, if it came to one."""
-    owner = row.get(OWNERS[kind]) if kind in OWNERS else None
+    owner = row.get({**OWNERS, "names": "entry_id"}.get(kind, ""))
     return int(owner) if owner and owner.lstrip("-").isdecimal() else None

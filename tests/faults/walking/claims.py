@@ -23,8 +23,9 @@ from tests.faults.walking.saying import Saying
 
 _RECORD = r"[A-Za-z]+(?: [a-z]+)? \d+"
 _FILLED = {
-    "from_": rf"(?:{_RECORD})",
-    "to": rf"(?:{_RECORD})",
+    # By name, where the entry keeps one.
+    "from_": rf"(?:{_RECORD}|.{{1,80}}?)",
+    "to": rf"(?:{_RECORD}|.{{1,80}}?)",
     "record": rf"(?P<record>{_RECORD})",
     "other": rf"(?P<other>{_RECORD})",
     "n": r"(?P<n>[\d,]+)",
@@ -92,6 +93,11 @@ def kinds_of(names: str) -> set[str]:
 CLAIMS = [
     Claim(*each)
     for each in [
+        # --- an entry in a list: what stands beside its outcome -------------------------------
+        ("mine audit run fragment", "linked before already", entry.linked_before),
+        ("mine audit run fragment", "seen linked afterwards", entry.linked_when_seen),
+        ("mine audit run fragment", "not seen afterwards", entry.not_there_afterwards),
+        ("lists entry", "canceled by HubSpot", entry.not_linked_by_it),
         # --- an entry: how it ended -----------------------------------------------------------
         ("entries", "HubSpot answered that {from_} is now linked to {to}.", entry.hubspot_said_so),
         ("entries", "{from_} is now linked to {to}.", entry.linked_at_the_end),
@@ -137,7 +143,7 @@ CLAIMS = [
         # --- an entry: its facts and its checks -----------------------------------------------
         ("entry:outcome", "{outcome}", entry.is_its_outcome),
         ("lists:outcome of entry", "{outcome}", entry.is_its_outcome),
-        ("entry:title", "Entry {number}: {outcome} · hubadmin", entry.is_its_outcome),
+        ("entry:title", "{from_} → {to}: {outcome} · hubadmin", entry.is_its_outcome),
         ("entry", "verified {any} [s|ms]", entry.linked_when_seen),
         ("entry:fact Linked", "yes", entry.linked_at_the_end),
         ("entry:fact Linked", "no", entry.not_linked_at_all),
@@ -153,6 +159,16 @@ CLAIMS = [
         ("entry:outcome", "This could not be seen.", entry.check_was_right),
         ("entry", "This was sent [at|on] {moment}; nothing was sent now.", entry.sent_before),
         # --- the form, and what it shows of two records ---------------------------------------
+        ("form:title", "HubSpot answered that {from_} is now linked to {to}. · Link two records · hubadmin", entry.hubspot_said_so),
+        ("form:title", "{from_} is now linked to {to}. · Link two records · hubadmin", entry.linked_at_the_end),
+        ("form:title", "{from_} was already linked to {to}. Nothing has changed. · Link two records · hubadmin", entry.linked_all_along),
+        ("form", "Linked · seen in HubSpot", entry.linked_when_seen),
+        ("form", "Linked · linked before already, nothing has changed", entry.linked_before),
+        ("form", "Linked Open the entry", entry.hubspot_said_so),
+        ("form", "The link was not there when it was looked up afterwards.", entry.not_there_afterwards),
+        ("form", "It was not verified:", entry.not_verified),
+        ("form", "[The first record|“This record”] is linked to each of them as well.", always),
+        ("form:outcome of entry", "{outcome}: {any}", entry.is_its_outcome),
         ("form", "Nothing was sent yet.", entry.nothing_sent_in_this_step),
         ("form", "so [this was not|nothing was] sent.", entry.nothing_sent_in_this_step),
         ("looks", "They are linked already as: {any}; not yet by the default type.", look.linked_now_by_a_label),
@@ -162,7 +178,7 @@ CLAIMS = [
         ("looks", "Both are the same record in HubSpot, so there is nothing to link.", look.one_record_now),
         ("looks", "Linking them again changes nothing.", always),
         ("looks", "They would be linked by the default type from {type} to {type} ({number}).", always),
-        ("looks", "The first record is [|also ]linked to: {rest}", look.others_are_linked),
+        ("looks", "[Linked|Also linked] to [|more than ]{n} {type}: {rest}", look.others_are_linked),
         ("looks", "HubSpot has no record “{record}”.", look.is_missing_now),
         ("looks", "Not everything could be looked up.", look.looks_fail),
         ("looks", "You can [|try to ]link the records all the same.", look.may_be_linked),
@@ -176,8 +192,9 @@ CLAIMS = [
         ("form", "What you link shows here, with a way to do it again.", always),
         ("mine", "Every link you ask for is listed here.", always),
         # --- a run: its state -----------------------------------------------------------------
+        ("one run:outcome", "linked already", run.has_linked_before),
         ("one run:outcome", "{state}", state.is_its_state),
-        ("runs:outcome of run", "{state}", state.is_its_state),
+        ("runs mine:outcome of run", "{state}", state.is_its_state),
         ("anywhere", "Run {number} ({any}) is {state}:", state.is_its_state),
         ("one run:title", "Run {number}: {any} ({state}) · hubadmin", state.is_its_state),
         ("fragment", "The file is read.", state.state_is("reading")),
@@ -201,7 +218,7 @@ CLAIMS = [
         ("fragment", "The run is canceled.", state.state_is("canceled")),
         ("fragment", "The run is done.", state.all_are_linked),
         ("one run", "What was not sent yet will not be sent. What is linked stays linked. This cannot be undone.", always),
-        ("one run", "Nothing [|more ]is sent until somebody lets it go on", state.state_is("paused")),
+        ("one run", "Nothing [|more ]is sent until somebody [lets it go on|resumes it]", state.state_is("paused")),
         ("one run", "Nothing more is sent in the name of somebody who has lost their access", state.state_is("paused")),
         ("one run", "What was not sent yet will not be sent.", state.state_is("canceling")),
         ("one run", "What was not sent yet is being closed.", state.state_is("canceling")),
@@ -221,11 +238,12 @@ CLAIMS = [
         ("one run", "Start: link {n} pair[s|]", run.would_send),
         ("one run:fact Ready", "{n}", run.rows_are("ready")),
         ("one run:fact With a problem", "{n}", run.rows_are("invalid")),
-        ("one run:fact Said twice", "{n}", run.rows_are("double")),
+        ("one run:fact Duplicates", "{n}", run.rows_are("double")),
         ("one run:fact Linked already", "{n}", run.linked_already),
         ("one run", "What is linked already is as HubSpot showed it until {any}.", always),
         ("one run:choice", "Leave out the {n} that [is|are] linked already", run.linked_already),
         ("one run", "{n} left out as linked already", run.left_out_as_linked),
+        ("one run", "each is a pair of its own: {n} pair[|s] more than lines.", run.pairs_beyond_lines),
         ("one run", "Of rows that say the same only the first is sent.", always),
         ("one run", "Which pairs are linked already could not be looked up ({any}). That does no harm: linking them again changes nothing.", always),
         ("one run", "That does no harm: linking them again changes nothing.", always),
@@ -235,9 +253,9 @@ CLAIMS = [
         # --- a run: how far it is, and how it ended -------------------------------------------
         ("one run", "{number} of {number} pairs looked up in HubSpot: are they linked already?", state.state_is("reading")),
         ("one run", "{n} of {total} pairs stand in the audit log and wait for their turn.", run.queued_of_all),
-        ("one run", "{n} of {total} pairs are through ({number} %).", run.closed_of_all),
+        ("one run", "{n} of {total} pairs are [through|done] ({number}[ |]%).", run.closed_of_all),
         ("one run", "{any} a second, about {any} left.", run.goes_on),
-        ("one run", "not through yet {n}", run.entries_left),
+        ("one run", "not [through|done] yet {n}", run.entries_left),
         ("one run", "{outcome} {n}", run.outcome_counts),
         ("one run", "No pair was sent.", run.nothing_was_sent),
         ("one run", "{n} of {total} pair[ is|s are] linked.", run.linked_of_all),
@@ -245,12 +263,14 @@ CLAIMS = [
         ("one run", "Of {n} it is not certain.", run.counts("unconfirmed", "unreachable")),
         ("one run", "{n} [was|were] canceled.", run.were_canceled),
         ("one run", "Try the {n} that failed again", run.counts("unconfirmed", "unreachable", "rejected")),
+        # The counts over one's own requests: of the day, and of all.
+        ("mine", "Today: {n} linked[, {not} not|][, {perhaps} perhaps|][, {number} left out|].", always),
         ("anywhere", "{n} linked[, {not} not|][, {perhaps} perhaps|][, {number} left out|].", run.counts_line),
         ("runs", "{n} of {total}:", run.closed_of_all),
         ("runs", "Upload them, look at what was understood, and start. Nothing is sent before you start.", always),
         # --- a run: what it waits for ---------------------------------------------------------
         ("one run", "No worker is running.", run.no_worker),
-        ("one run", "HubSpot's daily limit is used up. It goes on at {when}", run.waits_for("daily_limit")),
+        ("one run", "HubSpot's daily limit is used up. It [goes on|resumes] at {when}", run.waits_for("daily_limit")),
         ("one run", "HubSpot takes no more calls for the moment.", run.waits_for("rate_limited")),
         ("one run", "HubSpot is moving this account's data.", run.waits_for("migrating")),
         ("one run", "HubSpot does not answer.", run.waits_for("hubspot_down", "timed_out", "connection_lost", "no_connection")),
@@ -273,7 +293,7 @@ CLAIMS = [
         ("status", "{number} worker[ is|s are] running", status.workers_run),
         ("status", "Bulk runs wait until {when}", status.runs_wait),
         ("status", "Bulk run[s|] {any} [has|have] paused by [itself|themselves]:", status.run_has_stopped),
-        ("status", "Bulk run[s|] {any} [is|are] paused until somebody lets [it|them] go on.", status.run_is_paused),
+        ("status", "Bulk run[s|] {any} [is|are] paused until somebody [lets it go on|lets them go on|resumes it|resumes them].", status.run_is_paused),
         ("status", "Entry {n} of {when} waits for its turn in bulk run {number}, or for its answer.", status.entry_waits_in_its_run),
         ("status", "Of today's {total} calls in the log {n} failed", status.calls_of_today),
         ("status", "Entry {n} has been open since {when}, longer than any call can last: its process has ended.", status.process_has_ended),

@@ -6,7 +6,7 @@ import threading
 from django.db import connection
 
 from associations.gateway import rate_limiter
-from associations.templatetags.associations import again_url, swap_url
+from associations.templatetags.associations import again_url
 from tests.faults.walking.hubspot import Pair, Record
 from tests.faults.walking.trouble import NONE, TROUBLES
 from tests.faults.walking.world import Tab, World, pair_of
@@ -87,11 +87,11 @@ def submit(world: World, chance: random.Random) -> None:
 def look_link_and_look(world: World, chance: random.Random) -> None:
     """As one does: the form shows the two while they are filled in, and “again” once more."""
     pair = some_pair(world, chance)
-    world.get("/preview/", **fields_of(pair))
+    world.post("/preview/", **fields_of(pair))
     world.clock.put_forward(1)
     _send(world, _open_tab(world, pair, f"token-{chance.getrandbits(64)}"))
     world.clock.put_forward(1)
-    world.get("/preview/", **fields_of(pair))
+    world.post("/preview/", **fields_of(pair))
     world.note(f"preview and link {words(pair)}, and preview again a second later")
 
 
@@ -103,7 +103,7 @@ def open_form(world: World, chance: random.Random) -> None:
 
 def preview(world: World, chance: random.Random) -> None:
     pair = some_pair(world, chance)
-    world.get("/preview/", **fields_of(pair))
+    world.post("/preview/", **fields_of(pair))
     world.note(f"preview {words(pair)}")
 
 
@@ -176,12 +176,11 @@ def again(world: World, chance: random.Random) -> None:
     entries = [entry for entry in world.entries() if entry.user.name == "Support"]
     if entries:
         entry = chance.choice(entries)
-        address = again_url(entry) if chance.random() < 0.8 else swap_url(entry)
-        page = world.get(address)
+        page = world.get(again_url(entry))
         filled = {name: page.fields[name] for name in fields_of(pair_of(entry))}
         world.tabs.append(Tab(filled | {"submit_token": page.fields["submit_token"]}))
         world.note(f"follow “again” to {words(pair_in(filled))}")
-        world.get("/preview/", **filled)
+        world.post("/preview/", **filled)
 
 
 def check_again(world: World, chance: random.Random) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from associations.gateway.cache import FAILURE_SECONDS
 from associations.linking.preview import LINKS_SECONDS
 from associations.models import AssociationRequest
-from tests.faults.walking.hubspot import same
+from tests.faults.walking.hubspot import Record, same
 from tests.faults.walking.saying import Saying
 from tests.faults.walking.world import pair_of
 
@@ -45,15 +45,17 @@ def not_linked_now(say: Saying) -> bool:
 
 
 def others_are_linked(say: Saying) -> bool:
-    """the record is not linked to all of these"""
-    one, (other_type, _) = say.pair
-    others = re.findall(r"\((\d+)\)", say.found[0])
+    """neither record is linked to all of these"""
     since = say.world.now - timedelta(seconds=LINKS_SECONDS)
-    spans = say.world.portal.spans_of
-    return all(
-        any(not span.ended or span.ended >= since for span in spans((one, (other_type, other))))
-        for other in others
-    )
+    others = re.findall(r"\((\d+)\)", say.found[0])
+    one, other = say.pair
+
+    def is_linked(record: Record, object_type: str, object_id: str) -> bool:
+        spans = say.world.portal.spans_of((record, (object_type, object_id)))
+        return any(not span.ended or span.ended >= since for span in spans)
+
+    sides = (one, other[0]), (other, one[0])
+    return any(all(is_linked(each, type_, pk) for pk in others) for each, type_ in sides)
 
 
 def is_missing_now(say: Saying) -> bool:

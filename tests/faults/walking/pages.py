@@ -129,10 +129,21 @@ def read_html(kind: str, address: str, status: int, source: str) -> Page:
         address,
         status,
         list(_texts(builder.root)),
-        {each["name"]: each.get("value", "") for each in inputs},
+        {each["name"]: each.get("value", "") for each in inputs} | _selected(nodes),
         any("said" in each.classes and _words_in(each) for each in nodes),
         [each.attrs["href"] for each in nodes if each.tag == "a" and "href" in each.attrs],
     )
+
+
+def _selected(nodes: list[_Node]) -> dict[str, str]:
+    """What is chosen in each list, by the words that people see."""
+    return {
+        node.attrs["name"]: _text_of(option)
+        for node in nodes
+        if node.tag == "select" and "name" in node.attrs
+        for option in node.nodes()
+        if "selected" in option.attrs
+    }
 
 
 def _texts(

@@ -22,6 +22,9 @@ def _row(chance: random.Random) -> str:
         return f"Contact,{MISSING},Company,{chance.choice(COMPANIES)}"
     if drawn < 0.3:
         return f"Deal,701,Contact,{chance.choice(CONTACTS)}"
+    if drawn < 0.4:
+        several = ";".join(map(str, chance.sample([*COMPANIES], 2)))
+        return f"Contact,{chance.choice(CONTACTS)},Company,{several}"
     return f"Contact,{chance.choice(CONTACTS)},Company,{chance.choice(COMPANIES)}"
 
 
@@ -32,6 +35,20 @@ def upload(world: World, chance: random.Random) -> None:
     text = "\n".join([_HEADER, *rows]) if chance.random() < 0.95 else "a,b,c"
     world.post("/bulk/", "admin" if chance.random() < 0.15 else "support", rows=text)
     world.note(f"upload {len(rows)} rows: {'; '.join(rows)}")
+
+
+def choose_columns(world: World, chance: random.Random) -> None:
+    """Somebody says what the columns of a file mean, at times what cannot be."""
+    runs = [run for run in world.runs() if run.state in ("ready", "unreadable")]
+    if not runs:
+        return
+    run = chance.choice(runs)
+    meanings = list(run.layout.get("meanings", []))
+    if chance.random() < 0.5:
+        chance.shuffle(meanings)
+    fields = {f"column_{number}": meaning for number, meaning in enumerate(meanings, 1)}
+    world.post(f"/bulk/{run.pk}/columns/", _owner(run), **fields)
+    world.note(f"choose the columns of run {run.pk}: {meanings}")
 
 
 def upload_linked(world: World, chance: random.Random) -> None:

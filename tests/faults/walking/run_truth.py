@@ -74,6 +74,17 @@ def rows_are(state: str) -> Predicate:
 # --- how it went ----------------------------------------------------------------------------------
 
 
+def pairs_beyond_lines(say: Saying) -> bool:
+    """as many pairs stand in lines with another one before them"""
+    rows = BulkRow.objects.filter(run=say.run).exclude(line=0)
+    return rows.count() - rows.values("line").distinct().count() == say.number()
+
+
+def has_linked_before(say: Saying) -> bool:
+    """no row of the run was seen linked by the dry run"""
+    return bool(rows_of(say, was_linked=True))
+
+
 def counts(*outcomes: str) -> Predicate:
     def is_so(say: Saying) -> bool:
         return say.number() == sum(outcomes_of(say)[each] for each in outcomes)

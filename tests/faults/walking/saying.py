@@ -37,6 +37,8 @@ class Saying:
             return self.text.about[1]
         if self.page.rows:
             return int(self.row["entry"])
+        if told := re.fullmatch(r"/\?linked=(\d+)", self.page.address):
+            return int(told[1])
         return self._in_address("requests")
 
     @cached_property

@@ -119,6 +119,16 @@ def unsent(say: Saying, outcomes: Counter[str]) -> int:
     return outcomes[Outcome.CANCELED] + (max(totals(say)) - outcomes.total() if is_over else 0)
 
 
+def waits_for_its_columns(say: Saying) -> bool:
+    """the run's file is not kept for somebody to say what its columns mean"""
+    return say.run.state == "unreadable" and say.run.uploads.exists()
+
+
+def cannot_be_read(say: Saying) -> bool:
+    """the run was read, or somebody may still say how it is to be"""
+    return say.run.state == "unreadable" and not waits_for_its_columns(say)
+
+
 def has_ended(say: Saying) -> bool:
     """the run has not ended"""
     return say.run.state in ("done", "canceled")
@@ -126,7 +136,8 @@ def has_ended(say: Saying) -> bool:
 
 _WORDS: dict[str, Predicate] = {
     "being read": state_is("reading"),
-    "cannot be read": state_is("unreadable"),
+    "cannot be read": cannot_be_read,
+    "columns not understood": waits_for_its_columns,
     "ready to start": can_be_started,
     "being queued": state_is("queueing"),
     "running": state_is("running"),

@@ -36,6 +36,7 @@ _FORM: dict[Act, int] = {
 _RUNS: dict[Act, int] = {
     runs.upload: 4,
     runs.upload_linked: 5,
+    runs.choose_columns: 4,
     runs.worker_works: 9,
     runs.worker_finishes: 8,
     runs.start: 10,
@@ -129,7 +130,7 @@ def _read(made: World, chance: random.Random) -> None:
         lambda: made.get("/requests/", who),
         lambda: made.get("/status/", "admin"),
         lambda: made.get("/audit/", "admin"),
-        lambda: made.get("/preview/", who, **fields_of(some_pair(made, chance))),
+        lambda: made.post("/preview/", who, **fields_of(some_pair(made, chance))),
     ]
     if entries:
         entry = chance.choice(entries)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from unittest import mock
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.core.cache import cache
@@ -37,7 +38,7 @@ KINDS = {
     "entry": r"/requests/\d+/(check/)?",
     "mine": r"/requests/",
     "runs": r"/bulk/",
-    "run": r"/bulk/\d+/(start/)?",
+    "run": r"/bulk/\d+/((start|columns)/)?",
     "fragment": r"/bulk/\d+/progress/",
     "results": r"/bulk/\d+/results.csv",
     "bad rows": r"/bulk/\d+/bad-rows.csv",
@@ -67,6 +68,11 @@ class Tab:
     sent_at: datetime | None = None
 
 
+def _headers_for(address: str) -> dict[str, str]:
+    """What a page's script says as it asks for a part of it."""
+    return {"HX-Request": "true"} if address.endswith(("/preview/", "/progress/")) else {}
+
+
 @dataclass(slots=True)
 class World:
     portal: Portal
@@ -86,19 +92,21 @@ class World:
     # --- what people see --------------------------------------------------------------------------
 
     def get(self, address: str, who: str = "support", **query: str) -> Page:
-        headers = {}
-        if address.endswith(("/preview/", "/progress/")):
-            headers = {"HX-Request": "true"}
-        return self._shown(self.clients[who].get(address, query, headers=headers, follow=True))
+        asked = {"headers": _headers_for(address), "follow": True}
+        return self._shown(self.clients[who].get(address, query, **asked))
 
     def post(self, address: str, who: str = "support", **fields: Any) -> Page:
-        return self._shown(self.clients[who].post(address, fields, follow=True))
+        asked = {"headers": _headers_for(address), "follow": True}
+        return self._shown(self.clients[who].post(address, fields, **asked), **fields)
 
-    def _shown(self, response: Any) -> Page:
+    def _shown(self, response: Any, **posted: str) -> Page:
         path = response.request["PATH_INFO"]
         kind = next(name for name, pattern in KINDS.items() if re.fullmatch(pattern, path))
         body = response.getvalue().decode()
-        address = f"{path}?{response.request['QUERY_STRING']}".rstrip("?")
+        query = response.request["QUERY_STRING"]
+        if kind == "preview":  # what it is about stands in no address
+            query = urlencode(posted)
+        address = f"{path}?{query}".rstrip("?")
         is_file = response.headers.get("Content-Type", "").startswith("text/csv")
         read = read_csv if is_file else read_html
         page = read(kind, address, response.status_code, body)

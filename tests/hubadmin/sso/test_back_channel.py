@@ -9,6 +9,7 @@ from django.contrib.sessions.backends.base import UpdateError
 from django.contrib.sessions.models import Session
 from django.db import connection
 from django.http import HttpResponse
+from django.test import tag
 from django.test.utils import CaptureQueriesContext
 
 from hubadmin.models import ProviderLogout, ProviderSession
@@ -299,6 +300,7 @@ STATUSES = {"a huge body": 413, "by GET": 405}
 CLAIMS = {"iss", "sub", "aud", "exp", "iat", "sid", "jti", "events", "nonce"}
 
 
+@tag("one_database")
 class HostileLogoutTests(BackChannelTestCase):
     def test_the_control_ends_the_session(self) -> None:
         for changes in ({}, {"aud": [CLIENT_ID]}, {"sub": GONE}, {"sid": GONE}):

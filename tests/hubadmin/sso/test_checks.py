@@ -191,8 +191,13 @@ class NumberTests(ModeTestCase):
         self.assert_silent("oidc", SSO_RECHECK_SECONDS=60, SSO_SESSION_SECONDS=60)
 
     def test_no_limit_is_below_0(self) -> None:
-        self.assert_names("E009", "SUBMITS_PER_PERSON_PER_MINUTE", SUBMITS_PER_PERSON_PER_MINUTE=-1)
-        self.assert_silent("oidc", SUBMITS_PER_PERSON_PER_MINUTE=0)
+        for name in (
+            "SUBMITS_PER_PERSON_PER_MINUTE",
+            "FINDS_PER_PERSON_PER_HOUR",
+            "HUBSPOT_SEARCHES_PER_SECOND",
+        ):
+            self.assert_names("E009", name, **{name: -1})
+            self.assert_silent("oidc", **{name: 0})
 
 
 class SecretFileTests(ModeTestCase):

@@ -130,7 +130,7 @@ class RecheckTests(ProviderTestCase):
         with later(16 * MINUTE):
             self.come_back(self.go("/requests/"))
             answer = client.post("/?submit", form, headers={"Referer": "https://testserver/"})
-        self.assertEqual(answer["Location"], AssociationRequest.objects.get().get_absolute_url())
+        self.assertEqual(answer["Location"], f"/?linked={AssociationRequest.objects.get().pk}")
 
     def test_an_overdue_post_is_not_done_but_kept(self) -> None:
         with later(16 * MINUTE):

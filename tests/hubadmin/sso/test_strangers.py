@@ -11,7 +11,7 @@ from django.contrib.sessions.models import Session
 from django.test import SimpleTestCase
 
 from hubadmin.sso import pending
-from hubadmin.web import drafts
+from hubadmin.web import addresses, drafts
 from hubadmin.web.budget import Budget
 from tests.hubadmin.sso.base import ProviderTestCase, query_of
 from tests.hubadmin.test_csrf import all_routes, rows
@@ -24,7 +24,10 @@ EACH = 5  # requests of each kind
 
 @contextmanager
 def budget_of(count: int) -> Iterator[None]:
-    with mock.patch.object(drafts, "of_strangers", Budget(count)):
+    with (
+        mock.patch.object(drafts, "of_strangers", Budget(count)),
+        mock.patch.object(addresses, "of_strangers", Budget(count)),
+    ):
         yield
 
 

@@ -77,7 +77,7 @@ class TabTests(ProviderTestCase):
                     with meanwhile(services, "send", action):
                         answer = submitting.post("/?submit", TYPED)  # which this one drops
                 newest = AssociationRequest.objects.newest_first()[0]
-                self.assertEqual(answer["Location"], newest.get_absolute_url())
+                self.assertEqual(answer["Location"], f"/?linked={newest.pk}")
 
 
 class NextPersonTests(ProviderTestCase):

@@ -25,11 +25,13 @@ from associations.models import (
     AssociationBatch,
     AssociationCheck,
     AssociationRequest,
+    AuditErasure,
     AuditExport,
     AuditPruning,
     AuditSeal,
     AuditVerification,
     BulkRun,
+    RecordNames,
     SecurityEvent,
 )
 from tests.associations.linking.base import entry_of
@@ -253,6 +255,16 @@ class LogMixin:
             row.signature = signing.sign(row.statement)
         row.save(force_insert=True)
         return row
+
+    def erasure(self, **fields: Any) -> AuditErasure:
+        values = {"erased_at": self.clock(), "by": "root", "records": ["contacts/501"]}
+        row = AuditErasure(**(values | {"entries": {"from": "1"}} | fields))
+        row.signature = signing.sign(row.statement)
+        row.save(force_insert=True)
+        return row
+
+    def names_of(self, entry: AssociationRequest) -> RecordNames:
+        return RecordNames.objects.create(entry=entry, from_name="Ada Byron", from_salt="5a1")
 
     def event(self, **fields: Any) -> SecurityEvent:
         values = {"at": self.clock(), "what": "signed_in", "user": self.user}

@@ -46,7 +46,7 @@ class Process(subprocess.Popen):
             text=True,
         )
 
-    def finish(self, seconds: float = 60) -> subprocess.CompletedProcess:
+    def finish(self, seconds: float = 240) -> subprocess.CompletedProcess:
         try:
             out, err = self.communicate(timeout=seconds)
         finally:

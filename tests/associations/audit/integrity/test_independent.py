@@ -87,7 +87,7 @@ class AuditorMixin(SandboxMixin):
 class ScriptTests(AuditorMixin, SealTestCase):
     def test_it_is_short_and_knows_nothing_of_this_program(self) -> None:
         text = SCRIPT.read_text()
-        self.assertLessEqual(len(text.splitlines()), 60)
+        self.assertLessEqual(len(text.splitlines()), 80)
         nodes = list(ast.walk(ast.parse(text)))
         plain = [node for node in nodes if isinstance(node, ast.Import)]
         names = [alias.name for node in plain for alias in node.names]
@@ -213,7 +213,7 @@ class AlteredTests(AuditorMixin, SealTestCase):
     def test_seals_that_were_changed(self) -> None:
         export = self.exported()
         head = AuditSeal.objects.get(number=3).head
-        title = "hubadmin-seal 1", "hubadmin-seal 2"
+        title = "hubadmin-seal 2", "hubadmin-seal 3"
         for old, new in (("entry", "export"), (head, "0" * 64), title):
             seals = self.change(self.seals_file(), old, new)
             self.assert_refuses("seal [0-9] (was altered|does not follow)", export, seals)

@@ -36,7 +36,7 @@ MANIFEST = Manifest(
     items=[("entry", 1039, A), ("entry", 1050, B), ("export", 3, A)],
 )
 TEXT = f"""\
-hubadmin-seal 1
+hubadmin-seal 2
 number 17
 previous {A}
 sealed_at 2026-11-24T09:30:00.000000Z
@@ -97,7 +97,7 @@ class ManifestTests(unittest.TestCase):
     def test_what_is_no_manifest_is_refused(self) -> None:
         broken = {
             "nothing": "",
-            "another format": TEXT.replace("hubadmin-seal 1", "hubadmin-seal 2"),
+            "another format": TEXT.replace("hubadmin-seal 2", "hubadmin-seal 3"),
             "no number": TEXT.replace("number 17\n", ""),
             "no key": TEXT.replace("key 0123456789abcdef\n", ""),
             "a number that is none": TEXT.replace("number 17", "number x"),

@@ -12,10 +12,12 @@ from associations.models import (
     AssociationBatch,
     AssociationCheck,
     AssociationRequest,
+    AuditErasure,
     AuditExport,
     AuditPruning,
     AuditSeal,
     AuditVerification,
+    RecordNames,
     SecurityEvent,
 )
 from tests.associations.audit.integrity.base import (
@@ -36,6 +38,8 @@ INSERTS: list[tuple[type[Model], set[str]]] = [
     *((model, set()) for model in (AssociationRequest, AssociationAttempt, AuditSeal)),
     *((model, set()) for model in (AssociationCheck, AuditExport, AuditPruning)),
     (AuditVerification, set()),
+    (AuditErasure, set()),
+    (RecordNames, set()),
     (SecurityEvent, set()),
     (AssociationRequest, {"id"}),
     (AssociationRequest, {"submit_key"}),
@@ -60,7 +64,8 @@ class ReplaceTests(CommittedLogTestCase):
         self.checks = self.check(self.closed), self.check(self.closed)
         self.finished = self.export()
         self.running = self.export(state="running", finished_at=None, rows=None)
-        self.pruning(), self.verification(), self.event()
+        self.pruning(), self.verification(), self.event(), self.erasure()
+        self.names_of(self.closed)
         self.waiting = self.entries_of(self.bulk_run(), 2)
         self.batch(self.waiting[0].run)
         seal()

@@ -28,6 +28,7 @@ from associations.models import (
     BulkChunk,
     BulkRow,
     BulkRun,
+    RecordNames,
     SecurityEvent,
     Worker,
 )
@@ -50,6 +51,7 @@ from tests.associations.audit.integrity.base import (
 )
 from tests.associations.audit.integrity.processes import database_url, manage
 from tests.associations.audit.integrity.serving import steps_of_the_readme
+from tests.associations.linking.base import named_entry_of
 from tests.support import LINK, SandboxMixin, SignedInClient, person
 
 TABLES = (ENTRY, ATTEMPT, CHECK, BATCH, SEAL, EXPORT, PRUNING, EVENT)
@@ -253,6 +255,21 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
     def test_no_person_is_deleted(self) -> None:
         self.assert_refused("DELETE FROM hubadmin_user")
         self.assert_refused("UPDATE hubadmin_user SET subject = 'another'")
+
+    def test_nobody_is_erased_but_by_the_owner(self) -> None:
+        entry = named_entry_of(self.user, "Ada Byron", "Analytical Ltd", "ada@example.com")
+        seal()
+        arguments = "erase_person", "ada@example.com"
+        code, said = run(*arguments)
+        self.assertEqual(code, 1)
+        self.assertRegex(said, "must be owner .*Are you the owner\\? Nothing was erased")
+        self.assertEqual(RecordNames.objects.get(pk=entry.pk).from_name, "Ada Byron")
+        self.assert_refused(f"UPDATE {RecordNames._meta.db_table} SET from_name = ''")
+        with self.connected_as(self.owner):
+            code, said = run(*arguments)
+            self.assertEqual(code, 0, said)
+        self.assertEqual(RecordNames.objects.get(pk=entry.pk).from_name, "")
+        self.assert_proven()
 
     def test_nothing_is_pruned_but_by_the_owner(self) -> None:
         self.entry()

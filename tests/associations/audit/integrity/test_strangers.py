@@ -3,6 +3,7 @@
 from django.db import connection
 
 from associations.audit.integrity.strangers import find_strangers
+from associations.gateway import rate_limiter
 from hubadmin.web import readiness
 from tests.associations.audit.integrity.base import (
     BATCH,
@@ -23,6 +24,7 @@ class StrangerTests(LogTestCase):
         super().setUp()
         self.sealed_log(1)
         self.addCleanup(readiness.forget)
+        self.addCleanup(rate_limiter.close)  # the status page has asked it
         readiness.forget()
 
     def make_trigger(self, table: str, name: str = "kept_too") -> None:
@@ -59,6 +61,21 @@ class StrangerTests(LogTestCase):
     def test_one_of_another_table_is_nobodys_concern(self) -> None:
         self.make_trigger("associations_worker")
         self.assertEqual(find_strangers(), [])
+
+    def test_one_that_lets_no_seal_be_added(self) -> None:
+        self.entry()
+        act = "BEGIN SELECT RAISE(ABORT, 'no more'); END"
+        if on_postgresql():
+            body = "$$BEGIN RAISE EXCEPTION 'no more'; END$$"
+            sql(f"CREATE FUNCTION no_more() RETURNS trigger LANGUAGE plpgsql AS {body}")
+            act = "FOR EACH ROW EXECUTE FUNCTION no_more()"
+        sql(f"CREATE TRIGGER kept_out BEFORE INSERT ON {SEAL} {act}")
+        code, said = run("seal_audit_log")
+        self.assertEqual(code, 1)
+        self.assertRegex(said, "The database refused: .*no more")
+        code, said = run("verify_audit_log")
+        self.assertEqual(code, 1)
+        self.assertIn(f"trigger kept_out on {SEAL}", said)
 
     def test_a_rule_and_row_security(self) -> None:
         if connection.vendor != "postgresql":

@@ -2,17 +2,27 @@
 
 import base64
 import os
+import unittest
 
 from django.test import override_settings
 
 from associations.audit.integrity import signing
 from associations.audit.integrity.manifest import head_of
 from associations.models import AuditSeal
-from tests.associations.audit.integrity.base import SEAL, as_owner, seal, settle, sql
+from tests.associations.audit.integrity.base import (
+    SEAL,
+    as_owner,
+    on_postgresql,
+    run,
+    seal,
+    settle,
+    sql,
+)
 from tests.associations.audit.integrity.tampering import SealTestCase
+from tests.support import SandboxMixin, SignedInClient
 
 
-class SealTests(SealTestCase):
+class SealTests(SandboxMixin, SealTestCase):
     def test_a_text_that_was_changed(self) -> None:
         with as_owner():
             change = "replace(manifest, 'entry', 'export')"
@@ -31,6 +41,20 @@ class SealTests(SealTestCase):
             for old, new in ((2, 99), (3, 2), (99, 3)):
                 sql(f"UPDATE {SEAL} SET number = {new} WHERE number = {old}")
         self.assert_found("swap two seals", "Seal 2 was altered: its text is another seal's")
+
+    @unittest.skipIf(on_postgresql(), "its numbers are numbers")
+    def test_one_whose_number_is_none(self) -> None:
+        with as_owner():
+            sql(f"UPDATE {SEAL} SET number = '' WHERE number = 5")
+        self.assert_found("have a seal without a number", "Seal  was altered")
+        code, said = run("seal_audit_log")
+        self.assertEqual(code, 1)
+        self.assertIn("was altered: it cannot be read", said)
+        client = SignedInClient(self.user)
+        lines = client.get("/audit/integrity/seals.jsonl").getvalue().splitlines()
+        self.assertEqual(len(lines), 5)  # the other four, and the end
+        for page in ("/audit/integrity/", "/status/"):
+            self.assertEqual(client.get(page).status_code, 200)
 
     def test_one_that_was_removed(self) -> None:
         with as_owner():

@@ -11,10 +11,12 @@ from associations.models import (
     AssociationBatch,
     AssociationCheck,
     AssociationRequest,
+    AuditErasure,
     AuditExport,
     AuditPruning,
     AuditSeal,
     AuditVerification,
+    RecordNames,
     SecurityEvent,
 )
 from tests.associations.audit.integrity.base import (
@@ -32,10 +34,11 @@ from tests.associations.audit.integrity.base import (
     settle,
     sql,
 )
+from tests.associations.audit.integrity.named import NAMES
 
 FIXED = (
     *(AssociationAttempt, AssociationBatch, AssociationCheck),
-    *(AuditSeal, AuditPruning, AuditVerification, SecurityEvent),
+    *(AuditSeal, AuditPruning, AuditVerification, SecurityEvent, RecordNames, AuditErasure),
 )
 MODELS = (AssociationRequest, AuditExport, *FIXED)
 REFUSED = "never change|nothing is deleted|gets another number|log is replaced|is not emptied"
@@ -66,6 +69,8 @@ class TriggerTestCase(LogTestCase):
         self.closed_by(self.batch(self.bulk_run()), 1)
         seal()
         self.pruning(), self.verification(), self.event()
+        RecordNames.objects.create(entry=self.closed, from_name="Ada Byron")
+        AuditErasure.objects.create(erased_at=self.clock(), by="nobody")
         settle()
 
     def assert_refused(self, statement: str, *parameters: Any) -> None:
@@ -143,8 +148,10 @@ class RemovalTests(TriggerTestCase):
             EXPORT,
             PRUNING,
             EVENT,
-            f"{ENTRY}, {ATTEMPT}, {CHECK}",
-            f"{BATCH}, {ENTRY}, {ATTEMPT}, {CHECK}",
+            NAMES,
+            AuditErasure._meta.db_table,
+            f"{ENTRY}, {ATTEMPT}, {CHECK}, {NAMES}",
+            f"{BATCH}, {ENTRY}, {ATTEMPT}, {CHECK}, {NAMES}",
         ):
             self.assert_refused(f"TRUNCATE {table}")
         for table in (ENTRY, "hubadmin_user"):

@@ -1,11 +1,13 @@
 """Files that people could upload, and what becomes of them."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
+from associations.bulk.files import table
 from associations.bulk.files.decoding import Parts
 from associations.bulk.files.errors import FileError
+from associations.bulk.files.headings import Resolve
 from associations.bulk.files.rows import Row, RowChecker
-from associations.bulk.files.table import Table, read_table
+from associations.bulk.files.table import Table
 from associations.bulk.messages import file_sentence, sentence
 from associations.gateway.object_types import TypeChoices, standard_choices
 from associations.hubspot.object_types import ObjectType
@@ -19,6 +21,18 @@ def parts_of(content: str | bytes, size: int = 512 * 1024) -> Parts:
     """The file as the database gives it, in parts of that size."""
     data = content.encode() if isinstance(content, str) else content
     return lambda: (data[at : at + size] for at in range(0, len(data), size))
+
+
+def read_table(
+    parts: Parts,
+    *,
+    given: Collection[str] = (),
+    resolve: Resolve | None = None,
+    sheet: str = "",
+) -> Table:
+    """The file as a table, as it says itself what its columns mean."""
+    beginning = table.begin(parts, resolve=resolve, sheet=sheet)
+    return table.table_of(beginning, given=given, resolve=resolve)
 
 
 def table_of(content: str | bytes, *, given: Iterable[str] = (), size: int = 512 * 1024) -> Table:

@@ -1,7 +1,8 @@
 from django.test import SimpleTestCase
 
-from associations.bulk.files.columns import FIELDS, Layout, fitting_columns, layout_of
+from associations.bulk.files.columns import Layout, fitting_columns, layout_of, likely_meanings
 from associations.bulk.files.errors import FileError, FileReason
+from associations.bulk.files.headings import FIELDS
 from associations.gateway.object_types import TypeChoice, TypeChoices, standard_choices
 from tests.associations.bulk.files.files import TYPES, car
 
@@ -152,7 +153,16 @@ class RefusedTests(SimpleTestCase):
                 self.assertEqual(self.refusal(row), (FileReason.MISSING_COLUMNS, expected))
 
     def test_records_in_no_known_order(self) -> None:
-        for row in ("1,2,3,4,5,6", "501,902,x,y", "contact 501,company 902,because,yes,z,z"):
+        for row in (
+            "1,2,3,4,5,6",
+            "501,902,x,y",
+            "contact 501,company 902,because,yes,z,z",
+            "contact,501,company,902,x,y",  # not the names of two columns
+            "note,501,902,x,y,z",
+            "501,80331,902",  # a zip code in between, or a ticket's number behind
+            "anna@example.com,example.com",
+            "anna@example.com,Anna,Example Ltd",
+        ):
             with self.subTest(row):
                 self.assertEqual(self.refusal(row)[0], FileReason.NO_HEADER)
 
@@ -173,6 +183,30 @@ class RefusedTests(SimpleTestCase):
         for row in ("contact_id,company_id,deal_id", "from_id,company_id,deal_id"):
             with self.subTest(row):
                 self.assertEqual(self.refusal(row)[0], FileReason.TOO_MANY_RECORDS)
+
+    def test_sides_beside_two_columns_of_records_may_be_dates_or_places(self) -> None:
+        rows = {
+            "Contact ID,Company ID,From,To": "from_object_id:contacts, to_object_id:companies, , ",
+            "Desde,Hasta,Contacto,Empresa": ", , from_object_id:contacts, to_object_id:companies",
+            "Kontakt-ID,Von,Nach,Unternehmens-ID": (
+                "from_object_id:contacts, , , to_object_id:companies"
+            ),
+        }
+        for row, likely in rows.items():
+            with self.subTest(row):
+                cells = row.split(",")
+                with self.assertRaises(FileError) as raised:
+                    layout_of(cells, TYPES.resolve, [["501", "902", "501", "902"]])
+                self.assertEqual(raised.exception.reason, FileReason.TOO_MANY_RECORDS)
+                self.assertEqual(", ".join(likely_meanings(cells, TYPES.resolve)), likely)
+        names = [["501", "902", "Anna", "Example Ltd"]]
+        found = layout_of(["From", "To", "Contact", "Company"], TYPES.resolve, names)
+        self.assertEqual(found.columns, {"from_object_id": 0, "to_object_id": 1})
+
+    def test_an_amount_is_no_record(self) -> None:
+        cells, amounts = ["Contact", "Company", "Tax"], [["501", "902", "19.00"]]
+        found = layout_of(cells, TYPES.resolve, amounts)
+        self.assertEqual(found.columns, {"from_object_id": 0, "to_object_id": 1})
 
     def test_what_was_found_is_told_shortened(self) -> None:
         found = self.refusal(",".join(["x" * 100, " a \n b ", "", *"cdefgh"]))[1]["found"]

@@ -4,7 +4,7 @@ from django.test import SimpleTestCase
 
 from associations.bulk.files.errors import FileError, FileReason
 from associations.bulk.files.table import EXTRA_CELLS, TableRow
-from tests.associations.bulk.files.files import CHOSEN, HEADER, table_of
+from tests.associations.bulk.files.files import CHOSEN, HEADER, answer, table_of
 
 
 def cells_of(content: str) -> list[list[str]]:
@@ -42,6 +42,28 @@ class DelimiterTests(SimpleTestCase):
             with self.subTest(content):
                 table = table_of(content, given=CHOSEN)
                 self.assertEqual((table.delimiter, table.has_header), (delimiter, False))
+
+
+class SaidDelimiterTests(SimpleTestCase):
+    """What Excel takes a first line for: no record, but the sign that parts the cells."""
+
+    def test_each_sign_in_each_encoding(self) -> None:
+        for sign in ",;\t|":
+            text = f"sep={sign}\r\ncontact id{sign}company id\r\n733{sign}41\r\n"
+            for encoding in ("utf-8", "utf-8-sig", "utf-16", "cp1252"):
+                with self.subTest(sign=sign, encoding=encoding):
+                    table = table_of(text.encode(encoding))
+                    self.assertEqual([*table], [(1, 3, ["733", "41"])])
+
+    def test_it_goes_before_what_would_make_more_columns(self) -> None:
+        table = table_of('"SEP=;"\nfrom id;to id;reason\n733;41;a, b, c\n', given=CHOSEN)
+        self.assertEqual([*table], [(1, 3, ["733", "41", "a, b, c"])])
+
+    def test_without_a_header(self) -> None:
+        self.assertEqual([*table_of("sep=|\n733|41\n", given=CHOSEN)], [(1, 2, ["733", "41"])])
+
+    def test_nothing_comes_after_it(self) -> None:
+        self.assertEqual(answer("sep=;\n"), ("empty", {}))
 
 
 class RecordTests(SimpleTestCase):

@@ -52,6 +52,7 @@ class TwinTests(SandboxCase):
     PATHS = {
         "/crm-object-schemas/{}/schemas": "/crm-object-schemas/v3/schemas",
         "/crm/object-library/{}/enablement": "/crm/v3/object-library/enablement",
+        "/crm/properties/{}/contacts": "/crm/v3/properties/contacts",
         "/account-info/{}/details": "/account-info/v3/details",
         "/account-info/{}/api-usage/daily/private-apps": (
             "/account-info/v3/api-usage/daily/private-apps"
@@ -186,4 +187,4 @@ class TokenTests(SandboxCase):
         for method, path, *_ in READS:
             answer = self.call("DELETE", path, BEARER)
             self.assert_error(answer, 405, "DELETE")
-            self.assertEqual(answer.headers["Allow"], method)
+            self.assertIn(method, answer.headers["Allow"].split(", "))

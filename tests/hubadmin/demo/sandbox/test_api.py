@@ -138,7 +138,7 @@ class RateLimitTests(SandboxCase):
 
     def test_sliding_window(self):
         clock = mock.Mock()
-        patched = mock.patch("hubadmin.demo.sandbox.state.monotonic", clock)
+        patched = mock.patch("hubadmin.demo.sandbox.limits.monotonic", clock)
         with patched, Sandbox(rate_limit=3) as self.sandbox:
             for now, status, left in (
                 (100.0, 200, 2),

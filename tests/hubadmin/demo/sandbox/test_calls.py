@@ -5,10 +5,11 @@ from unittest import mock
 import requests
 
 from hubadmin.demo.sandbox import Sandbox
-from hubadmin.demo.sandbox.state import CallTally
+from hubadmin.demo.sandbox.limits import CallTally
 from tests.hubadmin.demo.sandbox.base import SandboxCase, pair_path
 
-EMPTY = {"calls": 0, "refused": 0, "most_in_10_seconds": 0, "by_status": {}}
+NO_SEARCHES = {"searches": 0, "most_searches_in_a_second": 0}
+EMPTY = {"calls": 0, "refused": 0, "most_in_10_seconds": 0, **NO_SEARCHES, "by_status": {}}
 
 
 class TallyTests(SandboxCase):
@@ -27,7 +28,7 @@ class TallyTests(SandboxCase):
         self.call("GET", "/")
         self.call("GET", "/nowhere")
         self.call()
-        told = {"calls": 5, "refused": 1, "most_in_10_seconds": 5}
+        told = {"calls": 5, "refused": 1, "most_in_10_seconds": 5, **NO_SEARCHES}
         self.assertEqual(self.calls(), {**told, "by_status": {"200": 1, "400": 2, "429": 1}})
         self.sandbox.reset()
         self.assertEqual(self.calls(), EMPTY)
@@ -36,12 +37,12 @@ class TallyTests(SandboxCase):
         with Sandbox(rate_limit=2) as self.sandbox:
             for _ in range(5):
                 self.call()
-            told = {"calls": 5, "refused": 3, "most_in_10_seconds": 5}
+            told = {"calls": 5, "refused": 3, "most_in_10_seconds": 5, **NO_SEARCHES}
             self.assertEqual(self.calls(), {**told, "by_status": {"200": 2, "429": 3}})
 
     def test_most_in_any_ten_seconds(self):
         tally = CallTally()
-        with mock.patch("hubadmin.demo.sandbox.state.monotonic") as clock:
+        with mock.patch("hubadmin.demo.sandbox.limits.monotonic") as clock:
             for now, most in (
                 (100.0, 1),
                 (104.0, 2),

@@ -122,7 +122,9 @@ class ChoiceTests(SandboxCase):
 
     def test_every_read_fails_where_a_fault_says_so(self):
         self.sandbox.fault(method="get", path="^/(crm|account-info)", status=503, times=None)
-        self.sandbox.fault(method="POST", path="/batch/read$|^/oauth", status=423, times=None)
+        self.sandbox.fault(
+            method="POST", path="/(batch/read|search)$|^/oauth", status=423, times=None
+        )
         for method, path, *_ in READS:
             expected = 503 if method == "GET" else 423
             self.assertEqual(self.call(method, path, json={}).status_code, expected, path)

@@ -1,6 +1,6 @@
 """The records that the sandbox's portal has by the thousand."""
 
-from hubadmin.demo.sandbox.portal import generate, generated_ids, is_generated
+from hubadmin.demo.sandbox.generated import generate, generated_ids, is_generated
 from tests.hubadmin.demo.sandbox.base import SandboxCase
 
 FIRST_AND_LAST = {

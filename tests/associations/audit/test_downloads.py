@@ -8,7 +8,7 @@ from django.db import Error as DBError
 from django.http import HttpResponse, StreamingHttpResponse
 from django.test import TestCase, override_settings
 
-from associations import downloads
+from associations.audit import downloads
 from associations.gateway import rate_limiter
 from associations.models import AuditExport, BulkRow, SecurityEvent
 from tests.associations.bulk.test_exports import run_of
@@ -96,7 +96,7 @@ class AtOnceTests(DownloadTestCase):
 
     def test_a_limit_that_cannot_be_asked_keeps_nobody_from_a_file(self) -> None:
         broken = mock.patch.object(rate_limiter._connection, "run", side_effect=DBError)
-        with broken, self.assertLogs("associations.downloads", "ERROR"):
+        with broken, self.assertLogs("associations.audit.downloads", "ERROR"):
             self.assertEqual(self.status(), 200)
 
 
