@@ -1,6 +1,7 @@
 """The dry run: a file, or the failed rows of an earlier run, becomes staged rows.
 
-Nothing of it is in the log, and nothing is sent but questions whether records are linked already.
+Nothing of it is in the log, and nothing is sent but questions: which records are meant, whether
+they are there, and whether they are linked already.
 Each step writes a few hundred rows in one transaction, and goes on where the last one ended.
 """
 
@@ -14,23 +15,27 @@ from django.db.models import Exists, F, OuterRef, Q, Subquery, Window
 from django.db.models.functions import Coalesce, RowNumber
 from django.utils import timezone
 
-from associations.bulk import mapping, row_names
+from associations.bulk import mapping, resolving, row_names
 from associations.bulk.enqueueing import rows_to_send
 from associations.bulk.files.errors import FileError, FileReason
-from associations.bulk.files.rows import RowChecker, pairs_in
+from associations.bulk.files.headings import FIELDS
+from associations.bulk.files.rows import RowChecker, RowReason, pairs_in
 from associations.bulk.leases import asks_for, hold, release
 from associations.bulk.shutdown import out_of_time
 from associations.bulk.turns import is_quick
 from associations.db import retry_on_outage, write_in_turn
 from associations.gateway import clients, rate_limiter
 from associations.gateway.account import form_options
+from associations.gateway.cache import cached_lookup
 from associations.hubspot.client import HubSpotClient, ReadError
-from associations.hubspot.lookups import current_ids, links_of_many
+from associations.hubspot.lookups import association_types, current_ids, links_of_many
 from associations.hubspot.outcomes import Cause, Outcome
+from associations.hubspot.record_references import Problem
 from associations.hubspot.schemas import Links
 from associations.models import AssociationRequest, BulkRow, BulkRun, RowState, RunState
 from hubadmin.web.access import watch
 
+TYPES_SECONDS = 10 * 60  # so long the types of links that two types of records have are remembered
 PAIRS_AT_ONCE = 1_000  # as many as HubSpot takes in one call
 _ORDER = ("from_object_type", "to_object_type", "number")
 
@@ -47,27 +52,48 @@ def look_up_next(run: BulkRun) -> bool:
         return False
     _demand_access(run)
     try:
-        is_look = _is_look(run)
-        watched = watch(asks_for(run))
-        client = clients.dry_run(quick=is_look).on_behalf(watched)
-        found = links_of_many(
-            client,
-            rows[0].from_object_type,
-            sorted({row.from_object_id for row in rows}),
-            rows[0].to_object_type,
-            seconds=clients.READ_SECONDS,
-        )
-        left = _ids_left(client, rows, found)
-        row_names.look_up(clients.naming(quick=is_look).on_behalf(watched), run, rows)
+        client = clients.dry_run(quick=_is_look(run)).on_behalf(watch(asks_for(run)))
+        refused = _refused_pairs(client, rows) or row_names.look_up(client, run, rows)
+        there = [row for row in rows if row.pk not in refused]
+        found = _links(client, there) if there else {}
+        left = _ids_left(client, there, found) if there else {}
     except ReadError as error:
         cause = error.cause
         if cause is Cause.ACCESS_ENDED:
             raise FileError(FileReason.ACCESS_ENDED) from error
         retry_on_outage(lambda: hold(run, lookup_cause=cause))
         return False
-    seen = {row.pk: _was_linked(row, found, left) for row in rows}
-    retry_on_outage(lambda: _note(run, rows, seen))
+    seen = {row.pk: _was_linked(row, found, left) for row in there}
+    retry_on_outage(lambda: _note(run, rows, seen, refused))
     return True
+
+
+def _links(client: HubSpotClient, rows: Sequence[BulkRow]) -> dict[str, Links]:
+    return links_of_many(
+        client,
+        rows[0].from_object_type,
+        sorted({row.from_object_id for row in rows}),
+        rows[0].to_object_type,
+        seconds=clients.READ_SECONDS,
+    )
+
+
+def _refused_pairs(client: HubSpotClient, rows: Sequence[BulkRow]) -> dict[int, Problem]:
+    """All of these rows, by their id, if HubSpot would not link their types at all."""
+    pair = rows[0].from_object_type, rows[0].to_object_type
+    try:
+        types = cached_lookup(
+            association_types, *pair, seconds=TYPES_SECONDS, client=lambda: client
+        )
+    except ReadError as error:
+        if error.cause is Cause.ACCESS_ENDED:
+            raise
+        return {}  # unknown is not no
+    if not types or any(not each.label for each in types):
+        return {}
+    facts: dict[str, str | int] = {"read": pair[0], "chosen": pair[1]}
+    problem = Problem("to_object_id", RowReason.NO_DEFAULT, facts)
+    return {row.pk: problem for row in rows}
 
 
 def _is_look(run: BulkRun) -> bool:
@@ -99,7 +125,8 @@ def _ids_left(
 
 
 def _next_rows(run: BulkRun) -> Sequence[BulkRow]:
-    rows = run.rows.filter(state=RowState.READY).order_by(*_ORDER)
+    # Those that were looked up before somebody made a choice for others need no second look.
+    rows = run.rows.filter(state=RowState.READY, was_linked=None).order_by(*_ORDER)
     if run.looked_up_to:
         from_type, to_type, number = run.looked_up_to
         of_pair = Q(from_object_type=from_type, to_object_type=to_type)
@@ -115,9 +142,15 @@ def _next_rows(run: BulkRun) -> Sequence[BulkRow]:
     return list(rows.filter(**pair)[:PAIRS_AT_ONCE])
 
 
-def _note(run: BulkRun, rows: Sequence[BulkRow], seen: dict[int, bool | None]) -> None:
+def _note(
+    run: BulkRun,
+    rows: Sequence[BulkRow],
+    seen: dict[int, bool | None],
+    refused: dict[int, Problem],
+) -> None:
     hold(
         run,
+        rows_invalid=F("rows_invalid") + len(refused),
         looked_up_to=[getattr(rows[-1], name) for name in _ORDER],
         rows_looked_up=F("rows_looked_up") + sum(is_seen is not None for is_seen in seen.values()),
         rows_linked=F("rows_linked") + sum(map(bool, seen.values())),
@@ -126,6 +159,18 @@ def _note(run: BulkRun, rows: Sequence[BulkRow], seen: dict[int, bool | None]) -
         pks = [pk for pk, is_seen in seen.items() if is_seen is answer]
         run.rows.filter(pk__in=pks).update(was_linked=answer)
     row_names.write(rows)
+    _refuse(rows, refused)
+
+
+def _refuse(rows: Sequence[BulkRow], refused: dict[int, Problem]) -> None:
+    at_fault = [row for row in rows if row.pk in refused]
+    for row in at_fault:
+        row.state = RowState.INVALID
+        row.problem_field, row.problem, row.facts = refused[row.pk]
+        row.cells = {name: getattr(row, name) for name in FIELDS}
+    BulkRow.objects.bulk_update(
+        at_fault, ["state", "problem_field", "problem", "facts", "cells"], batch_size=100
+    )
 
 
 def _was_linked(row: BulkRow, found: dict[str, Links], ids_left: dict[str, str]) -> bool | None:
@@ -154,6 +199,8 @@ def read_run(run: BulkRun, until: float) -> None:
     try:
         if not run.is_read and not _stage(run, until):
             return release(run)
+        if not run.is_found and not _find(run, until):
+            return release(run)
         while look_up_next(run):
             if out_of_time(until):
                 return release(run)
@@ -164,6 +211,8 @@ def read_run(run: BulkRun, until: float) -> None:
         return _end_unreadable(run, until)
     except clients.NoSlotError:
         return release(run)
+    except resolving.NotNowError:
+        return release(run, seconds=resolving.PATIENCE)
     return retry_on_outage(lambda: _end(run, RunState.READY))
 
 
@@ -218,9 +267,21 @@ def _stage(run: BulkRun, until: float) -> bool:
             if not run.retry_of_id:
                 _open[run.pk, run.created_at] = part[-1].pk, rows
             return False
+    retry_on_outage(lambda: hold(run, is_read=True))
+    return True
+
+
+def _find(run: BulkRun, until: float) -> bool:
+    """Find the records that rows name by something else than their ids; return whether all are."""
+    _demand_access(run)
+    for step in (resolving.find_next, resolving.settle_next):
+        while step(run):
+            if out_of_time(until):
+                return False
+            _demand_access(run)
     if not _mark_doubles(run, until):
         return False
-    retry_on_outage(lambda: hold(run, is_read=True))
+    retry_on_outage(lambda: hold(run, is_found=True))
     return True
 
 
@@ -255,6 +316,10 @@ def _write(run: BulkRun, rows: list[BulkRow]) -> None:
         rows_invalid=F("rows_invalid") + invalid,
         rows_further=F("rows_further") + sum(row.is_further for row in rows),
     )
+    keys = resolving.keys_for(run, (each for row in rows for each in row.named.values()))
+    for row in rows:
+        for side, named in row.named.items():
+            setattr(row, f"{side}_key", keys[named])
     BulkRow.objects.bulk_create(rows)
 
 
@@ -310,6 +375,12 @@ def _row(run: BulkRun, checker: RowChecker, values: Mapping[str, str]) -> BulkRo
     if checked.problem:
         row.state = RowState.INVALID
         row.problem_field, row.problem, row.facts = checked.problem
+    elif checked.named:
+        row.state = RowState.TO_FIND
+        row.named = checked.named
+        for side, named in checked.named.items():
+            setattr(row, f"{side}_object_type", named.object_type)
+    if row.state != RowState.READY:
         row.cells = dict(values)  # whole: a line is bounded
     return row
 
@@ -368,5 +439,12 @@ def _mark_doubles(run: BulkRun, until: float) -> bool:
 
 def _mark_part(run: BulkRun, pks: list[int]) -> None:
     hold(run)
-    marked = run.rows.filter(pk__in=pks, state=RowState.READY).update(state=RowState.DOUBLE)
-    hold(run, rows_double=F("rows_double") + marked)
+    doubles = run.rows.filter(pk__in=pks, state=RowState.READY)
+    looked_up = [*doubles.exclude(was_linked=None).values_list("was_linked", flat=True)]
+    marked = doubles.update(state=RowState.DOUBLE)
+    hold(
+        run,
+        rows_double=F("rows_double") + marked,
+        rows_looked_up=F("rows_looked_up") - len(looked_up),
+        rows_linked=F("rows_linked") - sum(map(bool, looked_up)),
+    )

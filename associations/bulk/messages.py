@@ -12,7 +12,8 @@ from associations.bulk.files.workbook import CellReason
 from associations.hubspot.outcomes import Cause
 from associations.hubspot.record_references import PairReason, Reason
 from associations.hubspot.unseen import visible
-from associations.texts.labels import type_label, word_for
+from associations.texts.labels import type_label, type_within_a_sentence, word_for
+from associations.texts.lookup_errors import reason_of
 from associations.texts.references import SENTENCES, UNSEEN
 
 # What was so when the run paused; it may have been repaired since.
@@ -67,6 +68,40 @@ _OF_A_ROW: dict[str, str | Promise] = {
         "choose no type for all rows."
     ),
     PairReason.ITSELF: _("A record cannot be linked to itself. Write another record here."),
+    RowReason.MISSING: _(
+        "HubSpot has no %(type)s with the id %(text)s. It may have been deleted, or the column may "
+        "hold something else. Check the id at the end of the record's address."
+    ),
+    RowReason.NO_DEFAULT: _(
+        "HubSpot has no default way to link %(read)s to %(chosen)s. Whoever manages HubSpot can "
+        "tell whether there is another one."
+    ),
+    RowReason.CHOOSE: _(
+        "“%(text)s” may mean one of several (%(count)s found). Choose which, or write its id."
+    ),
+    RowReason.NONE_MEANT: _(
+        "Of what HubSpot finds for “%(text)s” none was meant. Write the id of the one that is."
+    ),
+    RowReason.NOT_FOUND: _(
+        "HubSpot's search finds no %(type)s for “%(text)s”. What was made or changed within the "
+        "last minute it may not find yet. Correct it, or write the record's id."
+    ),
+    RowReason.NO_SUCH_EMAIL: _(
+        "HubSpot has no contact with the e-mail address %(text)s. Correct it, or write the "
+        "contact's id."
+    ),
+    RowReason.FREE_MAIL: _(
+        "%(text)s gives mail addresses to anybody, so it is no company's domain. Write the "
+        "company's name or id."
+    ),
+    RowReason.NOT_SHOWN: _(
+        "HubSpot did not tell whose “%(text)s” is. %(why)s Check the file again later, or write "
+        "the record's id."
+    ),
+    RowReason.TOO_MANY_WORDS: _(
+        "“%(text)s” was not searched for: so many names in one file would take too long. Write "
+        "e-mail addresses, domains or ids."
+    ),
     RowReason.REASON_UNSEEN: UNSEEN,
     RowReason.REASON_TOO_LONG: _("Keep the reason to %(limit)s characters; this has %(length)s."),
 }
@@ -243,6 +278,10 @@ def sentence(problem_field: str, code: str, facts: Mapping[str, str | int]) -> s
     of_a_cell = _OF_A_CELL.get(code) if "cell" in facts else None
     template = of_a_cell or _OF_A_SIDE.get(code, {}).get(side) or _OF_A_ROW.get(code)
     labels = {name: type_label(str(facts[name])) for name in ("read", "chosen") if name in facts}
+    if "object_type" in facts:
+        labels["type"] = type_within_a_sentence(str(facts["object_type"]))
+    if "cause" in facts:
+        labels["why"] = reason_of(str(facts["cause"]))
     return _filled(template, {**facts, **labels}) or code
 
 

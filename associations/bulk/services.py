@@ -1,16 +1,26 @@
 """What people do with a run. Each changes its state only if that still allows it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models import F, Q
 from django.utils import timezone
 
 from associations.audit.recorder import NOWHERE, RequestMeta, record_event
 from associations.bulk import allowance
+from associations.bulk.files.rows import RowReason
 from associations.hubspot.unseen import visible
-from associations.models import BulkRun, BulkUpload, EventKind, RunState, SendMode
+from associations.models import (
+    BulkKey,
+    BulkRun,
+    BulkUpload,
+    EventKind,
+    RowState,
+    RunState,
+    SendMode,
+)
 from associations.models.bulk import ENDED, NOT_STARTED
 from associations.models.readable import with_readable
 from hubadmin.web.access import may_act
@@ -113,12 +123,13 @@ def _create(*, user: "User", meta: RequestMeta, **fields: object) -> BulkRun:
 # What is known of a file by reading it; the rows themselves the dry run deletes.
 _UNREAD: dict[str, object] = {
     **dict.fromkeys(("rows_read", "rows_invalid", "rows_double", "rows_further"), 0),
-    **dict.fromkeys(("rows_looked_up", "rows_linked"), 0),
+    **dict.fromkeys(("rows_looked_up", "rows_linked", "rows_to_choose"), 0),
     "looked_up_to": [],
     "lookup_cause": "",
     "problem": "",
     "problem_facts": {},
     "is_read": False,
+    "is_found": False,
     "read_at": None,
     "is_anew": True,
 }
@@ -142,7 +153,48 @@ def read_anew(
         # Looked for once the run is locked: its file may just have been erased.
         if not run.uploads.exists():
             raise NotPossibleError
+        run.keys.filter(object_id="").delete()  # in HubSpot somebody may have put it right
     run.refresh_from_db()
+
+
+def choose(*, run: BulkRun, choices: Mapping[int, str]) -> None:
+    """Take a record for each of these keys (key → record's id, empty for none of those on offer).
+
+    The dry run then goes on with their rows. What is no key of the run that waits for a choice, or
+    no record on offer, changes nothing.
+    """
+    with transaction.atomic():
+        found = BulkRun.objects.select_for_update().filter(pk=run.pk, state=RunState.READY)
+        if not found.filter(read_at=run.read_at).first():
+            raise NotPossibleError
+        keys = run.keys.filter(pk__in=choices, problem=RowReason.CHOOSE)
+        chosen = [key for key in keys if _has_chosen(key, choices[key.pk])]
+        if not chosen:
+            raise NotPossibleError
+        BulkKey.objects.bulk_update(chosen, ["object_id", "name", "problem", "is_chosen"])
+        waiting = run.rows.filter(state=RowState.INVALID, problem=RowReason.CHOOSE)
+        of_keys = waiting.filter(Q(from_key__in=chosen) | Q(to_key__in=chosen))
+        rows = of_keys.update(state=RowState.TO_FIND, problem="", problem_field="", facts={})
+        found.update(
+            state=RunState.READING,
+            rows_invalid=F("rows_invalid") - rows,
+            rows_to_choose=F("rows_to_choose") - rows,
+            is_found=False,
+            looked_up_to=[],
+            lookup_cause="",
+            read_at=None,
+        )
+    run.refresh_from_db()
+
+
+def _has_chosen(key: BulkKey, object_id: str) -> bool:
+    key.is_chosen = True
+    if not object_id:
+        key.problem = RowReason.NONE_MEANT
+        return True
+    names = {each[0]: each[1] for each in key.candidates}
+    key.object_id, key.name, key.problem = object_id, names.get(object_id, ""), ""
+    return object_id in names
 
 
 TYPE_FIELDS = ("from_object_type", "to_object_type")

@@ -85,17 +85,22 @@ def dry_run(*, quick: bool) -> HubSpotClient:
 
     Its first call raises NoSlotError if none is free: then it is somebody else's turn. The later
     ones wait, or what was found would be lost. If it is `quick`, somebody waits for it at the
-    screen, and its first call may be one of those that are there for looks.
+    screen, and its calls may be some of those that are there for looks.
     """
-    turns = chain([_demand_any_slot if quick else _demand_slot], repeat(_wait_for_slot))
+    if quick:
+        turns = chain([_demand_any_slot], repeat(_wait_for_any_slot))
+    else:
+        turns = chain([_demand_slot], repeat(_wait_for_slot))
     return bulk_read().with_turns(lambda seconds: next(turns)(seconds))
 
 
-def naming(*, quick: bool) -> HubSpotClient:
-    """Return what asks for names in one step of a dry run: a courtesy, which waits for no slot."""
-    return bulk_read().with_turns(
-        lambda seconds: (quick and rate_limiter.acquire_look(0)) or take_slots(1, 0) > 0
-    )
+def bulk_search() -> HubSpotClient:
+    """Return what searches for one step of a dry run.
+
+    Its first search raises NoSlotError if no turn comes free: then it is somebody else's turn.
+    """
+    turns = chain([_demand_search], repeat(_wait_for_search))
+    return bulk_read().with_turns(lambda seconds: next(turns)(seconds))
 
 
 OF_WORKERS = (bulk_put, bulk_batch, bulk_read)
@@ -106,6 +111,20 @@ def _forget(*, setting: str, **kwargs: object) -> None:
     if setting.startswith("HUBSPOT_"):
         for client in (interactive, looking, searching, *OF_WORKERS):
             client.cache_clear()
+
+
+def _wait_for_search(seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while not rate_limiter.acquire_bulk_search(left := deadline - time.monotonic()):
+        if left <= 0:
+            return False
+    return True
+
+
+def _demand_search(seconds: float) -> bool:
+    if not _wait_for_search(rate_limiter.SEARCH_WINDOW):
+        raise NoSlotError
+    return True
 
 
 def _wait_for_slot(seconds: float) -> bool:
@@ -120,6 +139,10 @@ def _demand_slot(seconds: float) -> bool:
 
 def _demand_any_slot(seconds: float) -> bool:
     return rate_limiter.acquire_look(seconds) or _demand_slot(seconds)
+
+
+def _wait_for_any_slot(seconds: float) -> bool:
+    return rate_limiter.acquire_look(seconds) or _wait_for_slot(seconds)
 
 
 def take_slots(wanted: int, seconds: float = SLOT_SECONDS) -> int:

@@ -152,6 +152,13 @@ def acquire_search(seconds: float) -> bool:
     return _acquire(seconds, FIRST_OF_SEARCHES, last, SEARCH_WINDOW)
 
 
+def acquire_bulk_search(seconds: float) -> bool:
+    """The same for a search of a run: one of a second's is left to people, if there are more."""
+    count = settings.HUBSPOT_SEARCHES_PER_SECOND
+    last = FIRST_OF_SEARCHES + (count if count < 2 else count - 1) - 1
+    return _acquire(seconds, FIRST_OF_SEARCHES, last, SEARCH_WINDOW)
+
+
 def _acquire(seconds: float, first: int, last: int, window: float) -> bool:
     if last < max(1, first):  # the setting is 0: no limit is kept here
         return True

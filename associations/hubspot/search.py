@@ -29,6 +29,8 @@ TURN_SECONDS = 2.0  # of waiting for a turn, besides the time that HubSpot has f
 A_SECOND = 1.1  # a little more, after which HubSpot takes searches again
 MOST_CHARACTERS = 3000  # of a body
 MOST_KEYS = 100  # of one read
+MOST_VALUES, MOST_A_PAGE = 100, 200  # of one search
+OF_THE_REST = 500  # characters of a body that are no values
 # Further addresses of a contact, and domains of a company, that name it just as well.
 _ALSO = {"email": "hs_additional_emails", "domain": "hs_additional_domains"}
 
@@ -76,6 +78,51 @@ def search_by_values(
         groups += [[_filter(also, "CONTAINS_TOKEN", value=value)] for value in values]
     wanted = {"filterGroups": [{"filters": filters} for filters in groups]}
     return _search(client, object_type, wanted, display_property, limit)
+
+
+def find_by_values(
+    client: HubSpotClient,
+    object_type: str,
+    property_name: str,
+    values: Sequence[str],
+    display_property: str = "",
+) -> dict[str, list[Record]]:
+    """Return the records whose property has one of these values, whatever the case, by the value.
+
+    So many values as fits_in() says. Values that no record has are left out. Raises ReadError, also
+    if there are more records than HubSpot tells.
+    """
+    display = display_of(object_type, display_property)
+    body = _of_values(property_name, values) | {
+        "properties": list(dict.fromkeys([*display.properties, property_name])),
+        "sorts": [{"propertyName": "hs_object_id", "direction": "ASCENDING"}],
+        "limit": MOST_A_PAGE,
+    }
+    found = defaultdict[str, list[Record]](list)
+    path, after = f"{record_path(client, object_type)}/search", ""
+    while True:
+        shown = _in_a_second(client, path, body | ({"after": after} if after else {}))
+        for each in results_in(shown):
+            for key in _keys_of(each, property_name, ""):
+                found[key] += display.records_in({"results": [each]})
+        after = cut_text(keyed(keyed(shown.get("paging")).get("next")).get("after"), 40)
+        if not after:
+            return {value: found[value.lower()] for value in values if value.lower() in found}
+
+
+def fits_in(property_name: str, values: Sequence[str]) -> int:
+    """Return how many of these values one search takes, at least one."""
+    size = len(json.dumps(_of_values(property_name, [])))
+    for count, value in enumerate(values[:MOST_VALUES]):
+        size += len(json.dumps(value.lower())) + 2
+        if size > MOST_CHARACTERS - OF_THE_REST:
+            return max(1, count)
+    return max(1, min(len(values), MOST_VALUES))
+
+
+def _of_values(property_name: str, values: Sequence[str]) -> dict[str, Any]:
+    wanted = _filter(property_name, "IN", values=[value.lower() for value in values])
+    return {"filterGroups": [{"filters": [wanted]}]}
 
 
 def find_by_key(

@@ -2,6 +2,7 @@
 
 from associations.models.bulk import (
     BulkChunk,
+    BulkKey,
     BulkRow,
     BulkRun,
     BulkUpload,
@@ -41,6 +42,7 @@ __all__ = [
     "AuditSeal",
     "AuditVerification",
     "BulkChunk",
+    "BulkKey",
     "BulkRow",
     "BulkRun",
     "BulkUpload",

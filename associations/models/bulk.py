@@ -4,6 +4,8 @@ None of this is part of the audit log. The entries of a run are entries like any
 people do with it are security events.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
@@ -110,7 +112,10 @@ class BulkRun(models.Model):
     rows_further = models.PositiveIntegerField(default=0, db_default=0)
     rows_looked_up = models.PositiveIntegerField(default=0)
     rows_linked = models.PositiveIntegerField(default=0)  # already, when they were looked up
-    is_read = models.BooleanField(default=False)  # all rows are staged; links may be looked up yet
+    # Of those with a problem, the ones that wait for somebody to choose among several records
+    rows_to_choose = models.PositiveIntegerField(default=0, db_default=0)
+    is_read = models.BooleanField(default=False)  # all rows are staged; records may be sought yet
+    is_found = models.BooleanField(default=False, db_default=False)  # and their links looked up yet
     looked_up_to = models.JSONField(default=list)  # types and number of the last such row
     lookup_cause = models.CharField(max_length=30, blank=True)  # why links could not be looked up
     # The run: rows in the log, and how many of them ended how
@@ -241,7 +246,41 @@ class BulkUpload(models.Model):
         return f"part {self.number} of run {self.run_id}"
 
 
+@restrained
+class BulkKey(models.Model):
+    """What rows of a run name a record by instead of its id, and which record that is.
+
+    Each e-mail address, domain or name is asked for once, however many rows have it. Without an
+    `asked_at` it was not yet; without an `object_id` it names no record by itself: `problem` says
+    why, and of `candidates` ([id, name, what tells it apart]) somebody may choose one.
+    """
+
+    run = models.ForeignKey(BulkRun, models.CASCADE, related_name="keys", db_index=False)
+    object_type = models.CharField(max_length=128)
+    kind = models.CharField(max_length=10)  # as in finding/readings.py
+    text = models.CharField(max_length=254)
+    object_id = models.CharField(max_length=20, blank=True, default="")
+    name = models.CharField(max_length=200, blank=True, default="")
+    problem = models.CharField(max_length=40, blank=True, default="")
+    facts = models.JSONField(default=dict)
+    candidates = models.JSONField(default=list)
+    is_chosen = models.BooleanField(default=False)  # by a person
+    tries = models.PositiveSmallIntegerField(default=0)  # that HubSpot did not answer
+    asked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["run", "object_type", "kind", "text"], name="one_key_per_text"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.object_type} in run {self.run_id}"
+
+
 class RowState(models.TextChoices):
+    TO_FIND = "to_find"  # a record of it is named by something else than its id
     READY = "ready"
     INVALID = "invalid"
     DOUBLE = "double"
@@ -265,6 +304,13 @@ class BulkRow(models.Model):
     facts = models.JSONField(default=dict)
     cells = models.JSONField(default=dict)  # what stood in the file, of rows that are not ready
     was_linked = models.BooleanField(null=True)  # NULL where nobody looked or could
+    # What each side is named by, where that is no id. The keys go with the run, as rows do.
+    from_key = models.ForeignKey(
+        BulkKey, models.DO_NOTHING, null=True, related_name="+", db_index=False, db_constraint=False
+    )
+    to_key = models.ForeignKey(
+        BulkKey, models.DO_NOTHING, null=True, related_name="+", db_index=False, db_constraint=False
+    )
     # As in RecordNames, for the entry
     from_name = models.CharField(max_length=200, blank=True, default="", db_default="")
     from_typed = models.CharField(max_length=254, blank=True, default="", db_default="")
@@ -291,7 +337,9 @@ class BulkRow(models.Model):
             ),
         ]
 
-    is_further = False  # of its line it is not the first pair; only while a file is read
+    # Only while a file is read: of its line it is not the first pair; what its sides are named by
+    is_further = False
+    named: Mapping[str, Any] = MappingProxyType({})
 
     def __str__(self) -> str:
         return f"row {self.number} of run {self.run_id}: {self.state}"

@@ -149,6 +149,13 @@ def type_label(object_type: str) -> str:
     return custom_label(known.canonical) or known.label
 
 
+def type_within_a_sentence(object_type: str) -> str:
+    """`contact`; but what a company calls its own objects stays as it is."""
+    label = visible(type_label(object_type))
+    is_ours = object_type in {each.canonical for each in CATALOGUE}
+    return label[0].lower() + label[1:] if is_ours else label
+
+
 def record_label(object_type: str, object_id: str) -> str:
     """Return what the reader calls a record, such as Contact 501."""
     return visible(f"{type_label(object_type)} {object_id}")

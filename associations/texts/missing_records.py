@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 from django.utils.translation import gettext
 
 from associations.hubspot.answers import strings_in
-from associations.hubspot.object_types import CATALOGUE, label_of
+from associations.hubspot.object_types import label_of
 from associations.hubspot.outcomes import Cause
 from associations.hubspot.unseen import visible
-from associations.texts.labels import type_label
+from associations.texts.labels import type_within_a_sentence
 
 if TYPE_CHECKING:
     from associations.models import AssociationRequest
@@ -27,7 +27,7 @@ def missing_briefly(entry: "AssociationRequest") -> str:
     missing = _missing(entry)
     if len(missing) != 1:
         return gettext("no such record")
-    return gettext("no such {type}").format(type=_type_within_a_sentence(missing[0][0]))
+    return gettext("no such {type}").format(type=type_within_a_sentence(missing[0][0]))
 
 
 def is_missing(entry: "AssociationRequest", object_type: str, object_id: str) -> bool:
@@ -56,14 +56,8 @@ def _named_in(strings: list[str], entry: "AssociationRequest") -> list[_Record]:
 
 
 def _within_a_sentence(object_type: str, object_id: str) -> str:
-    """`contact 383`; but what a company calls its own objects stays as it is."""
-    return visible(f"{_type_within_a_sentence(object_type)} {object_id}")
-
-
-def _type_within_a_sentence(object_type: str) -> str:
-    label = visible(type_label(object_type))
-    is_ours = object_type in {each.canonical for each in CATALOGUE}
-    return label[0].lower() + label[1:] if is_ours else label
+    """`contact 383`"""
+    return visible(f"{type_within_a_sentence(object_type)} {object_id}")
 
 
 def _is_word(word: str, text: str) -> bool:

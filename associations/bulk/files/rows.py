@@ -4,24 +4,45 @@ import re
 from collections.abc import Collection, Mapping
 from enum import StrEnum
 from itertools import product
+from types import MappingProxyType
 from typing import NamedTuple
 
-from associations.bulk.files.headings import FIELDS
+from associations.bulk.files.headings import FIELDS, fields_named
 from associations.bulk.files.table import EXTRA_CELLS
 from associations.bulk.files.workbook import Flawed
+from associations.finding.readings import Kind, Reading, read_text
 from associations.gateway.object_types import TypeChoices
-from associations.hubspot.object_types import ObjectType, stored_type
-from associations.hubspot.record_references import PairReason, Problem, Reason, Side, read_pair
-from associations.hubspot.unseen import AROUND, bare, named, unseen_in
+from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError, stored_type
+from associations.hubspot.record_references import (
+    PairReason,
+    Problem,
+    Reason,
+    Side,
+    read_pair,
+)
+from associations.hubspot.unseen import AROUND, bare, named, unseen_in, without_unseen
 
 
 class RowReason(StrEnum):
-    """Why a row cannot be sent, besides `Reason`; the facts that go with it in brackets."""
+    """Why a row cannot be sent, besides `Reason`; the facts that go with it in brackets.
+
+    The last ones are what HubSpot says of a record: by its id, or by what it is named by instead
+    (text, object_type).
+    """
 
     EXTRA_CELLS = "extra_cells"  # (cells)
     SEVERAL_ON_BOTH = "several_on_both"
     REASON_TOO_LONG = "reason_too_long"  # (length, limit)
     REASON_UNSEEN = "reason_unseen"  # (characters)
+    MISSING = "missing"  # there is no record with this id (text, object_type)
+    NO_DEFAULT = "no_default"  # two types that cannot be linked so (read, chosen: the types)
+    CHOOSE = "choose"  # several could be meant, or it is not certain that the one is (count)
+    NONE_MEANT = "none_meant"  # and somebody said that it is none of these
+    NOT_FOUND = "not_found"
+    NO_SUCH_EMAIL = "no_such_email"
+    FREE_MAIL = "free_mail"
+    TOO_MANY_WORDS = "too_many_words"  # so many are not searched for one by one
+    NOT_SHOWN = "not_shown"  # HubSpot did not tell (cause)
 
 
 def shortened(facts: Mapping[str, str | int]) -> dict[str, str | int]:
@@ -36,6 +57,9 @@ def shortened(facts: Mapping[str, str | int]) -> dict[str, str | int]:
 
 
 MAX_REASON = 500
+SOUGHT = (Kind.EMAIL, Kind.DOMAIN, Kind.PHONE, Kind.NAME)
+MOST_SOUGHT = 254  # characters
+_USUAL = {Kind.EMAIL: "contacts", Kind.DOMAIN: "companies"}
 _OF_BOTH = {PairReason.ITSELF, Reason.ANOTHER_PORTAL}
 _KEPT_TYPES, _MAX_KEPT = 1000, 200
 _FORMULA = re.compile(r"'[=+\-@\t\r\n]")
@@ -72,8 +96,19 @@ def ids_in(cell: str) -> list[str]:
     return parts if all(map(_AN_ID.fullmatch, parts)) else []
 
 
+class Named(NamedTuple):
+    """What a record is named by instead of its id, in the form in which it is sought."""
+
+    object_type: str
+    kind: Kind
+    text: str
+
+
 class Row(NamedTuple):
-    """A row as it will be sent, as far as it could be read; `problem` says what keeps it back."""
+    """A row as it will be sent, as far as it could be read; `problem` says what keeps it back.
+
+    `named` has what sides ("from", "to") without an id have instead.
+    """
 
     from_object_type: str
     from_object_id: str
@@ -81,6 +116,7 @@ class Row(NamedTuple):
     to_object_id: str
     reason: str
     problem: Problem | None
+    named: Mapping[str, Named] = MappingProxyType({})
 
 
 class RowChecker:
@@ -123,13 +159,49 @@ class RowChecker:
             ui_hosts=self.ui_hosts,
             chosen=self.chosen,
         )
+        named = self._named(values, of_pair)
+        # What is no id is none of a record that it names otherwise.
+        of_pair = [p for p in of_pair if p.field.partition("_")[0] not in named]
         problems += of_pair
         reason = _reason(values.get("reason", ""), problems)
         problem = _told(problems[0]) if problems else None
         # Of a side with a problem of its own, the cell says more than what was understood.
         at_fault = {p.field.partition("_")[0] for p in of_pair if p.code not in _OF_BOTH}
         sides = (*_stored(one, "from" in at_fault), *_stored(other, "to" in at_fault))
-        return Row(*sides, reason, problem)
+        return Row(*sides, reason, problem, named)
+
+    def _named(self, values: Mapping[str, str], problems: list[Problem]) -> dict[str, Named]:
+        """The sides without an id that name a record by something else."""
+        at_ids = (p for p in problems if p.field in _IDS and p.code is not Reason.NO_ID)
+        no_id = [p.field.partition("_")[0] for p in at_ids]
+        no_id = [side for side in no_id if type(values.get(f"{side}_object_id")) is not Flawed]
+        found = {side: self._reading(values, side) for side in no_id}
+        return {side: named for side, named in found.items() if named}
+
+    def _reading(self, values: Mapping[str, str], side: str) -> Named | None:
+        written = bare(values.get(f"{side}_object_type", ""))
+        try:
+            narrowed = self._resolve(written) if written else self.chosen[side]
+        except UnknownObjectTypeError:
+            return None
+        reading = read_text(
+            values.get(f"{side}_object_id", ""),
+            self.types,
+            narrowed,
+            portal_id=self.portal_id,
+            ui_hosts=self.ui_hosts,
+        )
+        usual = _USUAL.get(reading.kind)
+        object_type = reading.object_type or (stored_type(usual) if usual else None)
+        if reading.kind not in SOUGHT or object_type is None:
+            return None
+        if narrowed and object_type != narrowed:  # it says another type than its column does
+            return None
+        if not _can_be_sought(values.get(f"{side}_object_id", ""), reading):
+            return None
+        text = without_unseen(reading.text)[:MOST_SOUGHT]
+        exact = reading.kind in (Kind.EMAIL, Kind.DOMAIN)
+        return Named(object_type.canonical, reading.kind, text.lower() if exact else text)
 
     def _resolve(self, text: str) -> ObjectType:
         """As the types on offer do; each name is looked up once."""
@@ -139,6 +211,28 @@ class RowChecker:
             if len(self._resolved) < _KEPT_TYPES and len(text) <= _MAX_KEPT:
                 self._resolved[text] = found
         return found
+
+
+# What stands in addresses, formulas, markup and programs, and in nobody's name; and what else
+# spreadsheets write into a cell.
+_NO_NAME = re.compile(r"[<>=%{}|\\;:^~\[\]#*@]|://", re.ASCII)
+_NO_VALUES = {"true", "false", "null", "none", "nan", "n/a", "id", "ids", "record id"}
+_PHONE = re.compile(r"\+|\(|0(?!-\d+/)")  # else it may be a date
+_PATH = re.compile(r"(https?://|//)?[^/?#]+[/?#].", re.IGNORECASE)
+
+
+def _can_be_sought(cell: str, reading: Reading) -> bool:
+    """Whether it is no attempt at an id or an address, which are told what is wrong with them."""
+    text = bare(cell)
+    if reading.kind is Kind.DOMAIN:
+        return not _PATH.match(text)
+    if reading.kind is Kind.PHONE:
+        return bool(_PHONE.match(text))
+    if reading.kind is not Kind.NAME:
+        return True
+    words = reading.text.casefold()
+    is_type = fields_named([words]) != [""] or words in _NO_VALUES
+    return sum(map(str.isalpha, words)) > 1 and not is_type and not _NO_NAME.search(words)
 
 
 def _of_cells(values: Mapping[str, str]) -> list[Problem]:

@@ -25,14 +25,14 @@ class StagingTests(EngineTestCase):
         return run
 
     def test_rows_doubles_and_what_is_wrong(self) -> None:
-        run = self.read(self.uploaded(row(1), "Contact,abc,Company,1", row(2), row(1)))
+        run = self.read(self.uploaded(row(1), "Contact,a=b,Company,1", row(2), row(1)))
         self.assertEqual(self.states(run), ["ready", "invalid", "ready", "double"])
         counts = (run.rows_read, run.rows_invalid, run.rows_double, run.rows_ready)
         self.assertEqual((run.state, *counts), (RunState.READY, 4, 1, 1, 2))
 
     @patch.object(dry_run, "ROWS_AT_ONCE", 2)
     def test_it_goes_on_where_it_was_interrupted(self) -> None:
-        run = self.uploaded(*map(row, range(5)), row(0), "Contact,abc,Company,1")
+        run = self.uploaded(*map(row, range(5)), row(0), "Contact,a=b,Company,1")
         for turn in range(1, 4):
             self.assertEqual(self.read(run, seconds=0).rows_read, min(7, 2 * turn))
             self.assertEqual(run.state, RunState.READING)

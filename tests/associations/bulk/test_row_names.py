@@ -38,6 +38,9 @@ class NamesTestCase(EngineTestCase):
         run.refresh_from_db()
         return run
 
+    def nameless(self) -> str:
+        return self.sandbox.create("contacts", {}, 0)
+
     def names(self, run: BulkRun) -> list[tuple[str, str]]:
         return list(run.rows.order_by("number").values_list("from_name", "to_name"))
 
@@ -48,7 +51,7 @@ class NamesTestCase(EngineTestCase):
 
 class DryRunTests(NamesTestCase):
     def test_each_row_has_the_names_that_hubspot_has(self) -> None:
-        run = self.read(row(0), row(1), row(2, 7_000_001), "Contact,501,Company,902")
+        run = self.read(row(0), row(1), row(2, self.nameless()), "Contact,501,Company,902")
         found = self.names(run)
         self.assertEqual(found[3], ("Ada Byron", "Analytical Ltd"))
         self.assertTrue(all(found[0] + found[1]))
@@ -83,9 +86,10 @@ class DryRunTests(NamesTestCase):
         self.assertEqual(self.names(run), [("", "")] * 2)
 
     @override_settings(KEEP_RECORD_NAMES=False)
-    def test_nothing_is_asked_where_no_names_are_kept(self) -> None:
-        run = self.read(row(0))
-        self.assertEqual((self.names(run), self.reads()), ([("", "")], []))
+    def test_none_is_kept_where_that_is_switched_off(self) -> None:
+        run = self.read(row(0), row(1, 7_000_001))
+        self.assertEqual(self.names(run), [("", "")] * 2)
+        self.assertEqual([*run.rows.values_list("problem", flat=True)], ["", "missing"])
 
     def test_what_is_found_is_shown_before_the_start(self) -> None:
         run = self.read(row(0), "Contact,501,Company,902")
@@ -115,7 +119,8 @@ class EntryTests(NamesTestCase):
 
     @patch.object(enqueueing, "ROWS_AT_ONCE", 2)
     def test_the_digests_of_the_entries_open(self) -> None:
-        run = self.read(*map(row, range(4)), row(5, 7_000_001), "Contact,501,Company,902")
+        last = row(5, self.nameless()), "Contact,501,Company,902"
+        run = self.read(*map(row, range(4)), *last)
         odd = 'Zoë 日本 O\'Brien %s \\ "x"'
         run.rows.filter(number=6).update(from_name=odd, from_typed="ada@example.com")
         entries = self.assert_open(self.start(run))
@@ -160,7 +165,9 @@ class EntryTests(NamesTestCase):
         self.assertEqual((entry.from_name, bool(entry.to_name)), ("", True))
 
     def test_a_run_that_tries_again_has_them_under_salts_of_its_own(self) -> None:
-        first = self.read(row(0), row(1, 7_000_001))
+        gone = self.nameless()
+        first = self.read(row(0), row(1, gone))
+        self.sandbox.archive("contacts", gone, lag=0)
         first.rows.filter(number=2).update(from_name="Gone", from_salt="00" * 16)
         first = self.start(first)
         with override_settings(HUBSPOT_VERIFY=False):
@@ -183,7 +190,10 @@ class EntryTests(NamesTestCase):
         self.assertFalse({*salts} & {*own.rows.values_list("from_salt", flat=True)})
 
     def test_the_results_and_the_page_speak_of_people(self) -> None:
-        run = self.start(self.read(row(0), row(1, 7_000_001), "Contact,501,Company,902"))
+        gone = self.nameless()
+        run = self.read(row(0), row(1, gone), "Contact,501,Company,902")
+        self.sandbox.archive("contacts", gone, lag=0)
+        run = self.start(run)
         text = b"".join(result_lines(run)).decode("utf-8-sig")
         rows = list(csv.DictReader(io.StringIO(text)))
         self.assertEqual(list(rows[0])[-2:], ["from_name", "to_name"])
@@ -191,4 +201,4 @@ class EntryTests(NamesTestCase):
         self.assertEqual(rows[1]["from_name"], "")
         page = SignedInClient(self.user).get(run.get_absolute_url())
         self.assertContains(page, f"<bdi>{rows[1]['to_name']}</bdi>")
-        self.assertContains(page, "HubSpot has no contact 7000001.")
+        self.assertContains(page, f"HubSpot has no contact {gone}.")

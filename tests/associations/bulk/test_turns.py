@@ -179,7 +179,9 @@ class ChoiceTests(TestCase):
         self.assertNotIn(broken, [self.next_one(2) for _ in range(4)])
 
 
-@override_settings(HUBSPOT_VERIFY=True, HUBSPOT_CALLS_PER_10_SECONDS=12, HUBSPOT_CALLS_FOR_PEOPLE=6)
+@override_settings(
+    HUBSPOT_VERIFY=True, HUBSPOT_CALLS_PER_10_SECONDS=16, HUBSPOT_CALLS_FOR_PEOPLE=10
+)
 class LooksTests(WorkerTestCase):
     """What dry runs look up, while another's run uses all calls that runs may make."""
 

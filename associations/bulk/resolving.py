@@ -1,0 +1,410 @@
+"""What rows name records by, instead of their ids, is sought in HubSpot: each text once.
+
+An e-mail address names a contact by itself, and so does a domain or a whole name that only one
+record has. Nothing is guessed: of anything else somebody chooses, or it stays out. What was found
+is written at once, so a worker that dies loses no answer that was paid for.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from django.conf import settings
+from django.db import connection
+from django.db.models import F, Q
+from django.utils import timezone
+
+from associations.bulk.files.errors import FileError, FileReason
+from associations.bulk.files.rows import Named, RowReason, shortened
+from associations.bulk.leases import asks_for, hold
+from associations.bulk.turns import is_quick
+from associations.db import retry_on_outage, write_in_turn
+from associations.finding.by_words import MOST_KEYS, PROPERTIES_SECONDS, forms_of
+from associations.finding.readings import FREE_MAIL, Kind, domain_of
+from associations.gateway import clients, rate_limiter
+from associations.gateway.account import display_property
+from associations.gateway.cache import cached_lookup
+from associations.hubspot.client import HubSpotClient, ReadError
+from associations.hubspot.lookups import display_of
+from associations.hubspot.object_types import CATALOGUE
+from associations.hubspot.outcomes import Cause
+from associations.hubspot.record_references import SIDES, PairReason
+from associations.hubspot.schemas import Record
+from associations.hubspot.search import (
+    MOST_KEYS as KEYS_AT_ONCE,
+)
+from associations.hubspot.search import (
+    find_by_key,
+    find_by_values,
+    fits_in,
+    search,
+    search_by_values,
+    unique_properties,
+)
+from associations.models import BulkKey, BulkRow, BulkRun, RowState
+from associations.models.names import new_salt
+from hubadmin.web.access import watch
+
+OLD = timedelta(hours=1)  # so long what was found is taken to be so
+ROWS_AT_ONCE = 500
+MOST_WORDS = 500  # texts of a run that are searched for one by one
+MOST_CANDIDATES = 8
+MOST_TRIES = 5
+PATIENCE = 10.0  # seconds after which HubSpot is asked again
+TURN_SECONDS = 1.0  # for searches of which each finds one text
+DOMAINS_AT_ONCE = 2  # as text and with www.: a search takes five conditions
+_PASSING = {
+    *(Cause.RATE_LIMITED, Cause.LOCKED, Cause.MIGRATING, Cause.HUBSPOT_ERROR, Cause.HUBSPOT_DOWN),
+    *(Cause.TIMED_OUT, Cause.CONNECTION_LOST, Cause.NO_CONNECTION, Cause.UNREADABLE),
+}
+_WORDS = (Kind.NAME, Kind.PHONE)
+_STANDARD = {each.canonical for each in CATALOGUE}
+_Found = dict[str, list[Record]]
+
+
+class NotNowError(Exception):
+    """HubSpot does not answer at the moment; it is asked again in a while."""
+
+
+class _Answer(NamedTuple):
+    """The records that a text may mean; whether one alone is certain to be it."""
+
+    records: Sequence[Record] = ()
+    is_exact: bool = True
+    total: int = 0
+
+
+def keys_for(run: BulkRun, wanted: Iterable[Named]) -> dict[Named, BulkKey]:
+    """Return the key of each; those that the run has not yet are made. Part of a transaction."""
+    wanted = set(wanted)
+    if not wanted:
+        return {}
+    keys = [BulkKey(run=run, **each._asdict()) for each in sorted(wanted)]
+    BulkKey.objects.bulk_create(keys, ignore_conflicts=True)
+    texts = {each.text for each in wanted}
+    found = run.keys.filter(text__in=texts)
+    return {Named(key.object_type, Kind(key.kind), key.text): key for key in found}
+
+
+def find_next(run: BulkRun) -> bool:
+    """Ask for the next texts of one kind and type; return False if there are none to ask for.
+
+    Raises LeaseLostError, NoSlotError, NotNowError; FileError once its person may not act any more.
+    """
+    keys = _next_keys(run)
+    if not keys:
+        return False
+    object_type, kind = keys[0].object_type, keys[0].kind
+    texts = {key.text: key for key in keys}
+    try:
+        answers = _SEEK[kind](_Site(run), object_type, list(texts))
+    except ReadError as error:
+        _react(run, keys, error)
+        return True
+    for text, answer in answers.items():
+        _take(texts[text], answer)
+    asked = [texts[text] for text in answers]
+    retry_on_outage(lambda: _note(run, asked, timezone.now()))
+    return True
+
+
+def settle_next(run: BulkRun) -> bool:
+    """Give the next rows the records that their keys name; return False if there are none.
+
+    Raises LeaseLostError.
+    """
+    rows = list(run.rows.filter(state=RowState.TO_FIND).order_by("number")[:ROWS_AT_ONCE])
+    if not rows:
+        return False
+    wanted = {getattr(row, f"{side}_key_id") for row in rows for side in SIDES} - {None}
+    keys = run.keys.in_bulk(wanted)
+    for row in rows:
+        _settle(row, keys)
+    write_in_turn(lambda: _write(run, rows))
+    return True
+
+
+# --- what is asked next ---------------------------------------------------------------------------
+
+
+def _to_ask() -> Q:
+    return Q(asked_at=None) | Q(asked_at__lt=timezone.now() - OLD, is_chosen=False)
+
+
+def _next_keys(run: BulkRun) -> list[BulkKey]:
+    keys = run.keys.filter(_to_ask()).order_by("object_type", "kind", "text")
+    first = keys.first()
+    if first is None:
+        return []
+    same = keys.filter(object_type=first.object_type, kind=first.kind)
+    return list(same[:KEYS_AT_ONCE])
+
+
+class _Site:
+    """Asks HubSpot in the name of a run's person: keys and words have limits of their own."""
+
+    def __init__(self, run: BulkRun) -> None:
+        self.run, self._watched = run, watch(asks_for(run))
+        is_look = is_quick(run) and not rate_limiter.look_wait(run.user_id)
+        self._keys, self._words = clients.dry_run(quick=is_look), clients.bulk_search()
+
+    @property
+    def keys(self) -> HubSpotClient:
+        return self._keys.on_behalf(self._watched)
+
+    @property
+    def words(self) -> HubSpotClient:
+        return self._words.on_behalf(self._watched)
+
+
+# --- how each kind is sought ----------------------------------------------------------------------
+
+
+def _by_email(site: _Site, object_type: str, emails: list[str]) -> dict[str, _Answer]:
+    if object_type == "contacts":
+        found = find_by_key(site.keys, object_type, "email", emails)
+        return {each: _Answer(found.get(each, ())) for each in emails}
+    if object_type == "companies":
+        # Whose mailbox it is names no company for certain.
+        domains = _by_domain(site, object_type, list(dict.fromkeys(map(domain_of, emails))))
+        return {
+            each: domains[domain_of(each)]._replace(is_exact=False)
+            for each in emails
+            if domain_of(each) in domains
+        }
+    return _by_name(site, object_type, emails)
+
+
+def _by_domain(site: _Site, object_type: str, domains: list[str]) -> dict[str, _Answer]:
+    if object_type != "companies":
+        return _by_words(site, object_type, domains)
+    plain = {each: each.removeprefix("www.") for each in domains}
+    sought = [each for each in dict.fromkeys(plain.values()) if each not in FREE_MAIL]
+    sought = sought[: fits_in("domain", sought)]
+    found = find_by_values(site.words, object_type, "domain", sought) if sought else {}
+    lost = [each for each in sought if each not in found]
+    found |= _by_further_domains(site, object_type, lost)
+    known = {*found, *FREE_MAIL}
+    return {each: _Answer(found.get(name, ())) for each, name in plain.items() if name in known}
+
+
+def _by_further_domains(site: _Site, object_type: str, domains: list[str]) -> _Found:
+    """Companies that have a domain beside their first, or the first one with `www.` before it.
+
+    As many as one comes to within a turn.
+    """
+    found: _Found = {}
+    until = time.monotonic() + TURN_SECONDS
+    for start in range(0, len(domains), DOMAINS_AT_ONCE):
+        if found and time.monotonic() > until:
+            break
+        part = domains[start : start + DOMAINS_AT_ONCE]
+        found |= {each: [] for each in part}
+        values = [text for each in part for text in (each, f"www.{each}")]
+        try:
+            shown = search_by_values(site.words, object_type, "domain", values, limit=100)
+        except ReadError as error:
+            if error.cause is not Cause.REFUSED:
+                raise
+            continue  # HubSpot does not say whether further domains can be searched
+        if not shown.records:
+            continue
+        for each in part:  # which of them it was is not said: so each by itself
+            one = search_by_values(site.words, object_type, "domain", [each, f"www.{each}"])
+            if one.records:
+                found[each] = list(one.records)
+    return found
+
+
+def _by_name(site: _Site, object_type: str, names: list[str]) -> dict[str, _Answer]:
+    """A whole name that one record has is that record; else somebody has to choose."""
+    shown_by = display_property(object_type)
+    found = _by_unique_properties(site, object_type, names)
+    properties = display_of(object_type, shown_by).names
+    left = [each for each in names if each not in found]
+    if len(properties) == 1 and left:
+        left = left[: fits_in(properties[0], left)]
+        found |= find_by_values(site.words, object_type, properties[0], left, shown_by)
+    answers = {each: _Answer(records) for each, records in found.items()}
+    lost = [each for each in left if each not in found]
+    return answers | _by_words(site, object_type, lost)
+
+
+def _by_unique_properties(site: _Site, object_type: str, texts: list[str]) -> _Found:
+    """The records of a custom object that a unique property of the account's own names so."""
+    if object_type in _STANDARD:
+        return {}
+    try:
+        names = cached_lookup(unique_properties, object_type, seconds=PROPERTIES_SECONDS)
+    except ReadError:
+        return {}
+    found: _Found = {}
+    for name in names[:MOST_KEYS]:
+        left = [each for each in texts if each not in found]
+        shown_by = display_property(object_type)
+        found |= find_by_key(site.keys, object_type, name, left, shown_by) if left else {}
+    return found
+
+
+def _by_words(site: _Site, object_type: str, texts: list[str]) -> dict[str, _Answer]:
+    """One search each: so many, before it is another's turn."""
+    answers: dict[str, _Answer] = {}
+    if not texts:
+        return answers
+    asked = site.run.keys.filter(kind__in=_WORDS).exclude(asked_at=None).count()
+    until = time.monotonic() + TURN_SECONDS
+    for text in texts:
+        if asked + len(answers) >= MOST_WORDS:
+            return answers | {each: _TOO_MANY for each in texts if each not in answers}
+        if answers and time.monotonic() > until:
+            break
+        try:
+            shown = search(site.words, object_type, text, display_property(object_type))
+        except ReadError:
+            if answers:  # these were paid for
+                break
+            raise
+        same = [each for each in shown.records if _folded(each.name) == _folded(text)]
+        is_whole = shown.total <= len(shown.records)
+        if len(same) == 1 and is_whole:
+            answers[text] = _Answer(same)
+        else:
+            answers[text] = _Answer(shown.records, is_exact=False, total=shown.total)
+    return answers
+
+
+_TOO_MANY = _Answer(total=-1)
+
+
+def _by_phone(site: _Site, object_type: str, numbers: list[str]) -> dict[str, _Answer]:
+    """Several people may have one number."""
+    forms = {each: forms_of(each)[0] for each in numbers}
+    found = _by_words(site, object_type, list(dict.fromkeys(forms.values())))
+    return {
+        each: found[form]._replace(is_exact=False) for each, form in forms.items() if form in found
+    }
+
+
+_SEEK: dict[str, Callable[[_Site, str, list[str]], dict[str, _Answer]]] = {
+    Kind.EMAIL: _by_email,
+    Kind.DOMAIN: _by_domain,
+    Kind.NAME: _by_name,
+    Kind.PHONE: _by_phone,
+}
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())
+
+
+# --- what an answer comes to ----------------------------------------------------------------------
+
+
+def _take(key: BulkKey, answer: _Answer) -> None:
+    key.object_id = key.name = key.problem = ""
+    key.facts, key.candidates = {}, []
+    if len(answer.records) == 1 and answer.is_exact:
+        key.object_id, key.name = answer.records[0].object_id, answer.records[0].name
+    elif answer.records:
+        key.problem = RowReason.CHOOSE
+        key.facts = {"count": max(answer.total, len(answer.records))}
+        key.candidates = [[r.object_id, r.name, r.detail] for r in answer.records[:MOST_CANDIDATES]]
+    else:
+        key.problem = _why_none(key, answer)
+
+
+def _why_none(key: BulkKey, answer: _Answer) -> RowReason:
+    if answer is _TOO_MANY:
+        return RowReason.TOO_MANY_WORDS
+    if key.object_type == "companies" and domain_of(key.text) in FREE_MAIL:
+        return RowReason.FREE_MAIL
+    is_key = key.kind == Kind.EMAIL and key.object_type == "contacts"
+    return RowReason.NO_SUCH_EMAIL if is_key else RowReason.NOT_FOUND
+
+
+_ASKED = ("object_id", "name", "problem", "facts", "candidates", "asked_at", "tries")
+
+
+def _note(run: BulkRun, keys: Sequence[BulkKey], now: datetime) -> None:
+    hold(run, lookup_cause="")
+    for key in keys:
+        key.asked_at, key.tries = now, 0
+    BulkKey.objects.bulk_update(keys, _ASKED, batch_size=100)
+
+
+def _react(run: BulkRun, keys: Sequence[BulkKey], error: ReadError) -> None:
+    if error.cause is Cause.ACCESS_ENDED:
+        raise FileError(FileReason.ACCESS_ENDED) from error
+    if error.cause is Cause.RATE_LIMITED and error.answer.http_status is None:
+        raise clients.NoSlotError from error
+    retry_on_outage(lambda: _note_failure(run, keys, error))
+    if keys[0].asked_at is None:
+        raise NotNowError from error
+
+
+def _note_failure(run: BulkRun, keys: Sequence[BulkKey], error: ReadError) -> None:
+    """What passes is asked again in a while; of the rest the rows say why it was not told."""
+    hold(run, lookup_cause=str(error.cause))
+    tries = max(key.tries for key in keys) + 1
+    is_over = error.cause not in _PASSING or tries >= MOST_TRIES
+    for key in keys:
+        key.tries, key.asked_at = tries, None
+        if is_over:
+            key.object_id, key.problem = "", RowReason.NOT_SHOWN
+            key.facts, key.asked_at = {"cause": str(error.cause)}, timezone.now()
+    BulkKey.objects.bulk_update(keys, _ASKED, batch_size=100)
+
+
+def _settle(row: BulkRow, keys: Mapping[int, BulkKey]) -> None:
+    row.state = RowState.READY
+    for side in SIDES:
+        key = keys.get(getattr(row, f"{side}_key_id"))
+        if key is None:
+            continue
+        if not key.object_id:
+            _refuse(row, f"{side}_object_id", key)
+            return
+        typed = key.text if key.kind in (Kind.EMAIL, Kind.DOMAIN) else ""
+        setattr(row, f"{side}_object_id", key.object_id)
+        if settings.KEEP_RECORD_NAMES and (key.name or typed):
+            kept = {"name": key.name, "typed": typed, "salt": new_salt()}
+            for part, value in kept.items():
+                setattr(row, f"{side}_{part}", value)
+    is_same = row.from_object_id == row.to_object_id
+    if is_same and row.from_object_type == row.to_object_type:
+        row.state, row.problem = RowState.INVALID, PairReason.ITSELF
+        row.problem_field, row.facts = "to_object_id", {}
+
+
+def _refuse(row: BulkRow, field: str, key: BulkKey) -> None:
+    facts = {"text": key.text, "object_type": key.object_type} | key.facts
+    row.state, row.problem_field, row.problem = RowState.INVALID, field, key.problem
+    row.facts = shortened(facts)
+
+
+_SETTLED = [
+    *("state", "problem", "problem_field", "facts"),
+    *(f"{side}_{part}" for side in SIDES for part in ("object_id", "name", "typed", "salt")),
+]
+
+
+def _write(run: BulkRun, rows: Sequence[BulkRow]) -> None:
+    invalid = [row for row in rows if row.state == RowState.INVALID]
+    to_choose = sum(row.problem == RowReason.CHOOSE for row in invalid)
+    hold(
+        run,
+        rows_invalid=F("rows_invalid") + len(invalid),
+        rows_to_choose=F("rows_to_choose") + to_choose,
+    )
+    BulkRow.objects.bulk_update(invalid, _SETTLED, batch_size=100)
+    columns = [name for name in _SETTLED if name not in ("problem", "problem_field", "facts")]
+    ready = [
+        [*(getattr(row, name) for name in columns), row.pk]
+        for row in rows
+        if row.state == RowState.READY
+    ]
+    said = ", ".join(f"{name} = %s" for name in columns)
+    update = f"UPDATE associations_bulkrow SET {said}, cells = '{{}}' WHERE id = %s"  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.executemany(update, ready)

@@ -1,0 +1,284 @@
+"""Rows that name records by e-mail addresses, domains and names: each is sought once."""
+
+import time
+from typing import Any
+from unittest import mock
+
+from django.core.cache import cache
+from django.test import override_settings
+from django.utils import timezone
+
+from associations.audit.recorder import RequestMeta
+from associations.bulk import dry_run, resolving, row_names, services, tasks
+from associations.bulk.leases import claim
+from associations.bulk.services import NotPossibleError
+from associations.models import BulkKey, BulkRun, RowState, RunState
+from tests.associations.bulk.engine import EngineTestCase
+
+HEAD = "Contact,Company,Reason"
+
+
+@override_settings(HUBSPOT_VERIFY=True)
+class FindingTestCase(EngineTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        cache.clear()
+        row_names._known.clear()
+        self.sandbox.reset()
+
+    def file(self, *lines: str, head: str = HEAD) -> BulkRun:
+        parts = ["\n".join([head, *lines]).encode()]
+        known = {"user": self.user, "meta": RequestMeta(), "name": "x.csv", "way": "batch"}
+        return services.create(parts=parts, **known)
+
+    def read(self, run: BulkRun, seconds: float = 60) -> BulkRun:
+        BulkRun.objects.filter(pk=run.pk).update(owner="", lease_until=None)
+        claimed = claim(BulkRun.objects.filter(pk=run.pk))
+        dry_run.read_run(claimed, time.monotonic() + seconds)
+        run.refresh_from_db()
+        return run
+
+    def checked(self, *lines: str, **options: Any) -> BulkRun:
+        run = self.read(self.file(*lines, **options))
+        self.assertEqual(run.state, RunState.READY, run.problem)
+        return run
+
+    def told(self, run: BulkRun) -> list[str]:
+        """Of each row the pair, or what is wrong with it."""
+        return [
+            f"{row.from_object_id}-{row.to_object_id}" if row.state == "ready" else row.problem
+            for row in run.rows.order_by("number")
+        ]
+
+    def asked(self, of: str = "") -> list[str]:
+        return [each["path"] for each in self.sandbox.requests if of in each["path"]]
+
+    def company(self, name: str, **properties: str) -> str:
+        return self.sandbox.create("companies", {"name": name} | properties, 0)
+
+    def contact(self, first: str, last: str, **properties: str) -> str:
+        names = {"firstname": first, "lastname": last}
+        return self.sandbox.create("contacts", names | properties, 0)
+
+
+class KeyTests(FindingTestCase):
+    def test_an_email_address_and_a_domain(self) -> None:
+        company = self.company("Harbour Foods", domain="harbour-foods.example")
+        run = self.checked("ADA@example.com,Harbour-Foods.example,Ticket 5")
+        self.assertEqual(self.told(run), [f"501-{company}"])
+        row = run.rows.get()
+        self.assertEqual((row.from_name, row.to_name), ("Ada Byron", "Harbour Foods"))
+        self.assertEqual(
+            (row.from_typed, row.to_typed), ("ada@example.com", "harbour-foods.example")
+        )
+
+    def test_each_is_asked_for_once_however_many_rows_have_it(self) -> None:
+        company = self.company("Harbour Foods", domain="harbour-foods.example")
+        ids = [self.contact("A", str(n), email=f"a{n}@harbour.example") for n in range(5)]
+        lines = [f"a{n}@harbour.example,harbour-foods.example," for n in range(5)]
+        run = self.checked(*lines, *[f"{each},{company}," for each in ids])
+        self.assertEqual(run.rows_ready, 5)
+        self.assertEqual(run.rows_double, 5)
+        self.assertEqual(len(self.asked("companies/search")), 1)
+        self.assertEqual(len(self.asked("contacts/batch/read")), 1)
+
+    def test_a_second_address_of_a_contact(self) -> None:
+        self.sandbox.change("contacts", "501", {"hs_additional_emails": "ada@old.example"})
+        self.assertEqual(self.told(self.checked("ada@old.example,902,")), ["501-902"])
+
+    def test_further_domains_and_www(self) -> None:
+        one = self.company("One", domain="one.example", hs_additional_domains="eins.example")
+        two = self.company("Two", domain="www.two-two.example")
+        run = self.checked("501,eins.example,", "502,two-two.example,", "501,nobody-at.example,")
+        self.assertEqual(self.told(run), [f"501-{one}", f"502-{two}", "not_found"])
+
+    def test_what_hubspot_does_not_have(self) -> None:
+        run = self.checked(
+            "nobody@example.com,902,", "501,nowhere.example,", "7000001,902,", "501,gmail.com,"
+        )
+        expected = ["no_such_email", "not_found", "missing", "free_mail"]
+        self.assertEqual(self.told(run), expected)
+        self.assertEqual((run.rows_invalid, run.rows_ready), (4, 0))
+
+    def test_two_companies_with_one_domain_are_to_choose(self) -> None:
+        ids = {self.company(f"Island Bakery {n}", domain="island.example") for n in (1, 2)}
+        run = self.checked("501,island.example,")
+        self.assertEqual((self.told(run), run.rows_to_choose), (["choose"], 1))
+        key = run.keys.get()
+        self.assertEqual({each[0] for each in key.candidates}, ids)
+
+    def test_a_mailbox_is_no_company_for_certain(self) -> None:
+        self.company("Harbour Foods", domain="harbour-foods.example")
+        run = self.checked("501,Ada <ada@harbour-foods.example>,")
+        self.assertEqual(self.told(run), ["choose"])
+
+    def test_a_key_of_a_merged_contact_names_the_one_that_is_left(self) -> None:
+        old, new = self.contact("Old", "One", email="o@one.example"), self.contact("New", "One")
+        self.sandbox.merge("contacts", old, new)
+        self.assertEqual(self.told(self.checked("o@one.example,902,")), [f"{new}-902"])
+
+
+class NameTests(FindingTestCase):
+    def test_a_whole_name_that_one_record_has(self) -> None:
+        company = self.company("Quince & Rowan Ltd")
+        ada = self.contact("Zelda", "Quincewood")
+        run = self.checked("zelda quincewood,QUINCE & ROWAN ltd,")
+        self.assertEqual(self.told(run), [f"{ada}-{company}"])
+        self.assertEqual(run.rows.get().from_typed, "")  # that is a name, not a key
+
+    def test_twins_are_to_choose(self) -> None:
+        for _ in range(2):
+            self.company("Twin Peaks Diner")
+            self.contact("Zora", "Twinwood")
+        run = self.checked("501,Twin Peaks Diner,", "Zora Twinwood,902,")
+        self.assertEqual(self.told(run), ["choose", "choose"])
+
+    def test_a_part_of_a_name_is_to_choose(self) -> None:
+        self.company("Quince & Rowan Ltd")
+        self.assertEqual(self.told(self.checked("501,Quince,")), ["choose"])
+
+    def test_a_name_without_a_type_is_no_record(self) -> None:
+        run = self.checked(
+            "contact,501,company,902", "contact,501,,Acme", head="from type,from id,to type,to id"
+        )
+        self.assertEqual(self.told(run)[1], "not_digits")
+
+    @mock.patch.object(resolving, "MOST_WORDS", 2)
+    def test_of_very_many_the_rest_is_not_searched_for(self) -> None:
+        run = self.checked(*[f"Nobody Namedso{n},902," for n in range(4)])
+        self.assertEqual(sorted(self.told(run)), ["not_found"] * 2 + ["too_many_words"] * 2)
+
+
+class ChoiceTests(FindingTestCase):
+    def setUp(self) -> None:
+        super().setUp()
+        self.first, self.second = (
+            self.company(f"Island Bakery {n}", domain="island.example") for n in (1, 2)
+        )
+
+    def choose(self, run: BulkRun, **chosen: str) -> BulkRun:
+        keys = {key.text: key.pk for key in run.keys.all()}
+        choices = {keys[text.replace("_", ".")]: value for text, value in chosen.items()}
+        services.choose(run=run, choices=choices)
+        return self.read(run)
+
+    def test_one_choice_is_for_all_rows_that_say_the_same(self) -> None:
+        run = self.checked("501,island.example,", "502,island.example,", f"501,{self.second},")
+        run = self.choose(run, island_example=self.second)
+        self.assertEqual(self.told(run), [f"501-{self.second}", f"502-{self.second}", ""])
+        counts = run.rows_ready, run.rows_invalid, run.rows_double, run.rows_to_choose
+        self.assertEqual(counts, (2, 0, 1, 0))
+        self.assertEqual(run.rows_looked_up, 2)
+
+    def test_none_of_them(self) -> None:
+        run = self.choose(self.checked("501,island.example,", "501,902,"), island_example="")
+        self.assertEqual(self.told(run), ["none_meant", "501-902"])
+        self.assertEqual((run.rows_invalid, run.rows_to_choose), (1, 0))
+
+    def test_no_record_that_was_not_on_offer(self) -> None:
+        run = self.checked("501,island.example,")
+        for choices in ({run.keys.get().pk: "902"}, {10**9: self.first}, {}):
+            with self.assertRaises(NotPossibleError):
+                services.choose(run=run, choices=choices)
+        self.assertEqual(run.keys.get().object_id, "")
+
+    def test_no_key_of_another_run(self) -> None:
+        one, other = (self.checked("501,island.example,") for _ in range(2))
+        with self.assertRaises(NotPossibleError):
+            services.choose(run=one, choices={other.keys.get().pk: self.first})
+        self.assertEqual(other.keys.get().object_id, "")
+
+    def test_both_sides_of_a_row(self) -> None:
+        twins = [self.contact("Zora", "Twinwood", email="z@twin.example") for _ in range(2)]
+        run = self.checked("Zora Twinwood,island.example,")
+        run = self.choose(run, **{"Zora Twinwood": twins[0]})
+        self.assertEqual(self.told(run), ["choose"])
+        run = self.choose(run, island_example=self.first)
+        self.assertEqual(self.told(run), [f"{twins[0]}-{self.first}"])
+
+    def test_what_was_chosen_is_not_asked_for_again(self) -> None:
+        run = self.choose(self.checked("501,island.example,"), island_example=self.first)
+        BulkKey.objects.update(asked_at=timezone.now() - 2 * resolving.OLD)
+        services.read_anew(run=run, meanings=run.layout["meanings"])
+        self.assertEqual(self.told(self.read(run)), [f"501-{self.first}"])
+
+
+class FailureTests(FindingTestCase):
+    def test_hubspot_that_is_silent_is_asked_again_in_a_while(self) -> None:
+        self.fault(method="POST", path="/contacts/batch", status=503, times=None)
+        run = self.read(self.file("ada@example.com,902,"))
+        self.assertEqual((run.state, run.lookup_cause), (RunState.READING, "hubspot_down"))
+        self.assertIsNotNone(run.lease_until)
+        self.sandbox.faults.clear()
+        run = self.read(run)
+        self.assertEqual((self.told(run), run.lookup_cause), (["501-902"], ""))
+
+    def test_but_not_for_ever(self) -> None:
+        self.fault(method="POST", path="/contacts/batch", status=503, times=None)
+        run = self.file("ada@example.com,902,", "501,902,")
+        for _ in range(resolving.MOST_TRIES):
+            run = self.read(run)
+        self.assertEqual(self.told(run), ["not_shown", "501-902"])
+        self.assertEqual(run.rows.first().facts["cause"], "hubspot_down")
+
+    def test_a_token_that_may_not_read_is_told(self) -> None:
+        self.fault(method="POST", path="/contacts/batch", status=403, times=None)
+        run = self.checked("ada@example.com,902,", "501,902,")
+        self.assertEqual(self.told(run), ["not_shown", "501-902"])
+
+    @mock.patch.object(dry_run, "ROWS_AT_ONCE", 2)
+    @mock.patch.object(resolving, "ROWS_AT_ONCE", 2)
+    def test_whoever_goes_on_asks_for_nothing_twice(self) -> None:
+        ids = [self.contact("A", str(n), email=f"a{n}@harbour.example") for n in range(5)]
+        run = self.file(*[f"a{n}@harbour.example,902," for n in range(5)], "x y z,902,")
+        for _ in range(20):
+            run = self.read(run, seconds=0)
+            dry_run._open.clear()
+            row_names._known.clear()
+        self.assertEqual(self.told(run), [*(f"{each}-902" for each in ids), "not_found"])
+        keyed = self.asked("contacts/batch/read")
+        self.assertEqual(len(keyed), 1)
+
+    def test_by_a_worker(self) -> None:
+        run = self.file("ada@example.com,902,", "nobody@example.com,902,")
+        tasks.work()
+        run.refresh_from_db()
+        self.assertEqual((run.state, run.rows_ready, run.rows_invalid), ("ready", 1, 1))
+        services.start(user=self.user, run=run, way="batch", skip_linked=False)
+        tasks.work()
+        entry = run.entries.get()
+        self.assertEqual((entry.from_object_id, entry.to_object_id), ("501", "902"))
+        self.assertEqual(entry.names.from_typed, "ada@example.com")
+
+    @override_settings(KEEP_RECORD_NAMES=False)
+    def test_nothing_is_kept_of_names_where_none_are(self) -> None:
+        run = self.checked("ada@example.com,902,")
+        row = run.rows.get()
+        self.assertEqual((row.from_object_id, row.from_name, row.from_typed), ("501", "", ""))
+
+
+class ForeseenTests(FindingTestCase):
+    def test_a_merged_id_is_told(self) -> None:
+        old, new = self.company("Old"), self.company("New")
+        self.sandbox.merge("companies", old, new)
+        run = self.checked(f"501,{old},")
+        row = run.rows.get()
+        self.assertEqual((row.state, row.facts), (RowState.READY, {"to_merged_into": new}))
+
+    def test_two_types_that_hubspot_does_not_link(self) -> None:
+        run = self.checked("501,902", head="contact id,company id")
+        self.assertEqual(self.told(run), ["501-902"])
+        cache.clear()
+        self.fault(
+            method="GET",
+            path="/labels",
+            status=200,
+            times=None,
+            body={"results": [{"category": "USER_DEFINED", "typeId": 7, "label": "Billing"}]},
+        )
+        run = self.checked("501,902", head="contact id,company id")
+        self.assertEqual(self.told(run), ["no_default"])
+
+    @override_settings(HUBSPOT_VERIFY=False)
+    def test_what_is_named_is_sought_where_nothing_else_is_looked_up(self) -> None:
+        self.assertEqual(self.told(self.checked("ada@example.com,902,")), ["501-902"])
