@@ -15,6 +15,7 @@ from associations.bulk import services, tasks, turns
 from associations.bulk.turns import Turns
 from associations.bulk.worker.scheduler import Scheduler
 from associations.gateway import rate_limiter
+from associations.gateway.account import form_options
 from associations.models import BulkRun, CallSlot, RunState, SendMode
 from hubadmin.models import User
 from tests.associations.bulk.engine import HEADER, EngineTestCase, row
@@ -189,6 +190,7 @@ class LooksTests(WorkerTestCase):
         super().setUp()
         self.addCleanup(rate_limiter.close)
         self.addCleanup(forget_calls)
+        form_options()  # what a site knows of its account is remembered
         forget_calls()
         rate_limiter.bulk_wait()  # makes the slots
         self.assertEqual(rate_limiter.acquire_bulk(100), 6)
