@@ -14,6 +14,7 @@ from associations.audit.views import (
 from associations.bulk.views import (
     bulk_bad_rows,
     bulk_cancel,
+    bulk_choose,
     bulk_columns,
     bulk_discard,
     bulk_go_on,
@@ -83,6 +84,7 @@ urlpatterns = [
     path("bulk/<entry_id:pk>/", bulk_run, name="bulk_run"),
     path("bulk/<entry_id:pk>/progress/", bulk_progress, name="bulk_progress"),
     path("bulk/<entry_id:pk>/columns/", bulk_columns, name="bulk_columns"),
+    path("bulk/<entry_id:pk>/choices/", bulk_choose, name="bulk_choose"),
     path("bulk/<entry_id:pk>/start/", bulk_start, name="bulk_start"),
     path("bulk/<entry_id:pk>/pause/", bulk_pause, name="bulk_pause"),
     path("bulk/<entry_id:pk>/go-on/", bulk_go_on, name="bulk_go_on"),

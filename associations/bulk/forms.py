@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from associations.bulk.files.decoding import Encoding
 from associations.bulk.services import TYPE_FIELDS
@@ -47,6 +48,11 @@ _OF_A_SIDE = {
     ),
     "to": (_("To: record, its type said elsewhere"), _("To: %(type)s"), _("To: only the type")),
 }
+_NAMED_BY = {
+    "contacts": pgettext_lazy("what names a record", "id, e-mail or name"),
+    "companies": pgettext_lazy("what names a record", "id, domain or name"),
+}
+_BY_NAME = pgettext_lazy("what names a record", "id or name")
 ENCODINGS = {
     Encoding.WINDOWS_1252: _("Western, Windows"),
     Encoding.MAC_ROMAN: _("Western, Macintosh"),
@@ -210,7 +216,10 @@ def _meanings(types: Iterable[TypeChoice], present: Iterable[str]) -> list[tuple
     choices: list[tuple[str, Any]] = [("", _("Not used"))]
     for side, (whole, typed, only_type) in _OF_A_SIDE.items():
         id_name = f"{side}_object_id"
-        of_types = [(f"{id_name}:{each}", typed % {"type": text}) for each, text in labels.items()]
+        of_types = [
+            (f"{id_name}:{each}", f"{typed % {'type': text}} ({_NAMED_BY.get(each, _BY_NAME)})")
+            for each, text in labels.items()
+        ]
         choices += [(id_name, whole), *of_types, (f"{side}_object_type", only_type)]
     return [*choices, ("reason", _("Reason, for the audit log"))]
 

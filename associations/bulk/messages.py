@@ -105,6 +105,17 @@ _OF_A_ROW: dict[str, str | Promise] = {
     RowReason.REASON_UNSEEN: UNSEEN,
     RowReason.REASON_TOO_LONG: _("Keep the reason to %(limit)s characters; this has %(length)s."),
 }
+_OF_MANY_ROWS: dict[str, str | Promise] = {
+    RowReason.MISSING: _("HubSpot has no record with this id."),
+    RowReason.NO_SUCH_EMAIL: _("HubSpot has no contact with this e-mail address."),
+    RowReason.NOT_FOUND: _("HubSpot's search finds no record for this text."),
+    RowReason.FREE_MAIL: _("This domain gives mail addresses to anybody: it is no company's."),
+    RowReason.NONE_MEANT: _("None of the records that HubSpot has was meant."),
+    RowReason.NOT_SHOWN: _("HubSpot did not tell whose this is."),
+    RowReason.TOO_MANY_WORDS: _("These names were not searched for: there are too many."),
+    Reason.UNKNOWN_TYPE: _("This is no object type that is known here."),
+    Reason.NOT_DIGITS: _("This is neither an id nor anything else that names a record."),
+}
 # Where a workbook's cell is to blame, which can be named.
 _OF_A_CELL: dict[str, str | Promise] = {
     PairReason.ROUNDED: _(
@@ -283,6 +294,13 @@ def sentence(problem_field: str, code: str, facts: Mapping[str, str | int]) -> s
     if "cause" in facts:
         labels["why"] = reason_of(str(facts["cause"]))
     return _filled(template, {**facts, **labels}) or code
+
+
+def headline(problem_field: str, code: str) -> str:
+    """Return what all rows with this problem have in common; empty if there are no words for it."""
+    side = problem_field.partition("_")[0]
+    template = _OF_A_SIDE.get(code, {}).get(side) or _OF_MANY_ROWS.get(code)
+    return str(template) if template else ""
 
 
 def file_sentence(code: str, facts: Mapping[str, str | int]) -> str:

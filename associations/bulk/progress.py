@@ -1,6 +1,6 @@
 """How far a run is, how fast it goes, and what it waits for.
 
-All of it from the counters that stand with the run: no row is looked at.
+From the counters that stand with the run: no row is looked at. Only what is sought is counted.
 """
 
 import time
@@ -128,6 +128,8 @@ def _wait_for_slots() -> Wait | None:
 
 def _total_and_done(run: BulkRun) -> tuple[int, int]:
     match run.state:
+        case RunState.READING if run.is_read and not run.is_found:
+            return run.keys.count(), run.keys.exclude(asked_at=None).count()
         case RunState.READING:
             return run.rows_ready, run.rows_looked_up
         case RunState.QUEUEING:

@@ -25,6 +25,7 @@ from associations.bulk.enqueueing import CHUNK_ROWS
 from associations.bulk.exports import bad_row_lines, result_lines
 from associations.bulk.files.headings import FIELDS
 from associations.bulk.forms import NOT_KEPT, USED_UP, ColumnsForm, StartForm, UploadForm
+from associations.bulk.not_ready import ChoicesForm, found_by_side, groups_of
 from associations.bulk.progress import Wait, progress_of, waits_for
 from associations.bulk.template import EXAMPLES, XLSX, template_workbook
 from associations.gateway.account import offered_to, type_choices
@@ -48,7 +49,6 @@ PART_BYTES = 512 * 1024
 # A field that always has something, so that a draft is kept even where only a file was chosen.
 SENT = "is_upload"
 READY_ROWS_SHOWN = 10
-BAD_ROWS_SHOWN = 100
 FAILED_SHOWN = 50
 Action = Callable[[AuthenticatedHttpRequest, BulkRun], HttpResponse]
 
@@ -215,6 +215,7 @@ def _context(request: AuthenticatedHttpRequest, run: BulkRun) -> dict[str, Any]:
     }
     if mapping.can_be_chosen(run):
         context |= {"columns_form": ColumnsForm(run=run, types=_types_for(request))}
+        context |= {"found": found_by_side(run) if run.state == RunState.READY else {}}
     if run.state in services.TAKEN_OVER:
         context |= {"has_left": not may_act(run.user_id)}
     if run.state == RunState.READY:
@@ -233,12 +234,11 @@ def _reading_of(run: BulkRun) -> str:
 
 
 def _ready(run: BulkRun) -> dict[str, Any]:
-    bad = run.rows.filter(state=RowState.INVALID).order_by("number")
     ready = run.rows.filter(state=RowState.READY).order_by("number")
     return {
         "ready_rows": read_rows(ready[:READY_ROWS_SHOWN]) if run.rows_ready else [],
-        "bad_rows": read_rows(bad[:BAD_ROWS_SHOWN]) if run.rows_invalid else [],
-        "bad_rows_left": max(0, run.rows_invalid - BAD_ROWS_SHOWN),
+        "groups": groups_of(run) if run.rows_kept_back else [],
+        "choices_form": ChoicesForm(run=run) if run.rows_to_choose else None,
         "reading": _reading_of(run),
         "pairs_a_call": CHUNK_ROWS[SendMode.BATCH],
         "not_looked_up": run.rows_ready - run.rows_looked_up,
@@ -312,6 +312,19 @@ def bulk_columns(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpRespons
         return render(request, "bulk/run.html", context, status=422)
     how = {name: form.cleaned_data.get(name, "") for name in ("encoding", "sheet")}
     services.read_anew(run=run, meanings=form.chosen, **how)
+    return redirect(run)
+
+
+@_action(own=True)
+def bulk_choose(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
+    """Have the dry run go on with the records that are chosen among several."""
+    if run.state != RunState.READY or request.POST.get("reading") not in (None, _reading_of(run)):
+        raise services.NotPossibleError
+    form = ChoicesForm(request.POST, run=run)
+    if not form.is_valid():
+        context = _context(request, run) | {"choices_form": form}
+        return render(request, "bulk/run.html", context, status=422)
+    services.choose(run=run, choices=form.chosen)
     return redirect(run)
 
 

@@ -173,6 +173,11 @@ class BulkRun(models.Model):
         return self.rows_read - self.rows_invalid - self.rows_double
 
     @property
+    def rows_kept_back(self) -> int:
+        """Rows with a problem that no choice on the page ends."""
+        return max(0, self.rows_invalid - self.rows_to_choose)
+
+    @property
     def rows_not_linked(self) -> int:
         """Of those that are ready, the ones that nobody saw linked already."""
         return self.rows_ready - self.rows_linked

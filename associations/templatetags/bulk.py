@@ -5,8 +5,16 @@ from django.utils.formats import number_format
 from django.utils.translation import ngettext
 
 from associations.bulk.labels import look_of, run_name
-from associations.bulk.messages import column_label, file_sentence, sentence, stop_sentence
+from associations.bulk.messages import (
+    column_label,
+    file_sentence,
+    headline,
+    sentence,
+    stop_sentence,
+)
+from associations.hubspot.record_references import SIDES
 from associations.models import BulkRow, BulkRun
+from associations.texts.labels import merged_text
 
 register = template.Library()
 
@@ -27,9 +35,40 @@ def problem_sentence(row: BulkRow) -> str:
 
 
 @register.filter
+def problem_headline(row: BulkRow) -> str:
+    """The same of all rows with this problem, where there are words for that."""
+    return headline(row.problem_field, row.problem) or problem_sentence(row)
+
+
+@register.filter
 def problem_cell(row: BulkRow) -> str:
     """What stood in the cell that has the problem."""
     return str(row.cells.get(row.problem_field, ""))
+
+
+@register.filter
+def merges_told(row: BulkRow) -> list[str]:
+    """Which of its records were merged into others, as far as the dry run saw it."""
+    told = [(side, row.facts.get(f"{side}_merged_into")) for side in SIDES]
+    return [
+        merged_text(
+            getattr(row, f"{side}_object_type"), getattr(row, f"{side}_object_id"), str(into)
+        )
+        for side, into in told
+        if into
+    ]
+
+
+@register.filter
+def side_of(meaning: str) -> str:
+    """The side whose record a column names, by what it means; empty for others."""
+    field = str(meaning).partition(":")[0]
+    return field.removesuffix("_object_id") if field.endswith("_object_id") else ""
+
+
+@register.filter
+def for_side(counts: dict[str, dict[str, int]], side: str) -> dict[str, int]:
+    return counts.get(side, {})
 
 
 @register.filter

@@ -95,7 +95,7 @@ EXPECTED = {
     # In nobody else's name.
     **{
         name: answers
-        for action in ("start", "columns", "discard", "retry")
+        for action in ("start", "columns", "choose", "discard", "retry")
         for name, answers in of_a_run(f"bulk_{action}", own=302, foreign=302, posted=403).items()
     },
     "audit_log": FOR_ADMINS,

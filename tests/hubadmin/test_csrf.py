@@ -11,7 +11,7 @@ from django.test import Client, TestCase, tag
 from django.urls import URLPattern, get_resolver
 
 from associations.linking.views import DETAILS
-from associations.models import AssociationCheck, BulkRun
+from associations.models import AssociationCheck, BulkKey, BulkRun
 from tests.associations.linking.base import entry_of, run_of
 from tests.hubadmin.test_requests import address_of, routes
 from tests.support import LINK, SandboxMixin, SignedInClient, person
@@ -19,7 +19,7 @@ from tests.support import LINK, SandboxMixin, SignedInClient, person
 # In which state a bulk run has to be for each of its routes to change something.
 STATES = {"bulk_start": "ready", "bulk_discard": "ready", "bulk_go_on": "paused"}
 STATES |= {"bulk_pause": "running", "bulk_cancel": "running", "bulk_retry": "done"}
-STATES |= {"bulk_take_over": "paused", "bulk_columns": "ready"}
+STATES |= {"bulk_take_over": "paused", "bulk_columns": "ready", "bulk_choose": "ready"}
 COLUMNS = {"column_1": "from_object_id:contacts", "column_2": "to_object_id:companies"}
 # Taken from servers, which bring no cookie and show by a signature who they are.
 FROM_SERVERS = {"back_channel_logout"}
@@ -80,7 +80,7 @@ class FormTestCase(SandboxMixin, TestCase):
 
     def post(self, path: str, token: str | None, headers: dict[str, str]) -> HttpResponse:
         fields = LINK | {"language": "ja", "rows": "501,902", "way": "batch", "words": "501"}
-        fields |= COLUMNS
+        fields |= COLUMNS | {"key_1": "902"}
         fields |= {} if token is None else {"csrfmiddlewaretoken": token}
         return self.client.post(path, fields, headers=headers)
 
@@ -146,6 +146,12 @@ class FormTests(FormTestCase):
                         BulkRun.objects.filter(pk=run.pk).update(layout={"columns": [["", []]] * 2})
                         run.uploads.create(number=1, content=b"501,902")
                     address, before = address_of(route), self.runs()
+                    if route.name == "bulk_choose":
+                        known = {"object_type": "companies", "kind": "domain", "text": "a.example"}
+                        BulkKey.objects.all().delete()
+                        run.keys.create(
+                            pk=1, **known, problem="choose", candidates=[["902", "A", ""]]
+                        )
                     if route.name in STATES:
                         address = address.replace("/1/", f"/{run.pk}/")
                     with self.assertNoLogs("hubadmin.web.views", "WARNING"):

@@ -23,6 +23,7 @@ MAX_COLUMNS = 50
 _IDS = ("from_object_id", "to_object_id")
 _ONLY_A_NUMBER = re.compile(r"[-+=]?\d[\d.,'\u2019 ]*(e\+?\d+)?", re.IGNORECASE)
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_A_DOMAIN = re.compile(r"([\w-]+\.)+[^\W\d_]{2,}")
 _ADDRESS = re.compile(r"(https?:)?//|/?(contacts|record)/|[\w-]+\.hubspot\.", re.IGNORECASE)
 
 
@@ -217,6 +218,8 @@ def _looks_like_a_record(cell: str, resolve: Resolve) -> bool:
     text = bare(cell)[:MAX_ADDRESS]
     if _ONLY_A_NUMBER.fullmatch(text) or _ADDRESS.match(text):
         return True
+    if _MAIL.fullmatch(text) or _A_DOMAIN.fullmatch(text):
+        return True
     try:
         return bool(read_reference(text, resolve=resolve))
     except RecordIdError:
@@ -269,13 +272,50 @@ def _typed_ids(
     own = [(index, each) for index, each in with_id if not each.is_associated]
     if others := _associated([each for each in with_id if each[1].is_associated]):
         return own[:1] + others if len(own) == 1 else own + others
+    keyed = [(index, each) for index, each in typed if each.key and not each.says_id]
     known = [(index, each) for index, each in own if each.object_type]
     if len(known) == 1 and len(own) == 2:  # `Record ID,Company ID`
         return own
-    without = [(index, each) for index, each in typed if not each.says_id]
+    without = [(index, each) for index, each in typed if not (each.says_id or each.key)]
     if not known and len(without) > 2:  # which of them is only told about, the values show
         without = [each for each in without if _holds_records(each[0], sample)]
-    return known or (without if len(without) == 2 else [])
+    found = known or (without if len(without) == 2 else [])
+    keys = [each for each in keyed if each[1].key != "name"]
+    names = [each for each in keyed if each[1].key == "name"]
+    # What is called a ticket is mostly a reason.
+    without = [
+        (index, each)
+        for index, each in without
+        if each.object_type != "tickets" or _holds_records(index, sample)
+    ]
+    return _filled_up(found, keys, without, names, _by_values(cells, sample))
+
+
+def _filled_up(found: _Typed, keys: _Typed, without: _Typed, *others: _Typed) -> _Typed:
+    """Two columns, if the ones that say an id are fewer: of the first group that has no more.
+
+    Where more types are named than that, nobody knows which are meant.
+    """
+    named = {each.object_type for _index, each in [*found, *keys, *without]}
+    if len(found) < 2 < len(named):
+        return found
+    for group in (keys, without, *others):
+        types = {each.object_type for _index, each in found}
+        new = [each for each in group if each[1].object_type not in types]
+        if len(found) + len(new) <= 2:
+            found = found + new
+    return sorted(found)
+
+
+def _by_values(cells: Sequence[str], sample: Sequence[Sequence[str]]) -> _Typed:
+    """The columns in which e-mail addresses or domains stand, whatever they are called."""
+    kinds = ((_MAIL, "contacts"), (_A_DOMAIN, "companies"))
+    return [
+        (index, TypedName(object_type))
+        for index, _cell in enumerate(cells[:MAX_COLUMNS])
+        for pattern, object_type in kinds
+        if _mostly(pattern, index, sample)
+    ]
 
 
 def _associated(typed: _Typed) -> _Typed:
@@ -293,9 +333,13 @@ _A_RECORD = re.compile(r"\d+(\s*[;,]\s*\d+)*|[^@\s]+@[^@\s]+|[\w-]+(\.[\w-]+)*\.
 
 def _holds_records(index: int, sample: Sequence[Sequence[str]]) -> bool:
     """Whether most of what stands there is an id, an e-mail address or a domain."""
+    return _mostly(_A_RECORD, index, sample)
+
+
+def _mostly(pattern: re.Pattern[str], index: int, sample: Sequence[Sequence[str]]) -> bool:
     values = [bare(cells[index])[:MAX_ADDRESS] for cells in sample if index < len(cells)]
     filled = [value for value in values if value]
-    return sum(bool(_A_RECORD.fullmatch(value)) for value in filled) * 2 > len(filled)
+    return sum(bool(pattern.fullmatch(value)) for value in filled) * 2 > len(filled)
 
 
 def _add_ticket(

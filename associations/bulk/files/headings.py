@@ -107,26 +107,51 @@ _PRIMARY = set(_words("primary|primär|primäres|principal|primaire|primario|pri
 _PRIMARY |= set(_words("プライマリー|プライマリ|主要"))
 _BETWEEN = set(_words("de|del|do|da|des|du|der|von|van|the|of|d|l|la|le|el|o|a|の"))
 _BETWEEN |= set(_words("informations|información|informação"))
+# What names a record without its id: an e-mail address is a contact's, a domain a company's.
+_EMAIL_WORDS = {
+    *_words(
+        "email|emails|mail|mails|emailadresse|mailadresse|emailadres|mailadres|correo|courriel"
+    ),
+    *_words("eメール|電子メール|メール|メールアドレス|eメールアドレス"),
+}
+_DOMAIN_WORDS = {
+    *_words("domain|domains|domainname|domaine|dominio|domínio|domein|domeinnaam|website|webseite"),
+    *_words("ドメイン|ドメイン名|ウェブサイト|webサイト"),
+}
+_NAME_WORDS = set(_words("name|names|nom|nombre|nome|naam|名|名前"))
+_BESIDE_KEYS = {
+    *_words("e|address|adresse|adres|dirección|endereço|electrónico|eletrônico|électronique|web"),
+    *_words("site|sitio"),
+}
 _PARTS = re.compile(r"\d+-\d+|hs_object_id|[^\W_]+")
 # Japanese has no spaces: these part its words.
-_JAPANESE_PARTS = re.compile(r"(関連付けられた|関連|プライマリー?|主要|レコード|の|id)(?=\D|$)")
+_COMPOUND = re.compile(r"(unternehmens|firmen|bedrijfs)(domain|domein|name|naam)")
+_JAPANESE_PARTS = re.compile(
+    r"(関連付けられた|関連|プライマリー?|主要|レコード|e?メールアドレス|電子メール|ドメイン名?|名前?$|の|id)(?=\D|$)"
+)
 _JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 
 
 class TypedName(NamedTuple):
-    """What a name says of the records below it: `object_type` is canonical, empty if it is none."""
+    """What a name says of the records below it: `object_type` is canonical, empty if it is none.
+
+    `key` is "email", "domain" or "name" where it says that they are named by that.
+    """
 
     object_type: str
     says_id: bool = False
     is_associated: bool = False
     is_primary: bool = False
+    key: str = ""
 
 
 def typed_name(cell: str, resolve: Resolve) -> TypedName | None:
     """Return what the name of a column says of a record, None if nothing."""
     name = " ".join(unicodedata.normalize("NFKC", cell[:MAX_NAME]).split()).casefold()
     stem = _ID_WORDS.sub("", name).strip(" -_()[]:")
-    if object_type := _resolved(stem, resolve):
+    is_key = stem == name and not _EMAIL_WORDS.isdisjoint(_PARTS.findall(name))
+    # HubSpot has e-mails as records, too; whoever means these says "id".
+    if not is_key and (object_type := _resolved(stem, resolve)):
         return TypedName(object_type, says_id=stem != name)
     words = _PARTS.findall(_parted(name))
     kinds = _ASSOCIATED, _PRIMARY, _WORDS_FOR_AN_ID
@@ -134,15 +159,33 @@ def typed_name(cell: str, resolve: Resolve) -> TypedName | None:
     says_id = says_id or "hs_object_id" in words
     skipped = {"hs_object_id", *_BETWEEN}.union(*kinds)
     rest = list(dict.fromkeys(word for word in words if word not in skipped))
+    key = _key_in(rest)
+    if key and (object_type := _type_of_key(key, rest, resolve)):
+        return TypedName(object_type, says_id, is_associated, is_primary, key)
     object_type = _resolved(" ".join(rest), resolve) or _of_words(rest, resolve)
     if object_type or (says_id and not rest):
         return TypedName(object_type, says_id, is_associated, is_primary)
     return None
 
 
+def _key_in(words: list[str]) -> str:
+    kinds = {"email": _EMAIL_WORDS, "domain": _DOMAIN_WORDS, "name": _NAME_WORDS}
+    return next((key for key, said in kinds.items() if not said.isdisjoint(words)), "")
+
+
+def _type_of_key(key: str, words: list[str], resolve: Resolve) -> str:
+    """The type that stands beside it; without one that whose key it is."""
+    beside = _EMAIL_WORDS | _DOMAIN_WORDS | _NAME_WORDS | _BESIDE_KEYS
+    rest = [word for word in words if word not in beside]
+    if rest:
+        return _resolved(" ".join(rest), resolve) or _of_words(rest, resolve)
+    return {"email": "contacts", "domain": "companies"}.get(key, "")
+
+
 def _parted(name: str) -> str:
     if _JAPANESE.search(name):
         name = _JAPANESE_PARTS.sub(r" \1 ", name)
+    name = _COMPOUND.sub(r"\1 \2", name)
     run_together = re.fullmatch(r"associated([a-z]+?)(ids?)", name)  # as HubSpot's API has it
     return " ".join(("associated", *run_together.groups())) if run_together else name
 

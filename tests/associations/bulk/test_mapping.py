@@ -89,7 +89,7 @@ class SeveralTests(FileTestCase):
 class ChosenTests(FileTestCase):
     def test_columns_that_nobody_knows_wait_for_somebody(self) -> None:
         run = self.file(UNKNOWN)
-        self.assertEqual((run.state, run.problem), (RunState.UNREADABLE, "missing_columns"))
+        self.assertEqual((run.state, run.problem), (RunState.UNREADABLE, "missing_column"))
         columns = [["Kunde", ["501", "502"]], ["Firma", ["902", "903"]]]
         self.assertEqual(run.layout["columns"], [*columns, ["Vorgang", ["SUP-1", "SUP-2"]]])
         services.read_anew(run=run, meanings=MEANINGS)

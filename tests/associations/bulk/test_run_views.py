@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from associations.audit.recorder import record_event
-from associations.bulk import backoff, views
+from associations.bulk import backoff, not_ready
 from associations.models import BulkRow, BulkRun, Worker
 from tests.associations.linking.base import PageTestCase, entry_of, run_of
 from tests.support import person
@@ -105,7 +105,7 @@ class BeforeTests(RunTestCase):
                 facts={"text": "<i>"},
                 cells={"from_object_type": "<i>"},
             )
-        with mock.patch.object(views, "BAD_ROWS_SHOWN", 2):
+        with mock.patch.object(not_ready, "ROWS_SHOWN", 2):
             page = self.page(run)
         self.assertContains(page, "No object type called “&lt;i&gt;” is known here", count=2)
         self.assertContains(page, "And 1 more")

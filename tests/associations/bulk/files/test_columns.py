@@ -140,7 +140,7 @@ class RefusedTests(SimpleTestCase):
 
     def test_both_missing(self) -> None:
         for row in (
-            "name,email",
+            "name,first name",
             "from|to",
             "a",
             "reason,type",
@@ -160,7 +160,7 @@ class RefusedTests(SimpleTestCase):
             "contact,501,company,902,x,y",  # not the names of two columns
             "note,501,902,x,y,z",
             "501,80331,902",  # a zip code in between, or a ticket's number behind
-            "anna@example.com,example.com",
+            "anna@example.com,example.com,x,y",
             "anna@example.com,Anna,Example Ltd",
         ):
             with self.subTest(row):

@@ -1,0 +1,112 @@
+"""What keeps rows of a run back, in groups of one cause each, and what may be chosen there."""
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from django import forms
+from django.db.models import Count, Q
+from django.utils.translation import gettext_lazy as _
+
+from associations.bulk.files.rows import RowReason
+from associations.models import BulkKey, BulkRow, BulkRun, RowState
+from associations.models.readable import UnreadableRow, read_rows
+
+GROUPS_SHOWN, ROWS_SHOWN, CHOICES_SHOWN = 20, 25, 25
+NONE = "none"  # of the records on offer
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Rows with one problem in one column: how many, and the first of them."""
+
+    count: int
+    rows: list[BulkRow | UnreadableRow]
+
+    @property
+    def left(self) -> int:
+        return self.count - len(self.rows)
+
+
+def groups_of(run: BulkRun) -> list[Group]:
+    """Return the rows that cannot be sent and wait for no choice, the most frequent cause first."""
+    kept_back = run.rows.filter(state=RowState.INVALID).exclude(problem=RowReason.CHOOSE)
+    causes = (
+        kept_back.order_by().values_list("problem", "problem_field").annotate(count=Count("pk"))
+    )
+    groups = []
+    for code, field, count in causes.order_by("-count", "problem", "problem_field")[:GROUPS_SHOWN]:
+        rows = kept_back.filter(problem=code, problem_field=field).order_by("number")
+        groups.append(Group(count, read_rows(rows[:ROWS_SHOWN])))
+    return groups
+
+
+def found_by_side(run: BulkRun) -> dict[str, dict[str, int]]:
+    """Return for each side ("from", "to") of how many rows HubSpot has the record.
+
+    `several` of the others may mean one of several. Empty where nobody has looked.
+    """
+    if not (run.rows_looked_up or run.keys.exists()):
+        return {}
+    counts = {}
+    for side in ("from", "to"):
+        field = f"{side}_object_id"
+        at_side = Q(problem_field=field)
+        counts[side] = Count("pk", filter=~Q(**{field: ""}) & ~(at_side & ~Q(problem="")))
+        counts[f"{side}_several"] = Count("pk", filter=at_side & Q(problem=RowReason.CHOOSE))
+    told = run.rows.aggregate(**counts)
+    return {
+        side: {"found": told[side], "several": told[f"{side}_several"], "of": run.rows_read}
+        for side in ("from", "to")
+    }
+
+
+class ChoicesForm(forms.Form):
+    """Which of the records that HubSpot has under a text is meant, for all rows that have it."""
+
+    def __init__(self, data: Any = None, *, run: BulkRun) -> None:
+        super().__init__(data)
+        waiting = run.keys.filter(problem=RowReason.CHOOSE).order_by("pk")
+        self.keys = list(waiting[:CHOICES_SHOWN])
+        self.left = waiting.count() - len(self.keys) if self.keys else 0
+        self._rows = _rows_of(run, self.keys)
+        for key in self.keys:
+            choices = [(each[0], each[1]) for each in key.candidates]
+            self.fields[f"key_{key.pk}"] = forms.ChoiceField(
+                label=key.text,
+                choices=[*choices, (NONE, _("None of these"))],
+                required=False,
+                error_messages={"invalid_choice": _("Choose one of these.")},
+            )
+
+    @property
+    def choices(self) -> list[dict[str, Any]]:
+        """For each text: its key, the field, how many rows have it and the line of the first."""
+        return [
+            {"key": key, "field": self[f"key_{key.pk}"], **self._rows.get(key.pk, {})}
+            for key in self.keys
+        ]
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        if not self.errors and not self.chosen:
+            self.add_error(None, _("Nothing is chosen yet. Choose a record in at least one place."))
+        return self.cleaned_data
+
+    @property
+    def chosen(self) -> dict[int, str]:
+        """Key → the id of the record that was chosen, empty for none of these."""
+        said = {key.pk: self.cleaned_data.get(f"key_{key.pk}", "") for key in self.keys}
+        return {pk: "" if value == NONE else value for pk, value in said.items() if value}
+
+
+def _rows_of(run: BulkRun, keys: list[BulkKey]) -> dict[int, dict[str, int]]:
+    pks = [key.pk for key in keys]
+    waiting = run.rows.filter(state=RowState.INVALID, problem=RowReason.CHOOSE)
+    of_keys = waiting.filter(Q(from_key__in=pks) | Q(to_key__in=pks)).order_by("number")
+    count, lines = Counter[int](), dict[int, int]()
+    for line, *named in of_keys.values_list("line", "from_key_id", "to_key_id").iterator():
+        for pk in set(named) & {*pks}:
+            count[pk] += 1
+            lines.setdefault(pk, line)
+    return {pk: {"rows": count[pk], "line": lines[pk]} for pk in count}
