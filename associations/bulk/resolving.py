@@ -359,9 +359,10 @@ def _note_failure(run: BulkRun, keys: Sequence[BulkKey], error: ReadError) -> No
 def _settle(row: BulkRow, keys: Mapping[int, BulkKey]) -> None:
     row.state = RowState.READY
     for side in SIDES:
-        key = keys.get(getattr(row, f"{side}_key_id"))
-        if key is None:
+        pk = getattr(row, f"{side}_key_id")
+        if pk is None:
             continue
+        key = keys.get(pk) or _erased(row, side)
         if not key.object_id:
             _refuse(row, f"{side}_object_id", key)
             return
@@ -375,6 +376,12 @@ def _settle(row: BulkRow, keys: Mapping[int, BulkKey]) -> None:
     if is_same and row.from_object_type == row.to_object_type:
         row.state, row.problem = RowState.INVALID, PairReason.ITSELF
         row.problem_field, row.facts = "to_object_id", {}
+
+
+def _erased(row: BulkRow, side: str) -> BulkKey:
+    """What stands for a key that was erased: nobody knows any more what was written."""
+    object_type = getattr(row, f"{side}_object_type")
+    return BulkKey(object_type=object_type, text="…", problem=RowReason.NOT_FOUND)
 
 
 def _refuse(row: BulkRow, field: str, key: BulkKey) -> None:

@@ -20,6 +20,7 @@ from associations.models import (
     AssociationRequest,
     AuditErasure,
     AuditFilter,
+    BulkKey,
     BulkRow,
     BulkRun,
     BulkUpload,
@@ -46,6 +47,7 @@ class Erasure:
     entries: dict[str, list[int]] = field(default_factory=dict)
     # of files, in runs that are not tidied away yet
     rows: set[int] = field(default_factory=set)
+    keys: set[int] = field(default_factory=set)  # what was sought for these
     texts: set[str] = field(default_factory=set)  # what stood there
 
     @property
@@ -66,6 +68,8 @@ def records_found_by(text: str) -> list[Record]:
         for model, names in ((AssociationRequest, f"names__{side}"), (BulkRow, side)):
             kept = Q(**{f"{names}_typed__iexact": text}) | Q(**{f"{names}_name__iexact": text})
             found |= {*model._default_manager.filter(kept).values_list(*record).distinct()}
+    said = BulkKey.objects.filter(Q(text__iexact=text) | Q(name__iexact=text))
+    found |= {*said.exclude(object_id="").values_list("object_type", "object_id").distinct()}
     return sorted(found)
 
 
@@ -81,7 +85,9 @@ def plan(records: Iterable[Record], text: str = "") -> Erasure:
         found.entries[side] = sorted(names.values_list("pk", flat=True))
         found.rows |= {*staged.values_list("pk", flat=True)}
         found.texts |= {*_texts(names, side), *_texts(staged, side)}
+    found.texts |= {*_named_by(found.records)}
     found.texts.discard("")
+    found.keys = _keys_that_say(found)
     found.rows |= _rows_that_say(found.texts)
     return found
 
@@ -103,6 +109,8 @@ def erase(records: Collection[Record], by: str, text: str = "") -> Erasure:
             told = BulkRow.objects.filter(id_ranges.condition(part))
             told.update(cells={}, facts={})
             told.exclude(state=RowState.READY).update(reason="")  # which goes nowhere
+        for part in id_ranges.batches(id_ranges.of_ids(found.keys)):
+            BulkKey.objects.filter(id_ranges.condition(part)).delete()
         if found.is_logged:
             _record(found, by)
     return found
@@ -214,6 +222,7 @@ _OVERWRITE = {
     "postgresql": [
         f"VACUUM (FULL, ANALYZE) {RecordNames._meta.db_table}",
         f"VACUUM (FULL, ANALYZE) {BulkRow._meta.db_table}",
+        f"VACUUM (FULL, ANALYZE) {BulkKey._meta.db_table}",
         f"VACUUM (FULL, ANALYZE) {BulkRun._meta.db_table}",
         f"VACUUM FULL {BulkUpload._meta.db_table}",  # whole files, deleted once they are read
         # What the planner knew of the columns are values that stood there.
@@ -261,6 +270,28 @@ def _names(side: str, records: Iterable[Record]) -> Any:
 def _rows(side: str, records: Iterable[Record]) -> Any:
     is_kept = ~Q(**{f"{side}_{part}": "" for part in _PARTS}) | ~Q(cells={}) | ~Q(facts={})
     return BulkRow.objects.filter(_of(side, records), is_kept)
+
+
+def _named_by(records: Iterable[Record]) -> Iterator[str]:
+    """What people wrote into files for these records, and what they are called there."""
+    for object_type, object_id in records:
+        keys = BulkKey.objects.filter(object_type=object_type, object_id=object_id)
+        for told in with_readable(keys, "text", "name").values_list("text", "name")[:SHOWN]:
+            yield from told
+
+
+def _keys_that_say(found: Erasure) -> set[int]:
+    """What was sought for files and names one of the records, or one of these texts."""
+    wanted, names = {*found.records}, {text.casefold() for text in found.texts}
+    keys = with_readable(BulkKey.objects.all(), "text", "name", "candidates")
+    told = keys.values_list("pk", "object_type", "object_id", "text", "name", "candidates")
+    pks = set[int]()
+    for pk, object_type, object_id, text, name, candidates in told.iterator(ROWS_AT_ONCE):
+        ids = {object_id, *(str(each[0]) for each in candidates if each)}
+        said = {text, name, *(str(part) for each in candidates for part in each[1:])}
+        if {(object_type, each) for each in ids} & wanted or {*map(str.casefold, said)} & names:
+            pks.add(pk)
+    return pks
 
 
 def _texts(rows: QuerySet[Any], side: str) -> Iterator[str]:

@@ -20,6 +20,7 @@ from associations.models import (
     AssociationRequest,
     AuditErasure,
     AuditSeal,
+    BulkKey,
     BulkRow,
     BulkRun,
     BulkUpload,
@@ -538,3 +539,22 @@ class CommandTests(NamedLogMixin, CommittedLogTestCase):
         code, said = run("erase_person", "contacts", "501")
         self.assertEqual(code, 0, said)
         self.assertNotIn(MAIL.encode(), self.everywhere())
+
+
+class KeyTests(StagedTests):
+    """What rows were named by is sought once, and kept with the run."""
+
+    def key(self, text: str, **fields: object) -> BulkKey:
+        values = {"run": self.run, "object_type": "contacts", "kind": "email", "text": text}
+        return BulkKey.objects.create(**(values | fields))
+
+    def test_what_names_the_record_and_what_it_might_have_been(self) -> None:
+        by_mail = self.key(MAIL, object_id="501", name=ADA)
+        by_name = self.key("Ada", kind="name", candidates=[["501", ADA, ""], ["502", "B", ""]])
+        other = self.key("grace@example.com", object_id="502")
+        self.assertEqual(self.erased().keys, {by_mail.pk, by_name.pk})
+        self.assertEqual([*BulkKey.objects.all()], [other])
+
+    def test_an_address_that_only_a_key_says(self) -> None:
+        key = self.key("lin@example.com", problem="no_such_email")
+        self.assertEqual(self.erased(("contacts", "0"), text="lin@example.com").keys, {key.pk})
