@@ -100,6 +100,8 @@ def _result(run: BulkRun, number: int, found: Iterable[_Numbered]) -> list[objec
         return [number, line, *_as_read(row), *_of_row(run, row), "", "", *_names(row)]
     if entry:
         told = _of_entry(run, entry, was_linked=bool(row and row.was_linked))
+        if row and row.problem:  # it was kept back when its turn came
+            told = *told[:2], sentence(row.problem_field, row.problem, row.facts)
         of_log = entry.error_text, entry.pk, *_names(entry)
         return [number, line, *_fields(entry), *told, *of_log]
     raise ValueError("a number that neither a row nor an entry has")

@@ -82,6 +82,10 @@ _OF_A_ROW: dict[str, str | Promise] = {
     RowReason.NONE_MEANT: _(
         "Of what HubSpot finds for “%(text)s” none was meant. Write the id of the one that is."
     ),
+    RowReason.CHANGED: _(
+        "When this row's turn came, HubSpot had another record for “%(text)s” than when it was "
+        "checked, or none. Nothing was sent for it. Check it again in a run of its own."
+    ),
     RowReason.NOT_FOUND: _(
         "HubSpot's search finds no %(type)s for “%(text)s”. What was made or changed within the "
         "last minute it may not find yet. Correct it, or write the record's id."

@@ -67,7 +67,7 @@ class NotNowError(Exception):
     """HubSpot does not answer at the moment; it is asked again in a while."""
 
 
-class _Answer(NamedTuple):
+class Answered(NamedTuple):
     """The records that a text may mean; whether one alone is certain to be it."""
 
     records: Sequence[Record] = ()
@@ -87,6 +87,14 @@ def keys_for(run: BulkRun, wanted: Iterable[Named]) -> dict[Named, BulkKey]:
     return {Named(key.object_type, Kind(key.kind), key.text): key for key in found}
 
 
+def ask(run: BulkRun, object_type: str, kind: str, texts: Sequence[str]) -> dict[str, Answered]:
+    """Return what HubSpot has under the first of these texts, at most KEYS_AT_ONCE, by the text.
+
+    As many as it comes to in one turn. Raises ReadError, NoSlotError.
+    """
+    return _SEEK[kind](_Site(run), object_type, list(texts))
+
+
 def find_next(run: BulkRun) -> bool:
     """Ask for the next texts of one kind and type; return False if there are none to ask for.
 
@@ -98,7 +106,7 @@ def find_next(run: BulkRun) -> bool:
     object_type, kind = keys[0].object_type, keys[0].kind
     texts = {key.text: key for key in keys}
     try:
-        answers = _SEEK[kind](_Site(run), object_type, list(texts))
+        answers = ask(run, object_type, kind, list(texts))
     except ReadError as error:
         _react(run, keys, error)
         return True
@@ -161,10 +169,10 @@ class _Site:
 # --- how each kind is sought ----------------------------------------------------------------------
 
 
-def _by_email(site: _Site, object_type: str, emails: list[str]) -> dict[str, _Answer]:
+def _by_email(site: _Site, object_type: str, emails: list[str]) -> dict[str, Answered]:
     if object_type == "contacts":
         found = find_by_key(site.keys, object_type, "email", emails)
-        return {each: _Answer(found.get(each, ())) for each in emails}
+        return {each: Answered(found.get(each, ())) for each in emails}
     if object_type == "companies":
         # Whose mailbox it is names no company for certain.
         domains = _by_domain(site, object_type, list(dict.fromkeys(map(domain_of, emails))))
@@ -176,7 +184,7 @@ def _by_email(site: _Site, object_type: str, emails: list[str]) -> dict[str, _An
     return _by_name(site, object_type, emails)
 
 
-def _by_domain(site: _Site, object_type: str, domains: list[str]) -> dict[str, _Answer]:
+def _by_domain(site: _Site, object_type: str, domains: list[str]) -> dict[str, Answered]:
     if object_type != "companies":
         return _by_words(site, object_type, domains)
     plain = {each: each.removeprefix("www.") for each in domains}
@@ -186,7 +194,7 @@ def _by_domain(site: _Site, object_type: str, domains: list[str]) -> dict[str, _
     lost = [each for each in sought if each not in found]
     found |= _by_further_domains(site, object_type, lost)
     known = {*found, *FREE_MAIL}
-    return {each: _Answer(found.get(name, ())) for each, name in plain.items() if name in known}
+    return {each: Answered(found.get(name, ())) for each, name in plain.items() if name in known}
 
 
 def _by_further_domains(site: _Site, object_type: str, domains: list[str]) -> _Found:
@@ -217,7 +225,7 @@ def _by_further_domains(site: _Site, object_type: str, domains: list[str]) -> _F
     return found
 
 
-def _by_name(site: _Site, object_type: str, names: list[str]) -> dict[str, _Answer]:
+def _by_name(site: _Site, object_type: str, names: list[str]) -> dict[str, Answered]:
     """A whole name that one record has is that record; else somebody has to choose."""
     shown_by = display_property(object_type)
     found = _by_unique_properties(site, object_type, names)
@@ -226,7 +234,7 @@ def _by_name(site: _Site, object_type: str, names: list[str]) -> dict[str, _Answ
     if len(properties) == 1 and left:
         left = left[: fits_in(properties[0], left)]
         found |= find_by_values(site.words, object_type, properties[0], left, shown_by)
-    answers = {each: _Answer(records) for each, records in found.items()}
+    answers = {each: Answered(records) for each, records in found.items()}
     lost = [each for each in left if each not in found]
     return answers | _by_words(site, object_type, lost)
 
@@ -247,9 +255,9 @@ def _by_unique_properties(site: _Site, object_type: str, texts: list[str]) -> _F
     return found
 
 
-def _by_words(site: _Site, object_type: str, texts: list[str]) -> dict[str, _Answer]:
+def _by_words(site: _Site, object_type: str, texts: list[str]) -> dict[str, Answered]:
     """One search each: so many, before it is another's turn."""
-    answers: dict[str, _Answer] = {}
+    answers: dict[str, Answered] = {}
     if not texts:
         return answers
     asked = site.run.keys.filter(kind__in=_WORDS).exclude(asked_at=None).count()
@@ -268,16 +276,16 @@ def _by_words(site: _Site, object_type: str, texts: list[str]) -> dict[str, _Ans
         same = [each for each in shown.records if _folded(each.name) == _folded(text)]
         is_whole = shown.total <= len(shown.records)
         if len(same) == 1 and is_whole:
-            answers[text] = _Answer(same)
+            answers[text] = Answered(same)
         else:
-            answers[text] = _Answer(shown.records, is_exact=False, total=shown.total)
+            answers[text] = Answered(shown.records, is_exact=False, total=shown.total)
     return answers
 
 
-_TOO_MANY = _Answer(total=-1)
+_TOO_MANY = Answered(total=-1)
 
 
-def _by_phone(site: _Site, object_type: str, numbers: list[str]) -> dict[str, _Answer]:
+def _by_phone(site: _Site, object_type: str, numbers: list[str]) -> dict[str, Answered]:
     """Several people may have one number."""
     forms = {each: forms_of(each)[0] for each in numbers}
     found = _by_words(site, object_type, list(dict.fromkeys(forms.values())))
@@ -286,7 +294,7 @@ def _by_phone(site: _Site, object_type: str, numbers: list[str]) -> dict[str, _A
     }
 
 
-_SEEK: dict[str, Callable[[_Site, str, list[str]], dict[str, _Answer]]] = {
+_SEEK: dict[str, Callable[[_Site, str, list[str]], dict[str, Answered]]] = {
     Kind.EMAIL: _by_email,
     Kind.DOMAIN: _by_domain,
     Kind.NAME: _by_name,
@@ -301,7 +309,7 @@ def _folded(text: str) -> str:
 # --- what an answer comes to ----------------------------------------------------------------------
 
 
-def _take(key: BulkKey, answer: _Answer) -> None:
+def _take(key: BulkKey, answer: Answered) -> None:
     key.object_id = key.name = key.problem = ""
     key.facts, key.candidates = {}, []
     if len(answer.records) == 1 and answer.is_exact:
@@ -314,7 +322,7 @@ def _take(key: BulkKey, answer: _Answer) -> None:
         key.problem = _why_none(key, answer)
 
 
-def _why_none(key: BulkKey, answer: _Answer) -> RowReason:
+def _why_none(key: BulkKey, answer: Answered) -> RowReason:
     if answer is _TOO_MANY:
         return RowReason.TOO_MANY_WORDS
     if key.object_type == "companies" and domain_of(key.text) in FREE_MAIL:

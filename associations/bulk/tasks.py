@@ -20,9 +20,11 @@ from associations.bulk.batch_sender import send_batch
 from associations.bulk.dry_run import read_run
 from associations.bulk.enqueueing import queue_rows
 from associations.bulk.leases import LeaseLostError, StoppedError, claim, hold, release
+from associations.bulk.looking_again import look_again
 from associations.bulk.single_sender import send_singly
 from associations.bulk.turns import MOST_SECONDS, Turns
 from associations.db import retry_on_outage
+from associations.gateway.clients import NoSlotError
 from associations.models import BulkChunk, BulkRun, EventKind, RunState, SendMode
 
 logger = logging.getLogger(__name__)
@@ -41,6 +43,7 @@ def send_chunk(run: BulkRun, chunk: BulkChunk, until: float) -> None:
     `until` is on time.monotonic()'s clock. Raises LeaseLostError, StoppedError.
     """
     retry_on_outage(lambda: _begin(chunk))
+    look_again(run, chunk)
     if chunk.way == SendMode.BATCH:
         send_batch(run, chunk, until)
     else:
@@ -73,7 +76,7 @@ def _take_turn(run: BulkRun) -> None:
     try:
         _STEPS[run.state](run, begun + SLICE_SECONDS)
         seconds = time.monotonic() - begun
-    except (LeaseLostError, StoppedError) as reason:
+    except (LeaseLostError, StoppedError, NoSlotError) as reason:
         logger.info("work on a run was broken off", extra={"run": run.pk, "why": repr(reason)})
         seconds = time.monotonic() - begun
     finally:
@@ -118,7 +121,7 @@ def _send(run: BulkRun, until: float) -> bool:
     if chunk := claim(_chunks_to_do(run)):
         try:
             send_chunk(run, chunk, until)
-        except StoppedError:
+        except (StoppedError, NoSlotError):
             release(chunk)
             raise
         return True

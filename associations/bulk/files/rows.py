@@ -38,6 +38,7 @@ class RowReason(StrEnum):
     NO_DEFAULT = "no_default"  # two types that cannot be linked so (read, chosen: the types)
     CHOOSE = "choose"  # several could be meant, or it is not certain that the one is (count)
     NONE_MEANT = "none_meant"  # and somebody said that it is none of these
+    CHANGED = "changed"  # it was found, and names another one or none by the time it is sent
     NOT_FOUND = "not_found"
     NO_SUCH_EMAIL = "no_such_email"
     FREE_MAIL = "free_mail"

@@ -1,6 +1,7 @@
 """Rows that name records by e-mail addresses, domains and names: each is sought once."""
 
 import time
+from datetime import timedelta
 from typing import Any
 from unittest import mock
 
@@ -10,6 +11,7 @@ from django.utils import timezone
 
 from associations.audit.recorder import RequestMeta
 from associations.bulk import dry_run, resolving, row_names, services, tasks
+from associations.bulk.exports import result_lines
 from associations.bulk.leases import claim
 from associations.bulk.services import NotPossibleError
 from associations.models import BulkKey, BulkRun, RowState, RunState
@@ -282,3 +284,56 @@ class ForeseenTests(FindingTestCase):
     @override_settings(HUBSPOT_VERIFY=False)
     def test_what_is_named_is_sought_where_nothing_else_is_looked_up(self) -> None:
         self.assertEqual(self.told(self.checked("ada@example.com,902,")), ["501-902"])
+
+
+class LaterTests(FindingTestCase):
+    """What was found over an hour before a row's turn is looked at again."""
+
+    def later(self, *lines: str, chosen: str = "") -> BulkRun:
+        run = self.checked(*lines)
+        if chosen:
+            services.choose(run=run, choices={run.keys.get().pk: chosen})
+            run = self.read(run)
+        run.keys.update(asked_at=timezone.now() - resolving.OLD - timedelta(minutes=1))
+        services.start(user=self.user, run=run, way="batch", skip_linked=False)
+        return run
+
+    def worked(self, run: BulkRun) -> list[str]:
+        tasks.work()
+        run.refresh_from_db()
+        return [entry.outcome for entry in run.entries.order_by("row_number")]
+
+    def test_one_that_is_the_same_is_sent(self) -> None:
+        run = self.later("ada@example.com,902,", "502,903,")
+        self.assertEqual(self.worked(run), ["linked", "linked"])
+        self.assertGreater(run.keys.get().asked_at, timezone.now() - resolving.OLD)
+
+    def test_one_that_went_to_another_record_is_not(self) -> None:
+        contact = self.contact("Mo", "Ved", email="moved@one.example")
+        run = self.later("moved@one.example,902,", "502,903,")
+        self.sandbox.change("contacts", contact, {"email": "other@one.example"}, 0)
+        self.contact("Mo", "Two", email="moved@one.example")
+        self.assertEqual(self.worked(run), ["canceled", "linked"])
+        self.assertEqual((run.state, run.linked, run.canceled), ("done", 1, 1))
+        row = run.rows.get(number=1)
+        self.assertEqual((row.problem, row.problem_field), ("changed", "from_object_id"))
+        self.assertIn(b"Nothing was sent for it.", b"".join(result_lines(run)))
+        sent = [str(each) for each in self.sandbox.requests if "create" in each["path"]]
+        self.assertNotIn(f"'{contact}'", " ".join(sent))
+
+    def test_a_domain_that_a_second_company_has_by_now_is_not(self) -> None:
+        self.company("One", domain="isle.example")
+        run = self.later("501,isle.example,")
+        self.company("Two", domain="isle.example")
+        self.assertEqual(self.worked(run), ["canceled"])
+
+    def test_a_choice_stands_as_long_as_its_record_is_on_offer(self) -> None:
+        ids = [self.company(f"Isle {n}", domain="isle.example") for n in (1, 2)]
+        run = self.later("501,isle.example,", chosen=ids[1])
+        self.assertEqual(self.worked(run), ["linked"])
+
+    def test_nothing_is_sent_while_hubspot_does_not_tell(self) -> None:
+        run = self.later("ada@example.com,902,")
+        self.fault(method="POST", path="/contacts/batch", status=403, times=None)
+        self.assertEqual(self.worked(run), ["queued"])
+        self.assertEqual(self.puts(), [])
