@@ -1,6 +1,7 @@
 """The forms of bulk runs: upload rows, and start what was understood of them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, cast
 
 from django import forms
@@ -135,10 +136,18 @@ class UploadForm(forms.Form):
 class ColumnsForm(forms.Form):
     """What the columns of a run's file mean, and in which encoding it is.
 
-    `types` are those on offer, in their order; the first values say what it was read as.
+    `types` are those on offer, in their order, and `unique` has properties by which records of a
+    type may be named; the first values say what it was read as.
     """
 
-    def __init__(self, data: Any = None, *, run: BulkRun, types: Iterable[TypeChoice]) -> None:
+    def __init__(
+        self,
+        data: Any = None,
+        *,
+        run: BulkRun,
+        types: Iterable[TypeChoice],
+        unique: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    ) -> None:
         layout = run.layout
         self.columns: list[list[Any]] = layout.get("columns", [])
         self.meanings: list[str] = layout.get("meanings", [])
@@ -149,7 +158,7 @@ class ColumnsForm(forms.Form):
         self.sheet: str = layout.get("sheet", "")
         initial |= {"encoding": layout.get("encoding"), "sheet": self.sheet}
         super().__init__(data, initial=initial)
-        choices = _meanings(types, self.meanings)
+        choices = _meanings(types, self.meanings, unique)
         for number, (name, _values) in enumerate(self.columns, 1):
             label = name or _("Column %(number)s") % {"number": number}
             self.fields[f"column_{number}"] = forms.ChoiceField(
@@ -208,10 +217,14 @@ class ColumnsForm(forms.Form):
         return [self.cleaned_data.get(f"column_{number}", "") for number in numbers]
 
 
-def _meanings(types: Iterable[TypeChoice], present: Iterable[str]) -> list[tuple[str, Any]]:
-    """The choices, and those that a run has though their types are not on offer any more."""
+def _meanings(
+    types: Iterable[TypeChoice], present: Sequence[str], unique: Mapping[str, Sequence[str]]
+) -> list[tuple[str, Any]]:
+    """The choices, and those that a run has though they are not on offer any more."""
+    keys = {(kind, name) for kind, names in unique.items() for name in names}
+    keys |= {(each[1], each[2]) for each in (m.split(":", 2) for m in present) if len(each) > 2}
     labels = {each.object_type.canonical: each.label for each in types}
-    told = {meaning.partition(":")[2] for meaning in present} - {""}
+    told = {(*meaning.split(":", 2), "")[1] for meaning in present} - {""}
     labels |= {each: type_label(each) for each in sorted(told - labels.keys())}
     choices: list[tuple[str, Any]] = [("", _("Not used"))]
     for side, (whole, typed, only_type) in _OF_A_SIDE.items():
@@ -219,6 +232,11 @@ def _meanings(types: Iterable[TypeChoice], present: Iterable[str]) -> list[tuple
         of_types = [
             (f"{id_name}:{each}", f"{typed % {'type': text}} ({_NAMED_BY.get(each, _BY_NAME)})")
             for each, text in labels.items()
+        ]
+        of_types += [
+            (f"{id_name}:{kind}:{name}", f"{typed % {'type': labels[kind]}} ({name})")
+            for kind, name in sorted(keys)
+            if kind in labels
         ]
         choices += [(id_name, whole), *of_types, (f"{side}_object_type", only_type)]
     return [*choices, ("reason", _("Reason, for the audit log"))]

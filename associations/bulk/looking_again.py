@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from functools import partial
 from itertools import groupby
+from operator import attrgetter
 
 from django.utils import timezone
 
@@ -31,11 +32,12 @@ def look_again(run: BulkRun, chunk: BulkChunk) -> None:
     Raises StoppedError where HubSpot does not answer now; NoSlotError, LeaseLostError.
     """
     keys = _old_keys(run, chunk)
-    for (object_type, kind), same in groupby(keys, key=lambda key: (key.object_type, key.kind)):
+    for _alike, same in groupby(keys, key=attrgetter(*resolving.ALIKE)):
         left = {key.text: key for key in same}
+        like = next(iter(left.values()))
         while left:
             part = list(left)[:MOST_KEYS]
-            answers = _asked(run, object_type, kind, part)
+            answers = _asked(run, like, part)
             asked = [(left.pop(text), answer) for text, answer in answers.items()]
             gone = [key for key, answer in asked if not _names_still(key, answer)]
             retry_on_outage(partial(_note, run, chunk, [key for key, _answer in asked], gone))
@@ -46,7 +48,7 @@ def _old_keys(run: BulkRun, chunk: BulkChunk) -> Sequence[BulkKey]:
     if not old.exists():
         return []
     wanted = {pk for row in _rows(run, chunk) for pk in (row.from_key_id, row.to_key_id) if pk}
-    return [key for key in old.order_by("object_type", "kind", "pk") if key.pk in wanted]
+    return [key for key in old.order_by(*resolving.ALIKE, "pk") if key.pk in wanted]
 
 
 def _rows(run: BulkRun, chunk: BulkChunk) -> Iterator[BulkRow]:
@@ -56,11 +58,9 @@ def _rows(run: BulkRun, chunk: BulkChunk) -> Iterator[BulkRow]:
     yield from rows.exclude(from_key=None, to_key=None)
 
 
-def _asked(
-    run: BulkRun, object_type: str, kind: str, texts: Sequence[str]
-) -> dict[str, resolving.Answered]:
+def _asked(run: BulkRun, like: BulkKey, texts: Sequence[str]) -> dict[str, resolving.Answered]:
     try:
-        return resolving.ask(run, object_type, kind, texts)
+        return resolving.ask(run, like, texts)
     except ReadError as error:
         if error.cause in backoff.STOPS:
             backoff.stop_run(run, error.cause)

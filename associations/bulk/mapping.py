@@ -19,6 +19,10 @@ from associations.bulk.files.headings import Resolve
 from associations.bulk.files.table import Beginning, Table, begin, table_of
 from associations.bulk.leases import hold
 from associations.db import retry_on_outage
+from associations.finding.by_words import PROPERTIES_SECONDS
+from associations.gateway.cache import cached_lookup
+from associations.hubspot.client import ReadError
+from associations.hubspot.search import unique_properties
 from associations.hubspot.unseen import visible
 from associations.models import BulkRun, RunState
 
@@ -71,6 +75,22 @@ def can_be_chosen(run: BulkRun) -> bool:
         # does not suit the file, which was read before: it may be chosen otherwise.
         return run.problem in OF_THE_COLUMNS or bool(run.chosen)
     return run.state == RunState.READY
+
+
+def unique_for(run: BulkRun) -> dict[str, list[str]]:
+    """Return the unique properties of the account's own by which a run's records may be named.
+
+    Of the types that its columns have, by the type.
+    """
+    types = {(*each.split(":", 2), "")[1] for each in run.layout.get("meanings", [])} - {""}
+    found = {}
+    for object_type in sorted(types):
+        try:
+            names = cached_lookup(unique_properties, object_type, seconds=PROPERTIES_SECONDS)
+        except (ReadError, ValueError):  # ValueError: a type that HubSpot cannot be asked for
+            continue
+        found[object_type] = names
+    return found
 
 
 def _described(beginning: Beginning, *, has_names: bool) -> dict[str, object]:

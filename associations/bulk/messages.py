@@ -94,6 +94,10 @@ _OF_A_ROW: dict[str, str | Promise] = {
         "HubSpot has no contact with the e-mail address %(text)s. Correct it, or write the "
         "contact's id."
     ),
+    RowReason.NO_SUCH_KEY: _(
+        "HubSpot has no %(type)s with “%(text)s” in this property. Correct it, or write the "
+        "record's id."
+    ),
     RowReason.FREE_MAIL: _(
         "%(text)s gives mail addresses to anybody, so it is no company's domain. Write the "
         "company's name or id."
@@ -112,6 +116,7 @@ _OF_A_ROW: dict[str, str | Promise] = {
 _OF_MANY_ROWS: dict[str, str | Promise] = {
     RowReason.MISSING: _("HubSpot has no record with this id."),
     RowReason.NO_SUCH_EMAIL: _("HubSpot has no contact with this e-mail address."),
+    RowReason.NO_SUCH_KEY: _("HubSpot has no record with this in the property."),
     RowReason.NOT_FOUND: _("HubSpot's search finds no record for this text."),
     RowReason.FREE_MAIL: _("This domain gives mail addresses to anybody: it is no company's."),
     RowReason.NONE_MEANT: _("None of the records that HubSpot has was meant."),

@@ -60,6 +60,7 @@ _PASSING = {
 }
 _WORDS = (Kind.NAME, Kind.PHONE)
 _STANDARD = {each.canonical for each in CATALOGUE}
+ALIKE = ("object_type", "kind", "property_name")  # such keys are asked for in one call
 _Found = dict[str, list[Record]]
 
 
@@ -84,15 +85,20 @@ def keys_for(run: BulkRun, wanted: Iterable[Named]) -> dict[Named, BulkKey]:
     BulkKey.objects.bulk_create(keys, ignore_conflicts=True)
     texts = {each.text for each in wanted}
     found = run.keys.filter(text__in=texts)
-    return {Named(key.object_type, Kind(key.kind), key.text): key for key in found}
+    return {
+        Named(key.object_type, Kind(key.kind), key.text, key.property_name): key for key in found
+    }
 
 
-def ask(run: BulkRun, object_type: str, kind: str, texts: Sequence[str]) -> dict[str, Answered]:
-    """Return what HubSpot has under the first of these texts, at most KEYS_AT_ONCE, by the text.
+def ask(run: BulkRun, like: BulkKey, texts: Sequence[str]) -> dict[str, Answered]:
+    """Return what HubSpot has under these texts, at most KEYS_AT_ONCE of one kind, by the text.
 
-    As many as it comes to in one turn. Raises ReadError, NoSlotError.
+    `like` is a key of that kind. As many as it comes to in one turn. Raises ReadError, NoSlotError.
     """
-    return _SEEK[kind](_Site(run), object_type, list(texts))
+    site = _Site(run)
+    if like.property_name:
+        return _by_property(site, like.object_type, like.property_name, texts)
+    return _SEEK[like.kind](site, like.object_type, list(texts))
 
 
 def find_next(run: BulkRun) -> bool:
@@ -103,10 +109,9 @@ def find_next(run: BulkRun) -> bool:
     keys = _next_keys(run)
     if not keys:
         return False
-    object_type, kind = keys[0].object_type, keys[0].kind
     texts = {key.text: key for key in keys}
     try:
-        answers = ask(run, object_type, kind, list(texts))
+        answers = ask(run, keys[0], list(texts))
     except ReadError as error:
         _react(run, keys, error)
         return True
@@ -141,12 +146,11 @@ def _to_ask() -> Q:
 
 
 def _next_keys(run: BulkRun) -> list[BulkKey]:
-    keys = run.keys.filter(_to_ask()).order_by("object_type", "kind", "text")
+    keys = run.keys.filter(_to_ask()).order_by(*ALIKE, "text")
     first = keys.first()
     if first is None:
         return []
-    same = keys.filter(object_type=first.object_type, kind=first.kind)
-    return list(same[:KEYS_AT_ONCE])
+    return list(keys.filter(**{name: getattr(first, name) for name in ALIKE})[:KEYS_AT_ONCE])
 
 
 class _Site:
@@ -255,6 +259,13 @@ def _by_unique_properties(site: _Site, object_type: str, texts: list[str]) -> _F
     return found
 
 
+def _by_property(
+    site: _Site, object_type: str, name: str, texts: Sequence[str]
+) -> dict[str, Answered]:
+    found = find_by_key(site.keys, object_type, name, texts, display_property(object_type))
+    return {each: Answered(found.get(each, ())) for each in texts}
+
+
 def _by_words(site: _Site, object_type: str, texts: list[str]) -> dict[str, Answered]:
     """One search each: so many, before it is another's turn."""
     answers: dict[str, Answered] = {}
@@ -327,8 +338,10 @@ def _why_none(key: BulkKey, answer: Answered) -> RowReason:
         return RowReason.TOO_MANY_WORDS
     if key.object_type == "companies" and domain_of(key.text) in FREE_MAIL:
         return RowReason.FREE_MAIL
-    is_key = key.kind == Kind.EMAIL and key.object_type == "contacts"
-    return RowReason.NO_SUCH_EMAIL if is_key else RowReason.NOT_FOUND
+    if key.kind == Kind.KEY:
+        return RowReason.NO_SUCH_KEY
+    is_address = key.kind == Kind.EMAIL and key.object_type == "contacts"
+    return RowReason.NO_SUCH_EMAIL if is_address else RowReason.NOT_FOUND
 
 
 _ASKED = ("object_id", "name", "problem", "facts", "candidates", "asked_at", "tries")

@@ -214,7 +214,7 @@ def _context(request: AuthenticatedHttpRequest, run: BulkRun) -> dict[str, Any]:
         "retries": run.retries.visible_to(request.user).only("pk"),
     }
     if mapping.can_be_chosen(run):
-        context |= {"columns_form": ColumnsForm(run=run, types=_types_for(request))}
+        context |= {"columns_form": _columns_form(request, run)}
         context |= {"found": found_by_side(run) if run.state == RunState.READY else {}}
     if run.state in services.TAKEN_OVER:
         context |= {"has_left": not may_act(run.user_id)}
@@ -227,6 +227,10 @@ def _context(request: AuthenticatedHttpRequest, run: BulkRun) -> dict[str, Any]:
 
 def _types_for(request: AuthenticatedHttpRequest) -> list[TypeChoice]:
     return offered_to(request.user, type_choices())
+
+
+def _columns_form(request: AuthenticatedHttpRequest, run: BulkRun, data: Any = None) -> ColumnsForm:
+    return ColumnsForm(data, run=run, types=_types_for(request), unique=mapping.unique_for(run))
 
 
 def _reading_of(run: BulkRun) -> str:
@@ -304,7 +308,7 @@ def bulk_start(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
 @_action(own=True)
 def bulk_columns(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
     """Have the file read again, its columns meaning what is chosen here."""
-    form = ColumnsForm(request.POST, run=run, types=_types_for(request))
+    form = _columns_form(request, run, request.POST)
     if not form.is_valid():
         if not mapping.can_be_chosen(run):
             raise services.NotPossibleError

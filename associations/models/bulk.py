@@ -263,6 +263,7 @@ class BulkKey(models.Model):
     run = models.ForeignKey(BulkRun, models.CASCADE, related_name="keys", db_index=False)
     object_type = models.CharField(max_length=128)
     kind = models.CharField(max_length=10)  # as in finding/readings.py
+    property_name = models.CharField(max_length=100, blank=True, default="")  # that is unique
     text = models.CharField(max_length=254)
     object_id = models.CharField(max_length=20, blank=True, default="")
     name = models.CharField(max_length=200, blank=True, default="")
@@ -276,7 +277,8 @@ class BulkKey(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["run", "object_type", "kind", "text"], name="one_key_per_text"
+                fields=["run", "object_type", "kind", "property_name", "text"],
+                name="one_key_per_text",
             )
         ]
 

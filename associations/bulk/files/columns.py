@@ -31,6 +31,7 @@ _ADDRESS = re.compile(r"(https?:)?//|/?(contacts|record)/|[\w-]+\.hubspot\.", re
 class Layout:
     """What stands where: field → index of its column.
 
+    `keys` has the unique property that a side's records are named by, where it is not their id.
     `types` has the canonical type of a side that the name of its id column says (`contact_id`);
     `unused` the names of columns that nobody knows, `width` how many columns there are.
     """
@@ -40,6 +41,7 @@ class Layout:
     has_header: bool = True
     types: dict[str, str] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
+    keys: dict[str, str] = field(default_factory=dict)
 
 
 def layout_of(
@@ -72,8 +74,9 @@ def _unused(cells: Sequence[str], columns: Mapping[str, int]) -> tuple[str, ...]
 
 # --- as a person has it ---------------------------------------------------------------------------
 
-# What a person may say of a column: nothing, one of FIELDS, or an id with the type of its records,
-# as `from_object_id:contacts`.
+# What a person may say of a column: nothing, one of FIELDS, an id with the type of its records, as
+# `from_object_id:contacts`, and with the unique property that names them, as
+# `from_object_id:contacts:employee_number`.
 
 
 def meanings_of(layout: Layout) -> list[str]:
@@ -81,7 +84,8 @@ def meanings_of(layout: Layout) -> list[str]:
     meanings = [""] * layout.width
     for name, index in layout.columns.items():
         object_type = layout.types.get(_type_of(name), "") if name in _IDS else ""
-        meanings[index] = f"{name}:{object_type}" if object_type else name
+        said = name, object_type, layout.keys.get(name, "")
+        meanings[index] = ":".join(filter(None, said))
     return meanings
 
 
@@ -109,9 +113,9 @@ def layout_with(cells: Sequence[str], meanings: Sequence[str], resolve: Resolve)
     """
     if len(meanings) != len(cells):
         raise FileError(FileReason.OTHER_COLUMNS, found=found_in(cells))
-    columns, types = dict[str, int](), dict[str, str]()
+    columns, types, keys = dict[str, int](), dict[str, str](), dict[str, str]()
     for index, meaning in enumerate(meanings):
-        name, _, object_type = meaning.partition(":")
+        name, object_type, key = (*meaning.split(":", 2), "", "")[:3]
         if name in columns:
             pair = [cells[columns[name]], cells[index]]
             raise FileError(FileReason.DOUBLE_COLUMN, field=name, found=found_in(pair))
@@ -119,6 +123,8 @@ def layout_with(cells: Sequence[str], meanings: Sequence[str], resolve: Resolve)
             columns[name] = index
         if object_type:
             types[_type_of(name)] = object_type
+        if key:
+            keys[name] = key
     for name in types.keys() & columns.keys():
         pair = [cells[columns[name]], cells[columns[name.replace("_type", "_id")]]]
         raise FileError(FileReason.DOUBLE_COLUMN, field=name, found=found_in(pair))
@@ -128,7 +134,7 @@ def layout_with(cells: Sequence[str], meanings: Sequence[str], resolve: Resolve)
         raise FileError(reason, field=missing[0], found=found_in(cells))
     has_header = has_header_in(cells, resolve)
     unused = _unused(cells, columns) if has_header else ()
-    return Layout(columns, len(cells), has_header, types, unused)
+    return Layout(columns, len(cells), has_header, types, unused, keys)
 
 
 def has_header_in(cells: Sequence[str], resolve: Resolve) -> bool:

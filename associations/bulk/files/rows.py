@@ -8,12 +8,13 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from associations.bulk.files.headings import FIELDS, fields_named
-from associations.bulk.files.table import EXTRA_CELLS
+from associations.bulk.files.table import EXTRA_CELLS, NAMED_BY
 from associations.bulk.files.workbook import Flawed
 from associations.finding.readings import Kind, Reading, read_text
 from associations.gateway.object_types import TypeChoices
 from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError, stored_type
 from associations.hubspot.record_references import (
+    SIDES,
     PairReason,
     Problem,
     Reason,
@@ -41,6 +42,7 @@ class RowReason(StrEnum):
     CHANGED = "changed"  # it was found, and names another one or none by the time it is sent
     NOT_FOUND = "not_found"
     NO_SUCH_EMAIL = "no_such_email"
+    NO_SUCH_KEY = "no_such_key"
     FREE_MAIL = "free_mail"
     TOO_MANY_WORDS = "too_many_words"  # so many are not searched for one by one
     NOT_SHOWN = "not_shown"  # HubSpot did not tell (cause)
@@ -103,6 +105,7 @@ class Named(NamedTuple):
     object_type: str
     kind: Kind
     text: str
+    property_name: str = ""  # of KEY: the one that is unique
 
 
 class Row(NamedTuple):
@@ -153,14 +156,15 @@ class RowChecker:
             problems.append(Problem("", RowReason.EXTRA_CELLS, {"cells": cells}))
         if _names_several_twice(values):
             problems.append(Problem("to_object_id", RowReason.SEVERAL_ON_BOTH, {}))
+        keyed = self._keyed(values)
         one, other, of_pair = read_pair(
-            values,
+            values if not keyed else {**values, **{f"{side}_object_id": "" for side in keyed}},
             resolve=self._resolve,
             portal_id=self.portal_id,
             ui_hosts=self.ui_hosts,
             chosen=self.chosen,
         )
-        named = self._named(values, of_pair)
+        named = self._named(values, of_pair) | keyed
         # What is no id is none of a record that it names otherwise.
         of_pair = [p for p in of_pair if p.field.partition("_")[0] not in named]
         problems += of_pair
@@ -171,11 +175,23 @@ class RowChecker:
         sides = (*_stored(one, "from" in at_fault), *_stored(other, "to" in at_fault))
         return Row(*sides, reason, problem, named)
 
+    def _keyed(self, values: Mapping[str, str]) -> dict[str, Named]:
+        """The sides whose column holds a unique property."""
+        keyed = {}
+        for side in SIDES:
+            name = values.get(f"{side}_object_id{NAMED_BY}")
+            text = " ".join(bare(values[f"{side}_object_id"]).split()) if name else ""
+            if name and text:
+                object_type = self._resolve(values[f"{side}_object_type"]).canonical
+                keyed[side] = Named(object_type, Kind.KEY, text[:MOST_SOUGHT], name)
+        return keyed
+
     def _named(self, values: Mapping[str, str], problems: list[Problem]) -> dict[str, Named]:
         """The sides without an id that name a record by something else."""
         at_ids = (p for p in problems if p.field in _IDS and p.code is not Reason.NO_ID)
         no_id = [p.field.partition("_")[0] for p in at_ids]
         no_id = [side for side in no_id if type(values.get(f"{side}_object_id")) is not Flawed]
+        no_id = [side for side in no_id if f"{side}_object_id{NAMED_BY}" not in values]
         found = {side: self._reading(values, side) for side in no_id}
         return {side: named for side, named in found.items() if named}
 

@@ -78,6 +78,7 @@ class _Source:
 
 
 EXTRA_CELLS = "extra_cells"
+NAMED_BY = "_by"
 _DELIMITERS = ",;\t"
 _SAMPLE = 20
 # What Excel takes for no record, but for the sign that parts the cells.
@@ -131,12 +132,14 @@ class Table:
         """Return field → text of a record, as RowChecker.check() takes it.
 
         Cells beyond the last column, if anything stands in them, are told by their number as
-        `extra_cells`; a row that ends too early has empty fields.
+        `extra_cells`; a row that ends too early has empty fields. What names a record by a unique
+        property has that as `from_object_id_by`.
         """
         cells, layout = record.cells, self.layout
         width = len(cells)
         values = {name: cells[at] if at < width else "" for name, at in layout.columns.items()}
         values.update(layout.types)
+        values.update({f"{name}{NAMED_BY}": key for name, key in layout.keys.items()})
         if width > layout.width and any(map(str.strip, cells[layout.width :])):
             values[EXTRA_CELLS] = str(width - layout.width)
         return values

@@ -16,6 +16,7 @@ from associations.bulk.leases import claim
 from associations.bulk.services import NotPossibleError
 from associations.models import BulkKey, BulkRun, RowState, RunState
 from tests.associations.bulk.engine import EngineTestCase
+from tests.support import SignedInClient
 
 HEAD = "Contact,Company,Reason"
 
@@ -337,3 +338,30 @@ class LaterTests(FindingTestCase):
         self.fault(method="POST", path="/contacts/batch", status=403, times=None)
         self.assertEqual(self.worked(run), ["queued"])
         self.assertEqual(self.puts(), [])
+
+
+class PropertyTests(FindingTestCase):
+    """Whoever says that a column holds a unique property means that, though it be all digits."""
+
+    MEANINGS = ("from_object_id:contacts", "to_object_id:2-4001:vin", "reason")
+
+    def test_a_record_is_named_by_it(self) -> None:
+        car = self.sandbox.create("2-4001", {"vin": "4711"}, 0)
+        run = self.checked("501,4711,", "502,0815,", head="Contact,Car,Reason")
+        self.assertEqual(self.told(run)[0], "missing")
+        services.read_anew(run=run, meanings=self.MEANINGS)
+        run = self.read(run)
+        self.assertEqual(self.told(run), [f"501-{car}", "no_such_key"])
+        self.assertEqual(run.layout["meanings"], [*self.MEANINGS])
+
+    def test_it_is_on_offer_where_the_account_has_one(self) -> None:
+        run = self.checked("501,41,", head="Contact,Car,Reason")
+        answer = SignedInClient(self.user).get(run.get_absolute_url())
+        self.assertContains(answer, 'value="to_object_id:2-4001:vin"')
+        self.assertNotContains(answer, 'value="to_object_id:companies:vin"')
+
+    def test_a_cell_without_anything(self) -> None:
+        run = self.checked("501,41,", head="Contact,Car,Reason")
+        services.read_anew(run=run, meanings=self.MEANINGS)
+        run = self.checked("501,,", "501,41,", head="Contact,Car,Reason")
+        self.assertEqual(self.told(run)[0], "required")
