@@ -237,6 +237,17 @@ def columns_chosen_twice(case: BrowserTestCase, page: Page) -> None:
     page.click("text=Check again")
 
 
+def records_to_choose(case: BrowserTestCase, page: Page) -> None:
+    rows = "501,Bakery,", "nobody@example.com,902,", "7000001,902,", "501,gmail.com,", "501,902,"
+    upload(page, "\n".join(["Contact,Company,Reason", *rows]).encode())
+    page.wait_for_selector("#choices")
+
+
+def nothing_chosen(case: BrowserTestCase, page: Page) -> None:
+    records_to_choose(case, page)
+    page.click("text=Use these choices")
+
+
 def unreadable(case: BrowserTestCase, page: Page) -> None:
     upload(page, b"%PDF-1.7")
     page.wait_for_selector("text=Choose another file")
@@ -418,6 +429,8 @@ STATES = [
     State("run, unreadable", "support", unreadable, "This is a PDF"),
     State("run, columns to choose", "support", columns_to_choose, "What your columns mean"),
     State("run, columns, errors", "support", columns_chosen_twice, "is this already"),
+    State("run, records to choose", "support", records_to_choose, "1 row needs a choice"),
+    State("run, nothing chosen", "support", nothing_chosen, "Nothing is chosen yet"),
     State("run, ready", "support", ready, "Rows with a problem"),
     State("run, done", "support", done, "Pairs that failed"),
     State("entry of a run", "admin", entry_of_a_run, "row "),
