@@ -1,21 +1,11 @@
-import os
-import pwd
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
-from django.db.models import Q
 
 from hubadmin.models import User
+from hubadmin.web.command_line import account, people_called
 from hubadmin.web.security_events import security_event
-
-
-def account() -> str:
-    """Whose shell on this machine it is; in a container it may have no name."""
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return str(os.getuid())
 
 
 class Command(BaseCommand):
@@ -37,9 +27,8 @@ class Command(BaseCommand):
             self.show(person)
 
     def find(self, who: str) -> User:
-        is_id = who.isascii() and who.isdecimal()
-        found = list(User.objects.filter(Q(pk=int(who)) if is_id else Q(email__iexact=who)))
-        if not who or not found:
+        found = list(people_called(who))
+        if not found:
             raise CommandError(f"Nobody with the e-mail address or id {who!r} has ever signed in.")
         if len(found) > 1:
             for person in found:
