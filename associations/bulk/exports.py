@@ -17,6 +17,7 @@ from django.utils.translation import gettext
 
 from associations.audit.exports import FORMULA_STARTS
 from associations.bulk.files.headings import FIELDS
+from associations.bulk.files.rows import RowReason
 from associations.bulk.messages import sentence
 from associations.hubspot.outcomes import Outcome
 from associations.hubspot.unseen import visible
@@ -34,6 +35,7 @@ RESULT_COLUMNS = ("row", "line", *FIELDS, *_TOLD, *NAMES)
 _NOT_SHOWN = ("body", "results", "links", "user_agent")
 LEFT_OUT, NOT_SENT = "left_out", "not_sent"
 _CANCELED = (RunState.CANCELING, RunState.CANCELED)
+_NOT_LINKED = (Outcome.UNCONFIRMED, Outcome.REJECTED, Outcome.UNREACHABLE, Outcome.CANCELED)
 _Numbered = tuple[int, BulkRow | AssociationRequest | UnreadableRow]
 
 
@@ -43,6 +45,54 @@ def bad_row_lines(run: BulkRun) -> Iterator[bytes]:
     bad = run.rows.filter(state=RowState.INVALID)
     for part in _stretches(bad, "number"):
         yield _csv(_bad_row(run, number, row) for number, row in part)
+
+
+def rows_left_out(run: BulkRun) -> Iterator[dict[str, object]]:
+    """Give the rows that cannot be sent, each with its line, why by our name, and in a sentence.
+
+    Of those that need a choice, also what could be meant.
+    """
+    bad = run.rows.filter(state=RowState.INVALID).select_related("from_key", "to_key")
+    for part in _stretches(bad, "number"):
+        for number, row in part:
+            told = dict(zip(BAD_ROW_COLUMNS, map(_seen, _bad_row(run, number, row)), strict=True))
+            why = row.problem if isinstance(row, BulkRow) else "unreadable"
+            yield {"line": told.pop("line"), "reason_code": why} | told | _candidates(row)
+
+
+def _candidates(row: Any) -> dict[str, object]:
+    if isinstance(row, UnreadableRow) or row.problem != RowReason.CHOOSE:
+        return {}
+    key = getattr(row, f"{row.problem_field.partition('_')[0]}_key")
+    return {
+        "candidates": [
+            dict(zip(("id", "name", "detail"), map(_seen, each), strict=False))
+            for each in key.candidates
+        ]
+    }
+
+
+def pairs_not_linked(run: BulkRun) -> Iterator[dict[str, object]]:
+    """Give the pairs that have ended, and of which it is not certain that they are linked."""
+    entries = run.entries.filter(outcome__in=_NOT_LINKED).defer(*_NOT_SHOWN)
+    for part in _stretches(entries.select_related("names"), "row_number"):
+        lines = dict(
+            run.rows.filter(number__range=(part[0][0], part[-1][0])).values_list("number", "line")
+        )
+        for number, entry in part:
+            yield {"line": lines.get(number)} | _told_of(entry)
+
+
+def _told_of(entry: Any) -> dict[str, object]:
+    if isinstance(entry, UnreadableRow):
+        return {"entry": entry.pk, "outcome": "unreadable", "problem": cannot_be_read(entry)}
+    told = {name: getattr(entry, name) for name in ("outcome", "cause", *FIELDS)}
+    problem = explain(entry).sentence
+    return {"entry": entry.pk} | told | {"problem": problem}
+
+
+def _seen(value: object) -> object:
+    return visible(value) if isinstance(value, str) else value
 
 
 def result_lines(run: BulkRun) -> Iterator[bytes]:

@@ -158,7 +158,7 @@ class ColumnsForm(forms.Form):
         self.sheet: str = layout.get("sheet", "")
         initial |= {"encoding": layout.get("encoding"), "sheet": self.sheet}
         super().__init__(data, initial=initial)
-        choices = _meanings(types, self.meanings, unique)
+        self.choices = choices = _meanings(types, self.meanings, unique)
         for number, (name, _values) in enumerate(self.columns, 1):
             label = name or _("Column %(number)s") % {"number": number}
             self.fields[f"column_{number}"] = forms.ChoiceField(

@@ -96,7 +96,7 @@ def unique_for(run: BulkRun) -> dict[str, list[str]]:
 def _described(beginning: Beginning, *, has_names: bool) -> dict[str, object]:
     rows = beginning.sample if has_names else [beginning.first, *beginning.sample]
     columns = [
-        [_short(name) if has_names else "", _first_values(index, rows)]
+        [short(name) if has_names else "", _first_values(index, rows)]
         for index, name in enumerate(beginning.first)
     ]
     layout: dict[str, object] = {
@@ -111,11 +111,12 @@ def _described(beginning: Beginning, *, has_names: bool) -> dict[str, object]:
 
 
 def _first_values(index: int, rows: Sequence[Sequence[str]]) -> list[str]:
-    values = (_short(cells[index]) for cells in rows if index < len(cells))
+    values = (short(cells[index]) for cells in rows if index < len(cells))
     return list(dict.fromkeys(filter(None, values)))[:VALUES_SHOWN]
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
+    """Return a name or a value as it is shown, and as `layout` has it."""
     text = visible(" ".join(text[:1000].split()))
     return text if len(text) <= SHOWN else text[: SHOWN - 1] + "…"
 

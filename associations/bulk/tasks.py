@@ -22,10 +22,11 @@ from associations.bulk.enqueueing import queue_rows
 from associations.bulk.leases import LeaseLostError, StoppedError, claim, hold, release
 from associations.bulk.looking_again import look_again
 from associations.bulk.single_sender import send_singly
-from associations.bulk.turns import MOST_SECONDS, Turns
+from associations.bulk.turns import MOST_SECONDS, Turns, has_work
 from associations.db import retry_on_outage
 from associations.gateway.clients import NoSlotError
-from associations.models import BulkChunk, BulkRun, EventKind, RunState, SendMode
+from associations.models import BulkChunk, BulkRun, EventKind, RunState, SendMode, Worker
+from associations.models.bulk import UNDER_WAY
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +70,19 @@ def work(*_: object) -> None:
         else:
             return
     async_task("associations.bulk.tasks.work")
+
+
+def work_on(run: BulkRun) -> bool:
+    """Do a slice of this run, as a worker would; return whether there was something to do.
+
+    Not where workers are alive and somebody else's runs wait, too: these share out what there is,
+    and nobody has more of it by a process of their own.
+    """
+    is_shared = BulkRun.objects.filter(state__in=UNDER_WAY).exclude(user=run.user_id).exists()
+    if (is_shared and Worker.objects.alive().exists()) or not has_work(run):
+        return False
+    _take_turn(run)
+    return True
 
 
 def _take_turn(run: BulkRun) -> None:

@@ -3,6 +3,7 @@
 import sqlite3
 from datetime import UTC, datetime, timedelta
 
+import requests
 from playwright.sync_api import Page
 
 from tests.browser.base import BrowserTestCase
@@ -28,6 +29,13 @@ def upload(page: Page, content: bytes) -> None:
     page.set_input_files("#id_file", file)
     page.click("text=Upload and check")
     page.wait_for_url("**/bulk/*/")
+
+
+def archive(case: BrowserTestCase, object_type: str, object_id: str) -> None:
+    """Delete a record in HubSpot."""
+    change = {"type": object_type, "id": object_id, "archived": True}
+    answer = requests.post(f"{case.demo.hubspot}/_sandbox/records", json=[change], timeout=30)
+    answer.raise_for_status()
 
 
 def set_state(case: BrowserTestCase, state: str, **fields: object) -> None:
