@@ -58,6 +58,7 @@ _PASSING = {
     *(Cause.RATE_LIMITED, Cause.LOCKED, Cause.MIGRATING, Cause.HUBSPOT_ERROR, Cause.HUBSPOT_DOWN),
     *(Cause.TIMED_OUT, Cause.CONNECTION_LOST, Cause.NO_CONNECTION, Cause.UNREADABLE),
 }
+_IS_READ = Q(kind=Kind.KEY) | Q(kind=Kind.EMAIL, object_type="contacts")
 _WORDS = (Kind.NAME, Kind.PHONE)
 _STANDARD = {each.canonical for each in CATALOGUE}
 ALIKE = ("object_type", "kind", "property_name")  # such keys are asked for in one call
@@ -147,7 +148,10 @@ def _to_ask() -> Q:
 
 def _next_keys(run: BulkRun) -> list[BulkKey]:
     keys = run.keys.filter(_to_ask()).order_by(*ALIKE, "text")
-    first = keys.first()
+    # What is read by a key has another limit than searches: neither need wait for the other.
+    read, sought = keys.filter(_IS_READ), keys.exclude(_IS_READ)
+    is_turn_free = rate_limiter.bulk_search_wait() <= 0
+    first = sought.first() or read.first() if is_turn_free else read.first() or sought.first()
     if first is None:
         return []
     return list(keys.filter(**{name: getattr(first, name) for name in ALIKE})[:KEYS_AT_ONCE])

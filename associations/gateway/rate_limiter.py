@@ -154,9 +154,19 @@ def acquire_search(seconds: float) -> bool:
 
 def acquire_bulk_search(seconds: float) -> bool:
     """The same for a search of a run: one of a second's is left to people, if there are more."""
+    return _acquire(seconds, FIRST_OF_SEARCHES, _last_of_bulk_searches(), SEARCH_WINDOW)
+
+
+def bulk_search_wait() -> float:
+    """Return after how many seconds a run may search."""
+    if not settings.HUBSPOT_SEARCHES_PER_SECOND:
+        return 0.0
+    return _wait(FIRST_OF_SEARCHES, _last_of_bulk_searches(), SEARCH_WINDOW)
+
+
+def _last_of_bulk_searches() -> int:
     count = settings.HUBSPOT_SEARCHES_PER_SECOND
-    last = FIRST_OF_SEARCHES + (count if count < 2 else count - 1) - 1
-    return _acquire(seconds, FIRST_OF_SEARCHES, last, SEARCH_WINDOW)
+    return FIRST_OF_SEARCHES + (count if count < 2 else count - 1) - 1
 
 
 def _acquire(seconds: float, first: int, last: int, window: float) -> bool:
