@@ -3,9 +3,9 @@
 import logging
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import (
     DatabaseError,
@@ -15,6 +15,7 @@ from django.db import (
     connection,
     transaction,
 )
+from django.db.models import Field, Model
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -112,3 +113,21 @@ def write_in_turn(write: Callable[[], T]) -> T:
     if connection.vendor == "sqlite":
         time.sleep(min(time.monotonic() - start, LONGEST_TURN))
     return result
+
+
+def update_each(rows: Sequence[Model], names: Sequence[str]) -> None:
+    """Write these fields of rows of one table, each its own values. Part of a transaction.
+
+    Django's bulk_update() makes one statement of all of them, and takes ten times as long for it.
+    """
+    if not rows:
+        return
+    meta = rows[0]._meta
+    fields: list[Field[Any, Any]] = [meta.get_field(name) for name in names]  # type: ignore[misc]
+    values = [
+        [*(f.get_db_prep_save(getattr(row, f.attname), connection) for f in fields), row.pk]
+        for row in rows
+    ]
+    columns = ", ".join(f"{field.column} = %s" for field in fields)
+    with connection.cursor() as cursor:
+        cursor.executemany(f"UPDATE {meta.db_table} SET {columns} WHERE id = %s", values)  # noqa: S608

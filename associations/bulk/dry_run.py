@@ -23,7 +23,7 @@ from associations.bulk.files.rows import RowChecker, RowReason, pairs_in
 from associations.bulk.leases import asks_for, hold, release
 from associations.bulk.shutdown import out_of_time
 from associations.bulk.turns import is_quick
-from associations.db import retry_on_outage, write_in_turn
+from associations.db import retry_on_outage, update_each, write_in_turn
 from associations.gateway import clients, rate_limiter
 from associations.gateway.account import form_options
 from associations.gateway.cache import cached_lookup
@@ -168,9 +168,7 @@ def _refuse(rows: Sequence[BulkRow], refused: dict[int, Problem]) -> None:
         row.state = RowState.INVALID
         row.problem_field, row.problem, row.facts = refused[row.pk]
         row.cells = {name: getattr(row, name) for name in FIELDS}
-    BulkRow.objects.bulk_update(
-        at_fault, ["state", "problem_field", "problem", "facts", "cells"], batch_size=100
-    )
+    update_each(at_fault, ["state", "problem_field", "problem", "facts", "cells"])
 
 
 def _was_linked(row: BulkRow, found: dict[str, Links], ids_left: dict[str, str]) -> bool | None:

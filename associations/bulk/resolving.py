@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -19,7 +18,7 @@ from associations.bulk.files.errors import FileError, FileReason
 from associations.bulk.files.rows import Named, RowReason, shortened
 from associations.bulk.leases import asks_for, hold
 from associations.bulk.turns import is_quick
-from associations.db import retry_on_outage, write_in_turn
+from associations.db import retry_on_outage, update_each, write_in_turn
 from associations.finding.by_words import MOST_KEYS, PROPERTIES_SECONDS, forms_of
 from associations.finding.readings import FREE_MAIL, Kind, domain_of
 from associations.gateway import clients, rate_limiter
@@ -355,7 +354,7 @@ def _note(run: BulkRun, keys: Sequence[BulkKey], now: datetime) -> None:
     hold(run, lookup_cause="")
     for key in keys:
         key.asked_at, key.tries = now, 0
-    BulkKey.objects.bulk_update(keys, _ASKED, batch_size=100)
+    update_each(keys, _ASKED)
 
 
 def _react(run: BulkRun, keys: Sequence[BulkKey], error: ReadError) -> None:
@@ -378,7 +377,7 @@ def _note_failure(run: BulkRun, keys: Sequence[BulkKey], error: ReadError) -> No
         if is_over:
             key.object_id, key.problem = "", RowReason.NOT_SHOWN
             key.facts, key.asked_at = {"cause": str(error.cause)}, timezone.now()
-    BulkKey.objects.bulk_update(keys, _ASKED, batch_size=100)
+    update_each(keys, _ASKED)
 
 
 def _settle(row: BulkRow, keys: Mapping[int, BulkKey]) -> None:
@@ -416,7 +415,7 @@ def _refuse(row: BulkRow, field: str, key: BulkKey) -> None:
 
 
 _SETTLED = [
-    *("state", "problem", "problem_field", "facts"),
+    *("state", "problem", "problem_field", "facts", "cells"),
     *(f"{side}_{part}" for side in SIDES for part in ("object_id", "name", "typed", "salt")),
 ]
 
@@ -429,14 +428,7 @@ def _write(run: BulkRun, rows: Sequence[BulkRow]) -> None:
         rows_invalid=F("rows_invalid") + len(invalid),
         rows_to_choose=F("rows_to_choose") + to_choose,
     )
-    BulkRow.objects.bulk_update(invalid, _SETTLED, batch_size=100)
-    columns = [name for name in _SETTLED if name not in ("problem", "problem_field", "facts")]
-    ready = [
-        [*(getattr(row, name) for name in columns), row.pk]
-        for row in rows
-        if row.state == RowState.READY
-    ]
-    said = ", ".join(f"{name} = %s" for name in columns)
-    update = f"UPDATE associations_bulkrow SET {said}, cells = '{{}}' WHERE id = %s"  # noqa: S608
-    with connection.cursor() as cursor:
-        cursor.executemany(update, ready)
+    for row in rows:
+        if row.state == RowState.READY:
+            row.cells = {}
+    update_each(rows, _SETTLED)

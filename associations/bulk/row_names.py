@@ -10,10 +10,10 @@ from datetime import datetime
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db import connection
 
 from associations.audit.recorder import kept_text
 from associations.bulk.files.rows import RowReason
+from associations.db import update_each
 from associations.gateway.account import display_property
 from associations.hubspot.client import HubSpotClient, ReadError
 from associations.hubspot.lookups import current_ids, find_records
@@ -70,15 +70,8 @@ def look_up(client: HubSpotClient, run: BulkRun, rows: Sequence[BulkRow]) -> dic
 def write(rows: Iterable[BulkRow]) -> None:
     """Write what the rows have of names, and of merges. Part of a transaction."""
     rows = list(rows)
-    merged = [row for row in rows if row.facts]
-    BulkRow.objects.bulk_update(merged, ["facts"], batch_size=100)
-    named = [row for row in rows if row.from_salt or row.to_salt]
-    if not named:
-        return
-    columns = ", ".join(f"{column} = %s" for column in COLUMNS)
-    values = [[*(getattr(row, column) for column in COLUMNS), row.pk] for row in named]
-    with connection.cursor() as cursor:
-        cursor.executemany(f"UPDATE associations_bulkrow SET {columns} WHERE id = %s", values)
+    update_each([row for row in rows if row.facts], ["facts"])
+    update_each([row for row in rows if row.from_salt or row.to_salt], COLUMNS)
 
 
 def copied(values: dict[str, str]) -> dict[str, str]:
