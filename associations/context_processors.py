@@ -18,10 +18,24 @@ def ended_runs(request: HttpRequest) -> list[BulkRun]:
     return readable_only(read_rows(BulkRun.objects.untold(user).order_by("-pk")[:ENDED_RUNS]))
 
 
+def approvals(request: HttpRequest) -> list[BulkRun]:
+    """Return the runs for which this person got no approval, and for an admin those that wait."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated or settings.BULK_APPROVAL_ROWS <= 0:
+        return []
+    mine = BulkRun.objects.without_approval(user).order_by("-pk")
+    found = readable_only(read_rows(mine[:ENDED_RUNS]))
+    if user.is_admin:
+        others = BulkRun.objects.asked_for().exclude(user=user).order_by("-pk")
+        found += readable_only(read_rows(others[:ENDED_RUNS]))
+    return found[:ENDED_RUNS]
+
+
 def associations(request: HttpRequest) -> dict[str, object]:
     return {
         # Asked only by a page that shows them, and not by its parts.
         "ended_runs": lambda: ended_runs(request),
+        "approvals": lambda: approvals(request),
         "max_upload": settings.BULK_MAX_BYTES,
         "support_ends": SUPPORT_ENDS["v4"] if settings.HUBSPOT_API_VERSION == "v4" else None,
     }

@@ -12,6 +12,8 @@ from associations.audit.views import (
     record_log,
 )
 from associations.bulk.views import (
+    bulk_approve,
+    bulk_ask,
     bulk_bad_rows,
     bulk_cancel,
     bulk_choose,
@@ -20,6 +22,7 @@ from associations.bulk.views import (
     bulk_go_on,
     bulk_pause,
     bulk_progress,
+    bulk_refuse,
     bulk_results,
     bulk_retry,
     bulk_run,
@@ -28,6 +31,7 @@ from associations.bulk.views import (
     bulk_take_over,
     bulk_template,
     bulk_template_workbook,
+    bulk_withdraw,
 )
 from associations.linking.after_views import bookmarklet, link_latest, together
 from associations.linking.own_views import my_requests
@@ -86,6 +90,10 @@ urlpatterns = [
     path("bulk/<entry_id:pk>/columns/", bulk_columns, name="bulk_columns"),
     path("bulk/<entry_id:pk>/choices/", bulk_choose, name="bulk_choose"),
     path("bulk/<entry_id:pk>/start/", bulk_start, name="bulk_start"),
+    path("bulk/<entry_id:pk>/ask/", bulk_ask, name="bulk_ask"),
+    path("bulk/<entry_id:pk>/withdraw/", bulk_withdraw, name="bulk_withdraw"),
+    path("bulk/<entry_id:pk>/approve/", bulk_approve, name="bulk_approve"),
+    path("bulk/<entry_id:pk>/refuse/", bulk_refuse, name="bulk_refuse"),
     path("bulk/<entry_id:pk>/pause/", bulk_pause, name="bulk_pause"),
     path("bulk/<entry_id:pk>/go-on/", bulk_go_on, name="bulk_go_on"),
     path("bulk/<entry_id:pk>/take-over/", bulk_take_over, name="bulk_take_over"),

@@ -110,6 +110,10 @@ BULK_MAX_ROWS = number("BULK_MAX_ROWS", 100_000)
 BULK_MAX_BYTES = number("BULK_MAX_BYTES", 20 * 1024 * 1024)
 # After so many days what was uploaded and staged is deleted; what was sent stays in the log.
 BULK_KEEP_DAYS = number("BULK_KEEP_DAYS", 7)
+# A run of more pairs than that is started by somebody else than who uploaded it (0: nobody has to),
+# who answers within so many hours.
+BULK_APPROVAL_ROWS = number("BULK_APPROVAL_ROWS", 0)
+BULK_APPROVAL_HOURS = number("BULK_APPROVAL_HOURS", 24)
 # For so long a worker that says nothing is believed to be at work: longer than any call.
 BULK_LEASE_SECONDS = number("BULK_LEASE_SECONDS", 60)
 # A row that HubSpot does not answer, while it answers others, is given up after so long.

@@ -12,11 +12,13 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from associations.audit.recorder import FACT_LENGTH
 from associations.bulk.files.decoding import Encoding
 from associations.bulk.services import TYPE_FIELDS
 from associations.form_fields import ObjectTypeField, ReasonField
 from associations.gateway.object_types import TypeChoice, TypeChoices, standard_choices
 from associations.models import BulkRun, SendMode
+from associations.models.readable import MAX_ID
 from associations.texts.labels import type_label
 
 TOO_LARGE = "too_large"
@@ -252,3 +254,29 @@ class StartForm(forms.Form):
         ),
     )
     skip_linked = forms.BooleanField(required=False)
+
+
+class JudgeForm(forms.Form):
+    """The answer to a request for approval: the one that was shown, by the id of its event."""
+
+    asked = forms.IntegerField(min_value=1, max_value=MAX_ID, widget=forms.HiddenInput)
+
+
+class RefusalForm(JudgeForm):
+    """No, and why."""
+
+    reason = ReasonField(help_text=_("It stands in the audit log, and whoever asked reads it."))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].required = True
+        self.fields["reason"].error_messages["required"] = _("Say why it is not to be sent.")
+
+    def clean_reason(self) -> str:
+        text = str(self.cleaned_data["reason"])
+        if len(text) > FACT_LENGTH:
+            facts = {"limit": FACT_LENGTH, "length": len(text)}
+            raise ValidationError(
+                _("Keep the reason to %(limit)s characters; this has %(length)s."), params=facts
+            )
+        return text

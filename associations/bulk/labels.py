@@ -6,10 +6,11 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from associations.bulk import approval
 from associations.bulk.files.errors import OF_THE_COLUMNS
 from associations.bulk.progress import NO_WORKER, Wait
 from associations.hubspot.unseen import visible
-from associations.models import BulkRun, RunState
+from associations.models import Approval, BulkRun, RunState
 from associations.models.bulk import UNDER_WAY
 
 
@@ -67,6 +68,32 @@ _STATES: dict[str, Look] = {
         pgettext_lazy("state of a run", "done"),
         "linked",
         _("The run is done. Every pair is linked."),
+    ),
+}
+_OF_APPROVALS: dict[str, Look] = {
+    Approval.ASKED: Look(
+        "…",
+        pgettext_lazy("state of a run", "waits for approval"),
+        "unconfirmed",
+        _("The run waits for somebody else's approval."),
+    ),
+    Approval.REFUSED: Look(
+        "✕",
+        pgettext_lazy("state of a run", "not approved"),
+        "rejected",
+        _("The run was not approved. Nothing was sent."),
+    ),
+    Approval.EXPIRED: Look(
+        "?",
+        pgettext_lazy("state of a run", "approval expired"),
+        "unconfirmed",
+        _("Nobody has answered the request for approval in time. Nothing was sent."),
+    ),
+    Approval.VOID: Look(
+        "?",
+        pgettext_lazy("state of a run", "approval void"),
+        "unconfirmed",
+        _("The rows have changed since approval was asked for. Nothing was sent."),
     ),
 }
 _COLUMNS = Look(
@@ -140,6 +167,8 @@ def look_of(run: BulkRun, wait: Wait | None = None) -> Look:
     `wait` is what those that are under way wait for, as far as it was asked.
     """
     match run.state:
+        case RunState.READY if run.approval in _OF_APPROVALS and approval.is_on():
+            return _OF_APPROVALS[run.approval]
         case RunState.READY:
             return _STATES["ready"] if run.rows_not_linked else _worrying(_NOTHING_TO_SEND, run)
         # Of a file that was erased meanwhile nothing is known that could be chosen.

@@ -9,10 +9,14 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from associations.audit.recorder import NOWHERE, RequestMeta, record_event
-from associations.bulk import allowance
+from associations.bulk import allowance, approval
+from associations.bulk.enqueueing import rows_to_send
+from associations.bulk.errors import ApprovalNeededError
+from associations.bulk.errors import NotPossibleError as NotPossibleError
 from associations.bulk.files.rows import RowReason
 from associations.hubspot.unseen import visible
 from associations.models import (
+    Approval,
     BulkKey,
     BulkRun,
     BulkUpload,
@@ -27,10 +31,6 @@ from hubadmin.web.access import may_act
 
 if TYPE_CHECKING:
     from hubadmin.models import User
-
-
-class NotPossibleError(Exception):
-    """The run is in another state by now; nothing was changed."""
 
 
 def create(
@@ -148,7 +148,8 @@ def read_anew(
     states = {RunState.READY, RunState.UNREADABLE}
     found = BulkRun.objects.filter(pk=run.pk, state__in=states, retry_of=None)
     with transaction.atomic():
-        if not found.update(state=RunState.READING, chosen=chosen, **types, **_UNREAD):
+        approval.void(run, why="columns", user=run.user)
+        if not found.update(state=RunState.READING, chosen=chosen, approval="", **types, **_UNREAD):
             raise NotPossibleError
         # Looked for once the run is locked: its file may just have been erased.
         if not run.uploads.exists():
@@ -171,12 +172,14 @@ def choose(*, run: BulkRun, choices: Mapping[int, str]) -> None:
         chosen = [key for key in keys if _has_chosen(key, choices[key.pk])]
         if not chosen:
             raise NotPossibleError
+        approval.void(run, why="choice", user=run.user)
         BulkKey.objects.bulk_update(chosen, ["object_id", "name", "problem", "is_chosen"])
         waiting = run.rows.filter(state=RowState.INVALID, problem=RowReason.CHOOSE)
         of_keys = waiting.filter(Q(from_key__in=chosen) | Q(to_key__in=chosen))
         rows = of_keys.update(state=RowState.TO_FIND, problem="", problem_field="", facts={})
         found.update(
             state=RunState.READING,
+            approval="",
             rows_invalid=F("rows_invalid") - rows,
             rows_to_choose=F("rows_to_choose") - rows,
             is_found=False,
@@ -208,16 +211,42 @@ def _says_type(meanings: Sequence[str], name: str) -> bool:
 def start(
     *, user: "User", run: BulkRun, way: SendMode, skip_linked: bool, meta: RequestMeta = NOWHERE
 ) -> None:
-    """Have the rows that are ready written to the log, and then sent: those of this reading."""
-    if not (run.rows_not_linked if skip_linked else run.rows_ready):
+    """Have the rows that are ready written to the log, and then sent: those of this reading.
+
+    Raises ApprovalNeededError where somebody else has to approve that.
+    """
+    if user.pk != run.user_id or not (run.rows_not_linked if skip_linked else run.rows_ready):
         raise NotPossibleError
-    values = {"way": way, "skip_linked": skip_linked, "started_at": timezone.now()}
-    event = EventKind.RUN_STARTED, user, meta
     with transaction.atomic():
-        if not BulkRun.objects.select_for_update().filter(pk=run.pk, read_at=run.read_at).first():
+        approval.lock_person(user)  # or of two runs at once neither would know of the other
+        locked = BulkRun.objects.select_for_update().filter(pk=run.pk, read_at=run.read_at).first()
+        if not locked:
             raise NotPossibleError  # its file was read anew meanwhile
-        _change(run, event, {RunState.READY}, RunState.QUEUEING, layout={}, **values)
-        run.uploads.all().delete()
+        locked.way, locked.skip_linked = way, skip_linked
+        if approval.is_on() and approval.is_needed(locked, rows_to_send(locked).count()):
+            raise ApprovalNeededError
+        _begin(locked, user, meta, approval="", asked_at=None)
+    run.refresh_from_db()
+
+
+def approve(*, user: "User", run: BulkRun, asked: int, meta: RequestMeta = NOWHERE) -> None:
+    """Start a run of somebody else's as they have asked for it, by the event of that id."""
+    with transaction.atomic():
+        locked, request = approval.demand_judge(user=user, run=run, asked=asked)
+        if holds := approval.still_holds(locked, request, user=user, meta=meta):
+            approval.record_approved(locked, request, user=user, meta=meta)
+            _begin(locked, user, meta, approval=Approval.APPROVED)
+    run.refresh_from_db()
+    if not holds:  # which is kept, so it is told outside of the transaction
+        raise NotPossibleError
+
+
+def _begin(run: BulkRun, user: "User", meta: RequestMeta, **values: object) -> None:
+    """Part of a transaction."""
+    values |= {"way": run.way, "skip_linked": run.skip_linked, "started_at": timezone.now()}
+    event = EventKind.RUN_STARTED, user, meta
+    _change(run, event, {RunState.READY}, RunState.QUEUEING, layout={}, **values)
+    run.uploads.all().delete()
 
 
 def pause(*, user: "User", run: BulkRun, meta: RequestMeta = NOWHERE) -> None:

@@ -15,7 +15,7 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from associations.audit import recorder
-from associations.bulk import backoff, shutdown
+from associations.bulk import approval, backoff, shutdown
 from associations.bulk.batch_sender import send_batch
 from associations.bulk.dry_run import read_run
 from associations.bulk.enqueueing import queue_rows
@@ -25,7 +25,15 @@ from associations.bulk.single_sender import send_singly
 from associations.bulk.turns import MOST_SECONDS, Turns, has_work
 from associations.db import retry_on_outage
 from associations.gateway.clients import NoSlotError
-from associations.models import BulkChunk, BulkRun, EventKind, RunState, SendMode, Worker
+from associations.models import (
+    Approval,
+    BulkChunk,
+    BulkRun,
+    EventKind,
+    RunState,
+    SendMode,
+    Worker,
+)
 from associations.models.bulk import UNDER_WAY
 
 logger = logging.getLogger(__name__)
@@ -120,9 +128,21 @@ def _queue(run: BulkRun, until: float) -> bool:
             return True
     if claimed:
         # Only from this state: it may have been canceled meanwhile.
-        BulkRun.objects.filter(pk=run.pk, state=RunState.QUEUEING).update(state=RunState.RUNNING)
+        found = BulkRun.objects.filter(pk=run.pk, state=RunState.QUEUEING)
+        if approval.is_as_approved(claimed):
+            found.update(state=RunState.RUNNING)
+        else:
+            _break_off(run)
         release(claimed)
     return claimed is not None
+
+
+def _break_off(run: BulkRun) -> None:
+    """Send nothing of a run whose entries are not what somebody has approved."""
+    with transaction.atomic():
+        found = BulkRun.objects.filter(pk=run.pk, state=RunState.QUEUEING)
+        if found.update(state=RunState.CANCELING, approval=Approval.VOID):
+            recorder.record_event(EventKind.RUN_APPROVAL_VOID, run=run, why="entries")
 
 
 def _is_still(run: BulkRun, state: str) -> bool:

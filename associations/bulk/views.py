@@ -11,7 +11,6 @@ from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.core.files.uploadedfile import UploadedFile
 from django.db import Error as DBError
-from django.db.models import QuerySet
 from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -19,19 +18,28 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from associations.audit.downloads import download
 from associations.audit.recorder import record_download, request_meta
-from associations.bulk import allowance, mapping, services
+from associations.bulk import allowance, approval, mapping, services
 from associations.bulk.dry_run import FAILED
 from associations.bulk.enqueueing import CHUNK_ROWS
+from associations.bulk.errors import ApprovalNeededError
 from associations.bulk.exports import bad_row_lines, result_lines
 from associations.bulk.files.headings import FIELDS
-from associations.bulk.forms import NOT_KEPT, USED_UP, ColumnsForm, StartForm, UploadForm
+from associations.bulk.forms import (
+    NOT_KEPT,
+    USED_UP,
+    ColumnsForm,
+    JudgeForm,
+    RefusalForm,
+    StartForm,
+    UploadForm,
+)
 from associations.bulk.not_ready import ChoicesForm, found_by_side, groups_of
 from associations.bulk.progress import Wait, progress_of, waits_for
 from associations.bulk.template import EXAMPLES, XLSX, template_workbook
 from associations.gateway.account import offered_to, type_choices
 from associations.gateway.object_types import TypeChoice
 from associations.models import BulkRun, RowState, RunState, SendMode
-from associations.models.bulk import ENDED, NOT_STARTED, UNDER_WAY
+from associations.models.bulk import ENDED, NOT_STARTED, UNDER_WAY, BulkRunQuerySet
 from associations.models.events import OF_RUNS
 from associations.models.readable import read_rows, readable_only, readable_or_404
 from associations.texts.remedies import NOT_WRITTEN, helper_of, in_a_row
@@ -145,12 +153,17 @@ def _list(request: AuthenticatedHttpRequest) -> dict[str, Any]:
     is_paged = before.isascii() and before.isdecimal() and len(before) <= 18
     if is_paged:
         found = found.filter(pk__lt=int(before))
+    is_asked = request.user.is_admin and "asked" in request.GET
+    if is_asked:
+        found = found.asked_for()
     page = read_rows(found[: LISTED + 1])
     runs = page[:LISTED]
     return {
         "runs": runs,
         "is_older": len(page) > LISTED,
         "is_paged": is_paged,
+        "is_asked": is_asked,
+        "offers_asked": request.user.is_admin and (is_asked or approval.is_on()),
         "wait": _wait_of_all(readable_only(runs)),
     }
 
@@ -162,7 +175,7 @@ def _wait_of_all(runs: list[BulkRun]) -> Wait | None:
     return waits_for((running or under_way)[0]) if under_way else None
 
 
-def _visible(user: "User") -> QuerySet[BulkRun]:
+def _visible(user: "User") -> BulkRunQuerySet:
     return BulkRun.objects.visible_to(user).defer(
         "problem_facts", "samples", "unused_columns", "chosen"
     )
@@ -212,6 +225,7 @@ def _context(request: AuthenticatedHttpRequest, run: BulkRun) -> dict[str, Any]:
         "progress": progress_of(run),
         "events": read_rows(run.events.filter(what__startswith=OF_RUNS)),
         "retries": run.retries.visible_to(request.user).only("pk"),
+        "approval": approval.standing_of(run, request.user),
     }
     if mapping.can_be_chosen(run):
         context |= {"columns_form": _columns_form(request, run)}
@@ -219,7 +233,7 @@ def _context(request: AuthenticatedHttpRequest, run: BulkRun) -> dict[str, Any]:
     if run.state in services.TAKEN_OVER:
         context |= {"has_left": not may_act(run.user_id)}
     if run.state == RunState.READY:
-        context |= _ready(run)
+        context |= _ready(run) | {"refusal_form": RefusalForm()}
     elif run.state in ENDED:
         context |= _ended(run)
     return context | {"wait": context["progress"].waits_for}
@@ -290,6 +304,18 @@ def _action(
 
 @_action(own=True)
 def bulk_start(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
+    return _as_chosen(request, run, services.start)
+
+
+@_action(own=True)
+def bulk_ask(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
+    """Have it wait for somebody's approval."""
+    return _as_chosen(request, run, approval.ask)
+
+
+def _as_chosen(
+    request: AuthenticatedHttpRequest, run: BulkRun, step: Callable[..., None]
+) -> HttpResponse:
     # Whoever said in another tab what the columns mean has not seen here what came of it.
     if request.POST.get("reading") not in (None, _reading_of(run)):
         raise services.NotPossibleError
@@ -297,12 +323,56 @@ def bulk_start(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
     if not form.is_valid():
         if run.state != RunState.READY:
             raise services.NotPossibleError
-        context = _context(request, run) | {"start_form": form}
-        return render(request, "bulk/run.html", context, status=422)
+        return _run_page(request, run, start_form=form)
     way, skip_linked = SendMode(form.cleaned_data["way"]), form.cleaned_data["skip_linked"]
     chosen = {"way": way, "skip_linked": skip_linked}
-    services.start(user=request.user, run=run, meta=request_meta(request), **chosen)
+    try:
+        step(user=request.user, run=run, meta=request_meta(request), **chosen)
+    except ApprovalNeededError:
+        return _run_page(request, run, needs_approval=True)
     return redirect(run)
+
+
+def _run_page(request: AuthenticatedHttpRequest, run: BulkRun, **facts: Any) -> HttpResponse:
+    """The run's page once more, with what is wrong with what was sent."""
+    return render(request, "bulk/run.html", _context(request, run) | facts, status=422)
+
+
+@_action(own=True)
+def bulk_withdraw(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
+    approval.withdraw(user=request.user, run=run, meta=request_meta(request))
+    return redirect(run)
+
+
+@_action(own=False)
+def bulk_approve(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
+    """Start what somebody else has asked for, as it was shown."""
+    form = _judging(request, run, JudgeForm)
+    if not form.is_valid():
+        raise services.NotPossibleError
+    asked = form.cleaned_data["asked"]
+    services.approve(user=request.user, run=run, asked=asked, meta=request_meta(request))
+    return redirect(run)
+
+
+@_action(own=False)
+def bulk_refuse(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
+    form = _judging(request, run, RefusalForm)
+    if "asked" in form.errors:
+        raise services.NotPossibleError
+    if not form.is_valid():
+        return _run_page(request, run, refusal_form=form)
+    chosen = form.cleaned_data
+    approval.refuse(user=request.user, run=run, meta=request_meta(request), **chosen)
+    return redirect(run)
+
+
+def _judging(
+    request: AuthenticatedHttpRequest, run: BulkRun, form_class: type[JudgeForm]
+) -> JudgeForm:
+    if not approval.may_judge(request.user, run):
+        raise PermissionDenied
+    return form_class(request.POST)
 
 
 @_action(own=True)
@@ -312,8 +382,7 @@ def bulk_columns(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpRespons
     if not form.is_valid():
         if not mapping.can_be_chosen(run):
             raise services.NotPossibleError
-        context = _context(request, run) | {"columns_form": form}
-        return render(request, "bulk/run.html", context, status=422)
+        return _run_page(request, run, columns_form=form)
     how = {name: form.cleaned_data.get(name, "") for name in ("encoding", "sheet")}
     services.read_anew(run=run, meanings=form.chosen, **how)
     return redirect(run)
@@ -389,9 +458,9 @@ def bulk_bad_rows(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBas
 @never_cache
 @download
 def bulk_results(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBase:
-    """Every row of a run that was started, and what became of it."""
+    """Every row of a run that was started, or that somebody is to approve, and how it stands."""
     run = run_of(request, pk)
-    if run.state in NOT_STARTED:
+    if run.state in NOT_STARTED and not run.is_asked_for:
         raise Http404
     return _file(request, run, "results.csv", result_lines(run))
 

@@ -1,6 +1,7 @@
 """What the database keeps: the log of requests, and what watches over that log."""
 
 from associations.models.bulk import (
+    Approval,
     BulkChunk,
     BulkKey,
     BulkRow,
@@ -30,6 +31,7 @@ from associations.models.seals import AuditExport, AuditPruning, AuditSeal, Audi
 
 __all__ = [
     "OPEN_OUTCOMES",
+    "Approval",
     "AssociationAttempt",
     "AssociationBatch",
     "AssociationCheck",

@@ -46,6 +46,16 @@ class RunState(models.TextChoices):
     DONE = "done"
 
 
+class Approval(models.TextChoices):
+    """How it stands with a run that somebody else has to approve (bulk/approval.py)."""
+
+    ASKED = "asked"  # its person waits for it
+    APPROVED = "approved"  # and started by it
+    REFUSED = "refused"
+    EXPIRED = "expired"
+    VOID = "void"  # what would be sent has changed since it was asked for
+
+
 UNDER_WAY = (RunState.READING, RunState.QUEUEING, RunState.RUNNING, RunState.CANCELING)
 NOT_STARTED = (RunState.READING, RunState.UNREADABLE, RunState.READY)
 ENDED = (RunState.CANCELED, RunState.DONE)
@@ -73,6 +83,15 @@ class BulkRunQuerySet(models.QuerySet["BulkRun"]):
     def untold(self, user: "User") -> Self:
         """Runs of this person that have ended, and of which they have not been told yet."""
         return self.filter(user=user, state__in=ENDED, told_at=None)
+
+    def without_approval(self, user: "User") -> Self:
+        """Runs of this person for which approval was asked in vain."""
+        ends = (Approval.REFUSED, Approval.EXPIRED, Approval.VOID)
+        return self.filter(user=user, state=RunState.READY, approval__in=ends)
+
+    def asked_for(self) -> Self:
+        """Runs that wait for somebody's approval."""
+        return self.filter(state=RunState.READY, approval=Approval.ASKED)
 
 
 @restrained
@@ -128,9 +147,13 @@ class BulkRun(models.Model):
     answered_at = models.DateTimeField(null=True)  # when HubSpot last answered a call of it
     stop_cause = models.CharField(max_length=30, blank=True)  # why it has paused by itself
     samples = models.JSONField(default=list)  # [seconds since the epoch, rows closed], lately
+    approval = models.CharField(
+        max_length=10, choices=Approval, blank=True, default="", db_default=""
+    )
     # When
     created_at = models.DateTimeField()
     read_at = models.DateTimeField(null=True)
+    asked_at = models.DateTimeField(null=True)  # for the approval
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     told_at = models.DateTimeField(null=True)  # when its person has seen that it has ended
@@ -155,6 +178,12 @@ class BulkRun(models.Model):
                 name="run_untold",
                 condition=models.Q(told_at=None, state__in=["canceled", "done"]),
             ),
+            # the same for approvals: those that wait for one, and those that got none
+            models.Index(
+                fields=["approval", "id"],
+                name="run_approval",
+                condition=models.Q(state="ready") & ~models.Q(approval=""),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -167,6 +196,11 @@ class BulkRun(models.Model):
     def is_taken_over(self) -> bool:
         """Whether it goes on with what is left of a run that was somebody else's."""
         return self.retry_of is not None and self.retry_of.user_id != self.user_id
+
+    @property
+    def is_asked_for(self) -> bool:
+        """Whether it waits for somebody's approval."""
+        return self.state == RunState.READY and self.approval == Approval.ASKED
 
     @property
     def rows_ready(self) -> int:

@@ -19,6 +19,12 @@ class EventKind(models.TextChoices):
     DOWNLOADED = "downloaded"
     RECORDS_SEARCHED = "records_searched"  # by what people know of them, not by their ids
     RUN_UPLOADED = "run_uploaded"
+    RUN_APPROVAL_ASKED = "run_approval_asked"
+    RUN_APPROVAL_WITHDRAWN = "run_approval_withdrawn"
+    RUN_APPROVAL_REFUSED = "run_approval_refused"
+    RUN_APPROVAL_EXPIRED = "run_approval_expired"
+    RUN_APPROVAL_VOID = "run_approval_void"  # what would be sent was not what was asked for
+    RUN_APPROVED = "run_approved"
     RUN_STARTED = "run_started"
     RUN_PAUSED = "run_paused"
     RUN_STOPPED = "run_stopped"  # it paused by itself
@@ -29,6 +35,11 @@ class EventKind(models.TextChoices):
     RUN_DISCARDED = "run_discarded"
 
 
+OF_APPROVALS = (
+    *(EventKind.RUN_APPROVAL_ASKED, EventKind.RUN_APPROVAL_WITHDRAWN),
+    *(EventKind.RUN_APPROVAL_REFUSED, EventKind.RUN_APPROVAL_EXPIRED),
+    *(EventKind.RUN_APPROVAL_VOID, EventKind.RUN_APPROVED),
+)
 OF_RUNS = "run_"  # what all codes of a run's own begin with
 
 

@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from associations.hubspot.sanitizing import keyed, listed
 from associations.models import EventKind, SecurityEvent
+from associations.models.events import OF_APPROVALS
 from associations.texts.labels import type_label
 
 GROUPS = {
@@ -28,6 +29,22 @@ GROUPS = {
     },
     _("Bulk runs"): {
         EventKind.RUN_UPLOADED: pgettext_lazy("what somebody did with a run", "uploaded"),
+        EventKind.RUN_APPROVAL_ASKED: pgettext_lazy(
+            "what somebody did with a run", "asked for approval"
+        ),
+        EventKind.RUN_APPROVAL_WITHDRAWN: pgettext_lazy(
+            "what somebody did with a run", "took the request for approval back"
+        ),
+        EventKind.RUN_APPROVAL_REFUSED: pgettext_lazy(
+            "what somebody did with a run", "did not approve"
+        ),
+        EventKind.RUN_APPROVAL_EXPIRED: pgettext_lazy(
+            "what happened to a run", "request for approval expired"
+        ),
+        EventKind.RUN_APPROVAL_VOID: pgettext_lazy(
+            "what happened to a run", "request for approval became void"
+        ),
+        EventKind.RUN_APPROVED: pgettext_lazy("what somebody did with a run", "approved"),
         EventKind.RUN_STARTED: pgettext_lazy("what somebody did with a run", "started"),
         EventKind.RUN_PAUSED: pgettext_lazy("what somebody did with a run", "paused"),
         EventKind.RUN_STOPPED: pgettext_lazy("what a run did", "paused by itself"),
@@ -72,11 +89,25 @@ def _details(event: SecurityEvent, facts: dict[str, Any]) -> Iterator[str]:
     if facts.get("by"):
         # Translators: an account of the machine that the server runs on
         yield gettext("by {account}, on the server").format(account=facts["by"])
+    if event.what in OF_APPROVALS:
+        yield from _approval(facts)
     if event.what == EventKind.RECORDS_SEARCHED:
         yield from _searched(facts)
     if isinstance(count := facts.get("left_out"), int):
         text = ngettext("{count} more before, not listed", "{count} more before, not listed", count)
         yield text.format(count=count)
+
+
+def _approval(facts: dict[str, Any]) -> Iterator[str]:
+    """Of whom, how much, which rows by their SHA-256, and why not."""
+    if whose := facts.get("asked_by"):
+        yield gettext("asked for by {name}").format(name=whose)
+    if isinstance(count := facts.get("pairs"), int):
+        yield ngettext("{count} pair", "{count} pairs", count).format(count=count)
+    if digest := facts.get("digest"):
+        yield f"SHA-256 {str(digest)[:12]}…"
+    if why := facts.get("reason"):
+        yield str(why)
 
 
 def _searched(facts: dict[str, Any]) -> Iterator[str]:

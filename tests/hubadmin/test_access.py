@@ -92,10 +92,20 @@ EXPECTED = {
             ("nobody's", 404, 404, 404, 404),
         )
     },
+    # For admins only, and never about what is their own.
+    **{
+        f"{name}, {whose}": ((302, 403, get, foreign, 302), (302, 403, post, posted, 302))
+        for name in ("bulk_approve", "bulk_refuse")
+        for whose, get, post, foreign, posted in (
+            ("own", 302, 403, 302, 403),
+            ("another's", 404, 404, 302, 302),
+            ("nobody's", 404, 404, 404, 404),
+        )
+    },
     # In nobody else's name.
     **{
         name: answers
-        for action in ("start", "columns", "choose", "discard", "retry")
+        for action in ("start", "ask", "withdraw", "columns", "choose", "discard", "retry")
         for name, answers in of_a_run(f"bulk_{action}", own=302, foreign=302, posted=403).items()
     },
     "audit_log": FOR_ADMINS,

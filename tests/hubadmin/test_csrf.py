@@ -7,9 +7,10 @@ from typing import Any
 from django.apps import apps
 from django.contrib.sessions.models import Session
 from django.http import HttpResponse
-from django.test import Client, TestCase, tag
+from django.test import Client, TestCase, override_settings, tag
 from django.urls import URLPattern, get_resolver
 
+from associations.bulk import approval
 from associations.linking.views import DETAILS
 from associations.models import AssociationCheck, BulkKey, BulkRun
 from tests.associations.linking.base import entry_of, run_of
@@ -20,6 +21,8 @@ from tests.support import LINK, SandboxMixin, SignedInClient, person
 STATES = {"bulk_start": "ready", "bulk_discard": "ready", "bulk_go_on": "paused"}
 STATES |= {"bulk_pause": "running", "bulk_cancel": "running", "bulk_retry": "done"}
 STATES |= {"bulk_take_over": "paused", "bulk_columns": "ready", "bulk_choose": "ready"}
+STATES |= dict.fromkeys(("bulk_ask", "bulk_withdraw", "bulk_approve", "bulk_refuse"), "ready")
+OF_REQUESTS = ("bulk_withdraw", "bulk_approve", "bulk_refuse")
 COLUMNS = {"column_1": "from_object_id:contacts", "column_2": "to_object_id:companies"}
 # Taken from servers, which bring no cookie and show by a signature who they are.
 FROM_SERVERS = {"back_channel_logout"}
@@ -78,9 +81,15 @@ class FormTestCase(SandboxMixin, TestCase):
             if "POST" in answer.headers.get("Allow", "POST"):
                 yield route
 
-    def post(self, path: str, token: str | None, headers: dict[str, str]) -> HttpResponse:
-        fields = LINK | {"language": "ja", "rows": "501,902", "way": "batch", "words": "501"}
-        fields |= COLUMNS | {"key_1": "902"}
+    def post(
+        self, path: str, token: str | None, headers: dict[str, str], **more: object
+    ) -> HttpResponse:
+        fields = (
+            LINK
+            | {"reason": "SUP-1"}
+            | {"language": "ja", "rows": "501,902", "way": "batch", "words": "501"}
+        )
+        fields |= COLUMNS | {"key_1": "902"} | more
         fields |= {} if token is None else {"csrfmiddlewaretoken": token}
         return self.client.post(path, fields, headers=headers)
 
@@ -132,16 +141,21 @@ class FormTests(FormTestCase):
                     with self.subTest(headers=headers):
                         self.assert_refused(address_of(route), self.token, headers)
 
+    @override_settings(BULK_APPROVAL_ROWS=1)
     def test_each_takes_ours(self) -> None:
         """Else the refusals above would prove nothing."""
-        self.user, left = person("admin"), person("visitor")
+        self.user, left, author = person("admin"), person("visitor"), person("author", "support")
+        owners = {"bulk_take_over": left, "bulk_approve": author, "bulk_refuse": author}
         for route in self.that_take_a_post():
             for headers in ({"origin": OURS}, {"referer": f"{OURS}/requests/"}):
                 with self.subTest(route=route.name, headers=headers):
                     self.sandbox.reset()
                     self.sign_in()
-                    whose = left if route.name == "bulk_take_over" else self.user
+                    whose = owners.get(route.name, self.user)
                     run = run_of(whose, state=STATES.get(route.name, "done"), rejected=1)
+                    asked = self.asked(run) if route.name in OF_REQUESTS else ""
+                    if route.name == "bulk_ask":
+                        self.with_rows(run)
                     if route.name == "bulk_columns":
                         BulkRun.objects.filter(pk=run.pk).update(layout={"columns": [["", []]] * 2})
                         run.uploads.create(number=1, content=b"501,902")
@@ -155,7 +169,7 @@ class FormTests(FormTestCase):
                     if route.name in STATES:
                         address = address.replace("/1/", f"/{run.pk}/")
                     with self.assertNoLogs("hubadmin.web.views", "WARNING"):
-                        answer = self.post(address, self.token, headers)
+                        answer = self.post(address, self.token, headers, asked=asked)
                     self.assertIn(answer.status_code, (200, 302))
                     signed_out = self.client.get("/requests/").status_code == 302
                     is_checked = bool(AssociationCheck.objects.all())
@@ -167,8 +181,18 @@ class FormTests(FormTestCase):
                         signed_out or is_changed or self.puts() or {*CHOICES} & {*answer.cookies}
                     )
 
-    def runs(self) -> list[tuple[int, str]]:
-        return list(BulkRun.objects.order_by("pk").values_list("pk", "state"))
+    def runs(self) -> list[tuple[int, str, str]]:
+        return list(BulkRun.objects.order_by("pk").values_list("pk", "state", "approval"))
+
+    def with_rows(self, run: BulkRun) -> None:
+        for number in (1, 2):
+            run.rows.create(number=number, line=number, state="ready", **LINK)
+
+    def asked(self, run: BulkRun) -> int:
+        """Have it wait for approval; return the request."""
+        self.with_rows(run)
+        approval.ask(user=run.user, run=run, way="batch", skip_linked=False)
+        return run.events.order_by("pk").values_list("pk", flat=True).last() or 0
 
 
 @tag("one_database")

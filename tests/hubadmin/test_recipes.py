@@ -203,6 +203,7 @@ class PageTests(SimpleTestCase):
         *("bulk_template", "bulk_template_workbook"),
         *("bulk_progress", "bulk_bad_rows", "bulk_results"),
         *("bulk_start", "bulk_pause", "bulk_go_on", "bulk_cancel", "bulk_discard", "bulk_retry"),
+        *("bulk_ask", "bulk_withdraw", "bulk_approve", "bulk_refuse"),
         *("export", "event_export", "seals"),
     }
     # Pages that the browser comes to by what it does.

@@ -17,7 +17,7 @@ from django_q.brokers import Broker
 from django_q.models import Failure
 from django_q.tasks import async_task
 
-from associations.bulk import backoff
+from associations.bulk import approval, backoff
 from associations.bulk.services import NotPossibleError, discard
 from associations.bulk.turns import has_work
 from associations.bulk.worker.broker import AWAY
@@ -62,6 +62,7 @@ class Scheduler:
             Worker.objects.update_or_create(name=self._name, defaults={"seen_at": timezone.now()})
         runs = list(BulkRun.objects.filter(state__in=UNDER_WAY).order_by("pk"))
         if self._is_due("sample", SAMPLE_SECONDS):
+            approval.expire()
             for run in runs:
                 _note_progress(run)
                 # As long as all calls wait, nobody who would send asks this.

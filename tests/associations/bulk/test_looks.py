@@ -5,7 +5,7 @@ from datetime import timedelta
 from html import unescape
 from unittest import mock
 
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, override_settings
 from django.utils import timezone, translation
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,7 +20,7 @@ from tests.generated import examples
 
 DASH = "\N{EN DASH}"
 # state, numbers → icon, tone, word
-LOOKS: list[tuple[str, dict[str, int], tuple[str, str, str]]] = [
+LOOKS: list[tuple[str, dict[str, int | str], tuple[str, str, str]]] = [
     ("done", {"queued": 3, "linked": 3, "rows_read": 3}, ("✓", "linked", "done")),
     (
         "done",
@@ -67,6 +67,10 @@ LOOKS: list[tuple[str, dict[str, int], tuple[str, str, str]]] = [
     ),
     ("ready", {"rows_read": 3}, ("◇", "", "ready to start")),
     ("ready", {"rows_read": 3, "rows_linked": 2}, ("◇", "", "ready to start")),
+    ("ready", {"rows_read": 3, "approval": "asked"}, ("…", "unconfirmed", "waits for approval")),
+    ("ready", {"rows_read": 3, "approval": "refused"}, ("✕", "rejected", "not approved")),
+    ("ready", {"rows_read": 3, "approval": "expired"}, ("?", "unconfirmed", "approval expired")),
+    ("ready", {"rows_read": 3, "approval": "void"}, ("?", "unconfirmed", "approval void")),
     (
         "ready",
         {"rows_read": 3, "rows_invalid": 3},
@@ -83,6 +87,7 @@ COUNTS = ("linked", "unconfirmed", "rejected", "unreachable", "canceled")
 PLAIN = re.compile(r"class=\"(?:ended-run|outcome|notice) linked\"|✓</span> done<")
 
 
+@override_settings(BULK_APPROVAL_ROWS=1)
 class LookTests(SimpleTestCase):
     def test_by_the_numbers(self) -> None:
         for state, numbers, expected in LOOKS:
@@ -123,6 +128,7 @@ class LookTests(SimpleTestCase):
             self.assertEqual(run.linked, read)
 
 
+@override_settings(BULK_APPROVAL_ROWS=1)
 class EverywhereTests(RunTestCase):
     """The list, the run's page and its title, the notice on every page, what is announced."""
 

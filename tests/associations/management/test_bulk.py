@@ -1,7 +1,6 @@
 """`manage.py bulk`: a run from the shell, by the same services and tasks as from its page."""
 
 import tempfile
-import unittest
 from pathlib import Path
 from unittest import mock
 
@@ -225,7 +224,6 @@ class BulkTests(EngineTestCase):
         theirs.refresh_from_db()
         self.assertEqual(theirs.state, "reading", "it does nobody else's work")
 
-    @unittest.skipUnless(hasattr(settings, "BULK_APPROVAL_ROWS"), "four eyes are not there")
     def test_what_somebody_else_has_to_approve_waits_on_its_page(self) -> None:
         with override_settings(BULK_APPROVAL_ROWS=1):
             ended = self.ran(self.file(HEADER, row(1), row(2)))
