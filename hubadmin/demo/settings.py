@@ -14,7 +14,7 @@ _OWN = re.compile(r"DATABASE_URL|WEB_(WORKERS|THREADS)|TRUSTED_PROXY_COUNT|DEBUG
 for name in filter(_OWN.fullmatch, [*os.environ]):
     del os.environ[name]  # the demo has its own, whatever is exported
 
-from hubadmin.env import database_from, env
+from hubadmin.env import database_from, env, number
 from hubadmin.settings import *  # noqa: F403 - settings are layered whole
 from hubadmin.settings import DEMO_DIR, LOGGING
 
@@ -42,6 +42,8 @@ SECURE_PROXY_SSL_HEADER = None
 DATABASE_NAME = "real-hubspot" if REAL_HUBSPOT_IN_DEMO else "hubadmin"
 DATABASES = {"default": database_from(f"sqlite:///{DEMO_DIR}/{DATABASE_NAME}.sqlite3")}
 TIME_ZONE = "UTC"
+# To see how runs are approved.
+BULK_APPROVAL_ROWS = number("DEMO_APPROVAL_ROWS", 0)
 
 LOGGING["loggers"].pop("hubadmin.audit")  # nobody collects it, and the terminal stays readable
 

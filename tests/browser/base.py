@@ -36,11 +36,13 @@ expect.set_options(timeout=PART_MS)
 class BrowserTestCase(unittest.TestCase):
     """One demo and one browser for the class, a browser context of its own for each test."""
 
+    environment: dict[str, str] = {}  # of the demo
+
     @classmethod
     def setUpClass(cls) -> None:
         super().setUpClass()
         folder = cls.enterClassContext(tempfile.TemporaryDirectory())
-        cls.demo = cls.enterClassContext(Demo(Path(folder) / "demo"))
+        cls.demo = cls.enterClassContext(Demo(Path(folder) / "demo", **cls.environment))
         playwright = cls.enterClassContext(sync_playwright())
         cls.browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
         cls.addClassCleanup(cls.browser.close)

@@ -266,6 +266,49 @@ def done(case: BrowserTestCase, page: Page) -> None:
     page.wait_for_selector("text=Download the results")
 
 
+def many(case: BrowserTestCase, page: Page) -> None:
+    """More pairs than one person may send (`AccessibilityTests.environment`)."""
+    upload(page, uploaded_rows(good=240, bad=1))
+    page.wait_for_selector("#ask")
+
+
+def asked(case: BrowserTestCase, page: Page) -> None:
+    many(case, page)
+    page.click("#ask")
+    page.wait_for_selector("#withdraw")
+
+
+def to_approve(case: BrowserTestCase, page: Page) -> None:
+    page.goto("/bulk/?asked")
+    page.locator("a.row-link").first.click()
+    page.wait_for_selector("#approve")
+
+
+def refused_without_a_reason(case: BrowserTestCase, page: Page) -> None:
+    to_approve(case, page)
+    page.click("#refuse")
+    page.fill("#id_reason", " ")  # nothing at all the browser does not even send
+    page.click("details.asks button")
+    page.wait_for_load_state()
+
+
+def not_approved(case: BrowserTestCase, page: Page) -> None:
+    somebody = Person(case.demo, "admin")
+    with sqlite3.connect(case.demo.folder / "hubadmin.sqlite3", isolation_level=None) as base:
+        (run, event), *_ = base.execute(
+            "SELECT run_id, max(id) FROM associations_securityevent"
+            " WHERE what = 'run_approval_asked' GROUP BY run_id ORDER BY run_id DESC"
+        )
+    somebody.post(f"/bulk/{run}/refuse/", asked=event, reason="The wrong companies")
+    page.goto(f"/bulk/{run}/")
+
+
+def approved(case: BrowserTestCase, page: Page) -> None:
+    to_approve(case, page)
+    page.click("#approve")
+    page.wait_for_selector("text=Download the results")
+
+
 def looking_for(words: str) -> Show:
     """Search one's own requests."""
 
@@ -441,6 +484,15 @@ STATES = [
     State("run, running", "support", frozen("running", stop_cause=""), "You may close this page"),
     State("run, reading", "support", frozen("reading", is_read=1), "Nothing is sent yet"),
     State("notice: run ended", "support", ended_meanwhile, "linked"),
+    State("run, to be approved", "support", many, "An admin other than you has to approve"),
+    State("run, asked for", "support", asked, "Take the request back"),
+    State("notice: run to approve", "admin", at("/requests/"), "waits for approval"),
+    State("bulk runs, asked for", "admin", at("/bulk/?asked"), "Only those that wait"),
+    State("run, to approve", "admin", to_approve, "Approve and start"),
+    State("run, to refuse, errors", "admin", refused_without_a_reason, "Say why"),
+    State("run, not approved", "support", not_approved, "did not approve it"),
+    State("run, asked for again", "support", asked, "You asked for approval"),
+    State("run, approved", "admin", approved, "approved by"),
     State("bulk runs", "admin", at("/bulk/"), "All runs"),
     State("403", "support", at("/audit/"), "This was not allowed"),
     State("404", "support", at("/nowhere"), "There is nothing here"),

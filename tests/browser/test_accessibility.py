@@ -38,6 +38,8 @@ AXE = "axe (npm ci --prefix tests/browser)"
 class AccessibilityTests(BrowserTestCase):
     """One browser window for each person, for all of their pages."""
 
+    environment = {"DEMO_APPROVAL_ROWS": "200"}
+
     def setUp(self) -> None:
         super().setUp()
         self.windows: dict[str, Page] = {}
