@@ -36,6 +36,25 @@ def can_be_started(say: Saying) -> bool:
     return say.run.state == "ready" and rows_of(say, state=RowState.READY) > 0
 
 
+def waits_for_approval(say: Saying) -> bool:
+    """nobody has asked for an approval that is still to come"""
+    return can_be_started(say) and _approval_of(say) == "run_approval_asked"
+
+
+def got_no_approval(how: str) -> Predicate:
+    def is_so(say: Saying) -> bool:
+        return can_be_started(say) and _approval_of(say) == f"run_approval_{how}"
+
+    is_so.__doc__ = f"the approval of the run was not {how}"
+    return is_so
+
+
+def _approval_of(say: Saying) -> str:
+    """What the log has last of it."""
+    events = say.run.events.filter(what__startswith="run_appro")
+    return events.order_by("pk").values_list("what", flat=True).last() or ""
+
+
 def all_are_linked(say: Saying) -> bool:
     """not every row of the run is linked"""
     return _are_all_linked(say) and bool(outcomes_of(say))
@@ -139,6 +158,10 @@ _WORDS: dict[str, Predicate] = {
     "cannot be read": cannot_be_read,
     "columns not understood": waits_for_its_columns,
     "ready to start": can_be_started,
+    "waits for approval": waits_for_approval,
+    "not approved": got_no_approval("refused"),
+    "approval expired": got_no_approval("expired"),
+    "approval void": got_no_approval("void"),
     "being queued": state_is("queueing"),
     "running": state_is("running"),
     "paused": state_is("paused"),

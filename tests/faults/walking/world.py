@@ -38,7 +38,7 @@ KINDS = {
     "entry": r"/requests/\d+/(check/)?",
     "mine": r"/requests/",
     "runs": r"/bulk/",
-    "run": r"/bulk/\d+/((start|columns)/)?",
+    "run": r"/bulk/\d+/((start|ask|refuse|columns)/)?",
     "fragment": r"/bulk/\d+/progress/",
     "results": r"/bulk/\d+/results.csv",
     "bad rows": r"/bulk/\d+/bad-rows.csv",
