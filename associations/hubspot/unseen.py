@@ -53,9 +53,9 @@ def bare(text: str) -> str:
 
     That are spaces, unseen marks, and what keeps a number a text: `'501`, `="501"`.
     """
-    text = text.strip(AROUND)
+    text = text.strip(AROUND).removeprefix("'")
     as_text = _AS_TEXT.fullmatch(text)
-    return (as_text[1] if as_text else text.removeprefix("'")).strip(AROUND)
+    return (as_text[1] if as_text else text).strip(AROUND)
 
 
 def _replaced(text: str, put: Callable[[str], str]) -> str:

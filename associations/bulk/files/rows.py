@@ -65,7 +65,12 @@ MOST_SOUGHT = 254  # characters
 _USUAL = {Kind.EMAIL: "contacts", Kind.DOMAIN: "companies"}
 _OF_BOTH = {PairReason.ITSELF, Reason.ANOTHER_PORTAL}
 _KEPT_TYPES, _MAX_KEPT = 1000, 200
-_FORMULA = re.compile(r"'[=+\-@\t\r\n]")
+_QUOTED = re.compile("'(?=[=+\\-@\t\r\n\uff1d\uff0b\uff0d\uff20])")
+
+
+def unquoted(text: str) -> str:
+    """Return the text without the mark that our own files put before what would be computed."""
+    return text[1:] if _QUOTED.match(text) else text
 
 
 # Not a comma alone, which may group the digits of one number.
@@ -270,9 +275,7 @@ def _told(problem: Problem) -> Problem:
 def _reason(text: str, problems: list[Problem]) -> str:
     if not text:
         return ""
-    if _FORMULA.match(text):  # our own exports put it before what a spreadsheet would compute
-        text = text[1:]
-    text = text.strip(AROUND)
+    text = unquoted(text).strip(AROUND)
     facts: dict[str, str | int] = {}
     if len(text) > MAX_REASON:
         facts = {"length": len(text), "limit": MAX_REASON}
