@@ -1,8 +1,11 @@
 """What every page knows of HubSpot and of this person's bulk runs."""
 
+from functools import cache
+
 from django.conf import settings
 from django.http import HttpRequest
 
+from associations.bulk.todo import runs_needing
 from associations.hubspot.client import SUPPORT_ENDS
 from associations.models import BulkRun
 from associations.models.readable import read_rows, readable_only
@@ -31,11 +34,20 @@ def approvals(request: HttpRequest) -> list[BulkRun]:
     return found[:ENDED_RUNS]
 
 
+def needing_runs(request: HttpRequest) -> frozenset[int]:
+    """Return the ids of this person's runs that need somebody."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return frozenset()
+    return runs_needing(user)
+
+
 def associations(request: HttpRequest) -> dict[str, object]:
     return {
         # Asked only by a page that shows them, and not by its parts.
         "ended_runs": lambda: ended_runs(request),
         "approvals": lambda: approvals(request),
+        "needing_runs": cache(lambda: needing_runs(request)),
         "max_upload": settings.BULK_MAX_BYTES,
         "support_ends": SUPPORT_ENDS["v4"] if settings.HUBSPOT_API_VERSION == "v4" else None,
     }

@@ -29,10 +29,17 @@ from associations.gateway.account import form_options
 from associations.gateway.cache import cached_lookup
 from associations.hubspot.client import HubSpotClient, ReadError
 from associations.hubspot.lookups import association_types, current_ids, links_of_many
-from associations.hubspot.outcomes import Cause, Outcome
+from associations.hubspot.outcomes import LASTING, Cause, Outcome
 from associations.hubspot.record_references import Problem
 from associations.hubspot.schemas import Links
-from associations.models import AssociationRequest, BulkRow, BulkRun, RowState, RunState
+from associations.models import (
+    AssociationRequest,
+    AssociationRequestQuerySet,
+    BulkRow,
+    BulkRun,
+    RowState,
+    RunState,
+)
 from hubadmin.web.access import watch
 
 TYPES_SECONDS = 10 * 60  # so long the types of links that two types of records have are remembered
@@ -331,7 +338,7 @@ def _last_number(run: BulkRun) -> int:
 
 def _rows_of_file(run: BulkRun) -> Iterator[BulkRow]:
     options = form_options()
-    table = mapping.table_for(run, _parts_of(run), options["types"].resolve)
+    table = mapping.table_for(run, parts_of(run), options["types"].resolve)
     checker = RowChecker(
         **options, from_object_type=run.from_object_type, to_object_type=run.to_object_type
     )
@@ -348,8 +355,8 @@ def _rows_of_file(run: BulkRun) -> Iterator[BulkRow]:
                 yield row
 
 
-def _parts_of(run: BulkRun) -> Callable[[], Iterator[bytes]]:
-    """The file in parts, read from the database one after the other each time it is called."""
+def parts_of(run: BulkRun) -> Callable[[], Iterator[bytes]]:
+    """Return the file in parts, read from the database one by one each time it is called."""
 
     def parts() -> Iterator[bytes]:
         numbers = run.uploads.order_by("number").values_list("number", flat=True)
@@ -386,10 +393,14 @@ def _row(run: BulkRun, checker: RowChecker, values: Mapping[str, str]) -> BulkRo
 # --- what failed before ---------------------------------------------------------------------------
 
 
+def to_try_again(run: int | None) -> AssociationRequestQuerySet:
+    """Return the entries of a run that failed for a cause that can pass by itself."""
+    failed = AssociationRequest.objects.filter(run=run, outcome__in=FAILED)
+    return failed.exclude(cause__in=LASTING)
+
+
 def _rows_to_retry(run: BulkRun) -> Iterator[BulkRow]:
-    failed = AssociationRequest.objects.filter(
-        run=run.retry_of_id, outcome__in=FAILED, row_number__gt=_last_number(run)
-    )
+    failed = to_try_again(run.retry_of_id).filter(row_number__gt=_last_number(run))
     first = BulkRow.objects.filter(run=run.retry_of_id, number=OuterRef("row_number"))
     # 0 is none: those of the first file are not kept for ever.
     lined = failed.annotate(line=Coalesce(Subquery(first.values("line")), 0))

@@ -1,6 +1,6 @@
-"""What became of each row of a run, as a file; and the rows that could not be read.
+"""What became of each row of a run, as a file.
 
-Both are read stretch by stretch, so that no query stays open while a slow reader takes its time,
+It is read stretch by stretch, so that no query stays open while a slow reader takes its time,
 and memory stays flat.
 """
 
@@ -27,7 +27,6 @@ from associations.texts.labels import cannot_be_read
 from associations.texts.outcomes import explain
 
 ROWS_AT_ONCE = 1_000
-BAD_ROW_COLUMNS = ("line", *FIELDS, "problem")
 NAMES = ("from_name", "to_name")
 _TOLD = ("state", "linked", "what_happened", "hubspot", "entry")
 RESULT_COLUMNS = ("row", "line", *FIELDS, *_TOLD, *NAMES)
@@ -39,25 +38,24 @@ _NOT_LINKED = (Outcome.UNCONFIRMED, Outcome.REJECTED, Outcome.UNREACHABLE, Outco
 _Numbered = tuple[int, BulkRow | AssociationRequest | UnreadableRow]
 
 
-def bad_row_lines(run: BulkRun) -> Iterator[bytes]:
-    """Give the rows that cannot be sent as they stood in the file, to be corrected and uploaded."""
-    yield _head(BAD_ROW_COLUMNS)
-    bad = run.rows.filter(state=RowState.INVALID)
-    for part in _stretches(bad, "number"):
-        yield _csv(_bad_row(run, number, row) for number, row in part)
-
-
 def rows_left_out(run: BulkRun) -> Iterator[dict[str, object]]:
     """Give the rows that cannot be sent, each with its line, why by our name, and in a sentence.
 
     Of those that need a choice, also what could be meant.
     """
     bad = run.rows.filter(state=RowState.INVALID).select_related("from_key", "to_key")
-    for part in _stretches(bad, "number"):
+    for part in stretches(bad, "number"):
         for number, row in part:
-            told = dict(zip(BAD_ROW_COLUMNS, map(_seen, _bad_row(run, number, row)), strict=True))
-            why = row.problem if isinstance(row, BulkRow) else "unreadable"
-            yield {"line": told.pop("line"), "reason_code": why} | told | _candidates(row)
+            yield _left_out(run, number, row)
+
+
+def _left_out(run: BulkRun, number: int, row: Any) -> dict[str, object]:
+    if isinstance(row, UnreadableRow):
+        return {"line": number, "reason_code": "unreadable", "problem": cannot_be_read(row)}
+    typed = {name: _seen(row.cells.get(name) or getattr(run, name, "")) for name in FIELDS}
+    problem = sentence(row.problem_field, row.problem, row.facts)
+    told = {"line": row.line, "reason_code": row.problem, **typed, "problem": problem}
+    return told | _candidates(row)
 
 
 def _candidates(row: Any) -> dict[str, object]:
@@ -75,7 +73,7 @@ def _candidates(row: Any) -> dict[str, object]:
 def pairs_not_linked(run: BulkRun) -> Iterator[dict[str, object]]:
     """Give the pairs that have ended, and of which it is not certain that they are linked."""
     entries = run.entries.filter(outcome__in=_NOT_LINKED).defer(*_NOT_SHOWN)
-    for part in _stretches(entries.select_related("names"), "row_number"):
+    for part in stretches(entries.select_related("names"), "row_number"):
         lines = dict(
             run.rows.filter(number__range=(part[0][0], part[-1][0])).values_list("number", "line")
         )
@@ -103,8 +101,8 @@ def result_lines(run: BulkRun) -> Iterator[bytes]:
     yield _head(RESULT_COLUMNS)
     entries = run.entries.select_related("names").defer(*_NOT_SHOWN)
     sources = (
-        (each for part in _stretches(entries, "row_number") for each in part),
-        (each for part in _stretches(run.rows.all(), "number") for each in part),
+        (each for part in stretches(entries, "row_number") for each in part),
+        (each for part in stretches(run.rows.all(), "number") for each in part),
     )
     numbered = groupby(merge(*sources, key=itemgetter(0)), key=itemgetter(0))
     lines = (_result(run, number, found) for number, found in numbered)
@@ -112,7 +110,7 @@ def result_lines(run: BulkRun) -> Iterator[bytes]:
         yield _csv(part)
 
 
-def _stretches(rows: QuerySet[Any], number: str) -> Iterator[list[_Numbered]]:
+def stretches(rows: QuerySet[Any], number: str) -> Iterator[list[_Numbered]]:
     """Give the rows in the order of their numbers, so many at a time."""
     rest = rows = with_readable(rows, number).order_by(number)
     while part := [(_number(row, number), row) for row in read_rows(rest[:ROWS_AT_ONCE], number)]:
@@ -202,14 +200,6 @@ def _of_entry(run: BulkRun, entry: AssociationRequest, *, was_linked: bool) -> t
     told = (explanation.sentence, explanation.merged, explanation.verification)
     stays = was_linked and entry.outcome == Outcome.CANCELED
     return entry.outcome, "yes" if stays else entry.linked or "", " ".join(filter(None, told))
-
-
-def _bad_row(run: BulkRun, number: int, row: Any) -> list[object]:
-    if isinstance(row, UnreadableRow):
-        return [number, *("" for _ in FIELDS), cannot_be_read(row)]
-    # What was chosen for all rows goes with them, for the next upload.
-    typed = [row.cells.get(name) or getattr(run, name, "") for name in FIELDS]
-    return [row.line, *typed, sentence(row.problem_field, row.problem, row.facts)]
 
 
 def _head(columns: Iterable[str]) -> bytes:

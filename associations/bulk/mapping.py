@@ -15,7 +15,8 @@ from collections.abc import Sequence
 from associations.bulk.files.columns import has_header_in, likely_meanings, meanings_of
 from associations.bulk.files.decoding import Encoding, Parts, readings
 from associations.bulk.files.errors import OF_THE_COLUMNS, FileError, FileReason
-from associations.bulk.files.headings import Resolve
+from associations.bulk.files.headings import Resolve, without_ours
+from associations.bulk.files.rows import unquoted
 from associations.bulk.files.table import Beginning, Table, begin, table_of
 from associations.bulk.leases import hold
 from associations.db import retry_on_outage
@@ -29,6 +30,7 @@ from associations.models import BulkRun, RunState
 VALUES_SHOWN = 3
 SHEETS_SHOWN = 100
 SHOWN = 40  # characters of a name or a value
+_OF_READING = ("encoding", "sheet", "meanings")
 
 
 def table_for(run: BulkRun, parts: Parts, resolve: Resolve) -> Table:
@@ -48,7 +50,7 @@ def table_for(run: BulkRun, parts: Parts, resolve: Resolve) -> Table:
     layout = _described(beginning, has_names=bool(headings))
     # Whoever goes on with a file reads all of it alike, whatever was chosen for others meanwhile.
     begun = run.layout.get("meanings") if run.rows_read else None
-    meanings = chosen or begun or _remembered(run, headings)
+    meanings = chosen or begun or _remembered(run, headings, len(beginning.first))
     is_remembered = run.layout.get("is_remembered") if begun else bool(meanings)
     layout["is_remembered"] = bool(is_remembered and not chosen)
     given = [name for name in ("from_object_type", "to_object_type") if getattr(run, name)]
@@ -93,6 +95,11 @@ def unique_for(run: BulkRun) -> dict[str, list[str]]:
     return found
 
 
+def how_it_is_read(run: BulkRun) -> dict[str, object]:
+    """Return what reading the file once more needs, and nothing of its cells."""
+    return {name: run.layout[name] for name in _OF_READING if name in run.layout}
+
+
 def _described(beginning: Beginning, *, has_names: bool) -> dict[str, object]:
     rows = beginning.sample if has_names else [beginning.first, *beginning.sample]
     columns = [
@@ -123,14 +130,19 @@ def short(text: str) -> str:
 
 def _digest(names: Sequence[str]) -> str:
     # With their signs, which may be all that tells two names apart: `+` and `-`, `→` and `←`.
-    told = (" ".join(unicodedata.normalize("NFKC", name).casefold().split()) for name in names)
+    own = map(unquoted, without_ours(names))
+    told = (" ".join(unicodedata.normalize("NFKC", name).casefold().split()) for name in own)
     return hashlib.sha256("\n".join(told).encode(errors="replace")).hexdigest()
 
 
-def _remembered(run: BulkRun, headings: str) -> list[str]:
-    """What this person chose last for a file with these names of columns."""
+def _remembered(run: BulkRun, headings: str, width: int) -> list[str]:
+    """What this person chose last for a file with these names of columns.
+
+    One of the two may have our columns at its end, which mean nothing.
+    """
     if not headings:
         return []
     alike = BulkRun.objects.filter(user=run.user_id, headings=headings).exclude(chosen={})
     earlier = alike.exclude(pk=run.pk).order_by("-pk").values_list("chosen", flat=True).first()
-    return list((earlier or {}).get("meanings") or [])
+    meanings = list((earlier or {}).get("meanings") or [])
+    return (meanings + [""] * width)[:width] if meanings else []

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
 from associations.audit.recorder import NOWHERE, RequestMeta, record_event
-from associations.bulk import allowance, approval
+from associations.bulk import allowance, approval, mapping
+from associations.bulk.dry_run import to_try_again
 from associations.bulk.enqueueing import rows_to_send
 from associations.bulk.errors import ApprovalNeededError
 from associations.bulk.errors import NotPossibleError as NotPossibleError
@@ -71,10 +73,13 @@ def retry(*, user: "User", meta: RequestMeta, run: BulkRun) -> BulkRun:
 
     Only once at a time, or two runs would send the same rows. Raises UsedUpError.
     """
-    if run.state not in ENDED or not run.failed or is_tried_again(run):
+    count = to_try_again(run.pk).count() if run.state in ENDED and run.failed else 0
+    if not count or is_tried_again(run):
         raise NotPossibleError
     with transaction.atomic():
         allowance.demand(user)
+        if count == run.failed and not run.rows_invalid:
+            mark_attended(user=user, run=run)
         return _create(
             user=user, meta=meta, name=run.name, way=run.way, reason=run.reason, retry_of=run
         )
@@ -98,7 +103,7 @@ def take_over(*, user: "User", run: BulkRun, meta: RequestMeta = NOWHERE) -> Bul
         )
         event = EventKind.RUN_TAKEN_OVER, user, meta
         _change(run, event, TAKEN_OVER, RunState.CANCELING, stop_cause="", layout={})
-        run.uploads.all().delete()  # of one that was not started
+        run.uploads.all().delete()  # it was somebody else's, who has left
     return own
 
 
@@ -245,8 +250,10 @@ def _begin(run: BulkRun, user: "User", meta: RequestMeta, **values: object) -> N
     """Part of a transaction."""
     values |= {"way": run.way, "skip_linked": run.skip_linked, "started_at": timezone.now()}
     event = EventKind.RUN_STARTED, user, meta
-    _change(run, event, {RunState.READY}, RunState.QUEUEING, layout={}, **values)
-    run.uploads.all().delete()
+    values["layout"] = mapping.how_it_is_read(run)
+    _change(run, event, {RunState.READY}, RunState.QUEUEING, **values)
+    if not settings.KEEP_RECORD_NAMES:  # which stand in it, more often than not
+        run.uploads.all().delete()
 
 
 def pause(*, user: "User", run: BulkRun, meta: RequestMeta = NOWHERE) -> None:
@@ -284,7 +291,13 @@ def discard(*, run: BulkRun, user: "User | None" = None, meta: RequestMeta = NOW
 def mark_seen(*, user: "User", run: BulkRun) -> None:
     """Note that its person has seen that the run has ended."""
     told = with_readable(BulkRun.objects.untold(user).filter(pk=run.pk))
-    told.update(told_at=timezone.now())
+    now = timezone.now()
+    told.update(told_at=now, **({} if run.failed or run.rows_invalid else {"attended_at": now}))
+
+
+def mark_attended(*, user: "User", run: BulkRun) -> None:
+    """Note that its person has taken along what an ended run has left to do."""
+    BulkRun.objects.filter(pk=run.pk, user=user, state__in=ENDED).update(attended_at=timezone.now())
 
 
 def _change(

@@ -19,10 +19,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 from associations.audit.downloads import download
 from associations.audit.recorder import record_download, request_meta
 from associations.bulk import allowance, approval, mapping, services
-from associations.bulk.dry_run import FAILED
+from associations.bulk.corrections import corrections_of, number_to_correct
+from associations.bulk.dry_run import to_try_again
 from associations.bulk.enqueueing import CHUNK_ROWS
 from associations.bulk.errors import ApprovalNeededError
-from associations.bulk.exports import bad_row_lines, result_lines
+from associations.bulk.exports import result_lines
 from associations.bulk.files.headings import FIELDS
 from associations.bulk.forms import (
     NOT_KEPT,
@@ -36,6 +37,7 @@ from associations.bulk.forms import (
 from associations.bulk.not_ready import ChoicesForm, found_by_side, groups_of
 from associations.bulk.progress import Wait, progress_of, waits_for
 from associations.bulk.template import EXAMPLES, XLSX, template_workbook
+from associations.bulk.todo import todo_of
 from associations.gateway.account import offered_to, type_choices
 from associations.gateway.object_types import TypeChoice
 from associations.models import BulkRun, RowState, RunState, SendMode
@@ -57,7 +59,6 @@ PART_BYTES = 512 * 1024
 # A field that always has something, so that a draft is kept even where only a file was chosen.
 SENT = "is_upload"
 READY_ROWS_SHOWN = 10
-FAILED_SHOWN = 50
 Action = Callable[[AuthenticatedHttpRequest, BulkRun], HttpResponse]
 
 
@@ -257,6 +258,7 @@ def _ready(run: BulkRun) -> dict[str, Any]:
         "ready_rows": read_rows(ready[:READY_ROWS_SHOWN]) if run.rows_ready else [],
         "groups": groups_of(run) if run.rows_kept_back else [],
         "choices_form": ChoicesForm(run=run) if run.rows_to_choose else None,
+        "to_correct": number_to_correct(run),
         "reading": _reading_of(run),
         "pairs_a_call": CHUNK_ROWS[SendMode.BATCH],
         "not_looked_up": run.rows_ready - run.rows_looked_up,
@@ -264,13 +266,11 @@ def _ready(run: BulkRun) -> dict[str, Any]:
 
 
 def _ended(run: BulkRun) -> dict[str, Any]:
-    failed = run.entries.filter(outcome__in=FAILED).select_related("names").order_by("row_number")
+    again = to_try_again(run.pk).count() if run.failed else 0
     return {
-        "failed": read_rows(failed[:FAILED_SHOWN]) if run.failed else [],
-        "failed_shown": FAILED_SHOWN,
-        "is_tried_again": run.failed and services.is_tried_again(run),
-        # Some days later they are not kept any more.
-        "has_bad_rows": run.rows_invalid and run.rows.filter(state=RowState.INVALID).exists(),
+        "todo": todo_of(run),
+        "to_correct": number_to_correct(run),
+        "to_try_again": 0 if again and services.is_tried_again(run) else again,
     }
 
 
@@ -447,11 +447,14 @@ def bulk_retry(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
 @never_cache
 @download
 def bulk_bad_rows(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBase:
-    """The rows that could not be read as they stood in the file, each with its problem."""
+    """The rows that need somebody as they stood in the file, each with its problem."""
     run = run_of(request, pk)
     if run.state in (RunState.READING, RunState.UNREADABLE):
         raise Http404  # else a part of them would pass for all
-    return _file(request, run, "bad-rows.csv", bad_row_lines(run))
+    file = corrections_of(run, type_choices().resolve)
+    if request.method == "GET":
+        services.mark_attended(user=request.user, run=run)
+    return _file(request, run, f"bad-rows.{file.suffix}", file.content, file.content_type)
 
 
 @require_safe
@@ -466,9 +469,13 @@ def bulk_results(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBase
 
 
 def _file(
-    request: AuthenticatedHttpRequest, run: BulkRun, name: str, lines: Iterator[bytes]
+    request: AuthenticatedHttpRequest,
+    run: BulkRun,
+    name: str,
+    lines: Iterator[bytes],
+    content_type: str = "text/csv; charset=utf-8",
 ) -> HttpResponseBase:
     record_download(request, name, run=run)
-    response = StreamingHttpResponse(lines, content_type="text/csv; charset=utf-8")
+    response = StreamingHttpResponse(lines, content_type=content_type)
     response["Content-Disposition"] = f'attachment; filename="hubadmin-run-{run.pk}-{name}"'
     return response

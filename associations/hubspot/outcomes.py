@@ -69,20 +69,22 @@ class Verdict:
     `settles`: the answer also settles what an earlier attempt left in doubt, for it could not have
     made the link either (there is no such record). A refused token tells nothing of the attempt
     that timed out before it, and a limit may have been reached by that very attempt.
+    `lasts`: the same request would end the same again, until somebody has changed it or a record.
     """
 
     outcome: Outcome
     linked: Linked
     retried: bool = False
     settles: bool = False
+    lasts: bool = False
 
 
 def _unconfirmed() -> Verdict:
     return Verdict(Outcome.UNCONFIRMED, Linked.PERHAPS, settles=True)
 
 
-def _rejected(*, retried: bool = False, settles: bool = False) -> Verdict:
-    return Verdict(Outcome.REJECTED, Linked.NO, retried=retried, settles=settles)
+def _rejected(*, retried: bool = False, settles: bool = False, lasts: bool = False) -> Verdict:
+    return Verdict(Outcome.REJECTED, Linked.NO, retried=retried, settles=settles, lasts=lasts)
 
 
 def _unreachable(linked: Linked = Linked.PERHAPS, *, retried: bool = True) -> Verdict:
@@ -97,12 +99,12 @@ VERDICTS: dict[Cause, Verdict] = {
     Cause.UNKNOWN_STATUS: _unconfirmed(),
     Cause.UNREADABLE: _unconfirmed(),
     Cause.CANCELED_BY_HUBSPOT: _rejected(),
-    Cause.UNKNOWN_OBJECT_TYPE: _rejected(settles=True),
-    Cause.RECORD_NOT_FOUND: _rejected(settles=True),
-    Cause.NO_DEFAULT_TYPE: _rejected(settles=True),
-    Cause.ASSOCIATION_LIMIT: _rejected(),
-    Cause.SAME_RECORD: _rejected(settles=True),
-    Cause.REFUSED: _rejected(),
+    Cause.UNKNOWN_OBJECT_TYPE: _rejected(settles=True, lasts=True),
+    Cause.RECORD_NOT_FOUND: _rejected(settles=True, lasts=True),
+    Cause.NO_DEFAULT_TYPE: _rejected(settles=True, lasts=True),
+    Cause.ASSOCIATION_LIMIT: _rejected(lasts=True),
+    Cause.SAME_RECORD: _rejected(settles=True, lasts=True),
+    Cause.REFUSED: _rejected(lasts=True),
     Cause.REDIRECTED: _rejected(),
     Cause.TOKEN_REFUSED: _rejected(),
     Cause.SCOPE_MISSING: _rejected(),
@@ -120,6 +122,9 @@ VERDICTS: dict[Cause, Verdict] = {
     Cause.NOT_SENT: Verdict(Outcome.CANCELED, Linked.NO),
     Cause.ACCESS_ENDED: Verdict(Outcome.CANCELED, Linked.NO),
 }
+
+# What trying the same again does not help with.
+LASTING = frozenset(cause for cause, verdict in VERDICTS.items() if verdict.lasts)
 
 
 def verdict_of(cause: str) -> Verdict | None:

@@ -157,6 +157,7 @@ class BulkRun(models.Model):
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
     told_at = models.DateTimeField(null=True)  # when its person has seen that it has ended
+    attended_at = models.DateTimeField(null=True)  # and has taken along what is left to do
     # Who works on the run as a whole (reading, queueing, cancelling), and until when
     owner = models.CharField(max_length=32, blank=True)
     lease_until = models.DateTimeField(null=True)
@@ -183,6 +184,15 @@ class BulkRun(models.Model):
                 fields=["approval", "id"],
                 name="run_approval",
                 condition=models.Q(state="ready") & ~models.Q(approval=""),
+            ),
+            # those that need somebody, counted beside the navigation
+            models.Index(
+                fields=["user"],
+                name="run_unattended",
+                condition=models.Q(
+                    attended_at=None,
+                    state__in=["unreadable", "ready", "paused", "canceled", "done"],
+                ),
             ),
         ]
 
@@ -270,7 +280,7 @@ class BulkRun(models.Model):
 
 
 class BulkUpload(models.Model):
-    """A part of an uploaded file; deleted once the run is started, or cannot be."""
+    """A part of an uploaded file; kept as long as the rows that were read there."""
 
     run = models.ForeignKey(BulkRun, models.CASCADE, related_name="uploads", db_index=False)
     number = models.PositiveIntegerField()

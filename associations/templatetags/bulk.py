@@ -47,6 +47,13 @@ def problem_cell(row: BulkRow) -> str:
 
 
 @register.filter
+def written_pair(row: BulkRow) -> str:
+    """Both sides as they stood in the file, or as far as they were understood."""
+    sides = (f"{side}_object_id" for side in SIDES)
+    return " → ".join(str(row.cells.get(name) or getattr(row, name) or "…") for name in sides)
+
+
+@register.filter
 def merges_told(row: BulkRow) -> list[str]:
     """Which of its records were merged into others, as far as the dry run saw it."""
     told = [(side, row.facts.get(f"{side}_merged_into")) for side in SIDES]

@@ -133,9 +133,9 @@ def _record(found: Erasure, by: str) -> None:
 def forget_files(texts: Collection[str], *, is_dry: bool = False) -> int:
     """Take these texts out of what runs know of their files; return of how many runs.
 
-    What is told of the first lines loses them. A file that waits with its run to be started, or for
-    somebody to say what its columns mean, goes whole, as nobody can change a part of it: its rows
-    stay. By itself, for a worker that has hold of a run may wait for the tables that erasing has.
+    What is told of the first lines loses them. A file that is kept goes whole, as nobody can change
+    a part of it: its rows stay. By itself, for a worker that has hold of a run may wait for the
+    tables that erasing has.
     """
     readable = with_readable(BulkRun.objects.all(), *_TOLD)
     runs = readable.exclude(problem_facts={}, unused_columns=[], layout={})
@@ -155,21 +155,21 @@ def forget_files(texts: Collection[str], *, is_dry: bool = False) -> int:
             with transaction.atomic():
                 BulkRun.objects.filter(pk=pk).update(**values)
                 if not is_kept:
-                    BulkUpload.objects.filter(run=pk, run__state__in=_WAITING).delete()
+                    BulkUpload.objects.filter(_IS_READ, run=pk).delete()
     return found
 
 
 _TOLD = ("problem_facts", "unused_columns", "layout")
 _OF_READING = ("meanings", "is_remembered")
-_WAITING = (RunState.READY, RunState.UNREADABLE)
+_IS_READ = ~Q(run__state=RunState.READING)
 
 
 def _file_says(run: int, layout: dict[str, Any], texts: Iterable[str]) -> bool:
-    """Whether the file that a waiting run keeps says one of these; one of another kind might.
+    """Whether the file that a run keeps says one of these; one of another kind might.
 
     In whatever encoding it could be in, for the wrong one may be chosen.
     """
-    parts = BulkUpload.objects.filter(run=run, run__state__in=_WAITING).order_by("number")
+    parts = BulkUpload.objects.filter(_IS_READ, run=run).order_by("number")
     content = b"".join(bytes(part) for part in parts.values_list("content", flat=True))
     encodings = dict.fromkeys((layout.get("encoding") or "utf-8", *layout.get("encodings", {})))
     read_as = [_decoded(content, each) for each in encodings]
@@ -198,7 +198,7 @@ def runs_with(texts: Collection[str]) -> list[int]:
 
 def runs_being_read() -> list[int]:
     """Return the runs whose files are not read to their end: what these say is not looked at."""
-    kept = BulkUpload.objects.exclude(run__state__in=_WAITING)
+    kept = BulkUpload.objects.exclude(_IS_READ)
     return sorted({*kept.values_list("run_id", flat=True).distinct()})
 
 

@@ -11,7 +11,8 @@ from typing import NamedTuple
 from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError
 
 FIELDS = ("from_object_type", "from_object_id", "to_object_type", "to_object_id", "reason")
-OURS = {"line", "problem"}  # what a download of bad rows has besides
+# What a file of rows to correct has besides, in the languages that it is written in
+OURS = {"line": ("line", "行"), "problem": ("problem", "問題")}
 MAX_NAME = 100
 
 Resolve = Callable[[str], ObjectType]
@@ -58,7 +59,7 @@ def _synonyms() -> dict[str, str]:
         names[f"{side}_object_id"] = [f"{w}{j}{n}" for w in words for j in joints for n in _RECORDS]
         names[f"{side}_object_type"] += [f"{n}{number}" for n in _TYPES]
         names[f"{side}_object_id"] += [f"{n}{number}" for n in _NUMBERED]
-    names |= {name: [name] for name in OURS}
+    names |= {name: list(words) for name, words in OURS.items()}
     return {folded(text): name for name, texts in names.items() for text in texts}
 
 
@@ -68,6 +69,15 @@ _SYNONYMS = _synonyms()
 def fields_named(cells: Sequence[str]) -> list[str]:
     """Return for each cell the field or column of ours that it names; empty for none."""
     return [_SYNONYMS.get(folded(cell), "") for cell in cells]
+
+
+def without_ours(cells: Sequence[str]) -> Sequence[str]:
+    """Return the names of a file without those that our files to correct have at their end."""
+    named = fields_named(cells)
+    width = len(cells)
+    while width and named[width - 1] in OURS:
+        width -= 1
+    return cells[:width]
 
 
 _SIDES = set(map(folded, (*_FROM, *_TO)))

@@ -219,6 +219,12 @@ def table_of(
     return table
 
 
+def records_of(beginning: Beginning) -> Iterator[tuple[int, list[str]]]:
+    """Give all records of the file, its names of columns among them, each with its line."""
+    each = beginning
+    return _records(each.workbook, each.parts, each.encoding, each.delimiter)
+
+
 def _records(
     workbook: Workbook | None, parts: Parts, encoding: Encoding, delimiter: str
 ) -> Iterator[tuple[int, list[str]]]:

@@ -10,7 +10,7 @@ from django.test import override_settings
 from associations.audit.recorder import RequestMeta
 from associations.bulk import allowance, services
 from associations.models import BulkRun, BulkUpload, RunState, SecurityEvent, SendMode
-from tests.associations.linking.base import PageTestCase, run_of
+from tests.associations.linking.base import PageTestCase, entry_of, run_of
 from tests.support import LogTransactionTestCase, person
 
 TOLD = "You have as much waiting as one person may have."
@@ -87,6 +87,7 @@ class UploadTests(PageTestCase):
     def test_what_failed_is_tried_again_no_sooner_either(self) -> None:
         self.waiting(allowance.RUNS)
         ended = run_of(self.user, rejected=1, queued=1)
+        entry_of(self.user, run=ended, row_number=1, outcome="rejected", cause="rate_limited")
         page = self.client.post(f"/bulk/{ended.pk}/retry/")
         self.assertContains(page, TOLD, status_code=422)
         self.assertContains(page, "These runs wait:", status_code=422)

@@ -8,8 +8,9 @@ from django.test import TestCase
 from django.utils import timezone
 
 from associations.bulk import exports
+from associations.bulk.corrections import corrections_of
 from associations.bulk.dry_run import _rows_to_retry
-from associations.bulk.exports import bad_row_lines, result_lines
+from associations.bulk.exports import result_lines
 from associations.bulk.files.rows import RowChecker
 from associations.gateway.object_types import standard_choices
 from associations.models import BulkRow, BulkRun, RunState
@@ -180,8 +181,8 @@ class UnfinishedTests(ResultTestCase):
     def test_the_line_of_a_retried_row_is_that_of_the_first_file(self) -> None:
         self.row(7, line=12)
         retry = run_of(self.user, retry_of=self.run_)
-        entry_of(self.user, run=self.run_, row_number=7, outcome="rejected", cause="refused")
-        entry_of(self.user, run=self.run_, row_number=9, outcome="rejected", cause="refused")
+        entry_of(self.user, run=self.run_, row_number=7, outcome="rejected", cause="locked")
+        entry_of(self.user, run=self.run_, row_number=9, outcome="rejected", cause="locked")
         BulkRow.objects.bulk_create(_rows_to_retry(retry))
         rows = read(result_lines(retry))
         self.assertEqual([(row["row"], row["line"]) for row in rows], [("7", "12"), ("9", "")])
@@ -202,7 +203,7 @@ class BadRowTests(ResultTestCase):
     def test_as_they_stood_and_why(self) -> None:
         self.row(1)
         self.invalid(2, from_object_id="", to_object_id="+902", reason="=1+1")
-        (row,) = read(bad_row_lines(self.run_))
+        (row,) = read(corrections_of(self.run_, standard_choices().resolve).content)
         self.assertEqual((row["line"], row["to_object_id"]), ("3", "'+902"))
         self.assertEqual(row["reason"], "'=1+1")
         self.assertIn("is missing", row["problem"])
@@ -212,7 +213,9 @@ class BadRowTests(ResultTestCase):
         self.run_.refresh_from_db()
         cells = {"from_object_id": "", "to_object_type": "Company", "to_object_id": "902"}
         self.invalid(1, **cells, reason="-5")
-        text = b"".join(bad_row_lines(self.run_)).replace(b'"contacts",""', b'"contacts","501"')
+        text = b"".join(corrections_of(self.run_, standard_choices().resolve).content).replace(
+            b'"contacts",""', b'"contacts","501"'
+        )
         table = read_table(lambda: [text])
         self.assertEqual(table.unused, ())
         (row,) = [RowChecker(standard_choices()).check(table.values(each)) for each in table]

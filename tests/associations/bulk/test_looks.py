@@ -337,6 +337,7 @@ class LookedUpTests(RunTestCase):
 class RetryTests(RunTestCase):
     def test_not_twice_at_once(self) -> None:
         run = self.run_("done", queued=2, rejected=2)
+        entry_of(self.user, run=run, row_number=1, outcome="rejected", cause="rate_limited")
         for state in RunState:
             retry = self.run_(state, retry_of=run, queued=2, linked=2)
             is_over = state in ("done", "canceled", "unreadable")

@@ -129,10 +129,11 @@ class ChosenTests(FileTestCase):
     def test_what_is_started_or_has_no_file_stays_as_it_is(self) -> None:
         run = self.file("contact id,company id\n501,902\n")
         services.start(user=self.user, run=run, way="batch", skip_linked=False)
-        self.assertEqual((run.layout, run.uploads.count()), ({}, 0))
-        BulkRun.objects.filter(pk=run.pk).update(state=RunState.READY)
-        for state in (RunState.READY, RunState.QUEUEING, RunState.DONE):
+        self.assertEqual(([*run.layout], run.uploads.count()), (["encoding", "meanings"], 1))
+        for state in (RunState.QUEUEING, RunState.DONE, RunState.READY):
             BulkRun.objects.filter(pk=run.pk).update(state=state)
+            if state == RunState.READY:
+                run.uploads.all().delete()
             with self.subTest(state), self.assertRaises(services.NotPossibleError):
                 services.read_anew(run=run, meanings=MEANINGS)
 

@@ -109,7 +109,7 @@ class BeforeTests(RunTestCase):
             page = self.page(run)
         self.assertContains(page, "No object type called “&lt;i&gt;” is known here", count=2)
         self.assertContains(page, "And 1 more")
-        self.assertContains(page, "Download the 3 rows")
+        self.assertContains(page, "Download the 3 to correct")
         answer = self.client.get(f"/bulk/{run.pk}/bad-rows.csv")
         self.assertEqual(len(answer.getvalue().splitlines()), 4)
         self.assertIn("attachment", answer["Content-Disposition"])
@@ -215,17 +215,25 @@ class AfterTests(RunTestCase):
         for number in (7, 3):
             entry = {"outcome": "rejected", "cause": "record_not_found"}
             entry_of(self.user, run=run, row_number=number, **entry)
+        for number in (9, 8):
+            entry_of(
+                self.user, run=run, row_number=number, outcome="unreachable", cause="timed_out"
+            )
         page = self.page(run)
         self.assertContains(page, "4,880 of 4,900 pairs are linked. 15 are not.")
         self.assertContains(page, "Of 3 it is not certain. 2 were canceled.")
-        self.assertContains(page, "Try the 18 that failed again")
+        self.assertContains(page, "Try 2 again")
         self.assertContains(page, "after 3 minutes")
-        self.assertEqual([entry.row_number for entry in page.context["failed"]], [3, 7])
+        found = [
+            (item.can_pass, [entry.row_number for entry in item.rows])
+            for item in page.context["todo"]
+        ]
+        self.assertEqual(found[:2], [(False, [3, 7]), (True, [8, 9])])
         self.assertNotContains(page, "/audit/")
         self.assertContains(self.page(run, admin=True), f"/audit/?run={run.pk}")
 
     def test_no_way_to_try_again_where_nothing_failed(self) -> None:
-        self.assertNotContains(self.page(self.run_("done", queued=3, linked=3)), "failed again")
+        self.assertNotContains(self.page(self.run_("done", queued=3, linked=3)), " again")
 
     def test_who_did_what(self) -> None:
         run = self.run_("canceled")
@@ -292,6 +300,7 @@ class ActionTests(RunTestCase):
 
     def test_trying_again_leads_to_a_run_that_is_tied_to_the_first(self) -> None:
         run = self.run_("done", queued=2, rejected=2)
+        entry_of(self.user, run=run, row_number=1, outcome="rejected", cause="rate_limited")
         address = self.post(run, "retry")
         new = BulkRun.objects.get(retry_of=run)
         self.assertEqual(address, new.get_absolute_url())

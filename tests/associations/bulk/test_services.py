@@ -6,6 +6,7 @@ from associations.audit.recorder import RequestMeta
 from associations.bulk import services
 from associations.models import BulkRun, RunState, SendMode
 from tests.associations.bulk.engine import EngineTestCase, row
+from tests.associations.linking.base import entry_of
 
 
 class RunsTests(EngineTestCase):
@@ -40,6 +41,8 @@ class RunsTests(EngineTestCase):
         run = self.uploaded(row(1))
         BulkRun.objects.filter(pk=run.pk).update(state=state, rejected=1, rows_read=1)
         run.refresh_from_db()
+        if name == "retry":
+            entry_of(self.user, run=run, row_number=1, outcome="rejected", cause="rate_limited")
         try:
             self.actions(run)[name]()
         except services.NotPossibleError:

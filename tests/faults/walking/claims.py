@@ -273,7 +273,8 @@ CLAIMS = [
         ("one run", "{n} [is|are] not.", run.counts("rejected")),
         ("one run", "Of {n} it is not certain.", run.counts("unconfirmed", "unreachable")),
         ("one run", "{n} [was|were] canceled.", run.were_canceled),
-        ("one run", "Try the {n} that failed again", run.counts("unconfirmed", "unreachable", "rejected")),
+        ("one run", "Try {n} again", run.can_be_tried_again),
+        ("one run", "Download the {n} to correct", run.are_to_correct),
         # The counts over one's own requests: of the day, and of all.
         ("mine", "Today: {n} linked[, {not} not|][, {perhaps} perhaps|][, {number} left out|].", always),
         ("anywhere", "{n} linked[, {not} not|][, {perhaps} perhaps|][, {number} left out|].", run.counts_line),

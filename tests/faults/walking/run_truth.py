@@ -1,7 +1,7 @@
 """Whether what a page says of a bulk run is so. Each docstring is what was so instead."""
 
 from associations.bulk import backoff
-from associations.hubspot.outcomes import Outcome
+from associations.hubspot.outcomes import VERDICTS, Cause, Outcome
 from associations.models import AssociationRequest, BulkRow, RowState
 from tests.faults.walking.entry_truth import linked_at_the_end
 from tests.faults.walking.row_truth import row_pair
@@ -91,6 +91,25 @@ def counts(*outcomes: str) -> Predicate:
 
     is_so.__doc__ = f"another number of entries is {' or '.join(outcomes)}"
     return is_so
+
+
+def can_be_tried_again(say: Saying) -> bool:
+    """another number of entries failed for a cause that can pass"""
+    failed = say.run.entries.filter(outcome__in=("unconfirmed", "unreachable", "rejected"))
+    causes = failed.values_list("cause", flat=True)
+    return say.number() == sum(not VERDICTS[Cause(cause)].lasts for cause in causes)
+
+
+def are_to_correct(say: Saying) -> bool:
+    """another number of rows was left out, or is not linked"""
+    kept_back = say.run.rows.exclude(state__in=("ready", "double")).count()
+    if not has_ended(say):
+        return say.number() == kept_back
+    outcomes = outcomes_of(say)
+    failed = outcomes[Outcome.UNCONFIRMED] + outcomes[Outcome.UNREACHABLE]
+    failed += outcomes[Outcome.REJECTED]
+    not_sent = {outcomes[Outcome.CANCELED], unsent(say, outcomes)}
+    return say.number() - kept_back - failed in not_sent
 
 
 def outcome_counts(say: Saying) -> bool:
