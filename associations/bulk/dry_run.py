@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import islice
+from typing import Any
 
 from django.conf import settings
-from django.db.models import Exists, F, OuterRef, Q, Subquery, Window
+from django.db import connection
+from django.db.models import Exists, F, JSONField, OuterRef, Q, Subquery, Window
 from django.db.models.functions import Coalesce, RowNumber
 from django.utils import timezone
 
@@ -267,10 +269,10 @@ def _stage(run: BulkRun, until: float) -> bool:
     rows = _taken_up(run) or _rows(run)
     while part := list(islice(rows, ROWS_AT_ONCE)):
         _demand_access(run)
-        write_in_turn(partial(_write, run, part))
+        last = write_in_turn(partial(_write, run, part))
         if out_of_time(until):
             if not run.retry_of_id:
-                _open[run.pk, run.created_at] = part[-1].pk, rows
+                _open[run.pk, run.created_at] = last, rows
             return False
     retry_on_outage(lambda: hold(run, is_read=True))
     return True
@@ -309,11 +311,11 @@ def _taken_up(run: BulkRun) -> Iterator[BulkRow] | None:
     """
     staged, rows = _open.pop((run.pk, run.created_at), (0, None))
     _open.clear()
-    last = run.rows.order_by("-number").values_list("pk", flat=True).first()
-    return rows if last and staged == last else None
+    return rows if staged and staged == _last_pk(run) else None
 
 
-def _write(run: BulkRun, rows: list[BulkRow]) -> None:
+def _write(run: BulkRun, rows: list[BulkRow]) -> int:
+    """Write the next rows; return the id of the last one."""
     invalid = sum(row.state == RowState.INVALID for row in rows)
     hold(
         run,
@@ -325,7 +327,39 @@ def _write(run: BulkRun, rows: list[BulkRow]) -> None:
     for row in rows:
         for side, named in row.named.items():
             setattr(row, f"{side}_key", keys[named])
-    BulkRow.objects.bulk_create(rows)
+    _insert(rows)
+    return _last_pk(run)
+
+
+_COLUMNS = [each for each in BulkRow._meta.concrete_fields if not each.primary_key]
+
+
+def _insert(rows: list[BulkRow]) -> None:
+    """Insert rows whose values are of their columns' own types, as those of a dry run are.
+
+    bulk_create() would have each value prepared by itself, for most of a dry run's time; only
+    JSON needs it.
+    """
+    names = [connection.ops.quote_name(each.attname) for each in _COLUMNS]
+    marks = ", ".join(["%s"] * len(names))
+    table = connection.ops.quote_name(BulkRow._meta.db_table)
+    sql = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - names of our own columns
+    with connection.cursor() as cursor:
+        cursor.executemany(sql, list(map(_values, rows)))
+
+
+def _values(row: BulkRow) -> list[Any]:
+    values = vars(row)
+    return [
+        each.get_db_prep_save(values[each.attname], connection)
+        if isinstance(each, JSONField)
+        else values[each.attname]
+        for each in _COLUMNS
+    ]
+
+
+def _last_pk(run: BulkRun) -> int:
+    return run.rows.order_by("-number").values_list("pk", flat=True).first() or 0
 
 
 def _last_number(run: BulkRun) -> int:
