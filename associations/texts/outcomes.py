@@ -157,7 +157,11 @@ def _remedies_of(entry: "AssociationRequest", *, has_ended_well: bool) -> list[R
 def _told(text: Text, entry: "AssociationRequest") -> str:
     if callable(text):
         return text(entry)
-    return str(text).format(**_called(entry))
+    sentence = str(text)
+    if "_type}" in sentence:
+        return sentence.format(**_called(entry))
+    # Of a hundred thousand rows the names of types that no sentence tells would be worth noting.
+    return sentence.format(from_=from_called(entry), to=to_called(entry))
 
 
 def _called(entry: "AssociationRequest") -> dict[str, str]:
