@@ -9,8 +9,8 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.files.uploadedfile import UploadedFile
 from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from associations.audit.recorder import FACT_LENGTH
 from associations.bulk.files.decoding import Encoding
@@ -232,16 +232,21 @@ def _meanings(
     for side, (whole, typed, only_type) in _OF_A_SIDE.items():
         id_name = f"{side}_object_id"
         of_types = [
-            (f"{id_name}:{each}", f"{typed % {'type': text}} ({_NAMED_BY.get(each, _BY_NAME)})")
+            (f"{id_name}:{each}", _named_by(typed % {"type": text}, _NAMED_BY.get(each, _BY_NAME)))
             for each, text in labels.items()
         ]
         of_types += [
-            (f"{id_name}:{kind}:{name}", f"{typed % {'type': labels[kind]}} ({name})")
+            (f"{id_name}:{kind}:{name}", _named_by(typed % {"type": labels[kind]}, name))
             for kind, name in sorted(keys)
             if kind in labels
         ]
         choices += [(id_name, whole), *of_types, (f"{side}_object_type", only_type)]
     return [*choices, ("reason", _("Reason, for the audit log"))]
+
+
+def _named_by(record: object, by: object) -> str:
+    # Translators: a type of record, and by what a column names it
+    return gettext("%(record)s (%(by)s)") % {"record": record, "by": by}
 
 
 class StartForm(forms.Form):

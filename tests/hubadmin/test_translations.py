@@ -269,7 +269,7 @@ class PageTests(PageTestCase):
     ENGLISH = re.compile(r"[A-Za-z]{2,}[ ,]+[a-z]{2,}|^[A-Z]?[a-z]{2,}:?$")
     NOT_OURS = {
         *("Car", "Property viewing"),  # what the account calls them
-        *("関連付け元：Property viewing", "関連付け先：Property viewing"),  # noqa: RUF001
+        *(f"関連付け{side}：Property viewing（IDまたは名前）" for side in "元先"),  # noqa: RUF001
         "nothing",  # no type, but somebody has posted it
         *("hubadmin", "English", "Support", "Admin", "JSON Lines", "csv", "Python", "Django"),
     }
