@@ -21,7 +21,7 @@ from associations.bulk import approval, backoff
 from associations.bulk.services import NotPossibleError, discard
 from associations.bulk.turns import has_work
 from associations.bulk.worker.broker import AWAY
-from associations.models import BulkChunk, BulkRow, BulkRun, BulkUpload, Worker
+from associations.models import BulkChunk, BulkKey, BulkRow, BulkRun, BulkUpload, Worker
 from associations.models.bulk import ENDED, NOT_STARTED, UNDER_WAY
 
 logger = logging.getLogger(__name__)
@@ -101,7 +101,7 @@ def tidy() -> bool:
             discard(run=run)
         return True
     ended = BulkRun.objects.filter(state__in=ENDED, finished_at__lt=old)
-    for model in (BulkUpload, BulkRow, BulkChunk):
+    for model in (BulkUpload, BulkRow, BulkKey, BulkChunk):
         rows = model._default_manager
         if part := list(rows.filter(run__in=ended).values_list("pk", flat=True)[:TIDY_ROWS]):
             rows.filter(pk__in=part).delete()

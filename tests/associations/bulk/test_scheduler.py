@@ -10,7 +10,7 @@ from django.utils import timezone
 from django_q.brokers import get_broker
 
 from associations.bulk.worker import scheduler
-from associations.models import BulkChunk, BulkRow, BulkRun, Worker
+from associations.models import BulkChunk, BulkKey, BulkRow, BulkRun, Worker
 from tests.associations.linking.base import run_of
 from tests.support import person
 
@@ -28,6 +28,7 @@ class TidyTests(TestCase):
             BulkRow(run=run, number=number, line=number, state="ready")
             for number in range(1, rows + 1)
         )
+        BulkKey.objects.create(run=run, object_type="contacts", kind="email", text="a@b.example")
         return run
 
     def queries(self) -> int:
@@ -50,7 +51,9 @@ class TidyTests(TestCase):
         ended, never_started = self.run_(3), self.run_(3, state="ready")
         BulkChunk.objects.create(run=ended, first_id=1, last_id=3, rows=3, way="batch")
         self.queries()
-        self.assertEqual({*BulkRow.objects.values_list("run", flat=True)}, {run.pk for run in kept})
+        for model in (BulkRow, BulkKey):
+            runs = {*model.objects.values_list("run", flat=True)}
+            self.assertEqual(runs, {run.pk for run in kept})
         self.assertFalse(BulkChunk.objects.exists())
         self.assertEqual({*BulkRun.objects.all()}, {*kept, ended})
         self.assertFalse(BulkRun.objects.filter(pk=never_started.pk).exists())
