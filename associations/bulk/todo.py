@@ -75,7 +75,8 @@ def _sent(run: BulkRun) -> list[Item]:
     for outcome, cause, count in _causes(entries, "outcome", "cause"):
         rows = read_rows(entries.filter(outcome=outcome, cause=cause)[:ROWS_SHOWN])
         can_pass = outcome != "canceled" and cause not in LASTING
-        text = word_for(cause or outcome)
+        # What is canceled was perhaps sent before, and refused.
+        text = word_for(outcome if outcome == "canceled" else cause or outcome)
         items.append(Item(count, text, icon(outcome), outcome, rows, can_pass))
     return items
 

@@ -61,7 +61,7 @@ class EngineTestCase(SandboxMixin, LogTransactionTestCase):
         self.assertIsNotNone(chunk)
         return chunk
 
-    def finish(self, run: BulkRun, seconds: float = 6) -> BulkRun:
+    def finish(self, run: BulkRun, seconds: float = 60) -> BulkRun:
         """Work until the run has ended."""
         deadline = time.monotonic() + seconds
         while run.state not in (RunState.DONE, RunState.CANCELED):

@@ -30,7 +30,7 @@ class FlowTests(ApprovalTestCase):
         self.assertEqual(answer, run.get_absolute_url())
         run.refresh_from_db()
         self.assertEqual(
-            (run.state, run.approval, run.uploads.count()), ("queueing", "approved", 0)
+            (run.state, run.approval, run.uploads.count()), ("queueing", "approved", 1)
         )
         self.finish(run)
         self.assertEqual((run.linked, self.calls("PUT")), (LIMIT + 1, LIMIT + 1))

@@ -5,9 +5,10 @@ from django.test import override_settings
 
 from associations.audit.recorder import RequestMeta
 from associations.bulk import dry_run, services
-from associations.bulk.exports import bad_row_lines
+from associations.bulk.corrections import corrections_of
 from associations.bulk.leases import claim
-from associations.models import BulkRun, RunState
+from associations.gateway.account import type_choices
+from associations.models import BulkRun, RunState, SendMode
 from tests.associations.bulk.engine import HEADER, EngineTestCase, row
 from tests.associations.bulk.files.workbooks import workbook_of
 
@@ -60,6 +61,9 @@ class StagingTests(EngineTestCase):
         file = {"name": "x.csv", "parts": [text.encode()], "way": "batch"}
         return services.create(user=self.user, meta=RequestMeta(), **file)
 
+    def to_correct(self, run: BulkRun) -> bytes:
+        return b"".join(corrections_of(run, type_choices().resolve).content)
+
     def test_what_is_refused_for_its_length_is_so_when_it_comes_back(self) -> None:
         """Cut, it would be taken at the second upload, and nobody would know."""
         head, reason = f"{HEADER},reason\n", "Because " * 75
@@ -67,9 +71,9 @@ class StagingTests(EngineTestCase):
         for bad in (f"{row(1)},{reason}", f",{address},Company,902,x"):
             first = self.read(self.file(head + bad))
             self.assertEqual(first.rows_invalid, 1)
-            lines = b"".join(bad_row_lines(first))
-            self.assertIn(reason.strip() if reason in bad else address, lines.decode())
-            again = self.read(self.file(lines.decode()))
+            lines = self.to_correct(first).decode("utf-8-sig")
+            self.assertIn(reason.strip() if reason in bad else address, lines)
+            again = self.read(self.file(lines))
             self.assertEqual((again.rows_read, again.rows_invalid), (1, 1))
             codes = [each.rows.get().problem for each in (first, again)]
             self.assertEqual(codes[0], codes[1])
@@ -101,9 +105,8 @@ class StagingTests(EngineTestCase):
         told = bad.line, bad.problem_field, bad.problem, bad.facts["cell"]
         self.assertEqual(told, (3, "from_object_id", "rounded", "B3"))
         self.assertEqual(bad.cells["from_object_id"], "1E+17")
-        lines = b"".join(bad_row_lines(run)).decode()
-        self.assertIn("The number in the cell B3 (1E+17)", lines)
-        again = self.read(self.file(lines))
+        file = {"name": "x.xlsx", "parts": [self.to_correct(run)], "way": "batch"}
+        again = self.read(services.create(user=self.user, meta=RequestMeta(), **file))
         self.assertEqual(again.rows.get().problem, "rounded")
 
     @patch.object(dry_run, "ROWS_AT_ONCE", 2)
@@ -159,7 +162,8 @@ class StagingTests(EngineTestCase):
         self.assertEqual(len(asked), 3)  # and one for the names of each side
 
     def test_failed_rows_are_read_from_the_run_they_failed_in(self) -> None:
-
-        first = self.finish(self.queued(row(1), row(2, 7_000_001), row(3, 7_000_002)))
+        self.sandbox.fault(method="PUT", path="/700000", status=500, times=None)
+        rows = row(1), row(2, 7_000_001), row(3, 7_000_002)
+        first = self.finish(self.queued(*rows, way=SendMode.SINGLE))
         again = self.read(services.retry(user=self.user, meta=RequestMeta(), run=first))
         self.assertEqual(list(again.rows.values_list("number", flat=True)), [2, 3])

@@ -14,7 +14,14 @@ from associations.audit.recorder import RequestMeta
 from associations.bulk import dry_run, enqueueing, row_names, services
 from associations.bulk.exports import result_lines
 from associations.bulk.leases import claim
-from associations.models import AssociationRequest, AuditErasure, BulkRun, RecordNames, name_digest
+from associations.models import (
+    AssociationRequest,
+    AuditErasure,
+    BulkRun,
+    RecordNames,
+    SendMode,
+    name_digest,
+)
 from tests.associations.bulk.engine import FIRST_COMPANY, FIRST_CONTACT, EngineTestCase, row
 from tests.support import SignedInClient, person
 
@@ -167,9 +174,11 @@ class EntryTests(NamesTestCase):
     def test_a_run_that_tries_again_has_them_under_salts_of_its_own(self) -> None:
         gone = self.nameless()
         first = self.read(row(0), row(1, gone))
-        self.sandbox.archive("contacts", gone, lag=0)
+        self.sandbox.fault(method="PUT", path=f"/{gone}/", status=500, times=None)
         first.rows.filter(number=2).update(from_name="Gone", from_salt="00" * 16)
+        first.way = SendMode.SINGLE
         first = self.start(first)
+        self.sandbox.faults.clear()
         with override_settings(HUBSPOT_VERIFY=False):
             again = services.retry(user=self.user, meta=RequestMeta(), run=first)
             again = self.start(self.read_on(again))

@@ -79,6 +79,7 @@ class ActionTests(PageTestCase):
         ready = run_of(self.user, state="ready", name="secret.csv")
         self.client.post(f"/bulk/{ready.pk}/discard/")
         ended = run_of(self.user, state="done", queued=1, rejected=1)
+        entry_of(self.user, run=ended, row_number=1, outcome="rejected", cause="rate_limited")
         self.client.post(f"/bulk/{ended.pk}/retry/")
         first, second = security_events()
         told = (first["what"], first["run_id"], first["user_id"], first["facts"]["name"])
