@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django import forms
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from associations.bulk.files.rows import RowReason
@@ -66,7 +66,10 @@ class ChoicesForm(forms.Form):
 
     def __init__(self, data: Any = None, *, run: BulkRun) -> None:
         super().__init__(data)
-        waiting = run.keys.filter(problem=RowReason.CHOOSE).order_by("pk")
+        # Not those of rows that something else keeps back: a choice would not help these.
+        rows = _waiting(run)
+        named = Q(pk__in=rows.values("from_key")) | Q(pk__in=rows.values("to_key"))
+        waiting = run.keys.filter(named, problem=RowReason.CHOOSE).order_by("pk")
         self.keys = list(waiting[:CHOICES_SHOWN])
         self.left = waiting.count() - len(self.keys) if self.keys else 0
         self._rows = _rows_of(run, self.keys)
@@ -100,10 +103,13 @@ class ChoicesForm(forms.Form):
         return {pk: "" if value == NONE else value for pk, value in said.items() if value}
 
 
+def _waiting(run: BulkRun) -> QuerySet[BulkRow]:
+    return run.rows.filter(state=RowState.INVALID, problem=RowReason.CHOOSE)
+
+
 def _rows_of(run: BulkRun, keys: list[BulkKey]) -> dict[int, dict[str, int]]:
     pks = [key.pk for key in keys]
-    waiting = run.rows.filter(state=RowState.INVALID, problem=RowReason.CHOOSE)
-    of_keys = waiting.filter(Q(from_key__in=pks) | Q(to_key__in=pks)).order_by("number")
+    of_keys = _waiting(run).filter(Q(from_key__in=pks) | Q(to_key__in=pks)).order_by("number")
     count, lines = Counter[int](), dict[int, int]()
     for line, *named in of_keys.values_list("line", "from_key_id", "to_key_id").iterator():
         for pk in set(named) & {*pks}:

@@ -39,6 +39,14 @@ class ChoicesTests(FindingTestCase):
         self.assertContains(answer, "(2 have several)")
         self.assertContains(answer, "not looked up")
 
+    def test_what_other_problems_keep_back_is_not_asked(self) -> None:
+        other = self.company("Skerry", domain="skerry.example"), self.company("Skerry II")
+        self.sandbox.change("companies", other[1], {"domain": "skerry.example"})
+        self.run_ = self.checked("501,isle.example,", "nobody@example.com,skerry.example,")
+        answer = self.page()
+        self.assertContains(answer, "1 row needs a choice")
+        self.assertNotContains(answer, "<legend>skerry.example")
+
     def test_a_choice_is_taken(self) -> None:
         answer = self.post(**{self.field: self.ids[1]})
         self.assertRedirects(answer, self.run_.get_absolute_url(), fetch_redirect_response=False)
