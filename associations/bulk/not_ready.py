@@ -50,10 +50,12 @@ def found_by_side(run: BulkRun) -> dict[str, dict[str, int]]:
         return {}
     counts = {}
     for side in ("from", "to"):
-        field = f"{side}_object_id"
-        at_side = Q(problem_field=field)
-        counts[side] = Count("pk", filter=~Q(**{field: ""}) & ~(at_side & ~Q(problem="")))
-        counts[f"{side}_several"] = Count("pk", filter=at_side & Q(problem=RowReason.CHOOSE))
+        # A row tells its first problem only, which may be of the other side: so its key is asked.
+        field, of_key = f"{side}_object_id", Q(**{f"{side}_key__object_id__gt": ""})
+        by_id = ~Q(**{field: ""}) & (Q(problem="") | ~Q(problem_field=field))
+        counts[side] = Count("pk", filter=of_key | by_id)
+        is_open = Q(**{f"{side}_key__problem": RowReason.CHOOSE})
+        counts[f"{side}_several"] = Count("pk", filter=is_open)
     told = run.rows.aggregate(**counts)
     return {
         side: {"found": told[side], "several": told[f"{side}_several"], "of": run.rows_read}

@@ -2,6 +2,7 @@
 
 from django.http import HttpResponse
 
+from associations.bulk.not_ready import found_by_side
 from associations.models import BulkRun, RunState
 from tests.associations.bulk.test_resolving import FindingTestCase
 from tests.support import SignedInClient, person
@@ -46,6 +47,13 @@ class ChoicesTests(FindingTestCase):
         answer = self.page()
         self.assertContains(answer, "1 row needs a choice")
         self.assertNotContains(answer, "<legend>skerry.example")
+
+    def test_what_is_found_counts_though_the_other_side_is_not(self) -> None:
+        nobody = "nobody@example.com,"
+        self.run_ = self.checked(f"{nobody}harbour.example,", f"{nobody}isle.example,", "501,901,")
+        told = found_by_side(self.run_)
+        self.assertEqual(told["from"], {"found": 1, "several": 0, "of": 3})
+        self.assertEqual(told["to"], {"found": 2, "several": 1, "of": 3})
 
     def test_a_choice_is_taken(self) -> None:
         answer = self.post(**{self.field: self.ids[1]})
