@@ -148,8 +148,8 @@ def _ask(client: HubSpotClient, wanted: dict[str, list[str]], known: _Known) -> 
 def _shown(client: HubSpotClient, object_type: str, part: Sequence[str]) -> _Known:
     found = find_records(client, object_type, part, display_property(object_type))
     ids = {each: each for each in part if each in found}
-    if len(found) > len(ids):  # some are shown under the id of another, into which they were merged
-        lost = [each for each in part if each not in ids]
+    if lost := [each for each in part if each not in ids]:
+        # Or merged into another one, which may be among these as well, and is shown once.
         ids |= current_ids(client, object_type, lost)
     names = {each: kept_text(record.name, 200) for each, record in found.items()}
     return {

@@ -268,6 +268,13 @@ class ForeseenTests(FindingTestCase):
         row = run.rows.get()
         self.assertEqual((row.state, row.facts), (RowState.READY, {"to_merged_into": new}))
 
+    def test_a_merged_id_is_told_beside_the_one_that_is_left(self) -> None:
+        old, new = self.company("Old"), self.company("New")
+        self.sandbox.merge("companies", old, new)
+        run = self.checked(f"501,{old},", f"502,{new},", "503,399,")
+        self.assertEqual(self.told(run), [f"501-{old}", f"502-{new}", "missing"])
+        self.assertEqual(run.rows.get(number=1).facts, {"to_merged_into": new})
+
     def test_two_types_that_hubspot_does_not_link(self) -> None:
         run = self.checked("501,902", head="contact id,company id")
         self.assertEqual(self.told(run), ["501-902"])
