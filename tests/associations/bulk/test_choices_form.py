@@ -55,6 +55,12 @@ class ChoicesTests(FindingTestCase):
         self.assertEqual(told["from"], {"found": 1, "several": 0, "of": 3})
         self.assertEqual(told["to"], {"found": 2, "several": 1, "of": 3})
 
+    def test_an_id_of_no_known_type_is_not_found(self) -> None:
+        rows = "Contact,ada@example.com,Nonsense,901", "Contact,501,Company,902"
+        run = self.checked(*rows, head="from type,from id,to type,to id")
+        told = found_by_side(run)
+        self.assertEqual([told[side]["found"] for side in ("from", "to")], [1, 1])
+
     def test_a_choice_is_taken(self) -> None:
         answer = self.post(**{self.field: self.ids[1]})
         self.assertRedirects(answer, self.run_.get_absolute_url(), fetch_redirect_response=False)
