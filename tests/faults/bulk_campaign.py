@@ -39,11 +39,13 @@ def lane(number: int, options: argparse.Namespace, database: str, folder: str) -
     )
 
 
-def results_of(lanes: list[subprocess.Popen]) -> list[dict[str, Any]]:
-    """What the lanes print, as it comes."""
+def results_of(lanes: list[subprocess.Popen], begun: list[int]) -> list[dict[str, Any]]:
+    """What the lanes print, as it comes; first of all that they have begun."""
     found: list[dict[str, Any]] = []
 
     def read(process: subprocess.Popen) -> None:
+        if process.stdout.readline():
+            begun.append(process.pid)
         for line in process.stdout:
             found.append(json.loads(line))
             for fault in found[-1]["faults"]:
@@ -58,15 +60,19 @@ def results_of(lanes: list[subprocess.Popen]) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def restarted(cluster: Cluster, seed: int) -> Iterator[list[float]]:
-    """Restart the cluster at random for as long as this lasts; when it was."""
+def restarted(cluster: Cluster, seed: int, lanes: int, begun: list[int]) -> Iterator[list[float]]:
+    """Restart the cluster at random for as long as this lasts, once all lanes have begun.
+
+    Give the times when it was.
+    """
     times: list[float] = []
     over, chance = threading.Event(), random.Random(seed)
 
     def restart() -> None:
         while not over.wait(chance.uniform(*RESTARTS_EVERY)):
-            cluster.restart()
-            times.append(time.time())
+            if len(begun) == lanes:  # before, their databases are being made
+                cluster.restart()
+                times.append(time.time())
 
     thread = threading.Thread(target=restart)
     thread.start()
@@ -90,10 +96,14 @@ def tell(found: list[dict[str, Any]], wanted: int, restarts: int, seconds: float
     states = Counter(each["state"] for each in found)
     print(f"runs {len(found)} of {wanted} in {seconds:.0f} s: {dict(states)}")
     print(f"rows {rows}, lost {lost}, doubled {doubled}, wrong outcomes {wrong}")
+    named, chosen, untold = (sum(e[name] for e in found) for name in ("named", "chosen", "untold"))
+    print(f"rows that name a record otherwise {named}, by a choice {chosen}, not told {untold}")
     print(f"outcomes {dict(outcomes)}")
     print(f"share of unreachable {outcomes['unreachable'] / max(rows, 1):.2%}: {dict(silent)}")
     ended = sum(each["ended"] for each in found)
-    print(f"kills {kills}, restarts of the database {restarts}, workers that ended {ended}")
+    early = sum(each["early"] for each in found)
+    print(f"kills {kills}, {early} of them before the start")
+    print(f"restarts of the database {restarts}, workers that ended {ended}")
     print(f"seconds to resume: median {statistics.median(resumed)}, most {max(resumed)}")
     print(f"seconds of a run: median {statistics.median(each['seconds'] for each in found):.1f}")
     return len(found) == wanted and not any(each["faults"] for each in found)
@@ -106,17 +116,19 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--database", default="sqlite")
     options = parser.parse_args()
-    start = time.monotonic()
+    start, begun = time.monotonic(), list[int]()
     is_own = options.database == "cluster"
     with (
         tempfile.TemporaryDirectory() as folder,
         Cluster() if is_own else nullcontext() as cluster,
-        restarted(cluster, options.seed) if cluster else nullcontext([]) as restarts,
+        restarted(cluster, options.seed, options.lanes, begun)
+        if cluster
+        else nullcontext([]) as restarts,
     ):
         database = cluster.url if cluster else options.database
         lanes = [lane(number, options, database, folder) for number in range(options.lanes)]
         try:
-            found = results_of(lanes)
+            found = results_of(lanes, begun)
         finally:
             for each in lanes:
                 each.terminate()

@@ -24,8 +24,10 @@ import requests
 from django.db import connection
 from django.test.runner import DiscoverRunner
 
+from associations.bulk.files.rows import RowReason
 from associations.gateway import rate_limiter
-from associations.models import OPEN_OUTCOMES, AssociationAttempt, BulkRun, RunState
+from associations.models import OPEN_OUTCOMES, AssociationAttempt, BulkRun, RowState, RunState
+from hubadmin.demo.sandbox.generated import generate
 from tests.faults.bulk_stack import Stack, Visitor, patiently
 
 HEADER = "from type,from id,to type,to id"
@@ -52,6 +54,16 @@ FAULTS: list[dict[str, Any]] = [
     {"partial": True},
     {"status": 200, "body": NO},
 ]
+# While records are sought. HubSpot may stay silent there, but what it says is so.
+READS = ("/batch/read", "/search")
+OF_READS = [
+    fault
+    for fault in FAULTS
+    if "partial" not in fault and fault.get("body") is not NO and fault.get("status") != 401
+]
+NAMED, BY_NAME = 0.5, 0.08  # of the rows: by an address or a domain on a side; by a name
+NOBODY = 0.03  # by an address that nobody has
+YARDS, TWINS = 8, 3  # companies with a name of their own, and names that two have
 
 
 @dataclass
@@ -66,7 +78,11 @@ class Result:
     wrong: int = 0
     outcomes: dict[str, int] = field(default_factory=dict)
     unreachable: dict[str, int] = field(default_factory=dict)  # by cause
+    named: int = 0  # entries whose row names a record by something else than its id
+    chosen: int = 0  # of these, those of which somebody chose the record
+    untold: int = 0  # rows of which HubSpot did not tell whom they name
     kills: int = 0
+    early: int = 0  # of the kills, those while rows were read and their records sought
     ended: int = 0  # workers that ended by themselves
     resumed: list[float] = field(default_factory=list)
     seconds: float = 0
@@ -87,9 +103,13 @@ class Disturbed:
     def play(self) -> Result:
         start = time.monotonic()
         self.stack.ask_sandbox("reset", post={})
+        self.make_companies()
+        self.add_faults(OF_READS, {"POST": READS})
         self.upload()
+        self.plan_reading(start=time.monotonic())
         self.wait_until(RunState.READY)
-        self.add_faults()
+        self.choose()
+        self.add_faults(FAULTS, {each: (path,) for each, path in ASSOCIATE.items()})
         self.plan(start=time.monotonic())
         self.act(f"/bulk/{self.run.pk}/start/", way=self.chance.choice(["batch", "single"]))
         self.wait_until(RunState.DONE, RunState.CANCELED)
@@ -101,18 +121,37 @@ class Disturbed:
 
     # --- the run ----------------------------------------------------------------------------------
 
+    def make_companies(self) -> None:
+        """Companies that rows name by their names; of some names there are two."""
+        number = self.result.number
+        yards = [f"Yard {number} Nr {each}" for each in range(YARDS)]
+        twins = [f"Twin {number} Nr {each}" for each in range(TWINS)]
+        names = [*yards, *twins, *twins]
+        made = [{"type": "companies", "properties": {"name": each}} for each in names]
+        ids = [each["id"] for each in self.stack.ask_sandbox("records", post=made)]
+        self.yards = dict(zip(yards, ids, strict=False))
+        two = zip(ids[YARDS : YARDS + TWINS], ids[YARDS + TWINS :], strict=True)
+        self.twins = {name: {*pair} for name, pair in zip(twins, two, strict=True)}
+
     def upload(self) -> None:
         rows = self.chance.randint(50, 400)
+        self.bad, self.named = set[int](), set[int]()
         bad = set(self.chance.sample(range(rows), self.chance.choice([0, 0, 1, 3])))
         lines, self.pairs = [HEADER], {}
         for number in range(rows):
-            contact = NO_CONTACT + self.first + number if number in bad else self.first + number
-            pair = (str(contact), str(FIRST_COMPANY + number))
-            lines.append(f"Contact,{pair[0]},Company,{pair[1]}")
-            self.pairs[len(lines) - 1] = pair
+            cells, pair = self.row(number, is_bad=number in bad)
+            lines.append(cells)
+            at = len(lines) - 1
+            self.pairs[at] = pair
+            if number in bad:
+                self.bad.add(at)
+            if cells != f"Contact,{pair[0]},Company,{pair[1]}":
+                self.named.add(at)
             if self.chance.random() < 0.02:
                 lines.append(lines[-1])
                 lines.append("Contact,abc,Company,1")
+            if self.chance.random() < NOBODY:
+                lines.append(f"Contact,nobody.{number}@example.com,Company,{pair[1] or 901}")
         name = f"run-{self.result.number}.csv"
         file = {"file": (name, "\n".join(lines), "text/csv")}
         if self.chance.random() < 0.1:
@@ -120,16 +159,60 @@ class Disturbed:
         self.visitor.post("/bulk/", data={}, files=file)
         self.run = patiently(lambda: BulkRun.objects.filter(name=name).latest("pk"))
 
+    def row(self, number: int, *, is_bad: bool) -> tuple[str, tuple[str, str]]:
+        """A row, and the ids of its records; that of one to choose is empty until it is chosen."""
+        contact, company = str(self.first + number), str(FIRST_COMPANY + number)
+        if is_bad:
+            contact = str(NO_CONTACT + self.first + number)
+        person, firm = contact, company
+        if not is_bad and self.chance.random() < NAMED:
+            person = generate("0-1", contact)["email"]
+        if self.chance.random() < BY_NAME:
+            firm = self.chance.choice([*self.yards, *self.twins])
+            company = self.yards.get(firm, "")
+        elif self.chance.random() < NAMED:
+            firm = generate("0-2", company)["domain"]
+        return f"Contact,{person},Company,{firm}", (contact, company)
+
+    def choose(self) -> None:
+        """Say which of the twins is meant, as often as it takes; of some that it is none."""
+        for _ in range(5):
+            keys = patiently(lambda: list(self.run.keys.filter(problem=RowReason.CHOOSE)))
+            if not self.run.rows_to_choose or not keys:
+                return
+            said = {}
+            for key in keys:
+                offered = {each[0] for each in key.candidates}
+                if offered != self.twins.get(key.text):
+                    self.result.wrong += 1
+                    self.result.faults.append(f"{key.text}: {offered} were offered")
+                said[key] = self.chance.choice([*sorted(offered), "none"])
+            fields = {f"key_{key.pk}": each for key, each in said.items()}
+            self.act(f"/bulk/{self.run.pk}/choices/", **fields)
+            self.note_chosen({key.text: each for key, each in said.items()})
+            self.plan_reading(start=time.monotonic())
+            self.wait_until(RunState.READY)
+        raise AssertionError(f"{self.run} waits for a choice that was made")
+
+    def note_chosen(self, said: dict[str, str]) -> None:
+        rows = self.run.rows.exclude(to_key=None).values_list("number", "to_key__text")
+        for number, text in patiently(lambda: list(rows)):
+            if text in said and number in self.pairs:
+                self.pairs[number] = (self.pairs[number][0], said[text])
+                self.result.chosen += said[text] != "none"
+        self.pairs = {at: pair for at, pair in self.pairs.items() if pair[1] != "none"}
+
     def act(self, path: str, **fields: str) -> None:
         self.mend()
         self.visitor.post(path, data=fields)
 
-    def add_faults(self) -> None:
+    def add_faults(self, some: list[dict[str, Any]], paths: dict[str, tuple[str, ...]]) -> None:
+        """A few of some, on these paths of each method."""
         faults = []
-        for fault in self.chance.sample(FAULTS, self.chance.randint(0, 4)):
-            method = self.chance.choice(["PUT", "POST"])
+        for fault in self.chance.sample(some, self.chance.randint(0, 4)):
+            method = self.chance.choice(sorted(paths))
             chance = round(self.chance.uniform(0.02, 0.3 if method == "PUT" else 0.4), 3)
-            more = {"path": ASSOCIATE[method], "probability": chance}
+            more = {"path": self.chance.choice(paths[method]), "probability": chance}
             seed = self.chance.randint(0, 10**6)
             faults.append({"times": None, "method": method, "seed": seed} | more | fault)
         self.stack.ask_sandbox("faults", post=faults)
@@ -143,6 +226,13 @@ class Disturbed:
         if self.chance.random() < 0.15:
             chosen.append(self.cancel)
         self.planned = [(start + self.chance.uniform(0, 2.5), action) for action in chosen]
+
+    def plan_reading(self, start: float) -> None:
+        """The same while the rows are read and their records are sought."""
+        actions = [self.kill_child, self.kill_worker, self.kill_web, self.break_off]
+        weights = [4, 4, 1, 2 if connection.vendor == "postgresql" else 0]
+        chosen = self.chance.choices(actions, weights, k=self.chance.choice([0, 1, 1, 2]))
+        self.planned = [(start + self.chance.uniform(0, 1.5), action) for action in chosen]
 
     def wait_until(self, *states: str) -> None:
         deadline = time.monotonic() + RUN_SECONDS
@@ -169,7 +259,10 @@ class Disturbed:
         due = [each for each in getattr(self, "planned", []) if each[0] <= now]
         for each in due:
             self.planned.remove(each)
+            kills = self.result.kills
             each[1]()
+            if self.run.state == RunState.READING:
+                self.result.early += self.result.kills - kills
 
     def mend(self) -> None:
         """Start again what was killed, as whoever supervises services does."""
@@ -239,6 +332,7 @@ class Comparison:
     def __init__(self, disturbed: Disturbed) -> None:
         self.run, self.result = disturbed.run, disturbed.result
         self.pairs, self.stack = disturbed.pairs, disturbed.stack
+        self.bad, self.named = disturbed.bad, disturbed.named
 
     def compare(self) -> None:
         self.entries = patiently(lambda: list(self.run.entries.order_by("row_number")))
@@ -250,7 +344,8 @@ class Comparison:
         result.unreachable = dict(Counter(f"{self.run.state}: {e.cause}" for e in silent))
         result.doubled = sum(number > 1 for number in found.values())
         unasked = [number for number in found if number not in self.pairs]
-        missing = set(self.pairs) - set(found)
+        result.named = len(self.named & set(found))
+        missing = set(self.pairs) - set(found) - self.kept_back()
         still_open = [e.pk for e in self.entries if e.outcome in OPEN_OUTCOMES]
         result.lost = len(still_open) + (len(missing) if self.run.state == RunState.DONE else 0)
         self.fault_if(unasked, "rows that nobody asked for")
@@ -260,6 +355,14 @@ class Comparison:
         self.compare_outcomes()
         self.compare_requests()
         self.compare_attempts()
+
+    def kept_back(self) -> set[int]:
+        """Rows that were left out for what is so: of an id that HubSpot lacks, or is silent on."""
+        invalid = self.run.rows.filter(state=RowState.INVALID).values_list("number", "problem")
+        known = patiently(lambda: dict(invalid))
+        untold = {n for n, problem in known.items() if problem == RowReason.NOT_SHOWN} & self.named
+        self.result.untold = len(untold)
+        return untold | {n for n in self.bad if known.get(n) == RowReason.MISSING}
 
     def fault_if(self, what: Any, sentence: str) -> None:
         if what:
@@ -338,6 +441,7 @@ def main() -> None:
     databases = runner.setup_databases()
     try:
         with Stack() as stack:
+            print("begun", flush=True)
             for number in range(options.lane, options.runs, options.lanes):
                 disturbed = Disturbed(stack, number, options.seed * 100_003 + number)
                 try:

@@ -196,6 +196,7 @@ def _environment(hubspot: str, bind: str, secret: str) -> dict[str, str]:
         "HUBSPOT_API_BASE_URL": hubspot,
         "HUBSPOT_ACCESS_TOKEN": "sandbox",
         "HUBSPOT_CALLS_PER_10_SECONDS": "2000",
+        "HUBSPOT_SEARCHES_PER_SECOND": "50",
         "AUDIT_SIGNING_KEY": settings.AUDIT_SIGNING_KEY,
         "SSO_MODE": "header",
         "SSO_ISSUER": "https://proxy.example.com",
