@@ -25,4 +25,7 @@ def own_database(name: str) -> Iterator[None]:
         try:
             yield
         finally:
+            from associations.gateway import rate_limiter
+
+            rate_limiter.close()  # it has a connection of its own, and PostgreSQL drops none in use
             runner.teardown_databases(databases)

@@ -12,7 +12,9 @@ from functools import cached_property
 
 from django.utils.translation import gettext
 
+from associations.bulk.files.rows import RowReason
 from tests.faults.walking import entry_truth as entry
+from tests.faults.walking import found_truth as found
 from tests.faults.walking import look_truth as look
 from tests.faults.walking import row_truth as row
 from tests.faults.walking import run_truth as run
@@ -36,6 +38,9 @@ _FILLED = {
     "outcome": r"(?P<word>queued|sending|linked|unconfirmed|rejected|unreachable|canceled)",
     "state": rf"(?P<word>{state.STATE_WORDS})",
     "event": r"(?P<word>uploaded|asked for approval|took the request for approval back|did not approve|request for approval expired|request for approval became void|approved|started|paused by itself|paused|had it go on|took it over|resumed|canceled|ended)",
+    "text": r"(?P<text>[^“”]+?)",
+    "mail": r"(?P<text>[^\s“”]+)",
+    "kind": r"(?P<word>[A-Za-z]+)",
     "type": r"[A-Z][\w ]*?",
     "any": r".+?",
     "rest": r".+",
@@ -97,6 +102,7 @@ CLAIMS = [
         ("mine audit run fragment", "linked before already", entry.linked_before),
         ("mine audit run fragment", "seen linked afterwards", entry.linked_when_seen),
         ("mine audit run fragment", "not seen afterwards", entry.not_there_afterwards),
+        ("mine audit run fragment", "not verified", entry.not_verified),
         ("lists entry", "canceled by HubSpot", entry.not_linked_by_it),
         # --- an entry: how it ended -----------------------------------------------------------
         ("entries", "HubSpot answered that {from_} is now linked to {to}.", entry.hubspot_said_so),
@@ -140,6 +146,8 @@ CLAIMS = [
         ("entry", "HubSpot's answer is awaited.", entry.is_open),
         ("entry", "If they are to be linked after all, link them by the form or in another run.", always),
         ("entry", "If it is canceled once more, tell the admin of this site.", always),
+        ("entry", "record not found record_not_found", always),
+        ("entries", "found by {mail}", found.was_found_by),
         # --- an entry: its facts and its checks -----------------------------------------------
         ("entry:outcome", "{outcome}", entry.is_its_outcome),
         ("lists:outcome of entry", "{outcome}", entry.is_its_outcome),
@@ -189,6 +197,8 @@ CLAIMS = [
         ("looks", "HubSpot's daily limit of requests is used up.", look.trouble("daily limit")),
         ("looks", "This site's access token may not read the records", look.trouble("no scope at all", "no scope to read")),
         ("looks", "HubSpot is not available at the moment.", look.trouble("503", "521")),
+        ("form", "Nothing is found yet (looked for: {any}).", always),
+        ("looks", "HubSpot has no default way to link the types {any} and {any}.", always),
         ("form", "What you link shows here, with a way to do it again.", always),
         ("mine", "Every link you ask for is listed here.", always),
         # --- a run: its state -----------------------------------------------------------------
@@ -247,8 +257,9 @@ CLAIMS = [
         ("one run", "{any} did not approve it: “{any}”", state.got_no_approval("refused")),
         ("one run", "Nobody has answered your request for approval in time.", state.got_no_approval("expired")),
         ("one run", "void: what stood in the log was not what had been approved, so nothing was sent", run.nothing_was_sent),
-        ("one run:fact Ready", "{n}", run.rows_are("ready")),
-        ("one run:fact With a problem", "{n}", run.rows_are("invalid")),
+        ("one run:fact Ready to link", "{n}", found.ready_to_link),
+        ("one run:fact Needs a choice", "{n}", found.waits_for_a_choice),
+        ("one run:fact Cannot be linked", "{n}", found.cannot_be_linked),
         ("one run:fact Duplicates", "{n}", run.rows_are("double")),
         ("one run:fact Linked already", "{n}", run.linked_already),
         ("one run", "What is linked already is as HubSpot showed it until {any}.", always),
@@ -261,6 +272,44 @@ CLAIMS = [
         ("one run", "Those that are will be sent as well, which changes nothing.", always),
         ("one run:choice", "Many in one call: {rest}", always),
         ("one run", "Only {any} can start it, as it is started in their name.", always),
+        # --- a run: the records that its rows name --------------------------------------------
+        ("one run:found", "{n} of {total}[ ({perhaps} [has|have] several)|]", found.found_of_side),
+        ("one run", "Found in HubSpot", always),
+        ("one run", "{n} row[ needs|s need] a choice", found.waits_for_a_choice),
+        ("one run", "What is chosen holds for every row with the same text.", always),
+        ("one run:name", "{text} Line {n}", found.rows_of_a_choice),
+        ("one run:name", "{text} Line {n} and others, {total} rows in all", found.rows_of_a_choice),
+        ("one run:choice", "[{any} |]{kind} {n}[ · {rest}|]", found.is_on_offer),
+        ("one run", "Nothing is chosen yet. Choose a record in at least one place.", always),
+        ("one run", "Cannot be linked", found.is_left_out),
+        ("one run", "These rows are left out.", found.is_left_out),
+        ("one run", "Download the {n} row[s|]", found.can_be_downloaded),
+        ("one run", "{n} row[s|]: HubSpot has no record with this id.", found.group_is(RowReason.MISSING, holds=found.has_no_such_id)),
+        ("one run", "{n} row[s|]: HubSpot has no contact with this e-mail address.", found.group_is(RowReason.NO_SUCH_EMAIL, holds=found.has_no_key_record)),
+        ("one run", "{n} row[s|]: HubSpot's search finds no record for this text.", found.group_is(RowReason.NOT_FOUND, holds=found.is_not_found)),
+        ("one run", "{n} row[s|]: This domain gives mail addresses to anybody: it is no company's.", found.group_is(RowReason.FREE_MAIL)),
+        ("one run", "{n} row[s|]: None of the records that HubSpot has was meant.", found.group_is(RowReason.NONE_MEANT)),
+        ("one run", "{n} row[s|]: HubSpot did not tell whose this is.", found.group_is(RowReason.NOT_SHOWN)),
+        ("one run", "{n} row[s|]: These names were not searched for: there are too many.", found.group_is(RowReason.TOO_MANY_WORDS)),
+        ("one run", "{n} row[s|]: ", found.group_is()),
+        # The same of a run that has ended, where the number stands apart.
+        ("one run", "HubSpot has no record with this id.", found.group_is(RowReason.MISSING, holds=found.has_no_such_id)),
+        ("one run", "HubSpot has no contact with this e-mail address.", found.group_is(RowReason.NO_SUCH_EMAIL, holds=found.has_no_key_record)),
+        ("one run", "HubSpot's search finds no record for this text.", found.group_is(RowReason.NOT_FOUND, holds=found.is_not_found)),
+        ("one run", "None of the records that HubSpot has was meant.", found.group_is(RowReason.NONE_MEANT)),
+        ("one run", "HubSpot has several records for a text of the file, or none that is called exactly so.", found.a_choice_is_due),
+        ("one run", "Correct what is wrong in the file, and upload it as a run of its own: pairs that are linked by then are left out.", always),
+        ("run fragment bad-rows results", "HubSpot has no {kind} with the id {n}.", found.no_such_id),
+        ("run fragment bad-rows results", "HubSpot has no contact with the e-mail address {text}. Correct it", found.no_such_address),
+        ("run fragment bad-rows results", "HubSpot's search finds no {kind} for “{text}”.", found.not_found),
+        ("run fragment bad-rows results", "“{text}” may mean one of several ({n} found).", found.may_mean_several),
+        ("run fragment bad-rows results", "Of what HubSpot finds for “{text}” none was meant.", found.none_was_meant),
+        ("run fragment bad-rows results", "{text} gives mail addresses to anybody, so it is no company's domain.", found.is_free_mail),
+        ("run fragment bad-rows results", "HubSpot did not tell whose “{text}” is.", found.was_not_told),
+        ("run fragment bad-rows results", "“{text}” was not searched for: so many names in one file would take too long.", found.is_beyond_the_most),
+        ("file", "When this row's turn came, HubSpot had another record for “{text}” than when it was checked, or none. Nothing was sent for it.", found.has_changed),
+        ("one run", "{n} of {total} addresses and names looked for in HubSpot.", found.texts_looked_for),
+        ("one run", "HubSpot is asked again by itself.", found.is_asked_again),
         # --- a run: how far it is, and how it ended -------------------------------------------
         ("one run", "{number} of {number} pairs looked up in HubSpot: are they linked already?", state.state_is("reading")),
         ("one run", "{n} of {total} pairs stand in the audit log and wait for their turn.", run.queued_of_all),
@@ -330,4 +379,6 @@ DUTIES = [
     ("entry", entry.tells_that_nothing_was_sent),
     ("status", status.first_line_is_the_worst),
     ("anywhere", entry.is_no_failure),
+    ("one run", found.what_was_meant_is_taken),
+    ("one run file", found.what_was_found_is_sent),
 ]

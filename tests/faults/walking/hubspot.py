@@ -13,8 +13,9 @@ from hubadmin.demo.sandbox import Sandbox, connection
 from hubadmin.demo.sandbox.http import Answer
 from hubadmin.demo.sandbox.http import Call as Asked
 from hubadmin.demo.sandbox.links import Links
-from hubadmin.demo.sandbox.portal import RECORDS, TYPES
+from hubadmin.demo.sandbox.portal import TYPES
 from tests.faults.walking.clock import Clock
+from tests.faults.walking.directory import Directory
 
 Record = tuple[str, str]  # a type in its canonical form, and an id
 Pair = tuple[Record, Record]
@@ -97,15 +98,6 @@ class Heard:
     trouble: str  # what was wrong with HubSpot
 
 
-_ALL = dict(RECORDS)
-
-
-def put_all_back() -> None:
-    """All records, in the order in which the sandbox lists them."""
-    RECORDS.clear()
-    RECORDS.update(_ALL)
-
-
 @dataclass(slots=True)
 class Portal:
     """The sandbox, its links with their past, its records with theirs, and the calls it heard."""
@@ -117,16 +109,21 @@ class Portal:
     heard: list[Heard] = field(default_factory=list)
     gone: list[tuple[datetime, Record, bool]] = field(default_factory=list)
     merged: list[tuple[datetime, Record, str]] = field(default_factory=list)
-    _kept: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
+    answers: list[tuple[str, int]] = field(default_factory=list)  # to all calls: whose, its status
+    directory: Directory = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.directory = Directory(self.sandbox.records)
 
     @property
     def store(self) -> Store:
         return self.sandbox.links
 
     def reset(self) -> None:
-        put_all_back()
-        self._kept.clear()
         self.sandbox.reset()
+        self.answers.clear()
+        self.directory.clear()
+        self.directory.note(self.clock.now())
         self.actor = self.trouble = ""
         self.heard.clear()
         self.gone.clear()
@@ -140,6 +137,7 @@ class Portal:
             pairs = _pairs_in(call)
             before = [len(self.spans_of(pair)) for pair in pairs]
             answer = answer_call(state, call)
+            self.answers.append((self.actor, answer.status))
             after = [len(self.spans_of(pair)) for pair in pairs]
             made = [pair for pair, b, a in zip(pairs, before, after, strict=True) if a > b]
             if pairs:
@@ -149,24 +147,21 @@ class Portal:
 
         self.sandbox.links = Store(self.clock)
         with mock.patch.object(connection, "answer_call", listen):
-            try:
-                yield
-            finally:
-                put_all_back()
+            yield
 
     # --- what somebody does in HubSpot itself -----------------------------------------------------
 
     def delete(self, record: Record) -> None:
         """Delete a record, and its links with it."""
-        key = _key(record)
-        self._kept[key] = RECORDS.pop(key)
+        self.sandbox.archive(*record)
+        self.directory.note(self.clock.now())
         self.gone.append((self.clock.now(), record, True))
         for pair in [tuple(each) for each in self.store.spans if record in each]:
             self.store.remove(pair)
 
     def restore(self, record: Record) -> None:
-        key = _key(record)
-        RECORDS[key] = self._kept.pop(key)
+        self.sandbox.archive(*record, archived=False)
+        self.directory.note(self.clock.now())
         self.gone.append((self.clock.now(), record, False))
 
     @property
@@ -177,6 +172,12 @@ class Portal:
         """Merge a record into another of its type, which may be a new one."""
         self.sandbox.merge(record[0], record[1], new)
         self.merged.append((self.clock.now(), record, new))
+        self.directory.note(self.clock.now())
+
+    def change(self, record: Record, **properties: str | None) -> None:
+        """Give a record other values, such as an address that was another's."""
+        self.sandbox.change(*record, properties)
+        self.directory.note(self.clock.now())
 
     # --- what is so -------------------------------------------------------------------------------
 
@@ -185,7 +186,7 @@ class Portal:
         if any(record == old or record[1] == new for _, old, new in self.merged):
             return True  # an id that was merged goes on working
         if moment is None:
-            return _key(record) in RECORDS
+            return self.sandbox.records.find(*_key(record)) is not None
         changes = [(at, is_gone) for at, each, is_gone in self.gone if each == record]
         before = [is_gone for at, is_gone in changes if at <= moment]
         return not before[-1] if before else bool(changes) or self.has(record)

@@ -250,6 +250,31 @@ def records_merged(world: World, chance: random.Random) -> None:
         world.note(f"somebody merges {LABELS[record[0]]} {record[1]} into {new} in HubSpot")
 
 
+# Of which record a text is taken, and to which one it goes.
+_MOVED = [
+    ("email", ("contacts", "501"), ("contacts", "505"), "ada@example.com"),
+    ("domain", ("companies", "901"), ("companies", "905"), "harbour.example"),
+    ("name", ("companies", "906"), ("companies", "907"), "Harbour Foods"),
+]
+
+
+def text_moves(world: World, chance: random.Random) -> None:
+    """An address, a domain or a name goes to another record, or is another's as well."""
+    name, old, new, text = chance.choice(_MOVED)
+    if name == "email" or chance.random() < 0.3:
+        if any(record == old for _, record, _ in world.portal.merged):
+            return
+        world.portal.change(old, **{name: f"was-{text}"})
+    world.portal.change(new, **{name: text})
+    world.note(f"{LABELS[new[0]]} {new[1]} gets the {name} {text} in HubSpot")
+
+
+def an_hour_passes(world: World, chance: random.Random) -> None:
+    world.clock.put_forward(4000)
+    world.sees_worker()
+    world.note("more than an hour passes")
+
+
 def trouble_begins(world: World, chance: random.Random) -> None:
     trouble = chance.choice(TROUBLES)
     world.begin(trouble)

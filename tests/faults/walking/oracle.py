@@ -15,7 +15,8 @@ from tests.faults.walking.world import World
 # A sentence with one of these says something of what was done.
 _LOADED = re.compile(
     r"\b(un)?linked\b|\bsent\b|\bsending\b|\bstart(s|ed)?\b|\bdone\b|\bbegun\b|\bverified\b"
-    r"|\bthrough\b|\bcanceled\b|\bqueued\b",
+    r"|\bthrough\b|\bcanceled\b|\bqueued\b|\bfound\b|\bfinds\b|\bchoice\b|\bmeant\b"
+    r"|\bHubSpot has (no|several)\b|\blooked for\b|\brows?:",
     re.I,
 )
 _SILENT_PLACES = {"name", "fact HubSpot's status"}  # headings, and what HubSpot calls a state
@@ -80,6 +81,11 @@ class Oracle:
 @cache
 def _claims_on(kind: str, place: str) -> list[Claim]:
     """Those of a place on a page. A claim without one is of sentences, wherever these stand."""
-    holds_sentences = place in ("", "choice", "cell what_happened") or place.startswith("fact ")
+    holds_sentences = place in (
+        "",
+        "choice",
+        "cell what_happened",
+        "cell problem",
+    ) or place.startswith("fact ")
     places = {place, ""} if holds_sentences else {place}
     return [claim for claim in CLAIMS if kind in claim.kinds and claim.place in places]

@@ -152,6 +152,8 @@ def _texts(
     if node.is_silent:
         return
     is_notice = is_notice or "notice" in node.classes
+    if node.attrs.get("data-label") == "Found in HubSpot" and node.parent:
+        about = _side(node.parent) or about
     if node.tag in ("tr", "li") or "ended-run" in node.classes:
         about = _about(node) or about
     tone = " ".join(node.classes) if node.classes and node.tag != "p" else tone
@@ -170,6 +172,8 @@ def _place(node: _Node) -> str:
         siblings = [each for each in node.parent.children if isinstance(each, _Node)]
         name = next((each for each in siblings if each.tag == "dt"), None)
         return f"fact {_text_of(name)}" if name else ""
+    if node.attrs.get("data-label") == "Found in HubSpot":
+        return "found"
     return {"dt": "name", "th": "name", "title": "title", "label": "choice", "legend": "name"}.get(
         node.tag, ""
     )
@@ -198,6 +202,15 @@ def _about(row: _Node) -> tuple[str, int] | None:
         if found := next(filter(None, map(pattern.fullmatch, addresses)), None):
             return kind, int(found[1])
     return None
+
+
+def _side(row: _Node) -> tuple[str, int] | None:
+    """Of which side the records are that a column of a file names: the first or the second."""
+    chosen = [each for each in row.nodes() if "selected" in each.attrs]
+    meaning = chosen[0].attrs.get("value", "") if chosen else ""
+    sides = {"from_object_id": 0, "to_object_id": 1}
+    side = sides.get(meaning.partition(":")[0])
+    return None if side is None else ("side", side)
 
 
 def read_csv(kind: str, address: str, status: int, source: str) -> Page:

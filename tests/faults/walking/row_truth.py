@@ -31,8 +31,8 @@ def row_is_linked(say: Saying) -> bool:
     """HubSpot had no such link"""
     if say.row["entry"]:
         return say.entry.linked == Linked.YES and linked_at_the_end(say)
-    moment = say.run.read_at or say.world.now
-    return say.world.portal.is_linked(row_pair(say.staged), moment)
+    moments = say.world.read_at.get(say.run.pk) or [say.world.now]
+    return any(say.world.portal.is_linked(row_pair(say.staged), moment) for moment in moments)
 
 
 def row_is_not_linked(say: Saying) -> bool:

@@ -2,16 +2,26 @@
 
 import random
 
-from associations.models import BulkRun
+from associations.bulk.files.rows import RowReason
+from associations.models import BulkKey, BulkRun
+from tests.faults.walking.directory import (
+    COMPANY_NAMES,
+    DOMAINS,
+    EMAILS,
+    MAILBOXES,
+    PEOPLE,
+)
 from tests.faults.walking.linking_steps import (
     COMPANIES,
     CONTACTS,
     LABELS,
     MISSING,
 )
+from tests.faults.walking.trouble import NONE
 from tests.faults.walking.world import World, work
 
 _HEADER = "from type,from id,to type,to id"
+_NONSENSE = ("0", "9" * 30, "none; 901", "<b>")
 
 
 def _row(chance: random.Random) -> str:
@@ -25,7 +35,21 @@ def _row(chance: random.Random) -> str:
     if drawn < 0.4:
         several = ";".join(map(str, chance.sample([*COMPANIES], 2)))
         return f"Contact,{chance.choice(CONTACTS)},Company,{several}"
-    return f"Contact,{chance.choice(CONTACTS)},Company,{chance.choice(COMPANIES)}"
+    if drawn < 0.45:
+        return f"Contact,{chance.choice(CONTACTS)},Company,{chance.choice(COMPANIES)}"
+    cells = [f"Contact,{_person(chance)}", f"Company,{_company(chance)}"]
+    return ",".join(cells if chance.random() < 0.9 else cells[::-1])
+
+
+def _person(chance: random.Random) -> str:
+    """What a row names a contact by."""
+    ways = [EMAILS, EMAILS, PEOPLE, CONTACTS, ("ADA@example.com",)]
+    return chance.choice(chance.choice(ways))
+
+
+def _company(chance: random.Random) -> str:
+    ways = [DOMAINS, DOMAINS, COMPANY_NAMES, COMPANIES, MAILBOXES, ("https://www.harbour.example",)]
+    return chance.choice(chance.choice(ways))
 
 
 def upload(world: World, chance: random.Random) -> None:
@@ -49,6 +73,41 @@ def choose_columns(world: World, chance: random.Random) -> None:
     fields = {f"column_{number}": meaning for number, meaning in enumerate(meanings, 1)}
     world.post(f"/bulk/{run.pk}/columns/", _owner(run), **fields)
     world.note(f"choose the columns of run {run.pk}: {meanings}")
+
+
+def choose_records(world: World, chance: random.Random) -> None:
+    """Somebody says which records are meant, or none of them; at times nothing, or nonsense."""
+    runs = [run for run in world.runs() if run.state == "ready"]
+    asked = [run for run in runs if run.rows_to_choose] or runs[:1]
+    if not asked:
+        return
+    run = chance.choice(asked)
+    said = {key: _choice(key, chance) for key in run.keys.filter(problem=RowReason.CHOOSE)}
+    page = world.get(f"/bulk/{run.pk}/", _owner(run))
+    fields = {f"key_{key.pk}": each for key, each in said.items() if each}
+    fields |= {"reading": page.fields["reading"]} if "reading" in page.fields else {}
+    if chance.random() < 0.1:
+        fields["reading"] = "2026-01-01T00:00:00+00:00"  # of another tab
+    world.post(f"/bulk/{run.pk}/choices/", _owner(run), **fields)
+    for key in BulkKey.objects.filter(pk__in=[key.pk for key in said], is_chosen=True):
+        world.chosen.setdefault(key.pk, said[_same(key, said)].removeprefix("none"))
+    told = ", ".join(f"{key.text}: {each or 'nothing'}" for key, each in said.items())
+    world.note(f"choose records of run {run.pk}: {told or 'there is nothing to choose'}")
+
+
+def _same(key: BulkKey, keys: dict[BulkKey, str]) -> BulkKey:
+    return next(each for each in keys if each.pk == key.pk)
+
+
+def _choice(key: BulkKey, chance: random.Random) -> str:
+    drawn = chance.random()
+    if drawn < 0.15:
+        return "none"
+    if drawn < 0.3:
+        return ""
+    if drawn < 0.35:
+        return chance.choice(_NONSENSE)
+    return str(chance.choice(key.candidates)[0])
 
 
 def upload_linked(world: World, chance: random.Random) -> None:
@@ -84,13 +143,17 @@ def _work(world: World, chance: random.Random, turns: int) -> bool:
     world.portal.actor = f"run {run.pk}"
     before = _position(run)
     work(run, turns)
+    world.read_at.setdefault(run.pk, []).append(world.now)
+    if world.trouble is not NONE:
+        world.met_trouble.add(run.pk)
     run.refresh_from_db()
     world.note(f"a worker works on run {run.pk}: {run.state}, {run.closed} of {run.queued}")
     return _position(run) != before
 
 
 def _position(run: BulkRun) -> tuple[object, ...]:
-    return run.state, run.rows_read, run.rows_looked_up, run.queued, run.closed
+    asked = run.keys.exclude(asked_at=None).count()
+    return run.state, run.rows_read, asked, run.is_found, run.looked_up_to, run.queued, run.closed
 
 
 def start(world: World, chance: random.Random) -> None:

@@ -40,10 +40,12 @@ def would_send(say: Saying) -> bool:
 
 
 def linked_already(say: Saying) -> bool:
-    """not so many pairs were linked at the time that the page names"""
+    """not so many pairs were linked when HubSpot was asked, until the time that the page names"""
     rows = BulkRow.objects.filter(run=say.run, state=RowState.READY, was_linked=True)
-    at = say.run.read_at
-    linked = [row for row in rows if say.world.portal.is_linked(row_pair(row), at)]
+    moments = say.world.read_at.get(say.run.pk, [])
+    linked = [
+        row for row in rows if any(say.world.portal.is_linked(row_pair(row), at) for at in moments)
+    ]
     return say.number() == len(linked)
 
 
@@ -195,7 +197,8 @@ _EVENTS = {
 
 def was_stopped(say: Saying) -> bool:
     """HubSpot refused no call of this run"""
-    return any(call.status in (401, 403, 302) for call in say.calls_of_run)
+    refused = {(f"run {say.run.pk}", status) for status in (401, 403, 302)}
+    return not refused.isdisjoint(say.world.portal.answers)
 
 
 def no_worker(say: Saying) -> bool:

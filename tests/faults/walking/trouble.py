@@ -14,7 +14,14 @@ _READS, _WRITES = (
 )
 _HTML = {"body": "<html><h1>Sorry</h1></html>", "content_type": "text/html"}
 WRITING = (("PUT", "/default/"), ("POST", "associate"))
-READING = (("POST", "batch/read"), ("GET", "crm"), ("GET", "account"), ("POST", "oauth"))
+SEARCHING = (("POST", "/search"),)
+READING = (
+    ("POST", "batch/read"),
+    *SEARCHING,
+    ("GET", "crm"),
+    ("GET", "account"),
+    ("POST", "oauth"),
+)
 ANYTHING = (*WRITING, *READING)
 Calls = tuple[tuple[str, str], ...]
 
@@ -48,7 +55,7 @@ class Trouble:
     @property
     def meets_links(self) -> bool:
         lacks = self.granted is not None and not set(self.granted) >= set(_WRITES)
-        return self.is_refused or lacks or bool(self.fault)
+        return self.is_refused or lacks or (bool(self.fault) and self.calls is not SEARCHING)
 
     def begin(self, sandbox: Sandbox) -> None:
         if self.is_refused:
@@ -83,6 +90,8 @@ TROUBLES = [
     Trouble("500 for links", {"status": 500}),
     Trouble("503", {"status": 503}, ANYTHING),
     Trouble("503 for links, and made", {"status": 503, "apply": True}),
+    Trouble("503 for searches", {"status": 503}, SEARCHING),
+    Trouble("429 for searches", _BUSY, SEARCHING),
     Trouble("521", {"status": 521, **_HTML}, ANYTHING),
     Trouble("521 for links", {"status": 521, **_HTML}),
     Trouble("redirected", {"status": 302, "headers": {"Location": "/x"}}, ANYTHING, lasts=True),

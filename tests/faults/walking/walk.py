@@ -37,6 +37,7 @@ _RUNS: dict[Act, int] = {
     runs.upload: 4,
     runs.upload_linked: 5,
     runs.choose_columns: 4,
+    runs.choose_records: 7,
     runs.worker_works: 9,
     runs.worker_finishes: 8,
     runs.start: 10,
@@ -52,12 +53,16 @@ _RUNS: dict[Act, int] = {
     form.link_made: 5,
     form.record_deleted: 1,
     form.records_merged: 2,
+    form.text_moves: 3,
+    form.an_hour_passes: 1,
 }
+_TO_THE_END = (runs.worker_finishes, runs.start, runs.worker_finishes)
 _HUBSPOT: dict[Act, int] = {form.trouble_begins: 5, form.trouble_ends: 4}
 ACTS = {act.__name__: act for act in (*_FORM, *_RUNS, *_HUBSPOT)}
 PAUSES = (0.5, 1, 2, 4, 8, 15, 40, 90, 700)
 READS = 0.5  # of the steps, after which somebody reads a page
 SHORTEST, LONGEST = 4, 15
+TO_THE_END = 0.5  # of the walks with runs: else few of these would have results
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,8 @@ def draw(seed: int) -> list[Step]:
     chosen = chance.choices(names, weights, k=chance.randint(SHORTEST, LONGEST))
     if acts is not _FORM and runs.upload.__name__ not in chosen:
         chosen[0] = runs.upload.__name__
+    if acts is not _FORM and chance.random() < TO_THE_END:
+        chosen += [each.__name__ for each in _TO_THE_END]
     return [Step(name, chance.choice(PAUSES), chance.getrandbits(32)) for name in chosen]
 
 

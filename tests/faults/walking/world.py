@@ -38,10 +38,10 @@ KINDS = {
     "entry": r"/requests/\d+/(check/)?",
     "mine": r"/requests/",
     "runs": r"/bulk/",
-    "run": r"/bulk/\d+/((start|ask|refuse|columns)/)?",
+    "run": r"/bulk/\d+/((start|ask|refuse|columns|choices)/)?",
     "fragment": r"/bulk/\d+/progress/",
     "results": r"/bulk/\d+/results.csv",
-    "bad rows": r"/bulk/\d+/bad-rows.csv",
+    "bad-rows": r"/bulk/\d+/bad-rows.csv",
     "status": r"/status/",
     "times": r"/status/times/",
     "audit": r"/audit/",
@@ -56,6 +56,10 @@ _SIZES = {
     "associations.gateway.clients.PUTS_AT_ONCE": 2,
     "associations.bulk.tasks.SHORT_PAUSE": 0.0,
     "associations.linking.verification.PAUSE": 0.0,
+    "associations.bulk.resolving.MOST_WORDS": 4,
+    "associations.bulk.not_ready.ROWS_SHOWN": 2,
+    "associations.bulk.not_ready.CHOICES_SHOWN": 2,
+    "associations.hubspot.search.A_SECOND": 0.0,
 }
 _LONG = 10 * 24 * 60 * 60  # nobody is signed out on the way: other tests are about that
 
@@ -87,6 +91,9 @@ class World:
     step_began: datetime = field(default_factory=timezone.now)
     story: list[str] = field(default_factory=list)  # what was done, in words
     judge: Callable[[Page], None] = lambda page: None  # told of each page as it is shown
+    read_at: dict[int, list[datetime]] = field(default_factory=dict)  # when runs were worked on
+    chosen: dict[int, str] = field(default_factory=dict)  # key → the record, empty for none of them
+    met_trouble: set[int] = field(default_factory=set)  # runs worked on while something was wrong
     resent: Tab | None = None  # what the present step sends though it was sent before
 
     # --- what people see --------------------------------------------------------------------------
@@ -145,6 +152,10 @@ class World:
         """Let the sandbox answer what nobody waits for any more, or it counts in the next step."""
         time.sleep(self.trouble.fault.get("delay", 0))
 
+    def has_failed(self, run: int) -> bool:
+        """Whether a call for a run was not answered as HubSpot does."""
+        return run in self.met_trouble
+
     def sees_worker(self) -> None:
         """The worker gives its sign of life, as it does each second."""
         if self.has_worker:
@@ -190,6 +201,7 @@ def site(sandbox: Sandbox, clock: Clock) -> Iterator[Portal]:
     quick = override_settings(
         HUBSPOT_API_BASE_URL=sandbox.url,
         HUBSPOT_ACCESS_TOKEN=SANDBOX_TOKEN,
+        HUBSPOT_SEARCHES_PER_SECOND=300,  # walks are about what is so, not about waiting
         BULK_ROW_PATIENCE_SECONDS=60,
         SSO_SESSION_SECONDS=_LONG,
         SSO_IDLE_SECONDS=_LONG,
