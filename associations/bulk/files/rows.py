@@ -75,7 +75,8 @@ def unquoted(text: str) -> str:
 
 # Not a comma alone, which may group the digits of one number.
 _BETWEEN_IDS = re.compile(r"[;\uff1b\r\n]|[,\u3001]\s")
-_AN_ID = re.compile(r"\d+")
+# An id, an e-mail address or a domain: no name, in which such signs may stand as well.
+_ONE_OF_SEVERAL = re.compile(r"\d+|[^\s@<>\"]+@[^\s@<>\"]+\.[^\W\d_]{2,}|([\w-]+\.)+[^\W\d_]{2,}")
 _IDS = ("from_object_id", "to_object_id")
 
 
@@ -85,7 +86,7 @@ def pairs_in(values: Mapping[str, str]) -> list[Mapping[str, str]]:
     Where both cells do, nobody knows which belong together: that row stays as it is, for check()
     to refuse.
     """
-    listed = {name: ids for name in _IDS if (ids := ids_in(values.get(name, "")))}
+    listed = {name: each for name in _IDS if (each := records_in(values.get(name, "")))}
     if not listed or _names_several_twice(values):
         return [values]
     choices = product(*listed.values())
@@ -93,15 +94,15 @@ def pairs_in(values: Mapping[str, str]) -> list[Mapping[str, str]]:
 
 
 def _names_several_twice(values: Mapping[str, str]) -> bool:
-    return all(len(ids_in(values.get(name, ""))) > 1 for name in _IDS)
+    return all(len(records_in(values.get(name, ""))) > 1 for name in _IDS)
 
 
-def ids_in(cell: str) -> list[str]:
-    """Return the ids of a cell that holds nothing but ids, else an empty list."""
+def records_in(cell: str) -> list[str]:
+    """Return the parts of a cell that holds nothing but ids, addresses or domains, else nothing."""
     if not _BETWEEN_IDS.search(cell):
         return []
     parts = [part for text in _BETWEEN_IDS.split(cell) if (part := bare(text).strip(" ,"))]
-    return parts if all(map(_AN_ID.fullmatch, parts)) else []
+    return parts if all(map(_ONE_OF_SEVERAL.fullmatch, parts)) else []
 
 
 class Named(NamedTuple):
@@ -240,7 +241,7 @@ class RowChecker:
 _NO_NAME = re.compile(r"[<>=%{}|\\;:^~\[\]#*@]|://", re.ASCII)
 _NO_VALUES = {"true", "false", "null", "none", "nan", "n/a", "id", "ids", "record id"}
 _PHONE = re.compile(r"\+|\(|0(?!-\d+/)")  # else it may be a date
-_PATH = re.compile(r"(https?://|//)?[^/?#]+[/?#].", re.IGNORECASE)
+_PATH = re.compile(r"(https?://|//)?+[^/?#]+[/?#].", re.IGNORECASE)
 
 
 def _can_be_sought(cell: str, reading: Reading) -> bool:

@@ -115,6 +115,23 @@ class KeyTests(FindingTestCase):
         run = self.checked("501,Ada <ada@harbour-foods.example>,")
         self.assertEqual(self.told(run), ["choose"])
 
+    def test_several_in_a_cell_are_a_pair_each(self) -> None:
+        one = self.company("Harbour Foods", domain="harbour-foods.example")
+        other = self.company("Pier Foods", domain="pier-foods.example")
+        run = self.checked(
+            "501,harbour-foods.example; pier-foods.example,",
+            '"ada@example.com, 502",902,',
+            "502,Harbour Foods; Pier Foods,",
+        )
+        expected = [f"501-{one}", f"501-{other}", "501-902", "502-902", "not_digits"]
+        self.assertEqual(self.told(run), expected)
+
+    def test_the_address_of_a_company_s_site_is_its_domain(self) -> None:
+        company = self.company("Harbour Foods", domain="harbour-foods.example")
+        lines = ("501,https://www.harbour-foods.example/,", "502,HTTP://harbour-foods.example,")
+        run = self.checked(*lines, "503,https://harbour-foods.example/contact/902,")
+        self.assertEqual(self.told(run), [f"501-{company}", f"502-{company}", "not_hubspot"])
+
     def test_a_key_of_a_merged_contact_names_the_one_that_is_left(self) -> None:
         old, new = self.contact("Old", "One", email="o@one.example"), self.contact("New", "One")
         self.sandbox.merge("contacts", old, new)
