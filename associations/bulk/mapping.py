@@ -45,9 +45,10 @@ def table_for(run: BulkRun, parts: Parts, resolve: Resolve) -> Table:
         encoding=Encoding(encoding) if encoding else None,
         sheet=run.chosen.get("sheet") or "",
     )
-    headings = _digest(beginning.first) if has_header_in(beginning.first, resolve) else ""
+    has_names = has_header_in(beginning.first, resolve, beginning.sample)
+    headings = _digest(beginning.first) if has_names else ""
     chosen = run.chosen.get("meanings") or []
-    layout = _described(beginning, has_names=bool(headings))
+    layout = _described(beginning, has_names=has_names)
     # Whoever goes on with a file reads all of it alike, whatever was chosen for others meanwhile.
     begun = run.layout.get("meanings") if run.rows_read else None
     meanings = chosen or begun or _remembered(run, headings, len(beginning.first))

@@ -1,6 +1,7 @@
 """Which column of a file means what: by its header row, or without one by what stands there."""
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from associations.bulk.files.headings import (
     fields_named,
     folded,
     names_a_side,
+    names_somebody,
     typed_name,
 )
 from associations.hubspot.record_references import MAX_ADDRESS, RecordIdError, read_reference
@@ -22,7 +24,10 @@ MAX_COLUMNS = 50
 
 _IDS = ("from_object_id", "to_object_id")
 _ONLY_A_NUMBER = re.compile(r"[-+=]?\d[\d.,'\u2019 ]*(e\+?\d+)?", re.IGNORECASE)
-_MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+_OF_MAIL = r"[^@\s,;<>\"]+"
+_MAIL = re.compile(rf"{_OF_MAIL}@{_OF_MAIL}\.{_OF_MAIL}")
+# Or several; of fewer digits it may be a year, which names a column as well.
+_LONG_NUMBER = re.compile(r"(\d[.,' ]?){5,}([\s,;]+\d+)*", re.ASCII)
 _A_DOMAIN = re.compile(r"([\w-]+\.)+[^\W\d_]{2,}")
 _ADDRESS = re.compile(r"(https?:)?//|/?(contacts|record)/|[\w-]+\.hubspot\.", re.IGNORECASE)
 
@@ -54,7 +59,7 @@ def layout_of(
     named = fields_named(cells)
     if not _has_names(named) and (columns := _columns_of_data(cells, resolve)):
         return Layout(columns, len(cells), has_header=False)
-    if not has_header_in(cells, resolve):
+    if not has_header_in(cells, resolve, sample):
         raise FileError(FileReason.NO_HEADER, found=found_in(cells))
     _refuse_doubles(cells, named)
     _refuse_other_records(cells, named, resolve, sample)
@@ -106,7 +111,12 @@ def likely_meanings(cells: Sequence[str], resolve: Resolve) -> list[str]:
     return meanings
 
 
-def layout_with(cells: Sequence[str], meanings: Sequence[str], resolve: Resolve) -> Layout:
+def layout_with(
+    cells: Sequence[str],
+    meanings: Sequence[str],
+    resolve: Resolve,
+    sample: Sequence[Sequence[str]] = (),
+) -> Layout:
     """Return the layout that somebody has chosen for a file with this first record.
 
     Raises FileError as layout_of() does, and if there are other columns than meanings.
@@ -132,13 +142,18 @@ def layout_with(cells: Sequence[str], meanings: Sequence[str], resolve: Resolve)
     if missing:
         reason = FileReason.MISSING_COLUMN if len(missing) == 1 else FileReason.MISSING_COLUMNS
         raise FileError(reason, field=missing[0], found=found_in(cells))
-    has_header = has_header_in(cells, resolve)
+    has_header = has_header_in(cells, resolve, sample)
     unused = _unused(cells, columns) if has_header else ()
     return Layout(columns, len(cells), has_header, types, unused, keys)
 
 
-def has_header_in(cells: Sequence[str], resolve: Resolve) -> bool:
-    """Return whether a first record holds names, not a pair."""
+def has_header_in(
+    cells: Sequence[str], resolve: Resolve, sample: Sequence[Sequence[str]] = ()
+) -> bool:
+    """Return whether a first record holds names of columns, not a pair; `sample` are those below.
+
+    In doubt it is a pair: a row too many is seen, one that is missing is not.
+    """
     named = fields_named(cells)
     if _has_names(named):
         return True
@@ -148,9 +163,32 @@ def has_header_in(cells: Sequence[str], resolve: Resolve) -> bool:
     if not {*_IDS}.isdisjoint(named) or any(said.says_id for _index, said in typed):
         return True
     # Such a word as `contact` or `note` may stand in a row of data as well.
-    if any(_MAIL.fullmatch(bare(cell)[:MAX_ADDRESS]) for cell in cells):
+    if any(map(_is_no_name, cells)):
         return False
-    return sum(_looks_like_a_record(cell, resolve) for cell in cells) < 2
+    if sum(_looks_like_a_record(cell, resolve) for cell in cells) > 1:
+        return False
+    is_known = any(named) or any(typed_name(cell, resolve) for cell in cells[:MAX_COLUMNS])
+    is_pair = sum(bool(bare(cell)) for cell in cells) > 1
+    return is_known or not (is_pair and sample) or _are_records_below(cells, resolve, sample)
+
+
+def _is_no_name(cell: str) -> bool:
+    """Whether what stands there names a record, and no column for certain."""
+    text = unicodedata.normalize("NFKC", bare(cell)[:MAX_ADDRESS])
+    kinds = _MAIL.fullmatch, _LONG_NUMBER.fullmatch, _ADDRESS.match
+    return any(is_kind(text) for is_kind in kinds)
+
+
+def _are_records_below(
+    cells: Sequence[str], resolve: Resolve, sample: Sequence[Sequence[str]]
+) -> bool:
+    """Whether records stand in some column below something that is none."""
+    for index, cell in enumerate(cells[:MAX_COLUMNS]):
+        below = [bare(each[index]) for each in sample if index < len(each)]
+        is_filled = any(below) and bool(bare(cell))
+        if is_filled and _holds_records(index, sample) and not _looks_like_a_record(cell, resolve):
+            return True
+    return False
 
 
 def _type_of(name: str) -> str:
@@ -241,8 +279,7 @@ def _add_typed_ids(
 ) -> dict[str, str]:
     """Take columns such as `contact_id` for the ids that no other column has, in their order."""
     missing = [name for name in _IDS if name not in columns]
-    found = _typed_ids(cells, resolve, sample) if missing else []
-    typed = [(index, said) for index, said in found if not named[index]]
+    typed = _typed_ids(_beside(cells, named), resolve, sample) if missing else []
     names = [cells[index] for index, _said in typed]
     if len(typed) > len(missing):
         raise FileError(FileReason.TOO_MANY_RECORDS, found=found_in(names))
@@ -314,14 +351,16 @@ def _filled_up(found: _Typed, keys: _Typed, without: _Typed, *others: _Typed) ->
 
 
 def _by_values(cells: Sequence[str], sample: Sequence[Sequence[str]]) -> _Typed:
-    """The columns in which e-mail addresses or domains stand, whatever they are called."""
-    kinds = ((_MAIL, "contacts"), (_A_DOMAIN, "companies"))
-    return [
-        (index, TypedName(object_type))
-        for index, _cell in enumerate(cells[:MAX_COLUMNS])
-        for pattern, object_type in kinds
-        if _mostly(pattern, index, sample)
-    ]
+    """The column in which e-mail addresses stand, and that with domains, whatever it is called.
+
+    Where there are several, or the name says whose they are, nobody knows that they are meant.
+    """
+    found = []
+    for pattern, object_type in ((_MAIL, "contacts"), (_A_DOMAIN, "companies")):
+        columns = [i for i in range(len(cells[:MAX_COLUMNS])) if _mostly(pattern, i, sample)]
+        if len(columns) == 1 and bare(cells[columns[0]]) and not names_somebody(cells[columns[0]]):
+            found.append((columns[0], TypedName(object_type)))
+    return found
 
 
 def _associated(typed: _Typed) -> _Typed:

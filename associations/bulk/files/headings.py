@@ -23,7 +23,7 @@ def _words(text: str) -> list[str]:
 
 
 _FROM = _words(
-    "from|source|first|関連付け元|連携元|リンク元|元|von|quelle|desde|origen|origem|van|bron"
+    "from|source|first|関連付け元|連携元|リンク元|元|von|quelle|de|desde|origen|origem|van|bron"
 )
 _TO = _words(
     "to|target|destination|second|関連付け先|連携先|リンク先|先|nach|ziel|vers|cible|hasta|destino"
@@ -130,12 +130,14 @@ _DOMAIN_WORDS = {
 }
 _NAME_WORDS = set(_words("name|names|nom|nombre|nome|naam|名|名前"))
 _BESIDE_KEYS = {
-    *_words("e|address|adresse|adres|dirección|endereço|electrónico|eletrônico|électronique|web"),
+    *_words("e|full|address|adresse|adres|dirección|endereço|electrónico|eletrônico|électronique|web"),
     *_words("site|sitio"),
 }
 _PARTS = re.compile(r"\d+-\d+|hs_object_id|[^\W_]+")
 # Japanese has no spaces: these part its words.
-_COMPOUND = re.compile(r"(unternehmens|firmen|bedrijfs)(domain|domein|name|naam)")
+_COMPOUND = re.compile(
+    r"(unternehmens|firmen|bedrijfs|kontakt|contact|deal|ticket)(domain|domein|name|naam|mail)"
+)
 _JAPANESE_PARTS = re.compile(
     r"(関連付けられた|関連|プライマリー?|主要|レコード|e?メールアドレス|電子メール|ドメイン名?|名前?$|の|id)(?=\D|$)"
 )
@@ -176,6 +178,27 @@ def typed_name(cell: str, resolve: Resolve) -> TypedName | None:
     if object_type or (says_id and not rest):
         return TypedName(object_type, says_id, is_associated, is_primary)
     return None
+
+
+# Those who look after records, and others that a row is not about.
+_SOMEBODY = {
+    *_words("owner|manager|rep|agent|assignee|assigned|created|creator|referred|referrer|sender"),
+    *_words("betreuer|verantwortlich|zuständig|zuständiger|ersteller|bearbeiter|berater|inhaber"),
+    *_words("propriétaire|responsable|gestionnaire|créateur|propietario|gestor|creador|asignado"),
+    *_words("proprietário|responsável|criador|eigenaar|beheerder|verantwoordelijke|maker"),
+}
+_SOMEBODY_JAPANESE = re.compile("担当|所有者|作成者|責任者|紹介")
+
+
+def names_somebody(cell: str) -> bool:
+    """Return whether a name says whose addresses stand below it, and that it is none of a pair."""
+    name = unicodedata.normalize("NFKC", cell[:MAX_NAME]).casefold()
+    words = _PARTS.findall(_parted(name))
+    if _SOMEBODY_JAPANESE.search(name) or not _SOMEBODY.isdisjoint(words):
+        return True
+    # Of an address that is no contact's by itself it says whose it is: `Partner E-Mail`.
+    beside = _EMAIL_WORDS | _DOMAIN_WORDS | _BESIDE_KEYS | _BETWEEN
+    return bool(_key_in(words)) and not beside.issuperset(words)
 
 
 def _key_in(words: list[str]) -> str:

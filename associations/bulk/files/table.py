@@ -12,6 +12,7 @@ from associations.bulk.files.columns import (
     Layout,
     fitting_columns,
     found_in,
+    has_header_in,
     layout_of,
     layout_with,
 )
@@ -184,6 +185,9 @@ def begin(
     if first is None:
         raise FileError(FileReason.EMPTY)
     sample = [cells for _line, cells in islice(rows, _SAMPLE)]
+    # The last cells of a workbook's row are not there where they are empty.
+    if workbook and not has_header_in(first, resolve, sample):
+        first = first + [""] * (max(map(len, [first, *sample])) - len(first))
     return Beginning(parts, encoding, delimiter, first, sample, bool(said), workbook)
 
 
@@ -202,7 +206,7 @@ def table_of(
     resolve = resolve or standard_choices().resolve
     first, sample = beginning.first, beginning.sample
     if meanings:
-        layout = layout_with(first, meanings, resolve)
+        layout = layout_with(first, meanings, resolve, sample)
     else:
         layout = layout_of(first, resolve, sample)
     if layout.has_header and not sample:

@@ -1,6 +1,12 @@
 from django.test import SimpleTestCase
 
-from associations.bulk.files.columns import Layout, fitting_columns, layout_of, likely_meanings
+from associations.bulk.files.columns import (
+    Layout,
+    fitting_columns,
+    has_header_in,
+    layout_of,
+    likely_meanings,
+)
 from associations.bulk.files.errors import FileError, FileReason
 from associations.bulk.files.headings import FIELDS
 from associations.gateway.object_types import TypeChoice, TypeChoices, standard_choices
@@ -95,6 +101,58 @@ class TypedTests(SimpleTestCase):
         found = layout("from_id,to_id,ticket_id,Company")
         self.assertEqual((found.types, found.unused), ({}, ("ticket_id", "Company")))
         self.assertEqual(layout("contact_id,company_id,Deal,Ticket").unused, ("Deal", "Ticket"))
+
+
+class ValuesTests(SimpleTestCase):
+    """Columns whose names say too little, with what stands below."""
+
+    def places(self, head: str, *rows: str) -> list[int]:
+        found = layout_of(head.split(","), TYPES.resolve, [row.split(",") for row in rows])
+        return [found.columns["from_object_id"], found.columns["to_object_id"]]
+
+    def test_the_one_column_of_addresses(self) -> None:
+        self.assertEqual(self.places("Firma,Mitglied", "Harbour Ltd,a@x.example"), [0, 1])
+
+    def test_an_address_of_somebody_else_is_nobody_s(self) -> None:
+        for name in (
+            "Betreuer E-Mail",
+            "E-mail du propriétaire",
+            "担当者のメール",
+            "Owner",
+            "Account manager",
+            "Partner E-Mail",
+            "",
+        ):
+            with self.subTest(name), self.assertRaises(FileError):
+                self.places(f"Domain,Wer,{name}", "x.example,Ada,a@y.example")
+
+    def test_of_two_columns_of_addresses_nobody_knows_which(self) -> None:
+        with self.assertRaises(FileError):
+            self.places("Domain,Wer,Wen", "x.example,b@y.example,a@y.example")
+
+    def test_a_reason_that_is_called_as_a_type_is(self) -> None:
+        self.assertEqual(self.places("Eメール,メモ,会社のドメイン名", "a@x.example,,x.example"), [0, 2])
+        self.assertEqual(self.places("Dealname,Grund,Unternehmensdomain", "A,b,x.example"), [0, 2])
+
+
+class FirstRowTests(SimpleTestCase):
+    """Whether the first row is one of data: one that is taken for names would be lost."""
+
+    def has_header(self, first: str, *rows: str) -> bool:
+        sample = [row.split("|") for row in rows]
+        return has_header_in(first.split("|"), TYPES.resolve, sample)
+
+    def test_data(self) -> None:
+        for first in ("Harbour Ltd|600001", "6,000,046|p＠x.example", "#N/A|600001; 600002|because"):
+            with self.subTest(first):
+                self.assertFalse(self.has_header(first, "Pier Ltd|600002"))
+        self.assertFalse(self.has_header("Ada Byron|Harbour Ltd", "Grace Pier|Pier Ltd"))
+
+    def test_names(self) -> None:
+        for first in ("Kunde|Firma", "Cliente|Azienda", "Cliente|Note"):
+            with self.subTest(first):
+                self.assertTrue(self.has_header(first, "600001|600002"))
+        self.assertTrue(self.has_header("Contact|Azienda", "Ada Byron|Pier Ltd"))
 
 
 class WithoutHeaderTests(SimpleTestCase):
