@@ -106,6 +106,7 @@ class Table:
     delimiter: str
     layout: Layout
     says_delimiter: bool = False  # its first line does: `sep=;`
+    titles: int = 0  # rows above the names of its columns
     workbook: Workbook | None = None  # it is one, not a text
 
     @property
@@ -125,7 +126,7 @@ class Table:
 
     def __iter__(self) -> Iterator[TableRow]:
         rows = _records(self.workbook, self.parts, self.encoding, self.delimiter)
-        before = self.says_delimiter + self.has_header
+        before = self.says_delimiter + self.titles + self.has_header
         for number, (line, cells) in enumerate(islice(rows, before, None), 1):
             yield TableRow(number, line, cells)
 
@@ -156,6 +157,7 @@ class Beginning:
     first: list[str]
     sample: list[list[str]]  # the records after it
     says_delimiter: bool = False
+    titles: int = 0
     workbook: Workbook | None = None  # it is one, not a text
 
 
@@ -181,14 +183,26 @@ def begin(
         delimiter = said[1] if said else _delimiter(lines, resolve)
     encoding = encoding or Encoding.UTF_8
     rows = islice(_records(workbook, parts, encoding, delimiter), bool(said), None)
-    _line, first = next(rows, (0, None))
-    if first is None:
+    shown = [cells for _line, cells in islice(rows, 1 + _SAMPLE)]
+    if not shown:
         raise FileError(FileReason.EMPTY)
-    sample = [cells for _line, cells in islice(rows, _SAMPLE)]
+    titles = _titles_in(shown, resolve)
+    first, *sample = shown[titles:]
     # The last cells of a workbook's row are not there where they are empty.
     if workbook and not has_header_in(first, resolve, sample):
         first = first + [""] * (max(map(len, [first, *sample])) - len(first))
-    return Beginning(parts, encoding, delimiter, first, sample, bool(said), workbook)
+    return Beginning(parts, encoding, delimiter, first, sample, bool(said), titles, workbook)
+
+
+def _titles_in(rows: Sequence[Sequence[str]], resolve: Resolve) -> int:
+    """How many rows with a single text stand above the names of columns, of three at most."""
+    for number, cells in enumerate(rows[:4]):
+        if sum(bool(cell.strip()) for cell in cells) > 1:
+            try:
+                return number * layout_of(cells, resolve, rows[number + 1 :]).has_header
+            except FileError:
+                return 0
+    return 0
 
 
 def table_of(
@@ -217,6 +231,7 @@ def table_of(
         beginning.delimiter,
         layout,
         beginning.says_delimiter,
+        beginning.titles,
         beginning.workbook,
     )
     _refuse_without_types(table, first, sample if layout.has_header else [first, *sample], given)

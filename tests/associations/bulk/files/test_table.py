@@ -78,6 +78,11 @@ class RecordTests(SimpleTestCase):
             ],
         )
 
+    def test_a_title_above_the_names_of_columns_is_no_record(self) -> None:
+        for title in ("Our list of May\n", "Our list of May,,\n\n2026-05-03,,\n"):
+            table = table_of(f"{title}contact id,company id,reason\n1,2,x\n")
+            self.assertEqual([each.cells for each in table], [["1", "2", "x"]])
+
     def test_it_can_be_read_again(self) -> None:
         table = table_of("1,2\n3,4\n", given=CHOSEN)
         self.assertEqual(list(table), list(table))
