@@ -45,7 +45,7 @@ from associations.models import BulkKey, BulkRow, BulkRun, RowState
 from associations.models.names import new_salt
 from hubadmin.web.access import watch
 
-OLD = timedelta(hours=1)  # so long what was found is taken to be so
+OLD = timedelta(hours=1)  # so long what was found is taken to be so, when its file is read anew
 ROWS_AT_ONCE = 500
 MOST_WORDS = 500  # texts of a run that are searched for one by one
 MOST_CANDIDATES = 8
@@ -141,12 +141,8 @@ def settle_next(run: BulkRun) -> bool:
 # --- what is asked next ---------------------------------------------------------------------------
 
 
-def _to_ask() -> Q:
-    return Q(asked_at=None) | Q(asked_at__lt=timezone.now() - OLD, is_chosen=False)
-
-
 def _next_keys(run: BulkRun) -> list[BulkKey]:
-    keys = run.keys.filter(_to_ask()).order_by(*ALIKE, "text")
+    keys = run.keys.filter(asked_at=None).order_by(*ALIKE, "text")
     # What is read by a key has another limit than searches: neither need wait for the other.
     read, sought = keys.filter(_IS_READ), keys.exclude(_IS_READ)
     is_turn_free = rate_limiter.bulk_search_wait() <= 0
@@ -199,7 +195,11 @@ def _by_domain(site: _Site, object_type: str, domains: list[str]) -> dict[str, A
     sought = sought[: fits_in("domain", sought)]
     found = find_by_values(site.words, object_type, "domain", sought) if sought else {}
     lost = [each for each in sought if each not in found]
-    found |= _by_further_domains(site, object_type, lost)
+    try:
+        found |= _by_further_domains(site, object_type, lost)
+    except ReadError:
+        if not found:  # else these were paid for
+            raise
     known = {*found, *FREE_MAIL}
     return {each: Answered(found.get(name, ())) for each, name in plain.items() if name in known}
 
@@ -214,21 +214,27 @@ def _by_further_domains(site: _Site, object_type: str, domains: list[str]) -> _F
     for start in range(0, len(domains), DOMAINS_AT_ONCE):
         if found and time.monotonic() > until:
             break
-        part = domains[start : start + DOMAINS_AT_ONCE]
-        found |= {each: [] for each in part}
-        values = [text for each in part for text in (each, f"www.{each}")]
         try:
-            shown = search_by_values(site.words, object_type, "domain", values, limit=100)
-        except ReadError as error:
-            if error.cause is not Cause.REFUSED:
-                raise
-            continue  # HubSpot does not say whether further domains can be searched
-        if not shown.records:
-            continue
-        for each in part:  # which of them it was is not said: so each by itself
-            one = search_by_values(site.words, object_type, "domain", [each, f"www.{each}"])
-            if one.records:
-                found[each] = list(one.records)
+            found |= _of_a_part(site, object_type, domains[start : start + DOMAINS_AT_ONCE])
+        except ReadError:
+            if found:  # these were paid for
+                break
+            raise
+    return found
+
+
+def _of_a_part(site: _Site, object_type: str, domains: list[str]) -> _Found:
+    found: _Found = {each: [] for each in domains}
+    values = [text for each in domains for text in (each, f"www.{each}")]
+    try:
+        shown = search_by_values(site.words, object_type, "domain", values, limit=100)
+    except ReadError as error:
+        if error.cause is Cause.REFUSED:
+            return found  # HubSpot does not say whether further domains can be searched
+        raise
+    for each in domains if shown.records else ():  # which of them it was is not said
+        one = search_by_values(site.words, object_type, "domain", [each, f"www.{each}"])
+        found[each] = list(one.records)
     return found
 
 
@@ -243,7 +249,12 @@ def _by_name(site: _Site, object_type: str, names: list[str]) -> dict[str, Answe
         found |= find_by_values(site.words, object_type, properties[0], left, shown_by)
     answers = {each: Answered(records) for each, records in found.items()}
     lost = [each for each in left if each not in found]
-    return answers | _by_words(site, object_type, lost)
+    try:
+        return answers | _by_words(site, object_type, lost)
+    except ReadError:
+        if not answers:  # else these were paid for
+            raise
+    return answers
 
 
 def _by_unique_properties(site: _Site, object_type: str, texts: list[str]) -> _Found:
@@ -369,9 +380,10 @@ def _react(run: BulkRun, keys: Sequence[BulkKey], error: ReadError) -> None:
 
 def _note_failure(run: BulkRun, keys: Sequence[BulkKey], error: ReadError) -> None:
     """What passes is asked again in a while; of the rest the rows say why it was not told."""
-    hold(run, lookup_cause=str(error.cause))
     tries = max(key.tries for key in keys) + 1
     is_over = error.cause not in _PASSING or tries >= MOST_TRIES
+    # Whatever is not told of these, the links of other rows may be looked up.
+    hold(run, lookup_cause="" if is_over else str(error.cause))
     for key in keys:
         key.tries, key.asked_at = tries, None
         if is_over:

@@ -16,6 +16,7 @@ from associations.bulk.enqueueing import rows_to_send
 from associations.bulk.errors import ApprovalNeededError
 from associations.bulk.errors import NotPossibleError as NotPossibleError
 from associations.bulk.files.rows import RowReason
+from associations.bulk.resolving import OLD
 from associations.hubspot.unseen import visible
 from associations.models import (
     Approval,
@@ -159,7 +160,9 @@ def read_anew(
         # Looked for once the run is locked: its file may just have been erased.
         if not run.uploads.exists():
             raise NotPossibleError
-        run.keys.filter(object_id="").delete()  # in HubSpot somebody may have put it right
+        # In HubSpot somebody may have put it right, or changed it.
+        is_old = Q(is_chosen=False, asked_at__lt=timezone.now() - OLD)
+        run.keys.filter(Q(object_id="") | is_old).delete()
     run.refresh_from_db()
 
 

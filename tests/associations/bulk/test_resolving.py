@@ -2,6 +2,8 @@
 
 import time
 from datetime import timedelta
+from itertools import count
+from random import Random
 from typing import Any
 from unittest import mock
 
@@ -216,6 +218,24 @@ class ChoiceTests(FindingTestCase):
         run = self.choose(run, island_example=self.first)
         self.assertEqual(self.told(run), [f"{twins[0]}-{self.first}"])
 
+    def test_who_chooses_late_has_nothing_asked_again(self) -> None:
+        """Else what others were found by may have changed, and nothing would say so of their rows."""
+        run = self.checked("501,island.example,", "ada@example.com,902,")
+        BulkKey.objects.update(asked_at=timezone.now() - 2 * resolving.OLD)
+        self.sandbox.change("contacts", "501", {"email": "ada@new.example"}, 0)
+        asked = len(self.asked("search"))
+        run = self.choose(run, island_example=self.first)
+        self.assertEqual(self.told(run), [f"501-{self.first}", "501-902"])
+        self.assertEqual(len(self.asked("search")), asked)
+        self.assertEqual(run.keys.get(text="ada@example.com").object_id, "501")
+
+    def test_what_is_old_is_asked_again_when_the_file_is_read_anew(self) -> None:
+        run = self.checked("ada@example.com,902,")
+        BulkKey.objects.update(asked_at=timezone.now() - 2 * resolving.OLD)
+        self.sandbox.change("contacts", "501", {"email": "ada@new.example"}, 0)
+        services.read_anew(run=run, meanings=run.layout["meanings"])
+        self.assertEqual(self.told(self.read(run)), ["no_such_email"])
+
     def test_what_was_chosen_is_not_asked_for_again(self) -> None:
         run = self.choose(self.checked("501,island.example,"), island_example=self.first)
         BulkKey.objects.update(asked_at=timezone.now() - 2 * resolving.OLD)
@@ -240,6 +260,32 @@ class FailureTests(FindingTestCase):
             run = self.read(run)
         self.assertEqual(self.told(run), ["not_shown", "501-902"])
         self.assertEqual(run.rows.first().facts["cause"], "hubspot_down")
+
+    def test_a_search_that_takes_more_than_an_hour_comes_to_an_end(self) -> None:
+        run = self.file(*[f"a{n}@harbour.example,902," for n in range(150)])
+        self.read(run, seconds=0)
+        for _ in range(5):
+            self.read(run, seconds=0)
+            run.keys.exclude(asked_at=None).update(asked_at=timezone.now() - 2 * resolving.OLD)
+        asked = len(self.asked("contacts/batch/read"))
+        self.assertEqual({*self.told(self.read(run))}, {"no_such_email"})
+        self.assertEqual(len(self.asked("contacts/batch/read")), asked)
+
+    def test_what_was_found_is_kept_where_the_next_search_fails(self) -> None:
+        company = self.company("Harbour Foods", domain="harbour-foods.example")
+        # The first search is answered, and the second one is not.
+        seed = next(n for n in count() if (c := Random(n)).random() > 0.5 > c.random())
+        only_one = {"probability": 0.5, "seed": seed, "times": None}
+        self.fault(method="POST", path="/companies/search", status=503, **only_one)
+        run = self.read(self.file("501,harbour-foods.example,", "501,nowhere.example,"))
+        found = dict(run.keys.values_list("text", "object_id"))
+        self.assertEqual(found["harbour-foods.example"], company)
+
+    def test_of_a_text_that_is_refused_the_links_of_others_are_looked_up(self) -> None:
+        self.fault(method="POST", path="/contacts/batch", status=400, times=1)
+        run = self.checked("ada@example.com,902,", "501,902,")
+        self.assertEqual(self.told(run), ["not_shown", "501-902"])
+        self.assertEqual((run.lookup_cause, run.rows_looked_up), ("", 1))
 
     def test_a_token_that_may_not_read_is_told(self) -> None:
         self.fault(method="POST", path="/contacts/batch", status=403, times=None)
