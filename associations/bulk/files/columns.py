@@ -26,6 +26,8 @@ _IDS = ("from_object_id", "to_object_id")
 _ONLY_A_NUMBER = re.compile(r"[-+=]?\d[\d.,'\u2019 ]*(e\+?\d+)?", re.IGNORECASE)
 _OF_MAIL = r"[^@\s,;<>\"]+"
 _MAIL = re.compile(rf"{_OF_MAIL}@{_OF_MAIL}\.{_OF_MAIL}")
+_NOTHING = {"", "-", "–", "—", "?", "/", "."}  # as people fill in what they do not know
+_MAIL_OF = re.compile(rf"[^<>:]*<{_OF_MAIL}@{_OF_MAIL}>")  # as programs for mail write it
 # Or several; of fewer digits it may be a year, which names a column as well.
 _LONG_NUMBER = re.compile(r"(\d[.,' ]?){5,}([\s,;]+\d+)*", re.ASCII)
 _A_DOMAIN = re.compile(r"([\w-]+\.)+[^\W\d_]{2,}")
@@ -175,7 +177,7 @@ def has_header_in(
 def _is_no_name(cell: str) -> bool:
     """Whether what stands there names a record, and no column for certain."""
     text = unicodedata.normalize("NFKC", bare(cell)[:MAX_ADDRESS])
-    kinds = _MAIL.fullmatch, _LONG_NUMBER.fullmatch, _ADDRESS.match
+    kinds = _MAIL.fullmatch, _MAIL_OF.fullmatch, _LONG_NUMBER.fullmatch, _ADDRESS.match
     return any(is_kind(text) for is_kind in kinds)
 
 
@@ -185,7 +187,7 @@ def _are_records_below(
     """Whether records stand in some column below something that is none."""
     for index, cell in enumerate(cells[:MAX_COLUMNS]):
         below = [bare(each[index]) for each in sample if index < len(each)]
-        is_filled = any(below) and bool(bare(cell))
+        is_filled = any(below) and bare(cell) not in _NOTHING
         if is_filled and _holds_records(index, sample) and not _looks_like_a_record(cell, resolve):
             return True
     return False

@@ -3,6 +3,7 @@
 import csv
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import NamedTuple
@@ -257,23 +258,28 @@ def _first_lines(lines: Iterable[str]) -> list[str]:
 def _delimiter(lines: list[str], resolve: Resolve) -> str:
     """The one that makes the most of the first record; the comma where none does better.
 
-    Where nothing in it is understood, that is the one that makes the most cells.
+    Where nothing in it is understood, that is the one that makes records of as many cells, and the
+    most of them. Ids may be parted by such a sign as well: `902;903` in a first row of data.
     """
 
-    def fit(delimiter: str) -> tuple[int, int]:
-        cells = _first_record(lines, delimiter)
+    def fit(delimiter: str) -> tuple[int, bool, int]:
+        cells, *others = _first_records(lines, delimiter) or [[]]
+        others = [each for each in others if any(map(str.strip, each))]
+        is_even = len(cells) > 1 and all(len(each) == len(cells) for each in others)
         understood = fitting_columns(cells, resolve)
-        return understood, 0 if understood else len(cells)
+        if others and not is_even and not has_header_in(cells, resolve):
+            understood = 0
+        return understood, is_even, 0 if understood else len(cells)
 
     return max(_DELIMITERS, key=fit)
 
 
-def _first_record(lines: list[str], delimiter: str) -> list[str]:
+def _first_records(lines: list[str], delimiter: str) -> list[list[str]]:
     reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
-    try:
-        return next(reader, [])
-    except csv.Error:  # a cell as long as all of these lines
-        return []
+    records = list[list[str]]()
+    with suppress(csv.Error):  # a cell as long as all of these lines
+        records += reader
+    return records
 
 
 def _refuse_without_types(

@@ -146,6 +146,8 @@ class FirstRowTests(SimpleTestCase):
         for first in ("Harbour Ltd|600001", "6,000,046|p＠x.example", "#N/A|600001; 600002|because"):
             with self.subTest(first):
                 self.assertFalse(self.has_header(first, "Pier Ltd|600002"))
+        self.assertFalse(self.has_header('x.example|"A, B" <p@x.example>', "y.example|q@x.example"))
+        self.assertFalse(self.has_header("Ada Byron|–", "Grace Pier|x.example"))
         self.assertFalse(self.has_header("Ada Byron|Harbour Ltd", "Grace Pier|Pier Ltd"))
 
     def test_names(self) -> None:
