@@ -26,7 +26,7 @@ _IDS = ("from_object_id", "to_object_id")
 _ONLY_A_NUMBER = re.compile(r"[-+=]?\d[\d.,'\u2019 ]*(e\+?\d+)?", re.IGNORECASE)
 _OF_MAIL = r"[^@\s,;<>\"]+"
 _MAIL = re.compile(rf"{_OF_MAIL}@{_OF_MAIL}\.{_OF_MAIL}")
-_NOTHING = {"", "-", "–", "—", "?", "/", "."}  # as people fill in what they do not know
+_NOTHING = {"", "-", "\u2013", "\u2014", "?", "/", "."}  # as people fill in what they do not know
 _MAIL_OF = re.compile(rf"[^<>:]*<{_OF_MAIL}@{_OF_MAIL}>")  # as programs for mail write it
 # Or several; of fewer digits it may be a year, which names a column as well.
 _LONG_NUMBER = re.compile(r"(\d[.,' ]?){5,}([\s,;]+\d+)*", re.ASCII)

@@ -130,7 +130,9 @@ _DOMAIN_WORDS = {
 }
 _NAME_WORDS = set(_words("name|names|nom|nombre|nome|naam|名|名前"))
 _BESIDE_KEYS = {
-    *_words("e|full|address|adresse|adres|dirección|endereço|electrónico|eletrônico|électronique|web"),
+    *_words(
+        "e|full|address|adresse|adres|dirección|endereço|electrónico|eletrônico|électronique|web"
+    ),
     *_words("site|sitio"),
 }
 _PARTS = re.compile(r"\d+-\d+|hs_object_id|[^\W_]+")

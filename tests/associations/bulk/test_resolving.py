@@ -219,7 +219,7 @@ class ChoiceTests(FindingTestCase):
         self.assertEqual(self.told(run), [f"{twins[0]}-{self.first}"])
 
     def test_who_chooses_late_has_nothing_asked_again(self) -> None:
-        """Else what others were found by may have changed, and nothing would say so of their rows."""
+        """Else what others were found by may change, and nothing would say so of their rows."""
         run = self.checked("501,island.example,", "ada@example.com,902,")
         BulkKey.objects.update(asked_at=timezone.now() - 2 * resolving.OLD)
         self.sandbox.change("contacts", "501", {"email": "ada@new.example"}, 0)
