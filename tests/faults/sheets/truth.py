@@ -194,7 +194,7 @@ class Truth:
         return way(self, object_type)
 
 
-# --- the ways --------------------------------------------------------------------------------------
+# --- the ways -------------------------------------------------------------------------------------
 
 _Way = Callable[[Truth, str], Cell]
 _FULL_WIDTH = str.maketrans({str(digit): chr(0xFF10 + digit) for digit in range(10)})
