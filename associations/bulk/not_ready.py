@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from associations.bulk.files.rows import RowReason
 from associations.models import BulkKey, BulkRow, BulkRun, RowState
-from associations.models.readable import UnreadableRow, read_rows
+from associations.models.readable import UnreadableRow, read_rows, with_readable
 
 GROUPS_SHOWN, ROWS_SHOWN, CHOICES_SHOWN = 20, 25, 25
 NONE = "none"  # of the records on offer
@@ -30,7 +30,8 @@ class Group:
 
 def groups_of(run: BulkRun) -> list[Group]:
     """Return the rows that cannot be sent and wait for no choice, the most frequent cause first."""
-    kept_back = run.rows.filter(state=RowState.INVALID).exclude(problem=RowReason.CHOOSE)
+    kept_back = with_readable(run.rows.filter(state=RowState.INVALID), "problem", "problem_field")
+    kept_back = kept_back.exclude(problem=RowReason.CHOOSE)
     causes = (
         kept_back.order_by().values_list("problem", "problem_field").annotate(count=Count("pk"))
     )

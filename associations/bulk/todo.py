@@ -97,7 +97,9 @@ def _left_out(run: BulkRun) -> list[Item]:
 
 
 def _causes(rows: Any, *columns: str) -> list[tuple[str, str, int]]:
-    counted = rows.order_by().values_list(*columns).annotate(count=Count("pk"))
+    counted = (
+        with_readable(rows.order_by(), *columns).values_list(*columns).annotate(count=Count("pk"))
+    )
     return list(counted.order_by("-count", *columns)[:GROUPS_SHOWN])
 
 

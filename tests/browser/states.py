@@ -476,7 +476,7 @@ STATES = [
     State("run, records to choose", "support", records_to_choose, "1 row needs a choice"),
     State("run, nothing chosen", "support", nothing_chosen, "Nothing is chosen yet"),
     State("run, ready", "support", ready, "Cannot be linked"),
-    State("run, done", "support", done, "Pairs that failed"),
+    State("run, done", "support", done, "What is left to do"),
     State("entry of a run", "admin", entry_of_a_run, "row "),
     State("run, paused", "support", frozen("paused", linked=9), "somebody resumes it"),
     State("run, stopped", "admin", frozen("paused", stop_cause="token_refused"), "by itself"),

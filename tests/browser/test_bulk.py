@@ -35,7 +35,8 @@ class BulkTests(BrowserTestCase):
         rows = list(csv.DictReader(download.value.path().open(encoding="utf-8-sig")))
         states = [row["state"] for row in rows]
         self.assertEqual(states, ["linked"] * 29 + ["rejected"] + ["invalid"] * 3)
-        page.locator("table a.row-link").click()
+        page.click(".group:has(a.row-link) summary")
+        page.click(".group a.row-link")
         expect(page.locator("h1")).to_contain_text("HubSpot has no contact 1000030.")
 
     def test_without_javascript(self) -> None:

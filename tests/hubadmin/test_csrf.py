@@ -166,6 +166,8 @@ class FormTests(FormTestCase):
                         run.keys.create(
                             pk=1, **known, problem="choose", candidates=[["902", "A", ""]]
                         )
+                        waiting = {"state": "invalid", "problem": "choose", "to_key_id": 1}
+                        run.rows.create(number=1, line=1, **waiting)
                     if route.name in STATES:
                         address = address.replace("/1/", f"/{run.pk}/")
                     with self.assertNoLogs("hubadmin.web.views", "WARNING"):

@@ -27,14 +27,14 @@ LAYERS = [
     ["models"],
     ["gateway"],
     ["texts"],
-    ["context_processors", "db", "form_fields"],
+    ["db", "form_fields"],
     ["audit"],
     ["finding"],
     ["linking"],
     ["bulk"],
     ["status"],
     ["urls"],
-    ["checks", "management", "migrations", "templatetags"],
+    ["checks", "context_processors", "management", "migrations", "templatetags"],
     ["apps"],
 ]
 
