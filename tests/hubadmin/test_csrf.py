@@ -168,6 +168,7 @@ class FormTests(FormTestCase):
                         )
                         waiting = {"state": "invalid", "problem": "choose", "to_key_id": 1}
                         run.rows.create(number=1, line=1, **waiting)
+                        BulkRun.objects.filter(pk=run.pk).update(rows_invalid=1, rows_to_choose=1)
                     if route.name in STATES:
                         address = address.replace("/1/", f"/{run.pk}/")
                     with self.assertNoLogs("hubadmin.web.views", "WARNING"):
