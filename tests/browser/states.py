@@ -14,7 +14,7 @@ from typing import NamedTuple
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.base import BrowserTestCase
-from tests.browser.bulk import archive, freeze, set_state, upload, uploaded_rows
+from tests.browser.bulk import POLLED, archive, freeze, set_state, upload, uploaded_rows
 from tests.demo import Person
 
 Show = Callable[[BrowserTestCase, Page], object]
@@ -304,6 +304,7 @@ def not_approved(case: BrowserTestCase, page: Page) -> None:
 
 
 def approved(case: BrowserTestCase, page: Page) -> None:
+    page.unroute(POLLED)  # which a frozen run before it had stopped
     to_approve(case, page)
     page.click("#approve")
     page.wait_for_selector("text=Download the results")
