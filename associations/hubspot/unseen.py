@@ -30,6 +30,8 @@ _AS_TEXT = re.compile(r'="([^"]*)"')
 
 def unseen_in(text: str) -> list[str]:
     """Return the names of what cannot be seen there, such as `U+202E`, each once, in order."""
+    if text.isascii() and text.isprintable():
+        return []  # as nearly all are
     return list(dict.fromkeys(_name(each[0]) for each in _found(text)))
 
 

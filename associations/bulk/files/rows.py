@@ -19,6 +19,7 @@ from associations.hubspot.record_references import (
     Problem,
     Reason,
     Side,
+    is_record_id,
     read_pair,
 )
 from associations.hubspot.unseen import AROUND, bare, named, unseen_in, without_unseen
@@ -78,6 +79,7 @@ _BETWEEN_IDS = re.compile(r"[;\uff1b\r\n]|[,\u3001]\s")
 # An id, an e-mail address or a domain: no name, in which such signs may stand as well.
 _ONE_OF_SEVERAL = re.compile(r"\d+|[^\s@<>\"]+@[^\s@<>\"]+\.[^\W\d_]{2,}|([\w-]+\.)+[^\W\d_]{2,}")
 _IDS = ("from_object_id", "to_object_id")
+_FIELDS = frozenset(FIELDS)
 
 
 def pairs_in(values: Mapping[str, str]) -> list[Mapping[str, str]]:
@@ -86,6 +88,8 @@ def pairs_in(values: Mapping[str, str]) -> list[Mapping[str, str]]:
     Where both cells do, nobody knows which belong together: that row stays as it is, for check()
     to refuse.
     """
+    if is_record_id(values.get(_IDS[0], "")) and is_record_id(values.get(_IDS[1], "")):
+        return [values]  # as nearly all are
     listed = {name: each for name in _IDS if (each := records_in(values.get(name, "")))}
     if not listed or _names_several_twice(values):
         return [values]
@@ -149,6 +153,7 @@ class RowChecker:
         chosen = {"from": from_object_type, "to": to_object_type}
         self.chosen = {side: stored_type(name) if name else None for side, name in chosen.items()}
         self._resolved: dict[str, ObjectType] = {}
+        self._plain_types: dict[tuple[str, str], str] = {}
 
     def check(self, values: Mapping[str, str]) -> Row:
         """Return the row of `values` (field → text, missing ones are empty).
@@ -156,6 +161,46 @@ class RowChecker:
         Of several problems the first is told: of a workbook's cells, then at the first record,
         the second, the reason.
         """
+        return self._plain(values) or self._any(values)
+
+    def _plain(self, values: Mapping[str, str]) -> Row | None:
+        """Read a row of nothing but ids, types and a reason, as nearly all are, in short.
+
+        None for any other one, and for one with a problem.
+        """
+        if not _FIELDS.issuperset(values):
+            return None
+        one, other = values.get("from_object_id", ""), values.get("to_object_id", "")
+        if not (is_record_id(one) and is_record_id(other)):
+            return None
+        one_type = self._plain_type("from", values.get("from_object_type", ""))
+        other_type = self._plain_type("to", values.get("to_object_type", ""))
+        reason = values.get("reason", "")
+        if not (one_type and other_type) or (one == other and one_type == other_type):
+            return None
+        if len(reason) > MAX_REASON or not (reason.isascii() and reason.isprintable()):
+            return None
+        if any(type(cell) is Flawed for cell in values.values()):
+            return None
+        return Row(one_type, one, other_type, other, _reason(reason, []), None)
+
+    def _plain_type(self, side: str, cell: str) -> str:
+        """The canonical type of a side without one beside its id; empty where there is a doubt."""
+        kept = self._plain_types.get((side, cell))
+        if kept is not None:
+            return kept
+        chosen = self.chosen[side]
+        try:
+            written = self._resolve(text) if (text := bare(cell)) else chosen
+        except UnknownObjectTypeError:
+            written = None
+        is_one = written and (chosen is None or written.canonical == chosen.canonical)
+        found = written.canonical if written and is_one else ""
+        if len(self._plain_types) < _KEPT_TYPES and len(cell) <= _MAX_KEPT:
+            self._plain_types[side, cell] = found
+        return found
+
+    def _any(self, values: Mapping[str, str]) -> Row:
         problems = _of_cells(values)
         if EXTRA_CELLS in values:
             cells = int(values[EXTRA_CELLS])
