@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import islice
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Exists, F, JSONField, OuterRef, Q, Subquery, Window
+from django.db.models import Exists, F, OuterRef, Q, Subquery, Window
 from django.db.models.functions import Coalesce, RowNumber
 from django.utils import timezone
 
@@ -21,7 +22,7 @@ from associations.bulk import mapping, resolving, row_names
 from associations.bulk.enqueueing import rows_to_send
 from associations.bulk.files.errors import FileError, FileReason
 from associations.bulk.files.headings import FIELDS
-from associations.bulk.files.rows import RowChecker, RowReason, pairs_in
+from associations.bulk.files.rows import Named, Row, RowChecker, RowReason, pairs_in
 from associations.bulk.leases import asks_for, hold, release
 from associations.bulk.shutdown import out_of_time
 from associations.bulk.turns import is_quick
@@ -292,7 +293,18 @@ def _find(run: BulkRun, until: float) -> bool:
     return True
 
 
-def _rows(run: BulkRun) -> Iterator[BulkRow]:
+class _Staged(NamedTuple):
+    """A row as it is to be written: `columns` has those that are not empty.
+
+    A model's instance would take several times as long to make as to write.
+    """
+
+    columns: dict[str, Any]
+    named: Mapping[str, Named] = MappingProxyType({})
+    is_further: bool = False  # of its line it is not the first pair
+
+
+def _rows(run: BulkRun) -> Iterator[_Staged]:
     if run.retry_of is None:
         return _rows_of_file(run)
     return _rows_left(run, run.retry_of) if run.is_taken_over else _rows_to_retry(run)
@@ -300,10 +312,10 @@ def _rows(run: BulkRun) -> Iterator[BulkRow]:
 
 # The file that this process was at last: its run, the last row that was staged, and what follows.
 # Whoever takes up another one has to read it anew as far as it is staged.
-_open: dict[tuple[int, datetime], tuple[int, Iterator[BulkRow]]] = {}
+_open: dict[tuple[int, datetime], tuple[int, Iterator[_Staged]]] = {}
 
 
-def _taken_up(run: BulkRun) -> Iterator[BulkRow] | None:
+def _taken_up(run: BulkRun) -> Iterator[_Staged] | None:
     """Return the rows that follow, if nobody else has staged any meanwhile.
 
     By the last row itself, not its number: where the columns mean something else by now, another
@@ -314,9 +326,9 @@ def _taken_up(run: BulkRun) -> Iterator[BulkRow] | None:
     return rows if staged and staged == _last_pk(run) else None
 
 
-def _write(run: BulkRun, rows: list[BulkRow]) -> int:
+def _write(run: BulkRun, rows: list[_Staged]) -> int:
     """Write the next rows; return the id of the last one."""
-    invalid = sum(row.state == RowState.INVALID for row in rows)
+    invalid = sum(row.columns["state"] == RowState.INVALID for row in rows)
     hold(
         run,
         rows_read=F("rows_read") + len(rows),
@@ -326,36 +338,37 @@ def _write(run: BulkRun, rows: list[BulkRow]) -> int:
     keys = resolving.keys_for(run, (each for row in rows for each in row.named.values()))
     for row in rows:
         for side, named in row.named.items():
-            setattr(row, f"{side}_key", keys[named])
-    _insert(rows)
+            row.columns[f"{side}_key_id"] = keys[named].pk
+    _insert(run, [row.columns for row in rows])
     return _last_pk(run)
 
 
-_COLUMNS = [each for each in BulkRow._meta.concrete_fields if not each.primary_key]
+_COLUMNS = {each.attname: each for each in BulkRow._meta.concrete_fields if not each.primary_key}
 
 
-def _insert(rows: list[BulkRow]) -> None:
+def _insert(run: BulkRun, rows: list[dict[str, Any]]) -> None:
     """Insert rows whose values are of their columns' own types, as those of a dry run are.
 
     bulk_create() would have each value prepared by itself, for most of a dry run's time; only
     JSON needs it.
     """
-    names = [connection.ops.quote_name(each.attname) for each in _COLUMNS]
+    names = [connection.ops.quote_name(name) for name in _COLUMNS]
     marks = ", ".join(["%s"] * len(names))
     table = connection.ops.quote_name(BulkRow._meta.db_table)
     sql = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - names of our own columns
+    empty = _prepared({name: each.get_default() for name, each in _COLUMNS.items()})
+    empty["run_id"] = run.pk
     with connection.cursor() as cursor:
-        cursor.executemany(sql, list(map(_values, rows)))
+        cursor.executemany(sql, [list((empty | _prepared(row)).values()) for row in rows])
 
 
-def _values(row: BulkRow) -> list[Any]:
-    values = vars(row)
-    return [
-        each.get_db_prep_save(values[each.attname], connection)
-        if isinstance(each, JSONField)
-        else values[each.attname]
-        for each in _COLUMNS
-    ]
+def _prepared(row: dict[str, Any]) -> dict[str, Any]:
+    as_json = {
+        name: _COLUMNS[name].get_db_prep_save(row[name], connection)
+        for name in ("facts", "cells")
+        if name in row
+    }
+    return row | as_json if as_json else row
 
 
 def _last_pk(run: BulkRun) -> int:
@@ -370,7 +383,7 @@ def _last_number(run: BulkRun) -> int:
 # --- from a file ----------------------------------------------------------------------------------
 
 
-def _rows_of_file(run: BulkRun) -> Iterator[BulkRow]:
+def _rows_of_file(run: BulkRun) -> Iterator[_Staged]:
     options = form_options()
     table = mapping.table_for(run, parts_of(run), options["types"].resolve)
     checker = RowChecker(
@@ -384,9 +397,10 @@ def _rows_of_file(run: BulkRun) -> Iterator[BulkRow]:
             if number > settings.BULK_MAX_ROWS:
                 raise FileError(FileReason.TOO_MANY_ROWS, limit=settings.BULK_MAX_ROWS)
             if number > staged:
-                row = _row(run, checker, values)
-                row.number, row.line, row.is_further = number, record.line, place > 0
-                yield row
+                row = checker.check(values)
+                columns = _staged(row, values, number, record.line)
+                # What a row with a problem names is not looked for.
+                yield _Staged(columns, {} if row.problem else row.named, place > 0)
 
 
 def parts_of(run: BulkRun) -> Callable[[], Iterator[bytes]]:
@@ -400,28 +414,28 @@ def parts_of(run: BulkRun) -> Callable[[], Iterator[bytes]]:
     return parts
 
 
-def _row(run: BulkRun, checker: RowChecker, values: Mapping[str, str]) -> BulkRow:
-    checked = checker.check(values)
-    row = BulkRow(
-        run=run,
-        from_object_type=checked.from_object_type,
-        from_object_id=checked.from_object_id,
-        to_object_type=checked.to_object_type,
-        to_object_id=checked.to_object_id,
-        reason=checked.reason,
-        state=RowState.READY,
-    )
+def _staged(checked: Row, values: Mapping[str, str], number: int, line: int) -> dict[str, Any]:
+    """The columns of a row that was read."""
+    columns = {
+        "number": number,
+        "line": line,
+        "from_object_type": checked.from_object_type,
+        "from_object_id": checked.from_object_id,
+        "to_object_type": checked.to_object_type,
+        "to_object_id": checked.to_object_id,
+        "reason": checked.reason,
+        "state": RowState.READY.value,
+    }
     if checked.problem:
-        row.state = RowState.INVALID
-        row.problem_field, row.problem, row.facts = checked.problem
+        columns["state"] = RowState.INVALID.value
+        columns["problem_field"], columns["problem"], columns["facts"] = checked.problem
     elif checked.named:
-        row.state = RowState.TO_FIND
-        row.named = checked.named
+        columns["state"] = RowState.TO_FIND.value
         for side, named in checked.named.items():
-            setattr(row, f"{side}_object_type", named.object_type)
-    if row.state != RowState.READY:
-        row.cells = dict(values)  # whole: a line is bounded
-    return row
+            columns[f"{side}_object_type"] = named.object_type
+    else:
+        return columns
+    return columns | {"cells": dict(values)}  # whole: a line is bounded
 
 
 # --- what failed before ---------------------------------------------------------------------------
@@ -433,7 +447,7 @@ def to_try_again(run: int | None) -> AssociationRequestQuerySet:
     return failed.exclude(cause__in=LASTING)
 
 
-def _rows_to_retry(run: BulkRun) -> Iterator[BulkRow]:
+def _rows_to_retry(run: BulkRun) -> Iterator[_Staged]:
     failed = to_try_again(run.retry_of_id).filter(row_number__gt=_last_number(run))
     first = BulkRow.objects.filter(run=run.retry_of_id, number=OuterRef("row_number"))
     # 0 is none: those of the first file are not kept for ever.
@@ -445,13 +459,13 @@ def _rows_to_retry(run: BulkRun) -> Iterator[BulkRow]:
         kept = {column: fields.pop(f"names__{column}") for column in row_names.COLUMNS}
         number = fields.pop("row_number")
         fields |= row_names.copied(kept)
-        yield BulkRow(run=run, number=number, state=RowState.READY, **fields)
+        yield _Staged(fields | {"number": number, "state": RowState.READY.value})
 
 
 # --- what somebody else's run has left ------------------------------------------------------------
 
 
-def _rows_left(run: BulkRun, first: BulkRun) -> Iterator[BulkRow]:
+def _rows_left(run: BulkRun, first: BulkRun) -> Iterator[_Staged]:
     """Rows that are not linked; a call that is under way may link one yet, which does no harm."""
     linked = first.entries.filter(row_number=OuterRef("number"), outcome=Outcome.LINKED)
     left = rows_to_send(first).filter(~Exists(linked), number__gt=_last_number(run))
@@ -459,7 +473,7 @@ def _rows_left(run: BulkRun, first: BulkRun) -> Iterator[BulkRow]:
     fields_of_each = left.order_by("number").values(*columns, *row_names.COLUMNS)
     for fields in fields_of_each.iterator():
         kept = {column: fields.pop(column) for column in row_names.COLUMNS}
-        yield BulkRow(run=run, state=RowState.READY, **fields | row_names.copied(kept))
+        yield _Staged(fields | row_names.copied(kept) | {"state": RowState.READY.value})
 
 
 # --- doubles --------------------------------------------------------------------------------------

@@ -4,8 +4,6 @@ None of this is part of the audit log. The entries of a run are entries like any
 people do with it are security events.
 """
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
@@ -387,10 +385,6 @@ class BulkRow(models.Model):
                 condition=~models.Q(state="ready"),
             ),
         ]
-
-    # Only while a file is read: of its line it is not the first pair; what its sides are named by
-    is_further = False
-    named: Mapping[str, Any] = MappingProxyType({})
 
     def __str__(self) -> str:
         return f"row {self.number} of run {self.run_id}: {self.state}"

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from associations.bulk import exports
 from associations.bulk.corrections import corrections_of
-from associations.bulk.dry_run import _rows_to_retry
+from associations.bulk.dry_run import _insert, _rows_to_retry
 from associations.bulk.exports import result_lines
 from associations.bulk.files.rows import RowChecker
 from associations.gateway.object_types import standard_choices
@@ -183,7 +183,7 @@ class UnfinishedTests(ResultTestCase):
         retry = run_of(self.user, retry_of=self.run_)
         entry_of(self.user, run=self.run_, row_number=7, outcome="rejected", cause="locked")
         entry_of(self.user, run=self.run_, row_number=9, outcome="rejected", cause="locked")
-        BulkRow.objects.bulk_create(_rows_to_retry(retry))
+        _insert(retry, [row.columns for row in _rows_to_retry(retry)])
         rows = read(result_lines(retry))
         self.assertEqual([(row["row"], row["line"]) for row in rows], [("7", "12"), ("9", "")])
 
