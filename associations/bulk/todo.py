@@ -15,7 +15,12 @@ from associations.bulk.messages import headline, sentence
 from associations.hubspot.outcomes import LASTING
 from associations.models import BulkRun, RunState
 from associations.models.bulk import ENDED
-from associations.models.readable import UnreadableRow, read_rows, with_readable
+from associations.models.readable import (
+    UNREADABLE,
+    UnreadableRow,
+    read_rows,
+    with_readable,
+)
 from associations.texts.labels import cannot_be_read, icon, word_for
 
 if TYPE_CHECKING:
@@ -97,9 +102,14 @@ def _left_out(run: BulkRun) -> list[Item]:
 
 
 def _causes(rows: Any, *columns: str) -> list[tuple[str, str, int]]:
-    counted = (
-        with_readable(rows.order_by(), *columns).values_list(*columns).annotate(count=Count("pk"))
-    )
+    try:
+        return _counted(rows, *columns)
+    except UNREADABLE:  # the rest can be told; results.csv says which rows cannot be read
+        return _counted(with_readable(rows, *columns), *columns)
+
+
+def _counted(rows: Any, *columns: str) -> list[tuple[str, str, int]]:
+    counted = rows.order_by().values_list(*columns).annotate(count=Count("pk"))
     return list(counted.order_by("-count", *columns)[:GROUPS_SHOWN])
 
 
