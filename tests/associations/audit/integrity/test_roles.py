@@ -26,6 +26,7 @@ from associations.models import (
     AuditExport,
     AuditSeal,
     BulkChunk,
+    BulkKey,
     BulkRow,
     BulkRun,
     RecordNames,
@@ -151,7 +152,9 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
     def test_a_run_from_its_file_to_the_last_outcome_and_one_that_is_discarded(self) -> None:
         pairs = [(501, 901), (502, 901), *((1000001 + n, 2000001) for n in range(10)), (7, 901)]
         rows = "".join(f"contact,{one},company,{other}\n" for one, other in pairs)
-        file = f"from type,from id,to type,to id\n{rows}contact,x,company,1\n".encode()
+        rows += "contact,ada@example.com,company,901\ncontact,x,company,1\n"
+        gone = self.sandbox.create("contacts", {}, 0)
+        file = f"from type,from id,to type,to id\n{rows}contact,{gone},company,901\n".encode()
         for way, ended in (("batch", "done"), ("single", "done"), ("batch", None)):
             run = services.create(
                 user=self.user, meta=RequestMeta(), name="a.csv", parts=[file], way=way
@@ -161,15 +164,20 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
                 services.discard(run=run)
                 self.assertFalse(BulkRun.objects.filter(pk=run.pk).exists())
                 continue
+            self.assertEqual((run.keys.count(), run.rows_invalid), (1, 2))
+            self.sandbox.archive("contacts", gone, lag=0)
             services.start(user=self.user, run=run, way=way, skip_linked=False)
             self.work_until(run, ended)
             outcomes = Counter(run.entries.values_list("outcome", flat=True))
-            self.assertEqual(outcomes, {"linked": len(pairs) - 1, "rejected": 1})
+            self.assertEqual(outcomes["rejected"], 1)
+            self.assertEqual(outcomes["linked"], run.pairs - 1)
+            self.sandbox.archive("contacts", gone, archived=False, lag=0)
         self.assertTrue(AssociationBatch.objects.exists())
         with override_settings(BULK_KEEP_DAYS=0):
             while scheduler.tidy():
                 pass
-        self.assertFalse(BulkRow.objects.exists() or BulkChunk.objects.exists())
+        for model in (BulkRow, BulkKey, BulkChunk):
+            self.assertFalse(model.objects.exists())
 
     def test_a_worker_hands_out_what_there_is_to_do(self) -> None:
         services.create(user=self.user, meta=RequestMeta(), name="a.csv", parts=[b"x"], way="batch")
