@@ -37,8 +37,8 @@ def _row(chance: random.Random) -> str:
         return f"Contact,{chance.choice(CONTACTS)},Company,{several}"
     if drawn < 0.45:
         return f"Contact,{chance.choice(CONTACTS)},Company,{chance.choice(COMPANIES)}"
-    cells = [f"Contact,{_person(chance)}", f"Company,{_company(chance)}"]
-    return ",".join(cells if chance.random() < 0.9 else cells[::-1])
+    # Not the other way round as well: calls are known by their pair, whichever comes first.
+    return f"Contact,{_person(chance)},Company,{_company(chance)}"
 
 
 def _person(chance: random.Random) -> str:
