@@ -38,6 +38,8 @@ def look_again(run: BulkRun, chunk: BulkChunk) -> None:
         while left:
             part = list(left)[:MOST_KEYS]
             answers = _asked(run, like, part)
+            if not answers:  # or it would be asked for ever
+                raise StoppedError
             asked = [(left.pop(text), answer) for text, answer in answers.items()]
             gone = [key for key, answer in asked if not _names_still(key, answer)]
             retry_on_outage(partial(_note, run, chunk, [key for key, _answer in asked], gone))
@@ -60,7 +62,7 @@ def _rows(run: BulkRun, chunk: BulkChunk) -> Iterator[BulkRow]:
 
 def _asked(run: BulkRun, like: BulkKey, texts: Sequence[str]) -> dict[str, resolving.Answered]:
     try:
-        return resolving.ask(run, like, texts)
+        return resolving.ask(run, like, texts, again=True)
     except ReadError as error:
         if error.cause in backoff.STOPS:
             backoff.stop_run(run, error.cause)

@@ -90,12 +90,15 @@ def keys_for(run: BulkRun, wanted: Iterable[Named]) -> dict[Named, BulkKey]:
     }
 
 
-def ask(run: BulkRun, like: BulkKey, texts: Sequence[str]) -> dict[str, Answered]:
+def ask(
+    run: BulkRun, like: BulkKey, texts: Sequence[str], *, again: bool = False
+) -> dict[str, Answered]:
     """Return what HubSpot has under these texts, at most KEYS_AT_ONCE of one kind, by the text.
 
-    `like` is a key of that kind. As many as it comes to in one turn. Raises ReadError, NoSlotError.
+    `like` is a key of that kind. As many as it comes to in one turn. What was found before is asked
+    for `again` however many there were. Raises ReadError, NoSlotError.
     """
-    site = _Site(run)
+    site = _Site(run, is_bounded=not again)
     if like.property_name:
         return _by_property(site, like.object_type, like.property_name, texts)
     return _SEEK[like.kind](site, like.object_type, list(texts))
@@ -155,7 +158,8 @@ def _next_keys(run: BulkRun) -> list[BulkKey]:
 class _Site:
     """Asks HubSpot in the name of a run's person: keys and words have limits of their own."""
 
-    def __init__(self, run: BulkRun) -> None:
+    def __init__(self, run: BulkRun, *, is_bounded: bool) -> None:
+        self.is_bounded = is_bounded  # by MOST_WORDS
         self.run, self._watched = run, watch(asks_for(run))
         is_look = is_quick(run) and not rate_limiter.look_wait(run.user_id)
         self._keys, self._words = clients.dry_run(quick=is_look), clients.bulk_search()
@@ -288,7 +292,7 @@ def _by_words(site: _Site, object_type: str, texts: list[str]) -> dict[str, Answ
     asked = site.run.keys.filter(kind__in=_WORDS).exclude(asked_at=None).count()
     until = time.monotonic() + TURN_SECONDS
     for text in texts:
-        if asked + len(answers) >= MOST_WORDS:
+        if site.is_bounded and asked + len(answers) >= MOST_WORDS:
             return answers | {each: _TOO_MANY for each in texts if each not in answers}
         if answers and time.monotonic() > until:
             break
@@ -348,7 +352,7 @@ def _take(key: BulkKey, answer: Answered) -> None:
 
 
 def _why_none(key: BulkKey, answer: Answered) -> RowReason:
-    if answer is _TOO_MANY:
+    if answer.total < 0:  # it was not searched for
         return RowReason.TOO_MANY_WORDS
     if key.object_type == "companies" and domain_of(key.text) in FREE_MAIL:
         return RowReason.FREE_MAIL

@@ -403,6 +403,13 @@ class LaterTests(FindingTestCase):
         run = self.later("501,isle.example,", chosen=ids[1])
         self.assertEqual(self.worked(run), ["linked"])
 
+    @mock.patch.object(resolving, "MOST_WORDS", 2)
+    def test_names_are_looked_at_again_however_many_were_searched_for(self) -> None:
+        ids = [self.contact("Zora", f"Quill{each}") for each in ("ab", "cd")]
+        run = self.later("Zora Quillab,902,", "Zora Quillcd,902,")
+        self.assertEqual(self.worked(run), ["linked", "linked"])
+        self.assertEqual([*run.rows.values_list("from_object_id", flat=True)], ids)
+
     def test_nothing_is_sent_while_hubspot_does_not_tell(self) -> None:
         run = self.later("ada@example.com,902,")
         self.fault(method="POST", path="/contacts/batch", status=403, times=None)
