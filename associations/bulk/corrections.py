@@ -18,7 +18,7 @@ from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
-from django.utils.translation import get_language, gettext, override, pgettext
+from django.utils.translation import gettext, pgettext
 
 from associations.audit.exports import FORMULA_STARTS
 from associations.bulk.dry_run import FAILED, parts_of
@@ -132,7 +132,6 @@ def corrections_of(run: BulkRun, resolve: Resolve) -> Corrections:
         rows = _own_columns(run, beginning)
     else:
         rows = _our_columns(run)
-    rows = _spoken(rows, get_language())
     if beginning and beginning.workbook:
         return Corrections("xlsx", XLSX, _workbook(rows))
     delimiter = beginning.delimiter if beginning else ","
@@ -142,16 +141,6 @@ def corrections_of(run: BulkRun, resolve: Resolve) -> Corrections:
     charset = "utf-16" if encoding in _MARKS and encoding != Encoding.UTF_8 else encoding
     content = _text(rows, delimiter, encoding, said)
     return Corrections(suffix, f"text/{kind}; charset={charset}", content)
-
-
-def _spoken(rows: Iterator[list[str]], language: str | None) -> Iterator[list[str]]:
-    """The rows in the language of the request, which is over when they are written."""
-    while True:
-        with override(language):
-            row = next(rows, None)
-        if row is None:
-            return
-        yield row
 
 
 def _beginning(run: BulkRun, resolve: Resolve) -> Beginning | None:

@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext, override
 
 from associations.audit.exports import FORMULA_STARTS
 from associations.bulk.files.headings import FIELDS
@@ -91,6 +91,21 @@ def _told_of(entry: Any) -> dict[str, object]:
 
 def _seen(value: object) -> object:
     return visible(value) if isinstance(value, str) else value
+
+
+def spoken(parts: Iterator[bytes]) -> Iterator[bytes]:
+    """The parts of a file in the language of this request, which is over when they are written."""
+    language = get_language()
+
+    def given() -> Iterator[bytes]:
+        while True:
+            with override(language):
+                part = next(parts, None)
+            if part is None:
+                return
+            yield part
+
+    return given()
 
 
 def result_lines(run: BulkRun) -> Iterator[bytes]:

@@ -23,7 +23,7 @@ from associations.bulk.corrections import corrections_of, number_to_correct
 from associations.bulk.dry_run import to_try_again
 from associations.bulk.enqueueing import CHUNK_ROWS
 from associations.bulk.errors import ApprovalNeededError
-from associations.bulk.exports import result_lines
+from associations.bulk.exports import result_lines, spoken
 from associations.bulk.files.headings import FIELDS
 from associations.bulk.forms import (
     NOT_KEPT,
@@ -476,6 +476,6 @@ def _file(
     content_type: str = "text/csv; charset=utf-8",
 ) -> HttpResponseBase:
     record_download(request, name, run=run)
-    response = StreamingHttpResponse(lines, content_type=content_type)
+    response = StreamingHttpResponse(spoken(lines), content_type=content_type)
     response["Content-Disposition"] = f'attachment; filename="hubadmin-run-{run.pk}-{name}"'
     return response

@@ -316,6 +316,17 @@ class FailureTests(FindingTestCase):
         self.assertEqual((entry.from_object_id, entry.to_object_id), ("501", "902"))
         self.assertEqual(entry.names.from_typed, "ada@example.com")
 
+    def test_the_results_speak_the_language_of_whoever_takes_them(self) -> None:
+        run = self.checked("nobody@example.com,902,", "501,902,")
+        services.start(user=self.user, run=run, way="batch", skip_linked=False)
+        tasks.work()
+        client = SignedInClient(self.user)
+        for language, said in (("ja", "コンタクトはありません"), ("en", "HubSpot has no contact")):
+            answer = client.get(
+                f"/bulk/{run.pk}/results.csv", headers={"accept-language": language}
+            )
+            self.assertIn(said, b"".join(answer.streaming_content).decode())
+
     @override_settings(KEEP_RECORD_NAMES=False)
     def test_nothing_is_kept_of_names_where_none_are(self) -> None:
         run = self.checked("ada@example.com,902,")
