@@ -36,6 +36,7 @@ from associations.bulk.views import (
 from associations.linking.after_views import bookmarklet, link_latest, together
 from associations.linking.own_views import my_requests
 from associations.linking.several import MOST
+from associations.linking.undo_views import request_undo
 from associations.linking.views import (
     link,
     link_find,
@@ -79,6 +80,7 @@ urlpatterns = [
     path("requests/together/<entry_ids:key>/", together, name="together"),
     path("requests/<entry_id:pk>/", request_detail, name="request"),
     path("requests/<entry_id:pk>/check/", request_check, name="request_check"),
+    path("requests/<entry_id:pk>/undo/", request_undo, name="request_undo"),
     path("requests/<entry_id:pk>/details/", request_details, name="request_details"),
     path("requests/<entry_id:pk>/records/", request_records, name="request_records"),
     path("requests/<entry_id:pk>/support-bundle.txt", request_bundle, name="request_bundle"),

@@ -24,6 +24,8 @@ CSRF_TRUSTED_ORIGINS = names("CSRF_TRUSTED_ORIGINS")
 # How many proxies of our own stand in front; each appends to X-Forwarded-For.
 TRUSTED_PROXY_COUNT = number("TRUSTED_PROXY_COUNT", 0)
 
+# For how long people may undo what they have linked; admins may at any time.
+UNDO_HOURS = number("UNDO_HOURS", 24)
 # What one person may send, counted in the log and so by all machines together; 0 is no limit.
 SUBMITS_PER_PERSON_PER_MINUTE = number("SUBMITS_PER_PERSON_PER_MINUTE", 60)
 # What one person may find by words; whoever needs more wants a list, which HubSpot gives.

@@ -8,7 +8,16 @@ WIDTH, HEIGHT = 720, 120  # of the bars, in the drawing's own units
 GAP = 2
 MIN_MARK = 2  # what is there is seen, however little it is
 LABELLED = 16  # with more bars than this, only the highest says its number
-ORDER = ("linked", "unconfirmed", "rejected", "unreachable", "canceled", "queued", "sending")
+ORDER = (
+    "linked",
+    "unlinked",
+    "unconfirmed",
+    "rejected",
+    "unreachable",
+    "canceled",
+    "queued",
+    "sending",
+)
 
 
 @dataclass(frozen=True, slots=True)

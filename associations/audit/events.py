@@ -41,6 +41,7 @@ def record_closed(entry: AssociationRequest) -> None:
     own = {"schema": SCHEMA, "entry": entry.pk, "entry_request_id": entry.request_id}
     own["entry_client_request_id"] = entry.client_request_id
     own |= {"run": entry.run_id} if entry.run_id else {}
+    own |= {"undoes": entry.undoes_id} if entry.undoes_id else {}
     logger.info("entry closed", extra=own | fields | times)
 
 

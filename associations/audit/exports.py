@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connections, models
-from django.db.models import Case, F, Func, TextField, Value, When
+from django.db.models import Case, F, Func, Q, TextField, Value, When
 from django.db.models.functions import Coalesce
 
 from associations.audit.integrity.candidates import SEALABLE
@@ -25,7 +25,7 @@ from associations.audit.integrity.serialization import (
     line,
     lines_from,
 )
-from associations.hubspot.outcomes import VERDICTS, Linked
+from associations.hubspot.outcomes import OF_UNDO, VERDICTS, Linked
 from associations.hubspot.unseen import visible
 from associations.models import AssociationRequestQuerySet, AuditErasure
 from associations.models.readable import (
@@ -74,9 +74,13 @@ def _linked() -> Case:
         linked: [cause for cause, verdict in VERDICTS.items() if verdict.linked is linked]
         for linked in Linked
     }
-    seen = When(verified=True, then=Value(Linked.YES.value))
+    yes, no = Value(Linked.YES.value), Value(Linked.NO.value)
+    is_undo = Q(undoes__isnull=False)
+    nothing_changed = is_undo & Q(cause__in=set(causes[Linked.NO]) - OF_UNDO)
+    seen = [When(is_undo, verified=True, then=no), When(verified=True, then=yes)]
     known = [When(cause__in=causes[linked], then=Value(linked.value)) for linked in Linked]
-    return Case(seen, *known, default=Value(""), output_field=TextField())
+    kept = When(nothing_changed, then=yes)
+    return Case(*seen, kept, *known, default=Value(""), output_field=TextField())
 
 
 def _kept(column: str) -> Coalesce:
@@ -124,6 +128,7 @@ CSV_COLUMNS: dict[str, models.expressions.Combinable] = {
     "client_request_id": _Text("client_request_id"),
     "from_merged_into": F("from_merged_into"),
     "to_merged_into": F("to_merged_into"),
+    "undoes": F("undoes_id"),
     "from_name": _kept("from_name"),
     "from_typed": _kept("from_typed"),
     "to_name": _kept("to_name"),

@@ -25,7 +25,13 @@ from associations.audit.integrity import signing
 from associations.audit.integrity.names import HANDED_ON, erased_since
 from associations.db import insert, retry_on_outage
 from associations.gateway import clients
-from associations.hubspot.answers import Answer, Attempt, merge_attempts, read_answer
+from associations.hubspot.answers import (
+    Answer,
+    Attempt,
+    merge_attempts,
+    read_answer,
+    read_removal,
+)
 from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome, verdict_of
 from associations.hubspot.record_references import SIDES
 from associations.hubspot.unseen import visible
@@ -129,14 +135,16 @@ def open_entry(
     *,
     user: "User",
     meta: RequestMeta,
-    submit_token: str,
+    submit_token: str = "",
     names: SeenNames = NO_NAMES,
+    undoes: AssociationRequest | None = None,
     admit: Callable[["User", datetime], None] = lambda user, now: None,
-    **fields: str,
+    **fields: Any,
 ) -> tuple[AssociationRequest, bool]:
     """Commit an entry, `sending`; or return the one that this submit already has, and False.
 
-    `admit` may refuse, by raising, in the same transaction. Raises LogUnavailableError.
+    So it is with an entry that somebody else is about to undo as well. `admit` may refuse, by
+    raising, in the same transaction. Raises LogUnavailableError.
     """
     now = timezone.now()
     key = _submit_key(submit_token, fields)
@@ -149,6 +157,7 @@ def open_entry(
         created_at=now,
         sent_at=now,
         submit_key=key,
+        undoes=undoes,
         **asdict(meta),
         **fields,
     )
@@ -165,7 +174,7 @@ def open_entry(
     try:
         insert(commit, durable=True)
     except DBError as error:
-        if isinstance(error, IntegrityError) and (first := _entry_of_submit(user, key)):
+        if isinstance(error, IntegrityError) and (first := _first(user, key, undoes)):
             return first, False
         logger.exception("the log could not be written")
         raise LogUnavailableError from error
@@ -219,6 +228,14 @@ def _submit_key(submit_token: str, fields: dict[str, str]) -> str | None:
 
 def _entry_of_submit(user: "User", key: str | None) -> AssociationRequest | None:
     return AssociationRequest.objects.filter(user=user, submit_key=key).first() if key else None
+
+
+def _first(
+    user: "User", key: str | None, undoes: AssociationRequest | None
+) -> AssociationRequest | None:
+    if undoes:
+        return undoes.undos.filter(outcome__in=OPEN_OUTCOMES).first()
+    return _entry_of_submit(user, key)
 
 
 def record_attempt(entry: AssociationRequest, number: int, attempt: Attempt) -> None:
@@ -317,16 +334,22 @@ def _close_by_attempts(pk: int) -> None:
         still_open = AssociationRequest.objects.select_for_update()
         if entry := still_open.filter(pk=pk, outcome=Outcome.SENDING).first():
             answers = _answers(entry)
-            # After an answer that is retried, a further attempt may have been under way.
-            is_last_word = answers and (
-                not answers[-1].verdict.retried
-                or len(answers) >= clients.interactive().limits.attempts
-            )
+            is_last_word = answers and _is_last_word(entry, answers)
             _close(entry, merge_attempts(answers) if is_last_word else Answer(Cause.INTERRUPTED))
+
+
+def _is_last_word(entry: AssociationRequest, answers: list[Answer]) -> bool:
+    """Whether no further attempt may have been under way; of an undo, another kind of call."""
+    if entry.undoes_id:
+        return answers[-1].cause is Cause.NOT_SEEN_GONE
+    tried_enough = len(answers) >= clients.interactive().limits.attempts
+    return tried_enough or not answers[-1].verdict.retried
 
 
 def _answers(entry: AssociationRequest) -> list[Answer]:
     """What HubSpot has answered to each attempt in the log."""
+    if entry.undoes_id:
+        return [read_removal(_attempt(row)) for row in entry.attempts.all()]
     ids = {"from_object_id": entry.from_object_id, "to_object_id": entry.to_object_id}
     return [read_answer(_attempt(row), **ids) for row in entry.attempts.all()]
 
@@ -342,6 +365,7 @@ def _attempt(row: AssociationAttempt) -> Attempt:
         # Without an answer, a failure that is not known here is read as a lost connection.
         failure=Cause(row.failure) if row.failure in VERDICTS else None,
         detail=row.detail,
+        call=row.call,
     )
 
 

@@ -43,6 +43,7 @@ class Attempt:
     body_complete: bool = True
     failure: Cause | None = None
     detail: str = ""
+    call: str = ""  # of several that a request may make, which one; empty if there is only one
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,22 @@ def read_batch_answer(attempt: Attempt, pairs: Sequence[Ids]) -> Answer:
     It is `confirmed` only if it proves the link of each; else nothing is known of any single one.
     """
     return _read(attempt, pairs)
+
+
+def read_removal(attempt: Attempt) -> Answer:
+    """Return what `attempt` says about a link that it was to remove. Never raises.
+
+    That it is gone no answer proves, only a look: the best is `not_seen_gone`.
+    """
+    answer = _read(attempt, [])
+    is_yes = answer.http_status is not None and 200 <= answer.http_status < 300
+    if is_yes and attempt.failure is None and answer.cause in _YES:
+        return replace(answer, cause=Cause.NOT_SEEN_GONE, results=[])
+    return answer
+
+
+# An answer without an error; HubSpot says no more about a removal, v4 with an empty body.
+_YES = {Cause.CONFIRMED, Cause.NOT_SHOWN, Cause.UNKNOWN_STATUS, Cause.UNREADABLE}
 
 
 def pairs_not_shown(answer: Answer, pairs: Sequence[Ids]) -> list[Ids]:

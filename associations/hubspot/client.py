@@ -44,6 +44,9 @@ ASSOCIATION_PATHS = {
     "2026-09": "/crm/associations/2026-09",
 }
 
+# What an attempt to unlink was.
+ARCHIVE, DELETE = "archive", "delete"
+
 _KEPT_HEADERS = ("content-type", "location", "retry-after", "x-hubspot-")  # or what starts so
 
 
@@ -161,7 +164,7 @@ class HubSpotClient:
                 return merge_attempts(answers)
             if attempt.failure is Cause.RATE_LIMITED:  # it has waited for its turn already
                 return merge_attempts(answers)
-            pause = self._pause_before_next(attempt, len(answers))
+            pause = self.pause_before_next(attempt, len(answers))
             if time.monotonic() + pause >= deadline:
                 return merge_attempts(answers)
             time.sleep(pause)
@@ -182,6 +185,42 @@ class HubSpotClient:
         deadline = time.monotonic() + self.limits.total
         return self._attempt("POST", url, deadline, body, MAX_READ_BYTES)
 
+    def remove_association(
+        self,
+        *,
+        from_object_type: str,
+        from_object_id: str,
+        to_object_type: str,
+        to_object_id: str,
+        type_: tuple[str, int] | None = None,
+        seconds: float,
+    ) -> Attempt:
+        """Unlink two records, in one call which is made once: by this type, or by all there are.
+
+        `type_` is HubSpot's category and number of it. Removing the default type removes the
+        others of the pair, too. It takes no longer than `seconds`. Raises ValueError like
+        create_default_association(). What came back is for read_removal().
+        """
+        path = default_association_path(
+            from_object_type, from_object_id, to_object_type, to_object_id
+        ).replace("/associations/default/", "/associations/")
+        deadline = time.monotonic() + seconds
+        if type_ is None:
+            url = self._base_url + OBJECT_PATHS[self.api_version] + path
+            return replace(self._attempt("DELETE", url, deadline), call=DELETE)
+        types = [{"associationCategory": type_[0], "associationTypeId": type_[1]}]
+        pair = {"from": {"id": from_object_id}, "to": {"id": to_object_id}, "types": types}
+        path = f"/{from_object_type}/{to_object_type}/batch/labels/archive"
+        url = self._base_url + ASSOCIATION_PATHS[self.api_version] + path
+        return replace(self._attempt("POST", url, deadline, {"inputs": [pair]}), call=ARCHIVE)
+
+    def pause_before_next(self, attempt: Attempt, attempts: int) -> float:
+        """Seconds to wait: as HubSpot asks, else growing; with jitter, so that a crowd spreads."""
+        asked = retry_after(attempt.http_status, attempt.headers)
+        if asked is not None:
+            return asked + random.uniform(0, 0.25) * self.limits.pause
+        return random.uniform(0.5, 1.5) * attempts * self.limits.pause
+
     def read(self, path: str, body: Any = None, *, seconds: float) -> dict[str, Any]:
         """Return the JSON object that HubSpot shows at `path`; with a `body`, by a POST of it.
 
@@ -200,13 +239,6 @@ class HubSpotClient:
     def read_token_info(self, path: str, *, seconds: float) -> dict[str, Any]:
         """Return what HubSpot tells of this client's token, which leaves in that call's body."""
         return self.read(path, {"tokenKey": self._token}, seconds=seconds)
-
-    def _pause_before_next(self, attempt: Attempt, attempts: int) -> float:
-        """Seconds to wait: as HubSpot asks, else growing; with jitter, so that a crowd spreads."""
-        asked = retry_after(attempt.http_status, attempt.headers)
-        if asked is not None:
-            return asked + random.uniform(0, 0.25) * self.limits.pause
-        return random.uniform(0.5, 1.5) * attempts * self.limits.pause
 
     def _attempt(
         self,

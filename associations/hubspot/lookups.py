@@ -23,6 +23,7 @@ from associations.hubspot.schemas import (
     LinkedRecord,
     Links,
     LinksBetween,
+    PairTypes,
     Record,
     Token,
     Usage,
@@ -190,6 +191,34 @@ def link_in(links: LinksBetween, ids: Ids) -> LinkedRecord | None:
     if found is None and not links.back.is_whole:
         raise ReadError(Answer(Cause.NOT_SHOWN))
     return LinkedRecord(ids[1], found.types) if found else None
+
+
+def pair_types(
+    client: HubSpotClient,
+    from_object_type: str,
+    from_object_id: str,
+    to_object_type: str,
+    to_object_id: str,
+) -> PairTypes:
+    """Return by which types two records are linked, read from both ends.
+
+    Where HubSpot has one of them under another id since, that is a ReadError (MERGED); where one
+    has more links than an answer shows, and this one is not among those, NOT_SHOWN.
+    """
+    ends = (from_object_type, from_object_id), (to_object_type, to_object_id)
+    return PairTypes(_types_from(client, *ends), _types_from(client, *ends[::-1]))
+
+
+def _types_from(
+    client: HubSpotClient, one: tuple[str, str], other: tuple[str, str]
+) -> tuple[AssociationType, ...]:
+    links = links_of(client, *one, other[0])
+    if links.object_id not in ("", one[1]):
+        raise ReadError(Answer(Cause.MERGED))
+    found = links.to(other[1])
+    if not (found or links.is_whole):
+        raise ReadError(Answer(Cause.NOT_SHOWN))
+    return found.types if found else ()
 
 
 def current_ids(

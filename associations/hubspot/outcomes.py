@@ -8,12 +8,13 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """The state of a request in the audit log; the last five are final."""
+    """The state of a request in the audit log; all but the first two are final."""
 
     QUEUED = "queued"
     SENDING = "sending"
     LINKED = "linked"
-    UNCONFIRMED = "unconfirmed"  # a 2xx answer that does not show the link
+    UNLINKED = "unlinked"  # of an undo: the link was seen gone
+    UNCONFIRMED = "unconfirmed"  # a 2xx answer that does not show the link, or that it is gone
     REJECTED = "rejected"  # HubSpot answered no
     UNREACHABLE = "unreachable"  # no usable answer
     CANCELED = "canceled"
@@ -59,6 +60,14 @@ class Cause(StrEnum):
     NO_CONNECTION = "no_connection"
     NOT_SENT = "not_sent"  # canceled here, before anything left
     ACCESS_ENDED = "access_ended"  # whoever asked for it may not act any more
+    # Of an undo only: what the look after it showed, or the one that kept it from being sent
+    SEEN_GONE = "seen_gone"
+    STILL_LINKED = "still_linked"  # HubSpot said yes, and the records are linked
+    NOT_SEEN_GONE = "not_seen_gone"  # HubSpot said yes, and nobody could look
+    ALREADY_GONE = "already_gone"
+    NOT_ALONE = "not_alone"  # other types link the pair as well, and would go, too
+    MERGED = "merged"  # HubSpot has one of the records under another id since
+    NOT_SEEN_ALONE = "not_seen_alone"  # nobody could look before it
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +130,23 @@ VERDICTS: dict[Cause, Verdict] = {
     Cause.NO_CONNECTION: _unreachable(Linked.NO),
     Cause.NOT_SENT: Verdict(Outcome.CANCELED, Linked.NO),
     Cause.ACCESS_ENDED: Verdict(Outcome.CANCELED, Linked.NO),
+    Cause.SEEN_GONE: Verdict(Outcome.UNLINKED, Linked.NO, settles=True),
+    Cause.STILL_LINKED: Verdict(Outcome.UNCONFIRMED, Linked.YES, settles=True),
+    Cause.NOT_SEEN_GONE: _unconfirmed(),
+    Cause.ALREADY_GONE: Verdict(Outcome.CANCELED, Linked.NO, lasts=True),
+    Cause.NOT_ALONE: Verdict(Outcome.CANCELED, Linked.YES, lasts=True),
+    Cause.MERGED: Verdict(Outcome.CANCELED, Linked.PERHAPS, lasts=True),
+    Cause.NOT_SEEN_ALONE: Verdict(Outcome.CANCELED, Linked.PERHAPS),
 }
+
+# What only an undo ends in, and says of the link as it is; of an undo every other cause that says
+# "not linked" says that nothing has changed.
+OF_UNDO = frozenset(
+    {
+        *(Cause.SEEN_GONE, Cause.STILL_LINKED, Cause.NOT_SEEN_GONE),
+        *(Cause.ALREADY_GONE, Cause.NOT_ALONE, Cause.MERGED, Cause.NOT_SEEN_ALONE),
+    }
+)
 
 # What trying the same again does not help with.
 LASTING = frozenset(cause for cause, verdict in VERDICTS.items() if verdict.lasts)

@@ -74,6 +74,31 @@ class LinksBetween:
 
 
 @dataclass(frozen=True, slots=True)
+class PairTypes:
+    """By which types two records are linked, seen from either end; empty where they are not."""
+
+    there: tuple[AssociationType, ...] = ()
+    back: tuple[AssociationType, ...] = ()
+
+    @property
+    def is_gone(self) -> bool:
+        return not (self.there or self.back)
+
+    @property
+    def is_default(self) -> bool:
+        return any(not each.label for each in (*self.there, *self.back))
+
+    @property
+    def is_default_alone(self) -> bool:
+        """Whether the default type links the two, and nothing else, in either direction."""
+        return all(len(each) == 1 and not each[0].label for each in (self.there, self.back))
+
+    @property
+    def labels(self) -> list[str]:
+        return list(dict.fromkeys(each.label for each in (*self.there, *self.back) if each.label))
+
+
+@dataclass(frozen=True, slots=True)
 class CustomType:
     """A custom object of the account, and the property that names its records."""
 

@@ -125,6 +125,10 @@ class Strip:
         return [text for text in (explained.merged, explained.verification) if text and self.is_one]
 
     @property
+    def may_be_undone(self) -> bool:
+        return self.entry.was_linked is False
+
+    @property
     def more(self) -> int:
         return len(self.pairs) - 1
 

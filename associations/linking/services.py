@@ -8,7 +8,7 @@ import logging
 import time
 from dataclasses import asdict
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import Error as DBError
 from django.utils import timezone
@@ -64,7 +64,7 @@ def create_association(
     sent again: while it is under way its entry comes back, open; after its end that is a
     SentBeforeError. Raises LogUnavailableError, ThrottledError.
     """
-    association = {
+    association: dict[str, Any] = {
         "from_object_type": from_object_type,
         "from_object_id": from_object_id,
         "to_object_type": to_object_type,
@@ -79,8 +79,8 @@ def create_association(
         meta=meta or RequestMeta(),
         names=names,
         admit=check_rate_of_submits,
-        reason=reason,
         **association,
+        reason=reason,
     )
     return send(entry, is_still_in) if created else _under_way(entry)
 

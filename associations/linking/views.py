@@ -35,6 +35,7 @@ from associations.linking.preview import Preview, preview, records_of
 from associations.linking.seen import FIELD, seen_in
 from associations.linking.several import Sent, Stop, create_associations
 from associations.linking.sides import sides_of
+from associations.linking.undo import undo_context
 from associations.models import AssociationRequest
 from associations.models.readable import read_rows, readable_or_404
 from associations.texts.lookup_errors import looks_used_up, reasons_of
@@ -306,6 +307,7 @@ def _entry_page(
         "is_just_checked": "checked" in request.GET,
         "body_cut": len(entry.body) == ENTRY_BODY_LENGTH,
         "anew": _anew(request, entry),
+        **undo_context(entry, request.user),
         "erased": erased_on(entry) if entry.lacks_a_name else {},
     }
     if request.user.is_admin:

@@ -111,6 +111,7 @@ class BulkRun(models.Model):
     to_object_type = models.CharField(max_length=128, blank=True)
     skip_linked = models.BooleanField(default=False)  # leave out what the dry run saw linked
     retry_of = models.ForeignKey("self", models.SET_NULL, null=True, related_name="retries")
+    undoes = models.ForeignKey("self", models.SET_NULL, null=True, related_name="undos")
     state = models.CharField(max_length=10, choices=RunState, default=RunState.READING)
     # The dry run
     problem = models.CharField(max_length=40, blank=True)  # why the file could not be read
@@ -138,6 +139,7 @@ class BulkRun(models.Model):
     # The run: rows in the log, and how many of them ended how
     queued = models.PositiveIntegerField(default=0)
     linked = models.PositiveIntegerField(default=0)
+    unlinked = models.PositiveIntegerField(default=0, db_default=0)
     unconfirmed = models.PositiveIntegerField(default=0)
     rejected = models.PositiveIntegerField(default=0)
     unreachable = models.PositiveIntegerField(default=0)
@@ -237,7 +239,7 @@ class BulkRun(models.Model):
 
     @property
     def sent(self) -> int:
-        return self.linked + self.failed
+        return self.linked + self.unlinked + self.failed
 
     @property
     def not_sent(self) -> int:
@@ -353,6 +355,7 @@ class BulkRow(models.Model):
     facts = models.JSONField(default=dict)
     cells = models.JSONField(default=dict)  # what stood in the file, of rows that are not ready
     was_linked = models.BooleanField(null=True)  # NULL where nobody looked or could
+    undoes_id = models.PositiveBigIntegerField(null=True)  # of a run that undoes another: the entry
     # What each side is named by, where that is no id. The keys go with the run, as rows do.
     from_key = models.ForeignKey(
         BulkKey, models.DO_NOTHING, null=True, related_name="+", db_index=False, db_constraint=False

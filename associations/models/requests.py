@@ -8,9 +8,15 @@ from django.urls import reverse
 from django.utils.functional import cached_property
 
 from associations.hubspot.object_types import label_of
-from associations.hubspot.outcomes import Cause, Linked, Outcome, verdict_of
+from associations.hubspot.outcomes import OF_UNDO, Cause, Linked, Outcome, verdict_of
 from associations.models.querysets import NOT_VERIFIED, OPEN_OUTCOMES, AssociationRequestQuerySet
 from associations.models.readable import UnreadableRow, read_rows, restrained
+
+# Unless HubSpot had answered an attempt before.
+_NEVER_SENT = {
+    *(Cause.NO_CONNECTION, Cause.RATE_LIMITED, Cause.ACCESS_ENDED),
+    *(Cause.ALREADY_GONE, Cause.NOT_ALONE, Cause.MERGED, Cause.NOT_SEEN_ALONE),
+}
 
 
 class Exchange(models.Model):
@@ -26,6 +32,7 @@ class Exchange(models.Model):
         max_length=30, choices=[(c.value, c.value) for c in Cause], blank=True
     )
     detail = models.CharField(max_length=500, blank=True)
+    call = models.CharField(max_length=10, blank=True, default="", db_default="")  # if no usual one
 
     class Meta:
         abstract = True
@@ -58,7 +65,7 @@ class AssociationBatch(Exchange):
 
 @restrained
 class AssociationRequest(models.Model):
-    """One request to link two records: who asked for what, and what HubSpot said.
+    """One request to link two records, or to undo that: who asked for what, and what HubSpot said.
 
     A closed entry never changes again. Names and shapes of `status` to `completed_at` are HubSpot's
     own (BatchResponsePublicDefaultAssociation); `errors` are its StandardErrors, and the body of a
@@ -96,11 +103,24 @@ class AssociationRequest(models.Model):
     body = models.TextField(blank=True)  # as received: bounded, the token redacted
     # What was seen in HubSpot around it; NULL where nobody looked or could
     was_linked = models.BooleanField(null=True)  # by the default type, right before it was sent
-    verified = models.BooleanField(null=True)  # the link was there when looked up afterwards
+    # The link was there when looked up afterwards; of an undo, that it was gone
+    verified = models.BooleanField(null=True)
     verified_at = models.DateTimeField(null=True)
     unverified_cause = models.CharField(
         max_length=30, choices=[(c.value, c.value) for c in Cause], blank=True
     )
+    # Of an undo: the entry whose link it takes back, and by which types the two were linked right
+    # before and after: {"at": time, "there": [{category, type_id, label}], "back": [the same]}
+    undoes = models.ForeignKey(
+        "self",
+        models.DO_NOTHING,
+        null=True,
+        related_name="undos",
+        db_index=False,
+        db_constraint=False,  # what it names may be pruned before
+    )
+    links_before = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
+    links_after = models.JSONField(default=dict, db_default=models.Value({}, models.JSONField()))
     # The ids that HubSpot has the records under, where those are others than were asked for
     from_merged_into = models.CharField(max_length=20, blank=True, default="", db_default="")
     to_merged_into = models.CharField(max_length=20, blank=True, default="", db_default="")
@@ -138,6 +158,11 @@ class AssociationRequest(models.Model):
                 name="one_entry_per_row",
                 condition=models.Q(run__isnull=False),
             ),
+            models.UniqueConstraint(
+                fields=["undoes"],
+                name="one_undo_at_a_time",
+                condition=models.Q(undoes__isnull=False, outcome__in=OPEN_OUTCOMES),
+            ),
         ]
         # All but the last end in what the list is ordered by (see querysets.py).
         indexes = [
@@ -162,6 +187,12 @@ class AssociationRequest(models.Model):
                 fields=["batch"],
                 name="request_by_batch",
                 condition=models.Q(batch__isnull=False),
+            ),
+            # what has undone an entry, or tried to
+            models.Index(
+                fields=["undoes"],
+                name="request_undoes",
+                condition=models.Q(undoes__isnull=False),
             ),
             # filter by outcome; "failures today"
             models.Index(fields=["outcome", "created_at", "id"], name="request_by_outcome"),
@@ -245,8 +276,10 @@ class AssociationRequest(models.Model):
     def linked(self) -> Linked | None:
         """Whether the records are linked, as far as is known; None while nobody can know."""
         if self.verified:
-            return Linked.YES
+            return Linked.NO if self.undoes_id else Linked.YES
         verdict = verdict_of(self.cause)
+        if verdict and verdict.linked is Linked.NO and self.undoes_id:
+            return Linked.NO if self.cause in OF_UNDO else Linked.YES  # it has changed nothing
         return verdict.linked if verdict else None
 
     @property
@@ -281,8 +314,7 @@ class AssociationRequest(models.Model):
     @property
     def was_never_sent(self) -> bool:
         """Whether nothing of it has left for certain; then `sent_at` is when that was tried."""
-        is_told = self.cause in (Cause.NO_CONNECTION, Cause.RATE_LIMITED, Cause.ACCESS_ENDED)
-        return is_told and self.http_status is None
+        return self.cause in _NEVER_SENT and self.http_status is None
 
     @property
     def duration(self) -> timedelta | None:

@@ -37,6 +37,7 @@ from associations.texts.lookup_errors import reason_of
 from associations.texts.missing_records import is_missing
 from associations.texts.outcomes import beside_outcome, briefly, explain
 from associations.texts.remedies import NOT_WRITTEN, gap, helper_of, remedy_of
+from associations.texts.undone import types_seen
 
 register = template.Library()
 
@@ -56,6 +57,7 @@ register.filter("is_today", is_today)
 register.filter("by_day", by_day)
 register.filter("as_words", field_label)
 register.filter("reason_of", reason_of)
+register.filter("types_seen", types_seen)
 register.filter("visible", visible)
 register.filter("cannot_be_read", cannot_be_read)
 register.simple_tag(time_of)

@@ -24,6 +24,7 @@ WORDS = {
     "queued": pgettext_lazy("outcome", "queued"),
     "sending": pgettext_lazy("outcome", "sending"),
     "linked": pgettext_lazy("outcome", "linked"),
+    "unlinked": pgettext_lazy("outcome", "unlinked"),
     "unconfirmed": pgettext_lazy("outcome", "unconfirmed"),
     "rejected": pgettext_lazy("outcome", "rejected"),
     "unreachable": pgettext_lazy("outcome", "unreachable"),
@@ -62,6 +63,13 @@ WORDS = {
     "no_connection": pgettext_lazy("cause", "no connection"),
     "not_sent": pgettext_lazy("cause", "not sent"),
     "access_ended": pgettext_lazy("cause", "access ended"),
+    "seen_gone": pgettext_lazy("cause", "seen gone"),
+    "still_linked": pgettext_lazy("cause", "still linked"),
+    "not_seen_gone": pgettext_lazy("cause", "not seen gone"),
+    "already_gone": pgettext_lazy("cause", "gone already"),
+    "not_alone": pgettext_lazy("cause", "linked in other ways, too"),
+    "merged": pgettext_lazy("cause", "merged since"),
+    "not_seen_alone": pgettext_lazy("cause", "not seen before"),
     # exports
     "running": pgettext_lazy("export", "not ended"),
     "complete": pgettext_lazy("export", "complete"),
@@ -70,6 +78,7 @@ WORDS = {
 
 ICONS = {
     "linked": "✓",
+    "unlinked": "↶",
     "unconfirmed": "?",
     "rejected": "✕",
     "unreachable": "⚠",

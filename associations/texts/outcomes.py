@@ -19,6 +19,7 @@ from associations.hubspot.answers import messages_in, missing_scopes_in, retry_a
 from associations.hubspot.outcomes import Cause, Linked, Outcome, verdict_of
 from associations.hubspot.unseen import visible
 from associations.models.readable import read_rows, readable_only
+from associations.texts import undone
 from associations.texts.labels import (
     from_called,
     from_label,
@@ -100,7 +101,7 @@ def explain(entry: "AssociationRequest", *, is_admin: bool = False) -> Explanati
 
 def briefly(entry: "AssociationRequest") -> str:
     """Say in a few words why an entry has not ended in a link; empty if it has, or goes on."""
-    if entry.is_open or entry.outcome == Outcome.LINKED:
+    if entry.is_open or entry.outcome in (Outcome.LINKED, Outcome.UNLINKED):
         return ""
     if entry.cause == Cause.RECORD_NOT_FOUND:
         return missing_briefly(entry)
@@ -123,6 +124,8 @@ def _why_in_a_list(entry: "AssociationRequest") -> str:
 
 
 def _seen_in_a_list(entry: "AssociationRequest") -> str:
+    if entry.undoes_id:
+        return gettext("undo of entry {number}").format(number=entry.undoes_id)
     if entry.is_open or entry.cause == Cause.SAME_RECORD:
         return ""
     if entry.was_linked:
@@ -135,6 +138,8 @@ def _seen_in_a_list(entry: "AssociationRequest") -> str:
 
 
 def _texts_of(entry: "AssociationRequest") -> tuple[Text, Text]:
+    if entry.undoes_id:
+        return undone.texts_of(entry)
     if better := _better_known(entry):
         return better, ""
     if entry.cause:
@@ -213,6 +218,8 @@ def _more_exactly(entry: "AssociationRequest") -> Promise | None:
 
 
 def _verification_of(entry: "AssociationRequest") -> str:
+    if entry.undoes_id:
+        return undone.verification_of(entry)
     if entry.cause == Cause.SAME_RECORD:
         return ""
     if entry.linked is Linked.NO and entry.was_linked:

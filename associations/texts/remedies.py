@@ -77,6 +77,13 @@ REMEDIES: dict[str, Remedy] = {
     Cause.NO_CONNECTION: _AGAIN,
     Cause.NOT_SENT: TRY,
     Cause.ACCESS_ENDED: TRY,
+    Cause.SEEN_GONE: TRY,
+    Cause.STILL_LINKED: TRY,
+    Cause.NOT_SEEN_GONE: TRY,
+    Cause.ALREADY_GONE: TRY,
+    Cause.NOT_ALONE: PAIR,
+    Cause.MERGED: PAIR,
+    Cause.NOT_SEEN_ALONE: TRY,
 }
 
 

@@ -38,7 +38,7 @@ _FIXED = (
 ASKED = (
     "id user_id user_name user_email from_object_type from_object_id to_object_type to_object_id "
     "reason api_version created_at client_ip user_agent request_id "
-    "client_request_id submit_key run_id row_number from_name_digest to_name_digest"
+    "client_request_id submit_key run_id row_number from_name_digest to_name_digest undoes_id"
 )
 # And an export; only how it ended.
 TAKEN = "id user_id user_name format query started_at client_ip request_id client_request_id"

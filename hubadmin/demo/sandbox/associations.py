@@ -121,6 +121,41 @@ def _default_spec(one: ObjectType, other: ObjectType) -> dict[str, Any]:
     return spec
 
 
+def remove_pair(
+    state: State, call: Call, from_name: str, from_id: str, to_name: str, to_id: str
+) -> Answer:
+    """Remove all that links two records; where nothing does, that is no error."""
+    one, other = _writable_types(call, from_name, to_name)
+    if call.fault.applies:
+        pair = state.id_of(one, from_id), state.id_of(other, to_id)
+        state.links.remove(one.canonical, other.canonical, pair)
+    return Answer(204, "")
+
+
+def archive_types(state: State, call: Call, from_name: str, to_name: str) -> Answer:
+    """Remove certain types between pairs of records; one that does not link them is passed over.
+
+    With the default type all the others of the pair go. 204 in v4, 200 in the dated versions.
+    """
+    started = timestamp()
+    one, other = _writable_types(call, from_name, to_name)
+    body = read_object(call)
+    pairs = read_pairs(body, _MOST_INPUTS)
+    wanted = [_read_specs(item) for item in body["inputs"]]
+    if call.fault.applies:
+        for (one_id, other_id), types in zip(pairs, wanted, strict=True):
+            pair = state.id_of(one, one_id), state.id_of(other, other_id)
+            state.links.remove(one.canonical, other.canonical, pair, types)
+    return Answer(204, "") if "/v4/" in call.path else batch_answer(started, [], [])
+
+
+def _read_specs(item: dict[str, Any]) -> set[tuple[str, int]]:
+    types = item.get("types")
+    if not isinstance(types, list) or not types or not all(isinstance(t, dict) for t in types):
+        raise invalid("“types” must be a list of association types.")
+    return {(str(t.get("associationCategory")), t.get("associationTypeId")) for t in types}
+
+
 _MOST_READ = 1_000
 _PAGE_SIZE = 500
 

@@ -100,6 +100,29 @@ class Links:
                 _add(onward.setdefault(one, {}), other, there)
                 _add(home.setdefault(other, {}), one, back)
 
+    def remove(
+        self,
+        from_type: str,
+        to_type: str,
+        pair: tuple[str, str],
+        types: set[tuple[str, int]] | None = None,
+    ) -> None:
+        """Unlink two records: by these types, of one direction or the other, or by all.
+
+        With the default type goes all that links the pair, as at HubSpot.
+        """
+        one, other = pair
+        with self._lock:
+            onward = self._links.get((from_type, to_type), {}).get(one, {})
+            home = self._links.get((to_type, from_type), {}).get(other, {})
+            left = _there_and_back(from_type, to_type, onward.get(other, {}))
+            gone = [two for two in left if types is None or _is_among(two, types)]
+            has_default = any(there.label is None for there, _ in gone)
+            kept = [] if has_default or types is None else [t for t in left if t not in gone]
+            _keep(onward, other, [there for there, _ in kept])
+            if onward is not home or one != other:
+                _keep(home, one, [back for _, back in kept])
+
     def all(self) -> set[Association]:
         """Return every link, whether reads show it already or not."""
         with self._lock:
@@ -164,3 +187,23 @@ def _add(others: dict[str, _SeenFrom], other: str, added: _SeenFrom) -> None:
     sooner = {t: since for t, since in added.items() if since < known.get(t, inf)}
     if sooner:
         others[other] = {**known, **sooner}
+
+
+def _there_and_back(
+    from_type: str, to_type: str, linked: _SeenFrom
+) -> list[tuple[AssociationType, AssociationType]]:
+    """The types that link a pair, each with the one of the other direction."""
+    one, other = TYPES[from_type].type_id, TYPES[to_type].type_id
+    there, back = (ASSOCIATION_TYPES.get(pair, []) for pair in ((one, other), (other, one)))
+    return [two for two in zip(there, back, strict=True) if two[0] in linked]
+
+
+def _is_among(two: tuple[AssociationType, AssociationType], types: set[tuple[str, int]]) -> bool:
+    return any((each.category, each.type_id) in types for each in two)
+
+
+def _keep(others: dict[str, _SeenFrom], other: str, types: list[AssociationType]) -> None:
+    """Leave nothing but these types of a link; without any the link is gone."""
+    seen_from = others.pop(other, {})
+    if kept := {each: seen_from[each] for each in types if each in seen_from}:
+        others[other] = kept

@@ -38,6 +38,7 @@ _USAGE = f"/account-info/{_VERSION}/api-usage/daily/private-apps"
 _TWO = "([^/]+)/([^/]+)"
 ROUTES: list[tuple[str, str, Endpoint]] = [
     ("PUT", f"{_OBJECTS}/{_TWO}/associations/default/{_TWO}", associations.associate_default),
+    ("DELETE", f"{_OBJECTS}/{_TWO}/associations/{_TWO}", associations.remove_pair),
     ("GET", f"{_READ_OBJECTS}/([^/]+)", objects.list_records),
     ("GET", f"{_READ_OBJECTS}/{_TWO}", objects.read_record),
     ("POST", f"{_READ_OBJECTS}/([^/]+)/batch/read", objects.read_batch),
@@ -45,6 +46,7 @@ ROUTES: list[tuple[str, str, Endpoint]] = [
     ("GET", f"{_PROPERTIES}/([^/]+)", objects.list_properties),
     ("POST", f"{_ASSOCIATIONS}/{_TWO}/batch/read", associations.read_batch),
     ("POST", f"{_ASSOCIATIONS}/{_TWO}/batch/associate/default", associations.associate_batch),
+    ("POST", f"{_ASSOCIATIONS}/{_TWO}/batch/labels/archive", associations.archive_types),
     ("GET", f"{_ASSOCIATIONS}/{_TWO}/labels", associations.list_labels),
     ("GET", f"/crm-object-schemas/{_VERSION}/schemas", account.list_schemas),
     ("GET", f"{_LIBRARY}/enablement", account.show_enablement),
