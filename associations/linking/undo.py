@@ -147,7 +147,12 @@ def _look(client: HubSpotClient, entry: AssociationRequest, ids: Ids) -> Look:
     at = timezone.now()
     ends = (entry.from_object_type, ids[0], entry.to_object_type, ids[1])
     try:
-        return Look(at, lookups.pair_types(client, *ends))
+        types = lookups.pair_types(client, *ends)
+        if bool(types.there) != bool(types.back):  # somebody has changed it between the two
+            types = lookups.pair_types(client, *ends)
+        if bool(types.there) != bool(types.back):
+            return Look(at, error=ReadError(Answer(Cause.NOT_SHOWN)))
+        return Look(at, types)
     except ReadError as error:
         return Look(at, error=error)
     except DBError:
