@@ -63,10 +63,10 @@ class BrowserTestCase(unittest.TestCase):
             if base.execute("SELECT name FROM sqlite_master").fetchone():  # somebody has called
                 base.execute(forget, [FIRST_OF_PEOPLE])
 
-    def linked_already(self, *association: str) -> None:
+    def linked_already(self, *association: str, label: str = "") -> None:
         """Link two records without hubadmin: `contacts`, `501`, `companies`, `902`."""
         names = ("from_type", "from_id", "to_type", "to_id")
-        link = dict(zip(names, association, strict=True))
+        link = dict(zip(names, association, strict=True)) | ({"label": label} if label else {})
         address = f"{self.demo.hubspot}/_sandbox/associations"
         requests.post(address, json=link, timeout=30).raise_for_status()
 

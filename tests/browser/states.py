@@ -124,6 +124,21 @@ def entry_of_the_strip(case: BrowserTestCase, page: Page) -> None:
     page.click("text=Open the entry")
 
 
+def undoing(company: str, *, label: str = "", then: str = "") -> Show:
+    """Link a pair of its own, and go to undo it; then press what is named."""
+
+    def show(case: BrowserTestCase, page: Page) -> None:
+        linking("Contact", "503", "Company", company)(case, page)
+        if label:
+            case.linked_already("contacts", "503", "companies", company, label=label)
+        page.click(".strip >> text=Undo")
+        if then:
+            page.click(f"text={then}")
+            page.wait_for_url("**/requests/*/")
+
+    return show
+
+
 def several(*also: str) -> Show:
     """Link one record to several others at once."""
 
@@ -421,6 +436,9 @@ STATES = [
     State("form, to choose from", "support", to_choose_from, "Choose one"),
     State("linked", "support", linking(), "seen in HubSpot"),
     State("linked, the entry", "support", entry_of_the_strip, "is now linked"),
+    State("undo", "support", undoing("901"), "will be removed"),
+    State("undo, the entry", "support", undoing("902", then="Remove the link"), "no longer linked"),
+    State("undo, not alone", "support", undoing("904", label="Primary"), "in other ways"),
     State("linked, several", "support", several("903", "904"), "3 linked"),
     State("together", "support", several("903", "99999"), "2 of 3 linked"),
     State("bookmarklet", "support", at("/bookmarklet/"), "Without dragging"),
