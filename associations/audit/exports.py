@@ -128,11 +128,11 @@ CSV_COLUMNS: dict[str, models.expressions.Combinable] = {
     "client_request_id": _Text("client_request_id"),
     "from_merged_into": F("from_merged_into"),
     "to_merged_into": F("to_merged_into"),
-    "undoes": F("undoes_id"),
     "from_name": _kept("from_name"),
     "from_typed": _kept("from_typed"),
     "to_name": _kept("to_name"),
     "to_typed": _kept("to_typed"),
+    "undoes": F("undoes_id"),
 }
 
 

@@ -26,7 +26,7 @@ COLUMNS = (
     "verified,verified_at,unverified_cause,http_status,status,num_errors,error_category,"
     "error_text,correlation_id,requested_at,started_at,completed_at,api_version,client_ip,user_agent,request_id,"
     "run,row_number,batch,client_request_id,from_merged_into,to_merged_into,"
-    "from_name,from_typed,to_name,to_typed"
+    "from_name,from_typed,to_name,to_typed,undoes"
 )
 MOMENTS = (
     *("created_at", "sent_at", "finished_at", "requested_at", "started_at", "completed_at"),
