@@ -1,7 +1,7 @@
 """The dry run: a file, or the failed rows of an earlier run, becomes staged rows.
 
 Nothing of it is in the log, and nothing is sent but questions: which records are meant, whether
-they are there, and whether they are linked already.
+they are there, whether they are linked already, and whether there is room for their link.
 Each step writes a few hundred rows in one transaction, and goes on where the last one ended.
 """
 
@@ -18,7 +18,7 @@ from django.db.models import Exists, F, OuterRef, Q, Subquery, Window
 from django.db.models.functions import Coalesce, RowNumber
 from django.utils import timezone
 
-from associations.bulk import mapping, resolving, row_names
+from associations.bulk import mapping, resolving, room, row_names
 from associations.bulk.enqueueing import rows_to_send
 from associations.bulk.files.errors import FileError, FileReason
 from associations.bulk.files.headings import FIELDS
@@ -67,14 +67,16 @@ def look_up_next(run: BulkRun) -> bool:
         there = [row for row in rows if row.pk not in refused]
         found = _links(client, there) if there else {}
         left = _ids_left(client, there, found) if there else {}
+        seen = {row.pk: _was_linked(row, found, left) for row in there}
+        full = room.rows_without_room(client, run, rows, seen, found, left) if there else {}
     except ReadError as error:
         cause = error.cause
         if cause is Cause.ACCESS_ENDED:
             raise FileError(FileReason.ACCESS_ENDED) from error
         retry_on_outage(lambda: hold(run, lookup_cause=cause))
         return False
-    seen = {row.pk: _was_linked(row, found, left) for row in there}
-    retry_on_outage(lambda: _note(run, rows, seen, refused))
+    seen = {pk: is_seen for pk, is_seen in seen.items() if pk not in full}
+    retry_on_outage(lambda: _note(run, rows, seen, refused | full))
     return True
 
 

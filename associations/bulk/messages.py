@@ -72,6 +72,14 @@ _OF_A_ROW: dict[str, str | Promise] = {
         "HubSpot has no %(type)s with the id %(text)s. It may have been deleted, or the column may "
         "hold something else. Check the id at the end of the record's address."
     ),
+    RowReason.ARCHIVED: _(
+        "The %(type)s with the id %(text)s was deleted in HubSpot. Restore it there, or write "
+        "another one."
+    ),
+    RowReason.LIMIT: _(
+        "HubSpot would refuse it: an admin there allows %(type)s %(text)s so many links to the "
+        "type %(chosen)s: %(limit)s. It has them, or gets them by rows before this one."
+    ),
     RowReason.NO_DEFAULT: _(
         "HubSpot has no default way to link %(read)s to %(chosen)s. Whoever manages HubSpot can "
         "tell whether there is another one."
@@ -115,6 +123,8 @@ _OF_A_ROW: dict[str, str | Promise] = {
 }
 _OF_MANY_ROWS: dict[str, str | Promise] = {
     RowReason.MISSING: _("HubSpot has no record with this id."),
+    RowReason.ARCHIVED: _("The record with this id was deleted in HubSpot."),
+    RowReason.LIMIT: _("HubSpot would refuse it: the record has as many links as are allowed."),
     RowReason.NO_SUCH_EMAIL: _("HubSpot has no contact with this e-mail address."),
     RowReason.NO_SUCH_KEY: _("HubSpot has no record with this in the property."),
     RowReason.NOT_FOUND: _("HubSpot's search finds no record for this text."),

@@ -2,18 +2,24 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from associations.bulk.files.rows import RowReason
+from associations.gateway.account import calls_today
+from associations.gateway.cache import run_concurrently
+from associations.linking.foresight import doubts_about
 from associations.models import BulkKey, BulkRow, BulkRun, RowState
 from associations.models.readable import UnreadableRow, read_rows, with_readable
 
 GROUPS_SHOWN, ROWS_SHOWN, CHOICES_SHOWN = 20, 25, 25
 NONE = "none"  # of the records on offer
+_TYPES = ("from_object_type", "to_object_type")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,22 @@ def found_by_side(run: BulkRun) -> dict[str, dict[str, int]]:
         side: {"found": told[side], "several": told[f"{side}_several"], "of": run.rows_read}
         for side in ("from", "to")
     }
+
+
+def foreseen_of(run: BulkRun) -> dict[str, Any]:
+    """Return what may keep HubSpot from linking any of the rows, as far as it tells.
+
+    `doubts` about their types, and how many `calls_left` there are today, if fewer than rows.
+    """
+    if not settings.HUBSPOT_VERIFY or not run.rows_not_linked:
+        return {}
+    ready = with_readable(run.rows.filter(state=RowState.READY), *_TYPES)
+    types = {each for pair in ready.order_by().values_list(*_TYPES).distinct() for each in pair}
+    told: list[Any] = run_concurrently(partial(doubts_about, types), calls_today)
+    doubts, usage = told
+    left = max(0, usage.limit - usage.used) if usage else None
+    is_few = left is not None and left < run.rows_not_linked
+    return {"doubts": doubts, "calls_left": left if is_few else None}
 
 
 class ChoicesForm(forms.Form):

@@ -5,7 +5,7 @@ Where HubSpot tells nothing of them they have none, and are taken to be there: u
 """
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -16,9 +16,9 @@ from associations.bulk.files.rows import RowReason
 from associations.db import update_each
 from associations.gateway.account import display_property
 from associations.hubspot.client import HubSpotClient, ReadError
-from associations.hubspot.lookups import current_ids, find_records
+from associations.hubspot.lookups import archived_among, current_ids, find_records
 from associations.hubspot.outcomes import Cause
-from associations.hubspot.record_references import SIDES, Problem
+from associations.hubspot.record_references import SIDES, PairReason, Problem
 from associations.models import BulkRow, BulkRun, new_salt
 
 # Of one run: 100 calls, where the smallest accounts have 250,000 a day. Those of more records are
@@ -36,6 +36,7 @@ class _Seen(NamedTuple):
 
     object_id: str
     name: str = ""
+    is_archived: bool = False
 
 
 _Known = dict[_Record, _Seen]
@@ -62,9 +63,20 @@ def look_up(client: HubSpotClient, run: BulkRun, rows: Sequence[BulkRow]) -> dic
                 _give(row, side, seen)
             elif seen:
                 facts: dict[str, str | int] = {"object_type": record[0], "text": record[1]}
-                problem = Problem(f"{side}_object_id", RowReason.MISSING, facts)
-                missing.setdefault(row.pk, problem)
+                why = RowReason.ARCHIVED if seen.is_archived else RowReason.MISSING
+                missing.setdefault(row.pk, Problem(f"{side}_object_id", why, facts))
+        if _is_one_record(row):
+            missing.setdefault(row.pk, Problem("to_object_id", PairReason.ITSELF, {}))
     return missing
+
+
+def _is_one_record(row: BulkRow) -> bool:
+    """Whether a row names one record by two ids, one of which was merged into the other."""
+    left = [
+        (getattr(row, f"{side}_object_type"), row.facts.get(f"{side}_merged_into") or each)
+        for side, each in (("from", row.from_object_id), ("to", row.to_object_id))
+    ]
+    return left[0] == left[1]
 
 
 def write(rows: Iterable[BulkRow]) -> None:
@@ -151,10 +163,23 @@ def _shown(client: HubSpotClient, object_type: str, part: Sequence[str]) -> _Kno
     if lost := [each for each in part if each not in ids]:
         # Or merged into another one, which may be among these as well, and is shown once.
         ids |= current_ids(client, object_type, lost)
+    gone = _archived(client, object_type, [each for each in part if each not in ids])
     names = {each: kept_text(record.name, 200) for each, record in found.items()}
     return {
         (object_type, each): _Seen(ids[each], names.get(ids[each], ""))
         if each in ids
-        else _Seen("")
+        else _Seen("", is_archived=each in gone)
         for each in part
     }
+
+
+def _archived(
+    client: HubSpotClient, object_type: str, object_ids: Sequence[str]
+) -> Collection[str]:
+    """Which of these that are not there were deleted, as far as HubSpot tells."""
+    try:
+        return archived_among(client, object_type, object_ids) if object_ids else ()
+    except ReadError as error:
+        if error.cause is Cause.ACCESS_ENDED:
+            raise
+        return ()

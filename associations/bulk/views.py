@@ -34,7 +34,7 @@ from associations.bulk.forms import (
     StartForm,
     UploadForm,
 )
-from associations.bulk.not_ready import ChoicesForm, found_by_side, groups_of
+from associations.bulk.not_ready import ChoicesForm, foreseen_of, found_by_side, groups_of
 from associations.bulk.progress import Wait, progress_of, waits_for
 from associations.bulk.template import EXAMPLES, XLSX, template_workbook
 from associations.bulk.todo import todo_of
@@ -260,6 +260,7 @@ def _ready(run: BulkRun) -> dict[str, Any]:
         "choices_form": ChoicesForm(run=run) if run.rows_to_choose else None,
         "to_correct": number_to_correct(run),
         "reading": _reading_of(run),
+        **foreseen_of(run),
         "pairs_a_call": CHUNK_ROWS[SendMode.BATCH],
         "not_looked_up": run.rows_ready - run.rows_looked_up,
     }

@@ -6,17 +6,15 @@ from associations.audit.throttling import ThrottledError, check_looks
 from associations.finding.by_words import named, with_key
 from associations.finding.found import Found, Hit, Search, Why, age
 from associations.finding.readings import Kind
-from associations.finding.shown_record import ShownRecord, shown_record
+from associations.finding.shown_record import ShownRecord, is_archived, shown_record
 from associations.gateway.account import display_property
-from associations.gateway.cache import cached_lookup, is_fresh, run_concurrently
+from associations.gateway.cache import is_fresh, run_concurrently
 from associations.hubspot import lookups
-from associations.hubspot.client import ReadError
 from associations.hubspot.object_types import ObjectType
 from associations.hubspot.schemas import Record
 
 _ALWAYS = ("contacts", "companies", "deals", "tickets")
 FURTHER = 2  # types that are looked under besides
-ARCHIVED_SECONDS = 5
 
 
 def by_id(search: Search) -> Found:
@@ -62,14 +60,14 @@ def _of_any_type(search: Search, object_id: str) -> Found:
     if errors := [each.error for each in shown if each.error]:
         return Found(why=Why.NOT_SHOWN, error=errors[0], searched=likely)
     for object_type in likely[:FURTHER]:
-        if _is_archived(object_type, object_id):
+        if is_archived(object_type, object_id):
             return _gone(Why.ARCHIVED, object_type.canonical, object_id, likely)
     return _gone(Why.MISSING, "", object_id, likely)
 
 
 def _elsewhere(search: Search, object_type: ObjectType, object_id: str) -> Found:
     """What became of a record that is not there, or which other type has one of its id."""
-    if _is_archived(object_type, object_id):
+    if is_archived(object_type, object_id):
         return _gone(Why.ARCHIVED, object_type.canonical, object_id, [object_type])
     others = [each for each in _likely(search) if each.canonical != object_type.canonical]
     if hits := _hits(search, _look(search, others, object_id)):
@@ -110,11 +108,3 @@ def _look(search: Search, object_types: list[ObjectType], object_id: str) -> lis
         check_looks(search.question.user)
     looks = [partial(shown_record, each, object_id) for each in object_types]
     return run_concurrently(*looks)
-
-
-def _is_archived(object_type: ObjectType, object_id: str) -> bool:
-    asked = object_type.canonical, object_id
-    try:
-        return cached_lookup(lookups.is_archived, *asked, seconds=ARCHIVED_SECONDS)
-    except ReadError:
-        return False  # it is not there, so much is known

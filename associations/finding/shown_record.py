@@ -14,18 +14,22 @@ from associations.hubspot.record_references import record_url
 from associations.hubspot.schemas import Record
 from associations.texts.labels import merged_text, record_label, type_label
 
-RECORD_SECONDS = 60
+RECORD_SECONDS, ARCHIVED_SECONDS = 60, 5
 
 
 @dataclass(frozen=True, slots=True)
 class ShownRecord:
-    """What HubSpot has under a type and an id; `error` if it did not show that."""
+    """What HubSpot has under a type and an id; `error` if it did not show that.
+
+    `is_archived`: it has none any more, and somebody has asked whether it was deleted.
+    """
 
     object_type: ObjectType
     object_id: str
     record: Record | None = None
     error: ReadError | None = None
     url: str = ""
+    is_archived: bool = False
 
     @property
     def label(self) -> str:
@@ -77,3 +81,12 @@ def shown_record(
     names.remember(canonical, record)
     url = record_url(settings.HUBSPOT_UI_URL, portal, canonical, record.object_id)
     return ShownRecord(object_type, object_id, record, url=url)
+
+
+def is_archived(object_type: ObjectType, object_id: str) -> bool:
+    """Whether one that is missing was deleted not long ago, as far as HubSpot tells."""
+    asked = object_type.canonical, object_id
+    try:
+        return cached_lookup(lookups.is_archived, *asked, seconds=ARCHIVED_SECONDS)
+    except ReadError:
+        return False  # it is not there, so much is known

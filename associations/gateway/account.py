@@ -20,7 +20,8 @@ from associations.gateway.cache import cached_lookup, is_fresh, run_concurrently
 from associations.gateway.object_types import TypeChoice, TypeChoices, standard_choices
 from associations.hubspot import lookups
 from associations.hubspot.client import HubSpotClient, ReadError
-from associations.hubspot.schemas import CustomType
+from associations.hubspot.outcomes import Cause
+from associations.hubspot.schemas import CustomType, Token, Usage
 from associations.models import AssociationRequest
 from associations.models.readable import with_readable
 
@@ -60,6 +61,22 @@ def custom_label(object_type: str) -> str:
 def disabled_types() -> set[str]:
     """Return the ids of the types that are switched off in the account, as far as is known."""
     return _known(lookups.types_not_enabled) or set()
+
+
+def granted_scopes() -> frozenset[str] | None:
+    """Return what the token may; None where HubSpot does not tell it, as of service keys."""
+    try:
+        return cached_lookup(_token_told, seconds=LABEL_SECONDS).scopes
+    except ReadError:
+        return None
+
+
+def calls_today() -> Usage | None:
+    """Return how many calls HubSpot has taken of this app today; None if it does not tell."""
+    try:
+        return cached_lookup(lookups.usage, seconds=LABEL_SECONDS)
+    except ReadError:
+        return None
 
 
 def portal_id() -> str:
@@ -125,6 +142,16 @@ def _ask_for_labels() -> _Labels:
     known = labels, time() + LABEL_SECONDS
     cache.set(_LABELS, known, AT_WORST_SECONDS)
     return known
+
+
+def _token_told(client: HubSpotClient) -> Token:
+    """What is told of the token; a kind that HubSpot tells nothing of is not asked for at once."""
+    try:
+        return lookups.token_scopes(client)
+    except ReadError as error:
+        if error.cause in (Cause.REFUSED, Cause.RECORD_NOT_FOUND, Cause.FORBIDDEN):
+            return Token("", None)
+        raise
 
 
 def _known(look: Callable[[HubSpotClient], T]) -> T | None:

@@ -34,6 +34,7 @@ from associations.hubspot.schemas import (
     parse_record,
 )
 
+_MOST, _OTHER_PATH = "userEnforcedMaxToObjectIds", "/crm/associations/v4"
 SECONDS = 1.5  # a look is a courtesy, and shall not keep anybody waiting
 
 # What people know a record by: the properties of its name, and of a second line, which tells twins
@@ -107,9 +108,16 @@ def find_record(
 
 def is_archived(client: HubSpotClient, object_type: str, object_id: str) -> bool:
     """Whether a record that HubSpot does not show any more was deleted there not long ago."""
+    return object_id in archived_among(client, object_type, [object_id])
+
+
+def archived_among(
+    client: HubSpotClient, object_type: str, object_ids: Sequence[str]
+) -> Collection[str]:
+    """Return those of at most 100 records that were deleted not long ago."""
     path = f"{record_path(client, object_type)}/batch/read?archived=true"
-    body = {"properties": ["hs_object_id"], "inputs": [{"id": _id(object_id)}]}
-    return object_id in _ids_in(_read(client, path, body))
+    inputs = [{"id": _id(object_id)} for object_id in object_ids]
+    return _ids_in(_read(client, path, {"properties": ["hs_object_id"], "inputs": inputs}))
 
 
 def links_of(
@@ -252,6 +260,24 @@ def association_types(
     return [parse_association_type(each) for each in results_in(_read(client, path))]
 
 
+def most_linked(client: HubSpotClient, from_object_type: str, to_object_type: str) -> int:
+    """Return to how many records of a type an admin lets one be linked by default; 0: to any."""
+    deadline = time.monotonic() + SECONDS
+    pair = f"{segment(from_object_type)}/{segment(to_object_type)}"
+    path = f"{{}}/definitions/configurations/{pair}"
+    shown = _read_configurations(client, path, deadline)
+    found = [(whole_number(each.get(_MOST)), each) for each in results_in(shown)]
+    limited = [(most, parse_association_type(each)) for most, each in found if most]
+    if not limited:
+        return 0
+    # A limit of another type than the default one, of a label, keeps no default link back.
+    labels = f"{_association_path(client, from_object_type, to_object_type)}/labels"
+    shown = client.read(labels, seconds=deadline - time.monotonic())
+    types = [parse_association_type(each) for each in results_in(shown)]
+    default = next((each.type_id for each in types if not each.label), None) or 0
+    return {each.type_id or -1: most for most, each in limited}.get(default, 0)
+
+
 def custom_types(client: HubSpotClient) -> list[CustomType]:
     """Return the account's custom objects, with its own labels."""
     shown = read_twin(client, "/crm-object-schemas/{}/schemas")
@@ -315,6 +341,18 @@ def read_twin(client: HubSpotClient, path: str, older: str = "") -> dict[str, An
         if error.answer.http_status != HTTPStatus.NOT_FOUND:
             raise
         return _read(client, before)
+
+
+def _read_configurations(client: HubSpotClient, path: str, deadline: float) -> dict[str, Any]:
+    """What stands at the one or the other address that HubSpot gives for it in v4."""
+    usual = path.format(ASSOCIATION_PATHS[client.api_version])
+    try:
+        return client.read(usual, seconds=deadline - time.monotonic())
+    except ReadError as error:
+        is_absent = error.answer.http_status == HTTPStatus.NOT_FOUND
+        if client.api_version != "v4" or not is_absent:
+            raise
+        return client.read(path.format(_OTHER_PATH), seconds=deadline - time.monotonic())
 
 
 def _read_records(

@@ -46,6 +46,12 @@ class LinkedRecord:
         return any(not each.label for each in self.types)
 
     @property
+    def is_primary(self) -> bool:
+        """Whether it is the one that HubSpot calls the primary one, such as a contact's company."""
+        own = "HUBSPOT_DEFINED"
+        return any(each.label == "Primary" and each.category == own for each in self.types)
+
+    @property
     def labels(self) -> list[str]:
         return [each.label for each in self.types if each.label]
 

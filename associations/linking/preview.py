@@ -11,7 +11,7 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from associations.finding.shown_record import RECORD_SECONDS, ShownRecord, shown_record
+from associations.finding.shown_record import RECORD_SECONDS, ShownRecord, is_archived, shown_record
 from associations.gateway.account import display_property
 from associations.gateway.cache import cached_lookup, run_concurrently
 from associations.hubspot import lookups
@@ -26,7 +26,9 @@ from associations.hubspot.schemas import (
     LinksBetween,
     Record,
 )
+from associations.linking.foresight import Doubts, doubts_about, limit_of, linked_by_default
 from associations.models import AssociationRequest
+from associations.texts.labels import type_within_a_sentence
 from associations.texts.remedies import PAIR, Remedy, remedy_of
 
 TYPES_SECONDS = 10 * 60
@@ -54,6 +56,18 @@ class ShownLinks:
         return len(self.links.records) - (self.link in self.links.records)
 
     @property
+    def primary(self) -> Record | None:
+        """The primary one, where that is another than the one on the other side."""
+        found = next((each for each in self.links.records if each.is_primary), None)
+        return self.record(found.object_id) if found and found != self.link else None
+
+    def record(self, object_id: str) -> Record:
+        """One of the others, with its name as far as it is known."""
+        return next(
+            (each for each in self.others if each.object_id == object_id), Record(object_id)
+        )
+
+    @property
     def more(self) -> int:
         return self.count - len(self.others)
 
@@ -79,10 +93,36 @@ class ShownTypes:
 
 
 @dataclass(frozen=True, slots=True)
+class MetLimit:
+    """A record that an admin lets have so many links, and that has as many, or more of old."""
+
+    shown: ShownRecord
+    links: ShownLinks
+    most: int
+
+    @property
+    def count(self) -> int:
+        return len(linked_by_default(self.links.links))
+
+    @property
+    def only(self) -> Record | None:
+        """The one that it has, where it may have no other."""
+        is_one = self.most == self.count == 1
+        return self.links.record(*linked_by_default(self.links.links)) if is_one else None
+
+    @property
+    def type_label(self) -> str:
+        """What the others are called within a sentence."""
+        known = self.links.object_type
+        return type_within_a_sentence(known.canonical) if known else ""
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
     """What is known of each side, and of the two together once both are filled in.
 
-    `from_links` and `to_links` are what a side is linked to already, of the other one's type.
+    `from_links` and `to_links` are what a side is linked to already, of the other one's type;
+    `from_most` and `to_most` to how many of these an admin lets it be linked, 0 if that is unknown.
     """
 
     from_: ShownRecord | None = None
@@ -91,6 +131,34 @@ class Preview:
     to_links: ShownLinks | None = None
     links: ShownLinks | None = None
     types: ShownTypes | None = None
+    from_most: int = 0
+    to_most: int = 0
+    doubts: Doubts | None = None
+
+    @property
+    def limits(self) -> list[MetLimit]:
+        """The limits for which HubSpot would refuse the link; one that is there it takes again."""
+        link = self.links.link if self.links else None
+        if not self.could_be_linked or (link and link.is_default):
+            return []
+        sides = (
+            (self.from_, self.from_links, self.from_most),
+            (self.to, self.to_links, self.to_most),
+        )
+        found = [MetLimit(shown, links, most) for shown, links, most in sides if shown and links]
+        return [each for each in found if 0 < each.most <= each.count]
+
+    @property
+    def primary(self) -> tuple[ShownRecord, Record] | None:
+        """A record and its primary company, which another one beside it does not replace."""
+        link = self.links.link if self.links else None
+        if not self.could_be_linked or (link and link.is_default):
+            return None
+        for shown, links in ((self.from_, self.from_links), (self.to, self.to_links)):
+            is_of_company = links and links.object_type == resolve("companies")
+            if shown and links and is_of_company and (found := links.primary):
+                return shown, found
+        return None
 
     @property
     def has_both(self) -> bool:
@@ -141,13 +209,17 @@ def preview(from_: Side, to: Side) -> Preview:
     # Of a pair what is told depends on the ids: either record may have been merged a moment ago.
     seconds = RECORD_SECONDS if len(known) < 2 else 0
     looks: dict[str, Callable[[], Any]] = {
-        name: partial(shown_record, side.object_type, side.object_id, seconds)
+        name: partial(_shown_record, side.object_type, side.object_id, seconds)
         for name, side in (("from_", from_), ("to", to))
         if side.object_type and side.object_id
     }
     if len(looks) == 2:
         looks["links"] = partial(_links_between, *known)
         looks["types"] = partial(_shown_types, *known)
+        types = known[0][0].canonical, known[1][0].canonical
+        looks["from_most"] = partial(limit_of, *types)
+        looks["to_most"] = partial(limit_of, *types[::-1])
+        looks["doubts"] = partial(doubts_about, types)
     looks |= {
         f"{name}_links": partial(_other_links, one, _type_opposite(one, other))
         for name, one, other in (("from", from_, to), ("to", to, from_))
@@ -161,6 +233,13 @@ def preview(from_: Side, to: Side) -> Preview:
         shown["from_links"] = shown["links"]
         shown["to_links"] = _besides(shown["from_"].id_left, shown["to_links"])
     return Preview(**shown)
+
+
+def _shown_record(object_type: ObjectType, object_id: str, seconds: float) -> ShownRecord:
+    shown = shown_record(object_type, object_id, seconds)
+    if not shown.is_missing:
+        return shown
+    return replace(shown, is_archived=is_archived(object_type, object_id))
 
 
 def _type_opposite(one: Side, other: Side) -> ObjectType:
@@ -181,7 +260,7 @@ def _other_links(one: Side, object_type: ObjectType) -> ShownLinks | None:
         links = cached_lookup(lookups.links_of, *asked, seconds=LINKS_SECONDS)
     except ReadError:
         return None
-    named = _named(object_type, [each.object_id for each in links.records][:NAMED])
+    named = _named(object_type, _ids_in(links)[:NAMED])
     return ShownLinks(None, links, named, object_type=object_type)
 
 
@@ -234,9 +313,14 @@ def _shown_links(
     if unread and link is None and links.there.records:
         # One of them may be the record that was asked for, by the id it has since a merge.
         return ShownLinks(error=unread)
-    others = [each.object_id for each in links.there.records if each.object_id != to.id_left]
+    others = [each for each in _ids_in(links.there) if each != to.id_left]
     named = _named(to.object_type, others[:NAMED])
     return ShownLinks(link, links.there, named, object_type=to.object_type)
+
+
+def _ids_in(links: Links) -> list[str]:
+    """The ids of what is linked, the primary one first."""
+    return [each.object_id for each in sorted(links.records, key=lambda each: not each.is_primary)]
 
 
 def _named(object_type: ObjectType, object_ids: list[str]) -> list[Record]:

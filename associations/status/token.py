@@ -13,9 +13,9 @@ from associations.gateway.cache import run_concurrently
 from associations.hubspot import lookups
 from associations.hubspot.answers import missing_scopes_in
 from associations.hubspot.client import SUPPORT_ENDS, ReadError
-from associations.hubspot.object_types import UnknownObjectTypeError, resolve
 from associations.hubspot.outcomes import Cause
 from associations.hubspot.sanitizing import json_object, keyed
+from associations.hubspot.scopes import has_scope, scopes_for
 from associations.models import (
     AssociationAttempt,
     AssociationBatch,
@@ -144,9 +144,6 @@ REFUSED_DAYS, REFUSED_ENTRIES = 7, 100
 STOPPED_RUNS = 10  # the newest, whose refused calls are read
 ALWAYS = frozenset({"contacts", "companies", "deals", "tickets"})
 SCHEMAS = "crm.schemas.custom.read"
-# Notes, calls and the like, which HubSpot lets a token have together with contacts.
-_WITH_CONTACTS = frozenset({"0-18", "0-27", "0-46", "0-47", "0-48", "0-49", "0-116"})
-_OLD_NAMES = {"crm.objects.tickets.read": "tickets", "crm.objects.tickets.write": "tickets"}
 
 
 def scope_lines(shown: Shown, now: datetime) -> Iterator[Item]:
@@ -201,27 +198,10 @@ def _scopes_refused_to(run: int) -> set[str]:
     return {scope for text in bodies for scope in missing_scopes_in([json_object(text) or {}])}
 
 
-def scopes_for(object_types: set[str]) -> set[str]:
-    """Return what a token needs to link records of these types, and to look at them."""
-    names = {_scope_name(each) for each in object_types} - {""}
-    return {f"crm.objects.{name}.{action}" for name in names for action in ("read", "write")}
-
-
-def _scope_name(object_type: str) -> str:
-    try:
-        known = resolve(object_type)
-    except UnknownObjectTypeError:
-        return ""
-    if not known.type_id or known.type_id.startswith("2-"):
-        return "custom"
-    name = "contacts" if known.type_id in _WITH_CONTACTS else known.plural
-    return name.lower().replace(" ", "_")
-
-
 def _compared(granted: frozenset[str], used: set[str]) -> Iterator[Item]:
     in_use, further = scopes_for(used), scopes_for({*ALWAYS})
-    lacking = sorted(scope for scope in in_use if not _has(granted, scope))
-    unused = sorted(scope for scope in further - in_use if not _has(granted, scope))
+    lacking = sorted(scope for scope in in_use if not has_scope(granted, scope))
+    unused = sorted(scope for scope in further - in_use if not has_scope(granted, scope))
     writing = [scope for scope in lacking if scope.endswith(".write")]
     reading = [scope for scope in lacking if scope not in writing]
     if writing:
@@ -230,15 +210,11 @@ def _compared(granted: frozenset[str], used: set[str]) -> Iterator[Item]:
         yield _lacking(Level.WARNING, _for_looks(len(reading)), reading)
     if unused:
         yield _lacking(Level.WARNING, _for_further_types(len(unused)), unused)
-    if not _has(granted, SCHEMAS):
+    if not has_scope(granted, SCHEMAS):
         text = gettext("Custom objects show by their numbers: the token may not read their names.")
         yield _lacking(Level.WARNING, text, [SCHEMAS])
     elif not lacking and not unused:
         yield Item(Level.WELL, gettext("The token has every scope that this site uses."))
-
-
-def _has(granted: frozenset[str], scope: str) -> bool:
-    return scope in granted or _OLD_NAMES.get(scope) in granted
 
 
 def _for_types_in_use(count: int) -> str:

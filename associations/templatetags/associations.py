@@ -15,6 +15,7 @@ from django.utils.translation import gettext
 from associations.audit.entry_details import directions, told_errors
 from associations.finding.shown_record import ShownRecord
 from associations.hubspot.record_references import record_url
+from associations.hubspot.schemas import Record
 from associations.hubspot.unseen import visible
 from associations.linking.forms import fields_of
 from associations.models import AssociationCheck, AssociationRequest
@@ -78,6 +79,14 @@ def name_for(shown: ShownRecord | None, side: str) -> SafeString:
     """What a button calls a side's record; where it is long, its end is heard but not seen."""
     name = visible(shown.name) if shown else ""
     return format_html('<bdi class="cut" data-name="{}">{}</bdi>', side, name)
+
+
+@register.filter
+def named_record(record: Record) -> SafeString:
+    """A record by its name and id; by its id alone where it has no name, or none is known."""
+    if not record.name:
+        return SafeString(record.object_id)
+    return format_html("{} ({})", foreign(record.name), record.object_id)
 
 
 @register.filter

@@ -19,8 +19,8 @@ from associations.bulk import backoff
 from associations.gateway.object_types import standard_choices
 from associations.hubspot.object_types import CATALOGUE
 from associations.hubspot.outcomes import VERDICTS, Cause
+from associations.hubspot.scopes import scopes_for
 from associations.models import AssociationRequest, AuditExport
-from associations.status.token import scopes_for
 from associations.texts.labels import WORDS
 from associations.texts.outcomes import explain
 from associations.texts.remedies import REMEDIES

@@ -37,6 +37,8 @@ class RowReason(StrEnum):
     REASON_TOO_LONG = "reason_too_long"  # (length, limit)
     REASON_UNSEEN = "reason_unseen"  # (characters)
     MISSING = "missing"  # there is no record with this id (text, object_type)
+    ARCHIVED = "archived"  # there was one, which was deleted (text, object_type)
+    LIMIT = "limit"  # it has as many links as an admin allows (text, object_type, chosen, limit)
     NO_DEFAULT = "no_default"  # two types that cannot be linked so (read, chosen: the types)
     CHOOSE = "choose"  # several could be meant, or it is not certain that the one is (count)
     NONE_MEANT = "none_meant"  # and somebody said that it is none of these

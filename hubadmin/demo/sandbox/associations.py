@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from associations.hubspot.object_types import ObjectType
+from hubadmin.demo.sandbox.configurations import beyond, limit_error, require_room
 from hubadmin.demo.sandbox.http import (
     Answer,
     Call,
@@ -42,6 +43,7 @@ def associate_default(
     one, other = _writable_types(call, from_name, to_name)
     pairs = [(from_id, to_id)]
     _require_records(state, one, other, pairs)
+    require_room(state, one, other, pairs)
     return batch_answer(started, _associate(state, call, one, other, pairs), [])
 
 
@@ -58,8 +60,12 @@ def associate_batch(state: State, call: Call, from_name: str, to_name: str) -> A
         wrong = {pair: absent for pair in pairs if (absent := _absent(state, one, other, [pair]))}
         errors = [_pair_error(wrong[pair]) for pair in pairs if pair in wrong]
         pairs = [pair for pair in pairs if pair not in wrong]
+        full = {*beyond(state, one, other, pairs)}
+        errors += [limit_error(one, other, pair) for pair in sorted(full)]
+        pairs = [pair for pair in pairs if pair not in full]
     else:
         _require_records(state, one, other, pairs)
+        require_room(state, one, other, pairs)
     return batch_answer(started, _associate(state, call, one, other, pairs), errors)
 
 

@@ -54,6 +54,8 @@ _LABELLED = [
     ("0-1", "0-2", "HUBSPOT_DEFINED", (1, "Primary"), (2, "Primary")),
     ("0-1", "0-2", "USER_DEFINED", (37, "Decision maker"), (38, "Decision maker of")),
 ]
+# What an admin of the portal has limited: the two types, the association type, how many.
+LIMITED = {("0-3", "0-2", 341): 1}
 
 
 class Association(NamedTuple):

@@ -7,6 +7,7 @@ from urllib.parse import unquote
 from hubadmin.demo.sandbox import (
     account,
     associations,
+    configurations,
     controls,
     objects,
     record_controls,
@@ -30,6 +31,7 @@ Endpoint = Callable[..., Answer]
 _OBJECTS = "/crm/(?:v4/objects|objects/2026-0[39])"
 _READ_OBJECTS = "/crm/(?:v3/objects|objects/2026-0[39])"
 _ASSOCIATIONS = "/crm/(?:v4/associations|associations/2026-0[39])"
+_CONFIGURATIONS = f"(?:{_ASSOCIATIONS}|/crm/associations/v4)/definitions/configurations"
 _LIBRARY = "/crm/(?:v3/object-library|object-library/2026-0[39])"
 _PROPERTIES = "/crm/(?:v3/properties|properties/2026-0[39])"
 _APP_INFO = "/oauth/v2/private-apps/get/access-token-info"
@@ -48,6 +50,7 @@ ROUTES: list[tuple[str, str, Endpoint]] = [
     ("POST", f"{_ASSOCIATIONS}/{_TWO}/batch/associate/default", associations.associate_batch),
     ("POST", f"{_ASSOCIATIONS}/{_TWO}/batch/labels/archive", associations.archive_types),
     ("GET", f"{_ASSOCIATIONS}/{_TWO}/labels", associations.list_labels),
+    ("GET", f"{_CONFIGURATIONS}/{_TWO}", configurations.list_configurations),
     ("GET", f"/crm-object-schemas/{_VERSION}/schemas", account.list_schemas),
     ("GET", f"{_LIBRARY}/enablement", account.show_enablement),
     ("GET", f"/account-info/{_VERSION}/details", account.show_details),
@@ -62,6 +65,7 @@ ROUTES: list[tuple[str, str, Endpoint]] = [
     ("GET", "/_sandbox/associations", controls.list_associations),
     ("POST", "/_sandbox/associations", controls.add_associations),
     ("POST", "/_sandbox/records", record_controls.change_records),
+    ("POST", "/_sandbox/limits", configurations.set_limits),
     ("POST", "/_sandbox/search", record_controls.set_search_lag),
     ("POST", "/_sandbox/reset", controls.reset),
 ]

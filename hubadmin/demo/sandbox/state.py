@@ -9,12 +9,12 @@ from associations.hubspot.object_types import ObjectType
 from hubadmin.demo.sandbox.faults import FaultQueue
 from hubadmin.demo.sandbox.http import is_api_path, is_search, timestamp
 from hubadmin.demo.sandbox.limits import CallTally, RateWindow, SearchWindow
-from hubadmin.demo.sandbox.links import Links, parse_link
-from hubadmin.demo.sandbox.portal import TYPES, Association
+from hubadmin.demo.sandbox.links import Links, parse_link, types_there_and_back
+from hubadmin.demo.sandbox.portal import LIMITED, TYPES, Association
 from hubadmin.demo.sandbox.records import RecordStore
 
 _CONTROL_PATH = re.compile(
-    r"/_sandbox/(faults|requests|calls|associations|records|search|reset)(\?.*)?"
+    r"/_sandbox/(faults|requests|calls|associations|limits|records|search|reset)(\?.*)?"
 )
 
 
@@ -39,6 +39,9 @@ class State:
         self.records = RecordStore()
         # Whether the answer to a link names merged records by the ids that it was asked for.
         self.names_as_asked = False
+        # How many records one may be linked to, by the two types and the association type.
+        self.most_linked = dict(LIMITED)
+        self.limits_as_in_guide = True  # at which of its two addresses v4 tells them
         self._lock = Lock()
         self._requests: deque[dict[str, Any]] = deque(maxlen=keep_requests)
 
@@ -76,6 +79,7 @@ class State:
         self.links.clear()
         self.records.clear()
         self.names_as_asked = False
+        self.most_linked, self.limits_as_in_guide = dict(LIMITED), True
         with self._lock:
             self._requests.clear()
 
@@ -85,6 +89,17 @@ class State:
         """Link two records, which may be absent, by a label or the default; raises LinkError."""
         ends = Association(from_type, from_id, to_type, to_id)
         self.links.add(*parse_link({**ends._asdict(), "label": label}))
+
+    def limit(
+        self, from_type: str, to_type: str, most: int | None, label: str | None = None
+    ) -> None:
+        """Let a record be linked to so many of a type, or without a limit; raises LinkError."""
+        link = Association(from_type, "1", to_type, "1")
+        link, label = parse_link({**link._asdict(), "label": label})
+        meant, _ = types_there_and_back(link.from_type, link.to_type, label)
+        types = TYPES[link.from_type].type_id, TYPES[link.to_type].type_id, meant.type_id
+        self.most_linked.pop(types, None)
+        self.most_linked |= {types: most} if most else {}
 
     @property
     def search_lag(self) -> float:

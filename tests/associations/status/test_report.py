@@ -16,6 +16,7 @@ from associations.hubspot import lookups
 from associations.hubspot.answers import Answer
 from associations.hubspot.client import SUPPORT_ENDS, ReadError
 from associations.hubspot.outcomes import Cause
+from associations.hubspot.scopes import scopes_for
 from associations.models import AssociationAttempt, AssociationBatch, AssociationRequest
 from associations.status.auditlog import log_lines, oldest_open
 from associations.status.latency import (
@@ -37,7 +38,6 @@ from associations.status.token import (
     LATELY,
     Shown,
     refused_scopes,
-    scopes_for,
     types_used_lately,
     version_lines,
 )

@@ -26,6 +26,12 @@ READS = [
         _PAIR_SCOPES,
     ),
     ("GET", "/crm/v4/associations/contacts/companies/labels", None, _PAIR_SCOPES),
+    (
+        "GET",
+        "/crm/v4/associations/definitions/configurations/contacts/companies",
+        None,
+        _PAIR_SCOPES,
+    ),
     ("POST", "/crm/v3/objects/contacts/search", {}, _PAIR_SCOPES[:1]),
     ("GET", "/crm/v3/properties/deals", None, ("crm.objects.deals.read",)),
     ("GET", "/crm-object-schemas/v3/schemas", None, ("crm.schemas.custom.read",)),
