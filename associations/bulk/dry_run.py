@@ -101,7 +101,7 @@ def _refused_pairs(client: HubSpotClient, rows: Sequence[BulkRow]) -> dict[int, 
         if error.cause is Cause.ACCESS_ENDED:
             raise
         return {}  # unknown is not no
-    if not types or any(not each.label for each in types):
+    if any(not each.label for each in types):
         return {}
     facts: dict[str, str | int] = {"read": pair[0], "chosen": pair[1]}
     problem = Problem("to_object_id", RowReason.NO_DEFAULT, facts)

@@ -60,7 +60,8 @@ def found_by_side(run: BulkRun) -> dict[str, dict[str, int]]:
         # A row tells its first problem only, which may be of the other side: so its key is asked.
         field, of_key = f"{side}_object_id", Q(**{f"{side}_key__object_id__gt": ""})
         is_record = ~Q(**{field: ""}) & ~Q(**{f"{side}_object_type": ""})
-        by_id = is_record & (Q(problem="") | ~Q(problem_field=field))
+        is_there = Q(problem="") | ~Q(problem_field=field) | Q(problem=RowReason.LIMIT)
+        by_id = is_record & is_there
         counts[side] = Count("pk", filter=of_key | by_id)
         is_open = Q(**{f"{side}_key__problem": RowReason.CHOOSE})
         counts[f"{side}_several"] = Count("pk", filter=is_open)

@@ -54,9 +54,9 @@ def rows_without_room(
     ReadError where the run's person may not act any more.
     """
     pair = rows[0].from_object_type, rows[0].to_object_type
-    most = [limit_of(*each, client=lambda: client) for each in (pair, pair[::-1])]
     new = [row for row in rows if seen.get(row.pk) is False]
-    if not any(most) or not new:
+    most = [limit_of(*each, client=lambda: client) for each in (pair, pair[::-1]) if new]
+    if not any(most):
         return {}
     room = _Room(most, (found, _links_back(client, new) if most[1] else {}), _taken_of(run, pair))
     problems = {}

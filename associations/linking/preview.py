@@ -116,6 +116,11 @@ class MetLimit:
         known = self.links.object_type
         return type_within_a_sentence(known.canonical) if known else ""
 
+    @property
+    def types_label(self) -> str:
+        """The same of several."""
+        return gettext(self.links.object_type.plural) if self.links.object_type else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Preview:

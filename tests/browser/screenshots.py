@@ -192,6 +192,8 @@ class DemoPictures(Pictures, BrowserTestCase):
         )
         self.take("preview-no-type", "support", lambda page: self.paste(page, "0-2/901", "0-7/601"))
         self.take("preview-missing", "support", lambda page: self.paste(page, "0-1/383", company))
+        self.linked_already("deals", "701", "companies", "901")
+        self.take("preview-refused", "support", lambda page: self.paste(page, "0-3/701", company))
         # A pair for each: that it could not be shown is remembered for a moment.
         for name, fault, *pair in (
             ("scope", {"status": 403, "body": NO_READ_SCOPE}, "0-1/510", "0-2/905"),

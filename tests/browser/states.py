@@ -88,6 +88,12 @@ def linked_already(case: BrowserTestCase, page: Page) -> None:
     filled(case, page)
 
 
+def foreseen(case: BrowserTestCase, page: Page) -> None:
+    """A deal that may have one company, and has another one."""
+    case.linked_already("deals", "701", "companies", "901")
+    previewing("Deal", "701", "Company", "902")(case, page)
+
+
 def checked(case: BrowserTestCase, page: Page) -> None:
     linking()(case, page)
     page.click("text=Open the entry")
@@ -444,6 +450,7 @@ STATES = [
     State("bookmarklet", "support", at("/bookmarklet/"), "Without dragging"),
     State("form, words gone", "support", at("/?filled"), "is not kept any more"),
     State("preview, linked", "support", linked_already, "They are linked already"),
+    State("preview, a foreseen refusal", "support", foreseen, "it would refuse"),
     State("checked again", "support", checked, "The records are linked."),
     State("unconfirmed", "support", linking(status=202, body={"status": "PENDING"}), "unconfirmed"),
     State(

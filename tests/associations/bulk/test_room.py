@@ -133,6 +133,7 @@ class LimitTests(RoomTestCase):
     def test_what_is_told(self) -> None:
         run = self.checked("701,901", "701,902", head=HEAD)
         page = self.page(run)
+        self.assertEqual(page.count("2 of 2"), 2, "it is found, whatever keeps it back")
         self.assertIn("the record has as many links as are allowed", page)
         self.assertIn("an admin there allows deal 701 so many links to the type Company: 1.", page)
 
@@ -168,6 +169,12 @@ class UnknownTests(RoomTestCase):
         self.checked("503,901", head="Contact,Company")
         self.assertEqual(len(self.asked("configurations")), 2)
         self.assertEqual(len(self.asked("companies/contacts/batch/read")), 0)
+
+
+class TypeTests(RoomTestCase):
+    def test_types_that_cannot_be_linked_in_any_way(self) -> None:
+        run = self.checked("901,71", head="Company,2-4002")
+        self.assertEqual(self.told(run), ["no_default"])
 
 
 class RecordTests(RoomTestCase):

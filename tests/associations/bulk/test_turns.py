@@ -180,8 +180,9 @@ class ChoiceTests(TestCase):
         self.assertNotIn(broken, [self.next_one(2) for _ in range(4)])
 
 
+# Six are for looks, as many as a dry run makes: types, both records, links, limits there and back.
 @override_settings(
-    HUBSPOT_VERIFY=True, HUBSPOT_CALLS_PER_10_SECONDS=16, HUBSPOT_CALLS_FOR_PEOPLE=10
+    HUBSPOT_VERIFY=True, HUBSPOT_CALLS_PER_10_SECONDS=18, HUBSPOT_CALLS_FOR_PEOPLE=12
 )
 class LooksTests(WorkerTestCase):
     """What dry runs look up, while another's run uses all calls that runs may make."""

@@ -79,7 +79,7 @@ class LimitTests(ForesightTestCase):
             self.sandbox.limit("companies", "contacts", limit)
             cache.clear()
             self.assertIn(
-                f"no more links to the type contact, for it has {count} of {limit}",
+                f"no more links to Contacts, for it has {count} of {limit}",
                 self.panel("Contact", "501", "Company", "901"),
             )
             outcome = self.outcome("Contact", "501", "Company", "901")

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from associations.bulk.files.rows import RowReason
+from associations.hubspot.record_references import PairReason
 from associations.models import BulkKey, BulkRow, RowState
 from tests.faults.walking.directory import FREE_MAIL, Meant
 from tests.faults.walking.linking_steps import LABELS
@@ -16,6 +17,7 @@ from tests.faults.walking.state_truth import Predicate, rows_of
 from tests.faults.walking.world import World
 
 _SIDES = ("from", "to")
+_OF_HUBSPOT = (RowReason.MISSING, RowReason.ARCHIVED, RowReason.NO_DEFAULT, RowReason.LIMIT)
 _TYPES = {label.lower(): kind for kind, label in LABELS.items()}
 
 
@@ -52,6 +54,17 @@ def no_such_id(say: Saying) -> bool:
     record = _TYPES[say.found["word"]], say.found["n"]
     moments = say.world.read_at.get(say.run.pk, [say.world.now])
     return any(not say.world.portal.has(record, moment) for moment in moments)
+
+
+def are_one_record(say: Saying) -> bool:
+    """the two are two records"""
+    rows = [row for row in _kept_back(say) if row.problem == PairReason.ITSELF]
+    identity = say.world.portal.identity
+    return bool(rows) and all(
+        identity((row.from_object_type, row.from_object_id))
+        == identity((row.to_object_type, row.to_object_id))
+        for row in rows
+    )
 
 
 def may_mean_several(say: Saying) -> bool:
@@ -194,9 +207,10 @@ def _is_found(world: World, row: BulkRow, side: str, keys: dict[int, BulkKey]) -
         return bool(key.object_id)
     object_id = getattr(row, f"{side}_object_id")
     record = getattr(row, f"{side}_object_type"), object_id
-    if not all(record) or (row.problem and row.problem_field == f"{side}_object_id"):
+    is_at_fault = row.problem not in ("", RowReason.LIMIT)
+    if not all(record) or (is_at_fault and row.problem_field == f"{side}_object_id"):
         return False
-    if row.was_linked is None and row.problem not in (RowReason.MISSING, RowReason.NO_DEFAULT):
+    if row.was_linked is None and row.problem not in _OF_HUBSPOT:
         return True  # HubSpot was not asked, or did not tell: an id is taken for a record's
     moments = world.read_at.get(row.run_id, [world.now])
     return any(world.portal.has(record, moment) for moment in moments)

@@ -3,6 +3,7 @@
 import re
 from datetime import datetime, timedelta
 
+from associations.gateway.account import LABEL_SECONDS
 from associations.gateway.cache import FAILURE_SECONDS
 from associations.linking.preview import LINKS_SECONDS
 from associations.models import AssociationRequest
@@ -85,6 +86,12 @@ def trouble(*names: str):
 
     is_so.__doc__ = f"HubSpot is otherwise (not: {', '.join(names)})"
     return is_so
+
+
+def scopes_to_write_lack(say: Saying) -> bool:
+    """the token has every scope to write, and had until a minute ago"""
+    near = say.world.was_in_trouble(LABEL_SECONDS)
+    return any(each.granted is not None and each.meets_links for each in near)
 
 
 def looks_fail(say: Saying) -> bool:
