@@ -19,7 +19,7 @@ from associations.hubspot.lookups import links_of_many
 from associations.hubspot.outcomes import Cause
 from associations.hubspot.record_references import SIDES, Problem
 from associations.hubspot.schemas import Links
-from associations.linking.foresight import limit_of, linked_by_default
+from associations.linking.foresight import limit_of
 from associations.models import BulkRow, BulkRun, RowState
 
 _Pair = tuple[str, str]
@@ -93,7 +93,8 @@ class _Room:
     def _of(self, side: int, asked_id: str, key: _Key) -> set[str]:
         if key not in self._now:
             links = self._linked[side].get(asked_id, Links())
-            self._now[key] = self.taken[key] | linked_by_default(links)
+            linked = {each.object_id for each in links.records if each.is_default}
+            self._now[key] = self.taken[key] | linked
         return self._now[key]
 
 

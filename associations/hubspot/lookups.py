@@ -260,22 +260,12 @@ def association_types(
     return [parse_association_type(each) for each in results_in(_read(client, path))]
 
 
-def most_linked(client: HubSpotClient, from_object_type: str, to_object_type: str) -> int:
-    """Return to how many records of a type an admin lets one be linked by default; 0: to any."""
-    deadline = time.monotonic() + SECONDS
+def limits_set(client: HubSpotClient, from_object_type: str, to_object_type: str) -> dict[int, int]:
+    """Return to how many records of a type admins let one be linked, by the association type."""
     pair = f"{segment(from_object_type)}/{segment(to_object_type)}"
-    path = f"{{}}/definitions/configurations/{pair}"
-    shown = _read_configurations(client, path, deadline)
-    found = [(whole_number(each.get(_MOST)), each) for each in results_in(shown)]
-    limited = [(most, parse_association_type(each)) for most, each in found if most]
-    if not limited:
-        return 0
-    # A limit of another type than the default one, of a label, keeps no default link back.
-    labels = f"{_association_path(client, from_object_type, to_object_type)}/labels"
-    shown = client.read(labels, seconds=deadline - time.monotonic())
-    types = [parse_association_type(each) for each in results_in(shown)]
-    default = next((each.type_id for each in types if not each.label), None) or 0
-    return {each.type_id or -1: most for most, each in limited}.get(default, 0)
+    shown = results_in(_read_configurations(client, pair))
+    found = [(parse_association_type(each).type_id, each.get(_MOST)) for each in shown]
+    return {type_id: most for type_id, told in found if type_id and (most := whole_number(told))}
 
 
 def custom_types(client: HubSpotClient) -> list[CustomType]:
@@ -343,16 +333,15 @@ def read_twin(client: HubSpotClient, path: str, older: str = "") -> dict[str, An
         return _read(client, before)
 
 
-def _read_configurations(client: HubSpotClient, path: str, deadline: float) -> dict[str, Any]:
+def _read_configurations(client: HubSpotClient, pair: str) -> dict[str, Any]:
     """What stands at the one or the other address that HubSpot gives for it in v4."""
-    usual = path.format(ASSOCIATION_PATHS[client.api_version])
+    deadline, path = time.monotonic() + SECONDS, f"definitions/configurations/{pair}"
     try:
-        return client.read(usual, seconds=deadline - time.monotonic())
+        return _read(client, f"{ASSOCIATION_PATHS[client.api_version]}/{path}")
     except ReadError as error:
-        is_absent = error.answer.http_status == HTTPStatus.NOT_FOUND
-        if client.api_version != "v4" or not is_absent:
+        if client.api_version != "v4" or error.answer.http_status != HTTPStatus.NOT_FOUND:
             raise
-        return client.read(path.format(_OTHER_PATH), seconds=deadline - time.monotonic())
+        return client.read(f"{_OTHER_PATH}/{path}", seconds=deadline - time.monotonic())
 
 
 def _read_records(

@@ -11,7 +11,7 @@ from associations.gateway import clients
 from associations.gateway.account import disabled_types, granted_scopes
 from associations.gateway.cache import cached_lookup
 from associations.hubspot.client import HubSpotClient, ReadError
-from associations.hubspot.lookups import most_linked
+from associations.hubspot.lookups import association_types, limits_set
 from associations.hubspot.object_types import stored_type
 from associations.hubspot.outcomes import Cause
 from associations.hubspot.schemas import Links
@@ -20,25 +20,44 @@ from associations.hubspot.scopes import has_scope, scopes_for
 LIMIT_SECONDS = 10 * 60
 
 
-def limit_of(
+def limits_of(
     from_type: str, to_type: str, client: Callable[[], HubSpotClient] = clients.looking
-) -> int:
-    """Return to how many records of a type one may be linked; 0 if no limit is known.
+) -> dict[int, int]:
+    """Return to how many records of a type one may be linked, by the association type.
 
-    Raises ReadError only where nobody may ask any more.
+    Empty if that is not known. Raises ReadError only where nobody may ask any more.
     """
     asked = from_type, to_type
     try:
-        return cached_lookup(most_linked, *asked, seconds=LIMIT_SECONDS, client=client)
+        return cached_lookup(limits_set, *asked, seconds=LIMIT_SECONDS, client=client)
+    except ReadError as error:
+        if error.cause is Cause.ACCESS_ENDED:
+            raise
+        return {}
+
+
+def limit_of(from_type: str, to_type: str, client: Callable[[], HubSpotClient]) -> int:
+    """Return the same for the default type; 0 if that has no limit, or it is not known."""
+    asked = from_type, to_type
+    if not (limits := limits_of(*asked, client)):
+        return 0
+    try:
+        types = cached_lookup(association_types, *asked, seconds=LIMIT_SECONDS, client=client)
     except ReadError as error:
         if error.cause is Cause.ACCESS_ENDED:
             raise
         return 0
+    default = next((each.type_id for each in types if not each.label), None)
+    return limits.get(default or 0, 0)
 
 
-def linked_by_default(links: Links) -> set[str]:
-    """Return the ids of the records that count for a limit; more than these may be linked."""
-    return {each.object_id for each in links.records if each.is_default}
+def linked_by(type_id: int, links: Links) -> set[str]:
+    """Return the ids of those that count for the limit of an association type without a label."""
+    return {
+        record.object_id
+        for record in links.records
+        if any(each.type_id == type_id and not each.label for each in record.types)
+    }
 
 
 @dataclass(frozen=True, slots=True)

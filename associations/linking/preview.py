@@ -26,7 +26,7 @@ from associations.hubspot.schemas import (
     LinksBetween,
     Record,
 )
-from associations.linking.foresight import Doubts, doubts_about, limit_of, linked_by_default
+from associations.linking.foresight import Doubts, doubts_about, limits_of, linked_by
 from associations.models import AssociationRequest
 from associations.texts.labels import type_within_a_sentence
 from associations.texts.remedies import PAIR, Remedy, remedy_of
@@ -99,16 +99,16 @@ class MetLimit:
     shown: ShownRecord
     links: ShownLinks
     most: int
+    linked: set[str]  # ids
 
     @property
     def count(self) -> int:
-        return len(linked_by_default(self.links.links))
+        return len(self.linked)
 
     @property
     def only(self) -> Record | None:
         """The one that it has, where it may have no other."""
-        is_one = self.most == self.count == 1
-        return self.links.record(*linked_by_default(self.links.links)) if is_one else None
+        return self.links.record(*self.linked) if self.most == self.count == 1 else None
 
     @property
     def type_label(self) -> str:
@@ -127,7 +127,7 @@ class Preview:
     """What is known of each side, and of the two together once both are filled in.
 
     `from_links` and `to_links` are what a side is linked to already, of the other one's type;
-    `from_most` and `to_most` to how many of these an admin lets it be linked, 0 if that is unknown.
+    `from_most` and `to_most` to how many of these admins let it be linked, by association type.
     """
 
     from_: ShownRecord | None = None
@@ -136,8 +136,8 @@ class Preview:
     to_links: ShownLinks | None = None
     links: ShownLinks | None = None
     types: ShownTypes | None = None
-    from_most: int = 0
-    to_most: int = 0
+    from_most: dict[int, int] = field(default_factory=dict)
+    to_most: dict[int, int] = field(default_factory=dict)
     doubts: Doubts | None = None
 
     @property
@@ -150,8 +150,12 @@ class Preview:
             (self.from_, self.from_links, self.from_most),
             (self.to, self.to_links, self.to_most),
         )
-        found = [MetLimit(shown, links, most) for shown, links, most in sides if shown and links]
-        return [each for each in found if 0 < each.most <= each.count]
+        return [
+            MetLimit(shown, links, most, linked)
+            for shown, links, limits in sides
+            for type_id, most in limits.items()
+            if shown and links and len(linked := linked_by(type_id, links.links)) >= most
+        ]
 
     @property
     def primary(self) -> tuple[ShownRecord, Record] | None:
@@ -222,8 +226,8 @@ def preview(from_: Side, to: Side) -> Preview:
         looks["links"] = partial(_links_between, *known)
         looks["types"] = partial(_shown_types, *known)
         types = known[0][0].canonical, known[1][0].canonical
-        looks["from_most"] = partial(limit_of, *types)
-        looks["to_most"] = partial(limit_of, *types[::-1])
+        looks["from_most"] = partial(limits_of, *types)
+        looks["to_most"] = partial(limits_of, *types[::-1])
         looks["doubts"] = partial(doubts_about, types)
     looks |= {
         f"{name}_links": partial(_other_links, one, _type_opposite(one, other))

@@ -2,7 +2,7 @@
 
 from unittest import mock
 
-from associations.linking import preview
+from associations.linking import foresight, preview
 from tests.faults.foreseen import GOAL
 from tests.faults.refusals.campaign import Campaign
 from tests.support import LogTransactionTestCase
@@ -20,13 +20,10 @@ class ForeseenTests(LogTransactionTestCase):
         self.assertGreater(sum(n for (_, why), n in campaign.all.items() if why == "limit"), 5)
 
     def test_a_site_that_knows_of_no_limit_is_noticed(self) -> None:
-        blind = {"side_effect": lambda *_args, **_kwargs: 0}
-        with (
-            mock.patch.object(preview, "limit_of", **blind),
-            mock.patch("associations.bulk.room.limit_of", **blind),
-        ):
+        with mock.patch.object(foresight, "cached_lookup", return_value={}):
             self.assertFalse(self.campaign().is_well(GOAL))
 
     def test_a_site_that_makes_limits_up_is_noticed(self) -> None:
-        with mock.patch.object(preview, "limit_of", side_effect=lambda *_args, **_kwargs: 1):
+        made_up = dict.fromkeys((279, 280, 341, 342, 3, 4), 1)
+        with mock.patch.object(preview, "limits_of", side_effect=lambda *_types: made_up):
             self.assertTrue(self.campaign().alarms)

@@ -176,9 +176,9 @@ class UnknownTests(ForesightTestCase):
         self.sandbox.limit("deals", "companies", None)
         self.assertEqual(self.outcome(*DEAL, "Company", "902")[0], "linked")
 
-    def test_types_that_hubspot_does_not_show(self) -> None:
+    def test_the_types_need_not_be_shown(self) -> None:
         self.sandbox.fault(method="GET", path="labels", status=503, times=None)
-        self.assertNotIn(REFUSES, self.panel(*DEAL, "Company", "902"))
+        self.assertIn(REFUSES, self.panel(*DEAL, "Company", "902"))
 
     def test_links_that_hubspot_does_not_show(self) -> None:
         self.sandbox.fault(method="POST", path="associations/.*/batch/read", status=503, times=None)
@@ -203,21 +203,21 @@ class CallTests(ForesightTestCase):
         for is_as_in_guide, calls in ((True, 1), (False, 2)):
             self.sandbox.reset()
             self.sandbox.limits_as_in_guide = is_as_in_guide
-            found = lookups.most_linked(clients.interactive(), "deals", "companies")
-            self.assertEqual((found, self.asked("configurations")), (1, calls))
+            found = lookups.limits_set(clients.interactive(), "deals", "companies")
+            self.assertEqual((found, self.asked("configurations")), ({341: 1}, calls))
 
     def test_dated_versions_have_one_address(self) -> None:
         for version in ("2026-03", "2026-09"):
             with override_settings(HUBSPOT_API_VERSION=version):
-                found = lookups.most_linked(clients.interactive(), "deals", "companies")
-            self.assertEqual(found, 1)
+                found = lookups.limits_set(clients.interactive(), "deals", "companies")
+            self.assertEqual(found, {341: 1})
             self.assertEqual(self.asked(f"/crm/associations/{version}/definitions/"), 1)
             self.sandbox.fault(method="GET", path="configurations", status=404)
             with (
                 override_settings(HUBSPOT_API_VERSION=version),
                 self.assertRaises(lookups.ReadError),
             ):
-                lookups.most_linked(clients.interactive(), "deals", "companies")
+                lookups.limits_set(clients.interactive(), "deals", "companies")
 
 
 class PrimaryTests(ForesightTestCase):
