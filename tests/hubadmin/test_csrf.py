@@ -169,6 +169,10 @@ class FormTests(FormTestCase):
                         waiting = {"state": "invalid", "problem": "choose", "to_key_id": 1}
                         run.rows.create(number=1, line=1, **waiting)
                         BulkRun.objects.filter(pk=run.pk).update(rows_invalid=1, rows_to_choose=1)
+                    if route.name == "request_undo":
+                        self.sandbox.link(*LINK.values())
+                        linked = entry_of(self.user, was_linked=False)
+                        address = f"/requests/{linked.pk}/undo/"
                     if route.name in STATES:
                         address = address.replace("/1/", f"/{run.pk}/")
                     with self.assertNoLogs("hubadmin.web.views", "WARNING"):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from associations.hubspot.answers import missing_scopes_in
-from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome
+from associations.hubspot.outcomes import OF_UNDO, VERDICTS, Cause, Linked, Outcome
 from associations.models import AssociationAttempt, AssociationRequest
 from associations.texts.missing_records import missing_records
 from associations.texts.outcomes import beside_outcome, explain
@@ -21,6 +21,7 @@ def entry(cause: str = "", **fields: Any) -> AssociationRequest:
     """An entry, not saved: contact 501 to company 902 unless told otherwise."""
     outcome = VERDICTS[Cause(cause)].outcome if cause else Outcome.SENDING
     defaults = LINK | {"cause": cause, "outcome": outcome, "created_at": NOW}
+    defaults |= {"undoes_id": 7} if cause in OF_UNDO else {}
     return AssociationRequest(**defaults | fields)
 
 
@@ -42,18 +43,33 @@ class CauseTests(TestCase):
         for cause in Cause:
             with self.subTest(cause):
                 next_step = explain(self.saved(cause)).next_step
-                self.assertEqual(next_step == "", cause is Cause.CONFIRMED)
+                has_ended_well = cause in (Cause.CONFIRMED, Cause.SEEN_GONE, Cause.ALREADY_GONE)
+                self.assertEqual(next_step == "", has_ended_well)
 
     def test_each_says_of_the_link_what_the_verdict_says(self) -> None:
         sayings = {
-            Linked.YES: "is now linked",
-            Linked.NO: "(?i)not linked|nothing was linked|refused|has no|does not know",
-            Linked.PERHAPS: "(?i)not known|may not be|does not show|nothing proves|contradicts",
+            Linked.YES: "is now linked|but they are linked|is linked to .+ in other ways",
+            Linked.NO: "(?i)not linked|nothing was linked|refused|has no|does not know|no longer",
+            Linked.PERHAPS: "(?i)not known|may not be|does not show|nothing proves|contradicts|"
+            "nobody has seen|could not be looked up|was merged",
         }
         for cause in Cause:
             with self.subTest(cause):
                 sentence = explain(self.saved(cause)).sentence
                 self.assertRegex(sentence, sayings[VERDICTS[cause].linked])
+
+    def test_of_an_undo_each_says_so_of_the_link_that_was_there(self) -> None:
+        sayings = {
+            Linked.YES: "was not removed|they are linked|is linked to",
+            Linked.NO: "no longer",
+            Linked.PERHAPS: "not known|nobody has seen|could not be looked up|was merged",
+        }
+        for cause in {*Cause} - {Cause.CONFIRMED}:
+            with self.subTest(cause):
+                undo = entry(cause, undoes_id=7)
+                self.assertRegex(explain(undo).sentence, r"^[A-Z].+\.$")
+                self.assertNotRegex(explain(undo).sentence, r"[{}]|linked\. Nothing was linked")
+                self.assertRegex(explain(undo).sentence, sayings[undo.linked])
 
     def test_the_wait_is_what_hubspot_asked_for_last(self) -> None:
         for headers, wait in (
