@@ -23,7 +23,7 @@ LIMITS = (
 )
 AT_LEAST_ONE = (
     *("BULK_MAX_ROWS", "BULK_MAX_BYTES", "BULK_KEEP_DAYS", "UNDO_HOURS"),
-    *("BULK_APPROVAL_HOURS", "BULK_ROW_PATIENCE_SECONDS", "WORKER_PROCESSES"),
+    *("BULK_APPROVAL_HOURS", "BULK_ROW_PATIENCE_SECONDS", "WORKER_PROCESSES", "SWEEP_DAYS"),
 )
 
 
@@ -108,6 +108,15 @@ def bulk_runs(**kwargs: Any) -> Iterable[CheckMessage]:
             f"BULK_LEASE_SECONDS is {lease}; a call to HubSpot may last {longest} seconds, and "
             "meanwhile another worker would send the same rows.",
             id="hubadmin.W001",
+        )
+
+
+@register(deploy=True)
+def sweep(**kwargs: Any) -> Iterable[CheckMessage]:
+    if not 0 <= (percent := settings.SWEEP_QUOTA_PERCENT) <= 100:
+        yield Error(
+            f"SWEEP_QUOTA_PERCENT is {percent}; it must be from 0 (nothing is swept) to 100.",
+            id="hubadmin.E019",
         )
 
 

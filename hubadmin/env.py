@@ -39,6 +39,15 @@ def number(name: str, default: int) -> int:
         return default
 
 
+def percent(name: str, default: float) -> float:
+    """Return a number that need not be whole; the default if none can be read."""
+    try:
+        return env.float(name, default=default)
+    except ValueError:
+        PROBLEMS.append(f"{name} is {env.str(name)!r}; it must be a number, such as 0.5.")
+        return default
+
+
 def secret(name: str) -> str:
     """Return a secret from the variable, or from the file that `<name>_FILE` names.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from csp.constants import NONE, SELF
 
-from hubadmin.env import BASE_DIR, database_from, env, names, number, secret
+from hubadmin.env import BASE_DIR, database_from, env, names, number, percent, secret
 from hubadmin.env import PROBLEMS as PROBLEMS  # a setting as well: the checks tell them
 
 # Whatever a process makes (databases, archives, temporary files) is for its own account alone.
@@ -120,6 +120,10 @@ BULK_APPROVAL_HOURS = number("BULK_APPROVAL_HOURS", 24)
 BULK_LEASE_SECONDS = number("BULK_LEASE_SECONDS", 60)
 # A row that HubSpot does not answer, while it answers others, is given up after so long.
 BULK_ROW_PATIENCE_SECONDS = number("BULK_ROW_PATIENCE_SECONDS", 300)
+# Links of the last so many days are looked at once a day, by so many percent of the account's calls
+# (0: they are not).
+SWEEP_DAYS = number("SWEEP_DAYS", 30)
+SWEEP_QUOTA_PERCENT = percent("SWEEP_QUOTA_PERCENT", 0.5)
 # Processes of each `run_worker`, and where their tasks wait: in the database, or in Redis.
 WORKER_PROCESSES = number("WORKER_PROCESSES", 2)
 WORKER_BROKER_URL = secret("WORKER_BROKER_URL")

@@ -388,6 +388,12 @@ def record_check(
         return insert(check)
 
 
+def record_finding(entry: AssociationRequest, finding: str, **seen: Any) -> AssociationCheck:
+    """Keep that the sweep has found an entry's link changed. Part of a transaction."""
+    new = partial(AssociationCheck.objects.create, entry=entry, finding=finding)
+    return insert(partial(new, checked_at=timezone.now(), **seen))
+
+
 @contextmanager
 def _demanded() -> Iterator[None]:
     """What is to be logged here is a condition of what comes next."""

@@ -35,6 +35,7 @@ from associations.models import (
     Worker,
 )
 from associations.models.bulk import UNDER_WAY
+from associations.sweep import sweeping
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +74,8 @@ def work(*_: object) -> None:
     while not shutdown.out_of_time(until):
         if run := _turns.next_run():
             _take_turn(run)
+        elif not backoff.current() and sweeping.take_step():
+            continue  # only while nobody's run has anything to do
         elif _goes_on_shortly():
             shutdown.wait(LOOK_SECONDS)
         else:

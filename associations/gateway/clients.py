@@ -5,6 +5,7 @@ a slot before the row was marked as under way.
 """
 
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from itertools import chain, repeat
 from typing import Any
@@ -101,6 +102,21 @@ def bulk_search() -> HubSpotClient:
     """
     turns = chain([_demand_search], repeat(_wait_for_search))
     return bulk_read().with_turns(lambda seconds: next(turns)(seconds))
+
+
+def sweep(note: Callable[[], object]) -> HubSpotClient:
+    """Return what looks at links that nobody has asked about; each call made is noted.
+
+    A call raises NoSlotError unless most slots are free.
+    """
+
+    def admit(seconds: float) -> bool:
+        if not rate_limiter.acquire_spare():
+            raise NoSlotError
+        note()
+        return True
+
+    return bulk_read().with_turns(admit)
 
 
 OF_WORKERS = (bulk_put, bulk_batch, bulk_read)

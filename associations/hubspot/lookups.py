@@ -35,6 +35,8 @@ from associations.hubspot.schemas import (
 )
 
 _MOST, _OTHER_PATH = "userEnforcedMaxToObjectIds", "/crm/associations/v4"
+PROPERTY_LENGTH = 65_536  # of HubSpot's longest
+_IDS = ["hs_object_id", "hs_merged_object_ids", "hs_calculated_merged_vids"]
 SECONDS = 1.5  # a look is a courtesy, and shall not keep anybody waiting
 
 # What people know a record by: the properties of its name, and of a second line, which tells twins
@@ -160,6 +162,49 @@ def links_of_many(
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What one call shows of the links of many records, by the ids that HubSpot has them under.
+
+    Of those that are `untold` it says that it cannot tell.
+    """
+
+    found: dict[str, Links]
+    untold: frozenset[str]
+
+
+def links_in_one_call(
+    client: HubSpotClient,
+    from_object_type: str,
+    from_object_ids: Sequence[str],
+    to_object_type: str,
+    *,
+    seconds: float,
+) -> Shown:
+    """Return the same by one call only, whatever it leaves in doubt.
+
+    One that tells of nothing at all is a ReadError.
+    """
+    path = f"{_association_path(client, from_object_type, to_object_type)}/batch/read"
+    asked = frozenset(map(_id, from_object_ids))
+    shown = client.read(path, {"inputs": [{"id": each} for each in asked]}, seconds=seconds)
+    found = {links.object_id: links for links in map(_links_in, results_in(shown))}
+    errors = listed(shown.get("errors"))
+    named = [(each, asked.intersection(strings_in(each, "context"))) for each in errors]
+    none = frozenset[str]().union(*(ids for each, ids in named if _says_none(each)))
+    others = [ids for each, ids in named if not _says_none(each)]
+    untold = frozenset[str]().union(*others) - {*found}
+    if not errors and not found:
+        raise ReadError(Answer(Cause.UNREADABLE))
+    # Without a word about them they have none, unless the word may be in an error about nobody.
+    without = (asked if all(others) else none) - untold - {*found}
+    return Shown(dict.fromkeys(without, Links()) | found, untold)
+
+
+def _says_none(error: Any) -> bool:
+    return "NO_ASSOCIATIONS_FOUND" in str(error)
+
+
 def _lost(shown: dict[str, Any], found: Collection[str], asked: Sequence[str]) -> list[str]:
     """Those that are told of by another id, or not at all: they may have been merged."""
     errors = listed(shown.get("errors"))
@@ -234,17 +279,18 @@ def current_ids(
 ) -> dict[str, str]:
     """Return under which id HubSpot has each of these records: another one if it was merged.
 
-    Those that it has not are left out. Of many it does not say which it found under another id, so
-    these are asked for one by one.
+    Those that it has not are left out. Which of many it found under another id it tells only where
+    a record names those that were merged into it; the rest are asked for one by one.
     """
     deadline, left = time.monotonic() + seconds, dict[str, str]()
     parts = [object_ids[start : start + 100] for start in range(0, len(object_ids), 100)]
     while parts:
         part, seconds = parts.pop(), deadline - time.monotonic()
-        shown = _read_records(client, object_type, part, ["hs_object_id"], seconds=seconds)
-        ids = _ids_in(shown)
+        shown = _read_records(client, object_type, part, _IDS, seconds=seconds)
+        ids, merged = _ids_in(shown), _merged_in(shown)
         left |= {each: each for each in part if each in ids}
-        lost = set(part).difference(ids, strings_in(listed(shown.get("errors")), "context"))
+        left |= {each: merged[each] for each in part if each in merged and each not in ids}
+        lost = set(part).difference(left, strings_in(listed(shown.get("errors")), "context"))
         if len(part) > 1:
             parts += [[each] for each in lost]
         elif lost and ids:
@@ -365,6 +411,18 @@ def _read_records(
 
 def _ids_in(shown: dict[str, Any]) -> set[str]:
     return {parse_id(each.get("id")) for each in results_in(shown)} - {""}
+
+
+def _merged_in(shown: dict[str, Any]) -> dict[str, str]:
+    """Into which record others were merged, by their ids, as far as the records say so."""
+    merged = {}
+    for each in results_in(shown):
+        properties = keyed(each.get("properties"))
+        # Of contacts the older property adds when: "501:1764288000000;502:…".
+        texts = [cut_text(properties.get(name), PROPERTY_LENGTH) for name in _IDS[1:]]
+        for old in ";".join(texts).split(";"):
+            merged[parse_id(old.partition(":")[0].strip())] = parse_id(each.get("id"))
+    return {old: now for old, now in merged.items() if old and now}
 
 
 def results_in(shown: dict[str, Any]) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from associations.models.bulk import (
     RunState,
     SendMode,
 )
-from associations.models.coordination import CallPause, CallSlot, Worker
+from associations.models.coordination import CallPause, CallSlot, Sweep, Worker
 from associations.models.events import EventKind, SecurityEvent
 from associations.models.names import (
     AuditErasure,
@@ -26,6 +26,7 @@ from associations.models.requests import (
     AssociationBatch,
     AssociationCheck,
     AssociationRequest,
+    Finding,
 )
 from associations.models.seals import AuditExport, AuditPruning, AuditSeal, AuditVerification
 
@@ -51,12 +52,14 @@ __all__ = [
     "CallPause",
     "CallSlot",
     "EventKind",
+    "Finding",
     "RecordNames",
     "RowState",
     "RunState",
     "SecurityEvent",
     "SeenNames",
     "SendMode",
+    "Sweep",
     "Worker",
     "name_digest",
     "new_salt",

@@ -34,6 +34,31 @@ class CallPause(models.Model):
         return f"paused until {self.until}: {self.cause}"
 
 
+@restrained
+class Sweep(models.Model):
+    """How far the daily look at what was linked has come: one row, that of one worker at a time.
+
+    Each step is claimed, and written down in one transaction with what it has found.
+    """
+
+    owner = models.CharField(max_length=32, blank=True)
+    lease_until = models.DateTimeField(null=True)
+    day = models.CharField(max_length=10, blank=True)  # of which `counts` tell
+    is_told = models.BooleanField(default=False)  # the log has them; until tomorrow nothing is left
+    allowed = models.PositiveIntegerField(default=0)  # calls of that day
+    # A round may take longer than a day: when it began, which pairs of types it has still to do,
+    # after which entry of the first (see querysets.py: Position), and what it has to look at twice.
+    began_at = models.DateTimeField(null=True)
+    pairs = models.JSONField(default=list)
+    place = models.JSONField(default=list)
+    doubts = models.JSONField(default=list)
+    size = models.PositiveIntegerField(default=1)  # of the next part
+    counts = models.JSONField(default=dict)
+
+    def __str__(self) -> str:
+        return f"sweep of {self.day}: {self.counts}"
+
+
 class WorkerQuerySet(models.QuerySet["Worker"]):
     def alive(self) -> Self:
         """Those that were seen just now."""

@@ -18,6 +18,7 @@ class EventKind(models.TextChoices):
     REACTIVATED = "reactivated"
     DOWNLOADED = "downloaded"
     RECORDS_SEARCHED = "records_searched"  # by what people know of them, not by their ids
+    LINKS_SWEPT = "links_swept"  # a day's look at what was linked; nobody has asked for it
     RUN_UPLOADED = "run_uploaded"
     RUN_APPROVAL_ASKED = "run_approval_asked"
     RUN_APPROVAL_WITHDRAWN = "run_approval_withdrawn"

@@ -11,7 +11,7 @@ from operator import or_
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import connections, models
-from django.db.models import F, Func, Q, Subquery, Value
+from django.db.models import Exists, F, Func, OuterRef, Q, Subquery, Value
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Concat, StrIndex, Upper
 from django.db.models.lookups import GreaterThan, GreaterThanOrEqual, LessThan
@@ -48,6 +48,10 @@ TRIGRAM = 3  # characters; what is shorter no index finds
 SAMPLE, COMMON = 5_000, 10
 # The same of names, which stand in a table of their own; and how many are read in any order.
 NAMES_SAMPLE, NAMES_COMMON, FEW = 2_000, 50, 500
+
+# Which entries are swept, and which say anew what their two records are to each other.
+SWEPT = SETTLES = Q(outcome=Outcome.LINKED)
+SIDES_OF_PAIR = ("from_object_type", "from_object_id", "to_object_type", "to_object_id")
 
 # created_at and id: where in the list. The time may be as the database has it: see _Raw.
 Position = tuple[Any, int]
@@ -141,6 +145,13 @@ class AssociationRequestQuerySet(models.QuerySet["AssociationRequest"]):
             (entry.to_object_type, entry.to_object_id),
         )
         return self.filter(_pair(from_, to) | _pair(to, from_))
+
+    def swept(self, since: datetime, until: datetime) -> Self:
+        """Entries whose link is looked at once a day, if nothing has settled their pair since."""
+        return self.filter(SWEPT, created_at__gte=since, finished_at__lt=until)
+
+    def settling(self) -> Self:
+        return self.filter(SETTLES)
 
     def closed(self) -> Self:
         return self.exclude(outcome__in=OPEN_OUTCOMES)
@@ -298,6 +309,18 @@ def _called(rows: Any, text: str, prefix: str = "") -> Any:
     parts = [part for name in NAMES for part in (Value("\n"), F(f"{prefix}{name}"))]
     place = StrIndex(Upper(Concat(*parts)), Upper(Value(text)))
     return rows.alias(place_of_name=place).filter(place_of_name__gt=0)
+
+
+def settled_since(entries: AssociationRequestQuerySet, prefix: str = "") -> Q:
+    """The condition that of an entry's pair there is a later one; `prefix` leads to the entry."""
+    one, other = (
+        [OuterRef(f"{prefix}{name}") for name in SIDES_OF_PAIR[i : i + 2]] for i in (0, 2)
+    )
+    later = entries.settling().filter(pk__gt=OuterRef(f"{prefix}pk"))
+    there, back = (
+        dict(zip(SIDES_OF_PAIR, each, strict=True)) for each in (one + other, other + one)
+    )
+    return Q(Exists(later.filter(**there))) | Q(Exists(later.filter(**back)))
 
 
 def _equal(wanted: AuditFilter) -> dict[str, object]:

@@ -1,15 +1,22 @@
 """The audit log. Only audit/recorder.py writes it; everybody reads it through the QuerySets."""
 
 from datetime import timedelta
+from typing import Self
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Exists, OuterRef
 from django.urls import reverse
 from django.utils.functional import cached_property
 
 from associations.hubspot.object_types import label_of
 from associations.hubspot.outcomes import OF_UNDO, Cause, Linked, Outcome, verdict_of
-from associations.models.querysets import NOT_VERIFIED, OPEN_OUTCOMES, AssociationRequestQuerySet
+from associations.models.querysets import (
+    NOT_VERIFIED,
+    OPEN_OUTCOMES,
+    AssociationRequestQuerySet,
+    settled_since,
+)
 from associations.models.readable import UnreadableRow, read_rows, restrained
 
 # Unless HubSpot had answered an attempt before.
@@ -354,15 +361,50 @@ class AssociationAttempt(Exchange):
         return f"attempt {self.number}: {self.http_status or self.failure}"
 
 
+class Finding(models.TextChoices):
+    """What the daily sweep has found that a link has become."""
+
+    GONE = "gone"
+    OTHER_TYPE = "other_type"  # by labelled types only, no longer by the default
+    MERGED = "merged"  # the link is there, under other ids than before
+    FROM_DELETED = "from_deleted"  # archived counts as deleted
+    TO_DELETED = "to_deleted"
+    NOT_SEEN = "not_seen"  # HubSpot told of other records, but not of this one
+    THERE_AGAIN = "there_again"
+
+
+class AssociationCheckQuerySet(models.QuerySet["AssociationCheck"]):
+    def findings(self) -> Self:
+        """What the sweep has found, not what people have looked at."""
+        return self.exclude(finding="")
+
+    def last_of_each(self) -> Self:
+        """Of each entry what was found last."""
+        later = self.model._default_manager.filter(entry=OuterRef("entry"), pk__gt=OuterRef("pk"))
+        return self.findings().filter(~Exists(later.exclude(finding="")))
+
+    def standing(self) -> Self:
+        """What is so still, as far as is known: nothing has settled the pair since."""
+        return self.last_of_each().exclude(
+            settled_since(AssociationRequest.objects.all(), "entry__")
+        )
+
+
 @restrained
 class AssociationCheck(models.Model):
-    """A later look at whether an entry's records are linked. Rows are added, never changed."""
+    """A later look at whether an entry's records are linked. Rows are added, never changed.
+
+    Somebody asked for it, or nobody: then the daily sweep has found that something had changed.
+    """
 
     entry = models.ForeignKey(AssociationRequest, models.PROTECT, related_name="checks")
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.PROTECT, related_name="+", db_index=False
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", db_index=False
     )
-    user_name = models.CharField(max_length=200)
+    user_name = models.CharField(max_length=200, blank=True)
+    finding = models.CharField(
+        max_length=20, choices=Finding.choices, blank=True, default="", db_default=""
+    )
     checked_at = models.DateTimeField()
     duration_ms = models.PositiveIntegerField()
     is_linked = models.BooleanField(null=True)  # by whatever type; NULL if it could not be seen
@@ -376,10 +418,18 @@ class AssociationCheck(models.Model):
     request_id = models.CharField(max_length=64, blank=True)
     client_request_id = models.CharField(max_length=64, blank=True, default="", db_default="")
 
+    objects = AssociationCheckQuerySet.as_manager()
+
     class Meta:
         ordering = ["id"]
-        # how many a person makes a minute
-        indexes = [models.Index(fields=["user", "checked_at"], name="check_by_user")]
+        indexes = [
+            # how many a person makes a minute
+            models.Index(fields=["user", "checked_at"], name="check_by_user"),
+            # the few of the sweep: what has changed, and what is known of an entry
+            models.Index(
+                fields=["entry", "id"], name="check_found", condition=~models.Q(finding="")
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"check of entry {self.entry_id}: {self.is_linked}"

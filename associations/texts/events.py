@@ -26,6 +26,7 @@ GROUPS = {
     },
     _("Records"): {
         EventKind.RECORDS_SEARCHED: pgettext_lazy("what somebody did", "searched HubSpot"),
+        EventKind.LINKS_SWEPT: pgettext_lazy("what hubadmin did", "looked at the links"),
     },
     _("Bulk runs"): {
         EventKind.RUN_UPLOADED: pgettext_lazy("what somebody did with a run", "uploaded"),
@@ -93,6 +94,8 @@ def _details(event: SecurityEvent, facts: dict[str, Any]) -> Iterator[str]:
         yield from _approval(facts)
     if event.what == EventKind.RECORDS_SEARCHED:
         yield from _searched(facts)
+    if event.what == EventKind.LINKS_SWEPT:
+        yield from _swept(facts)
     if isinstance(count := facts.get("left_out"), int):
         text = ngettext("{count} more before, not listed", "{count} more before, not listed", count)
         yield text.format(count=count)
@@ -117,6 +120,20 @@ def _searched(facts: dict[str, Any]) -> Iterator[str]:
         yield str(_SEARCHED_BY.get(str(how), how))
     if isinstance(count := facts.get("hits"), int):
         yield ngettext("{count} record found", "{count} records found", count).format(count=count)
+
+
+def _swept(facts: dict[str, Any]) -> Iterator[str]:
+    if isinstance(count := facts.get("links"), int):
+        yield ngettext("{count} link", "{count} links", count).format(count=count)
+    if facts.get("first"):
+        text = gettext("entries {first} to {last}")
+        yield text.format(first=facts["first"], last=facts.get("last"))
+    if isinstance(count := facts.get("findings"), int):
+        text = ngettext("{count} change found", "{count} changes found", count)
+        yield text.format(count=count) if count else gettext("all as before")
+    if isinstance(count := facts.get("not_looked_at"), int) and count:
+        text = ngettext("{count} not looked at", "{count} not looked at", count)
+        yield text.format(count=count)
 
 
 def _role(code: Any) -> str:

@@ -31,6 +31,7 @@ LAYERS = [
     ["audit"],
     ["finding"],
     ["linking"],
+    ["sweep"],
     ["bulk"],
     ["status"],
     ["urls"],

@@ -23,6 +23,7 @@ from associations.bulk.turns import has_work
 from associations.bulk.worker.broker import AWAY
 from associations.models import BulkChunk, BulkKey, BulkRow, BulkRun, BulkUpload, Worker
 from associations.models.bulk import ENDED, NOT_STARTED, UNDER_WAY
+from associations.sweep import sweeping
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +69,7 @@ class Scheduler:
                 # As long as all calls wait, nobody who would send asks this.
                 backoff.stop_if_left(run)
         # As long as tasks wait, all workers are busy. Which run a task is for, it finds out itself.
-        if not self._broker.queue_size() and any(map(has_work, runs)):
+        if not self._broker.queue_size() and (any(map(has_work, runs)) or _is_sweep_due()):
             async_task("associations.bulk.tasks.work", broker=self._broker)
         if self._is_tidying or self._is_due("tidy", TIDY_SECONDS):
             self._is_tidying = tidy()
@@ -79,6 +80,10 @@ class Scheduler:
         if is_due:
             self._done_at[what] = now
         return is_due
+
+
+def _is_sweep_due() -> bool:
+    return sweeping.is_due() and not backoff.current()
 
 
 def _note_progress(run: BulkRun) -> None:

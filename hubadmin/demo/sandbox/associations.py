@@ -174,7 +174,10 @@ def read_batch(state: State, call: Call, from_name: str, to_name: str) -> Answer
     for item in read_inputs(read_object(call), _MOST_READ):
         after, from_id = _read_after(item), state.id_of(one, item["id"])
         linked = state.links.seen(one.canonical, from_id, other.canonical)
-        if linked:
+        if (one.canonical, from_id) in state.unreadable:
+            context = {"fromObjectId": [item["id"]]}
+            errors.append(batch_error("internal error", context, category="INTERNAL_ERROR"))
+        elif linked:
             url = f"{state.url}/crm/v4/objects/{one.canonical}/{from_id}/associations"
             page = _page(linked, after, f"{url}/{other.canonical}?limit={_PAGE_SIZE}")
             results.append({"from": {"id": from_id}, **page})

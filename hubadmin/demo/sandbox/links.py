@@ -163,6 +163,16 @@ class Links:
             seen = {i: [t for t, since in s.items() if since <= now] for i, s in linked.items()}
         return {i: types for i, types in seen.items() if types}
 
+    def remove_default(self, link: Association) -> None:
+        """Take the default type of a link away and leave the others, as no call can."""
+        types = types_there_and_back(link.from_type, link.to_type, None)
+        with self._lock:
+            for end, left_out in zip((link, link.reversed()), types, strict=True):
+                others = self._links.get((end.from_type, end.to_type), {}).get(end.from_id, {})
+                known = others.pop(end.to_id, {})
+                if left := {t: since for t, since in known.items() if t != left_out}:
+                    others[end.to_id] = left
+
     def move(self, object_type: str, old: str, new: str) -> None:
         """Give the links of one record to another of its type."""
         with self._lock:

@@ -31,6 +31,14 @@ class Merges:
         """Return the ids of those that were merged into a record, the first one first."""
         return [old for t, old, left in self.all() if (t, left) == (type_id, record_id)]
 
+    def by_record(self, type_id: str) -> dict[str, list[str]]:
+        """Return of each record of a type that is left by a merge which were merged into it."""
+        into: dict[str, list[str]] = {}
+        for each, old, left in self.all():
+            if each == type_id:
+                into.setdefault(left, []).append(old)
+        return into
+
     def id_of(self, type_id: str, record_id: str) -> str:
         """Return the id of the record that is left; that of one never merged is its own."""
         while (type_id, record_id) in self._into:

@@ -21,6 +21,7 @@ from hubadmin.demo.sandbox.portal import RECORDS, error_name, readable_types
 from hubadmin.demo.sandbox.properties import describe, keys_of_type, value_of
 from hubadmin.demo.sandbox.state import State
 
+MERGED_IDS = "hs_merged_object_ids"
 _MOST_INPUTS = 100
 _USUAL_LIMIT, _MOST_LISTED = 10, 100
 
@@ -68,6 +69,9 @@ def read_batch(state: State, call: Call, type_name: str) -> Answer:
     found = {item["id"]: find(item["id"], archived) for item in read_inputs(body, _MOST_INPUTS)}
     absent = [i for i, record in found.items() if record is None]
     records = {record["hs_object_id"]: record for record in found.values() if record}
+    if MERGED_IDS in properties and state.tells_merges:
+        into = state.records.merges.by_record(object_type.type_id)
+        records = {i: each | {MERGED_IDS: ";".join(into.get(i, []))} for i, each in records.items()}
     message = f"Some {error_name(object_type)} records were not found."
     return batch_answer(
         started,

@@ -42,6 +42,9 @@ class State:
         # How many records one may be linked to, by the two types and the association type.
         self.most_linked = dict(LIMITED)
         self.limits_as_in_guide = True  # at which of its two addresses v4 tells them
+        # Records, by type and id, of whose links reads say that something went wrong.
+        self.unreadable: set[tuple[str, str]] = set()
+        self.tells_merges = True  # whether records name those that were merged into them
         self._lock = Lock()
         self._requests: deque[dict[str, Any]] = deque(maxlen=keep_requests)
 
@@ -80,6 +83,8 @@ class State:
         self.records.clear()
         self.names_as_asked = False
         self.most_linked, self.limits_as_in_guide = dict(LIMITED), True
+        self.unreadable.clear()
+        self.tells_merges = True
         with self._lock:
             self._requests.clear()
 
@@ -100,6 +105,17 @@ class State:
         types = TYPES[link.from_type].type_id, TYPES[link.to_type].type_id, meant.type_id
         self.most_linked.pop(types, None)
         self.most_linked |= {types: most} if most else {}
+
+    def unlink(
+        self, from_type: str, from_id: str, to_type: str, to_id: str, *, whole: bool = True
+    ) -> None:
+        """Take a link away, or with `whole=False` only the default of it; raises LinkError."""
+        ends = Association(from_type, from_id, to_type, to_id)
+        link, _ = parse_link(ends._asdict())
+        if whole:
+            self.links.remove(link.from_type, link.to_type, (link.from_id, link.to_id))
+        else:
+            self.links.remove_default(link)
 
     @property
     def search_lag(self) -> float:
