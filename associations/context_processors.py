@@ -3,14 +3,17 @@
 from functools import cache
 
 from django.conf import settings
+from django.core.cache import cache as cached
 from django.http import HttpRequest
 
 from associations.bulk.todo import runs_needing
 from associations.hubspot.client import SUPPORT_ENDS
 from associations.models import BulkRun
 from associations.models.readable import read_rows, readable_only
+from associations.sweep.findings import number_changed
 
 ENDED_RUNS = 3
+CHANGED_SECONDS = 60
 
 
 def ended_runs(request: HttpRequest) -> list[BulkRun]:
@@ -42,12 +45,21 @@ def needing_runs(request: HttpRequest) -> frozenset[int]:
     return runs_needing(user)
 
 
+def changed_links(request: HttpRequest) -> int:
+    """Return for an admin how many links are not what they were; counted once a minute."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated or not user.is_admin:
+        return 0
+    return cached.get_or_set("changed_links", lambda: number_changed(user), CHANGED_SECONDS) or 0
+
+
 def associations(request: HttpRequest) -> dict[str, object]:
     return {
         # Asked only by a page that shows them, and not by its parts.
         "ended_runs": lambda: ended_runs(request),
         "approvals": lambda: approvals(request),
         "needing_runs": cache(lambda: needing_runs(request)),
+        "changed_links": cache(lambda: changed_links(request)),
         "max_upload": settings.BULK_MAX_BYTES,
         "support_ends": SUPPORT_ENDS["v4"] if settings.HUBSPOT_API_VERSION == "v4" else None,
     }

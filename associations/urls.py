@@ -11,6 +11,7 @@ from associations.audit.views import (
     export_history,
     record_log,
 )
+from associations.bulk.linking_again import link_again
 from associations.bulk.views import (
     bulk_approve,
     bulk_ask,
@@ -48,6 +49,7 @@ from associations.linking.views import (
     request_records,
 )
 from associations.status.views import status, status_times
+from associations.sweep.views import changed, changed_alike
 
 
 class EntryIdConverter(IntConverter):
@@ -84,6 +86,9 @@ urlpatterns = [
     path("requests/<entry_id:pk>/details/", request_details, name="request_details"),
     path("requests/<entry_id:pk>/records/", request_records, name="request_records"),
     path("requests/<entry_id:pk>/support-bundle.txt", request_bundle, name="request_bundle"),
+    path("changed/", changed, name="changed"),
+    path("changed/<entry_id:pk>/", changed_alike, name="changed_alike"),
+    path("changed/<entry_id:pk>/again/", link_again, name="changed_again"),
     path("bulk/", bulk_runs, name="bulk_runs"),
     path("bulk/template.csv", bulk_template, name="bulk_template"),
     path("bulk/template.xlsx", bulk_template_workbook, name="bulk_template_workbook"),

@@ -104,6 +104,7 @@ class AuditFilterForm(forms.Form):
             ("verified", _("Linked and verified")),
             ("already", _("Was already linked")),
             ("not_verified", _("Perhaps linked, not verified")),
+            ("changed", _("Linked, and changed since")),
         ],
         error_messages={
             "invalid_choice": _("“%(value)s” is nothing that was seen. Choose one of those listed.")

@@ -49,6 +49,8 @@ SAMPLE, COMMON = 5_000, 10
 # The same of names, which stand in a table of their own; and how many are read in any order.
 NAMES_SAMPLE, NAMES_COMMON, FEW = 2_000, 50, 500
 
+# What the sweep may find that is not as it was meant.
+CHANGED = ("gone", "other_type", "from_deleted", "to_deleted")
 # Which entries are swept, and which say anew what their two records are to each other.
 SWEPT = SETTLES = Q(outcome=Outcome.LINKED)
 SIDES_OF_PAIR = ("from_object_type", "from_object_id", "to_object_type", "to_object_id")
@@ -83,7 +85,7 @@ class AuditFilter:
     name: str = ""  # of a record of either side, or what it was found by
     reason: str = ""
     error_words: tuple[str, ...] = ()
-    seen: str = ""  # one of SEEN
+    seen: str = ""  # one of SEEN, or `changed`: what the sweep has found is so still
     run: int | None = None
 
 
@@ -215,7 +217,9 @@ class AssociationRequestQuerySet(models.QuerySet["AssociationRequest"]):
             found = found.filter(request_id=wanted.request_id).exclude(request_id="")
         if wanted.record_id:
             found = found.filter(_side("from", wanted) | _side("to", wanted))
-        if wanted.seen:
+        if wanted.seen == "changed":
+            found = found.filter(pk__in=found._changed())
+        elif wanted.seen:
             found = found.filter(SEEN[wanted.seen])
         if wanted.name:
             found = found._with_name(wanted.name)
@@ -274,6 +278,11 @@ class AssociationRequestQuerySet(models.QuerySet["AssociationRequest"]):
         if connections[self.db].vendor == "postgresql":
             return self.filter(_IsOneOf(F("id"), self._ids_named(text)))
         return self.filter(id__in=self._ids_named(text))
+
+    def _changed(self) -> Any:
+        """The ids of the entries whose link is not what it was, when last looked at."""
+        checks: Any = self.model.checks.rel.related_model._default_manager.using(self.db)
+        return checks.standing().filter(finding__in=CHANGED).values("entry")
 
     def number_named(self, text: str, at_most: int) -> int:
         """How many entries there are with this name, counted no further than that."""

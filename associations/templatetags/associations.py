@@ -1,5 +1,6 @@
 """What the templates need to show entries."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from urllib.parse import urlencode
 
@@ -19,7 +20,9 @@ from associations.hubspot.schemas import Record
 from associations.hubspot.unseen import visible
 from associations.linking.forms import fields_of
 from associations.models import AssociationCheck, AssociationRequest
-from associations.texts.days import by_day
+from associations.sweep.findings import Group
+from associations.sweep.texts import Told, told_of
+from associations.texts.days import Day, by_day
 from associations.texts.labels import (
     cannot_be_read,
     field_label,
@@ -151,6 +154,23 @@ def if_it_goes_on(context: Context) -> SafeString:
 def check_reason(check: AssociationCheck) -> str:
     """Why a check did not show whether the records are linked."""
     return reason_of(check.cause, said=check.error_text)
+
+
+@register.filter
+def told_of_finding(check: AssociationCheck) -> Told:
+    """What is said of what the daily look has found."""
+    return told_of(check)
+
+
+@register.filter
+def found_word(check: AssociationCheck) -> str:
+    return str(told_of(check).word)
+
+
+@register.filter
+def by_found_day(groups: Iterable[Group]) -> list[Day]:
+    """What was found under the days that it was found on."""
+    return by_day(groups, lambda group: group.check.checked_at)
 
 
 @register.filter

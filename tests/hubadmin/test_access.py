@@ -73,6 +73,13 @@ EXPECTED = {
     "request_bundle, own": FOR_ADMINS,
     "request_bundle, another's": FOR_ADMINS,
     "request_bundle, nobody's": ((302, 403, 403, 404, 302), CLOSED),
+    "changed": ((302, 403, 200, 200, 302), CLOSED),
+    "changed_alike, own": ((302, 403, 404, 404, 302), CLOSED),  # nothing was found of it
+    "changed_alike, another's": ((302, 403, 404, 404, 302), CLOSED),
+    "changed_alike, nobody's": ((302, 403, 404, 404, 302), CLOSED),
+    "changed_again, own": ((302, 403, 404, 404, 302), (302, 403, 404, 404, 302)),
+    "changed_again, another's": ((302, 403, 404, 404, 302), (302, 403, 404, 404, 302)),
+    "changed_again, nobody's": ((302, 403, 404, 404, 302), (302, 403, 404, 404, 302)),
     "bulk_runs": ((302, 403, 200, 200, 302), (302, 403, 422, 422, 302)),
     "bulk_template": ((302, 403, 200, 200, 302), CLOSED),
     "bulk_template_workbook": ((302, 403, 200, 200, 302), CLOSED),
