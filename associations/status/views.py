@@ -19,6 +19,7 @@ from associations.status.latency import hour_bars, times_today
 from associations.status.quota import NEARLY_USED_UP, SCARCE, quota_lines, quota_of
 from associations.status.report import Item, Level, Section, headline_of
 from associations.status.site import site_facts
+from associations.status.sweep import sweep_lines
 from associations.status.token import account_lines, look_at_hubspot, scope_lines, version_lines
 from associations.texts.lookup_errors import looks_used_up
 from hubadmin.web.http import AuthenticatedHttpRequest, admin_required
@@ -44,7 +45,7 @@ def status(request: AuthenticatedHttpRequest) -> HttpResponse:
         Section("calls", gettext("Calls today"), [*calls, _failures(now)]),
         Section("runs", gettext("Bulk runs"), [*run_lines()]),
         Section("version", gettext("API version"), [*version_lines(timezone.localdate(now))]),
-        Section("log", gettext("The audit log"), [*log_lines(now)]),
+        Section("log", gettext("The audit log"), [*log_lines(now), *sweep_lines(request.user)]),
     ]
     marks = {"scarce": SCARCE, "nearly_used_up": NEARLY_USED_UP}
     context: dict[str, Any] = {"parts": parts, "quota": quota, "facts": site_facts(), **marks}

@@ -401,6 +401,29 @@ def in_trouble(case: BrowserTestCase, page: Page) -> None:
     page.goto("/status/")
 
 
+FINDING = """
+INSERT INTO associations_associationcheck (entry_id, user_name, finding, checked_at, duration_ms,
+    is_linked, types, cause, error_text, request_id)
+SELECT id, '', ?, strftime('%Y-%m-%d %H:%M:%f', 'now'), 12, 0, '[]', '', '', ''
+FROM associations_associationrequest WHERE outcome = 'linked' AND run_id IS {} NULL
+ORDER BY id DESC LIMIT ?
+"""
+
+
+def changed(case: BrowserTestCase, page: Page) -> None:
+    """As a worker finds it in the night: of the links made by hand, and those of a run."""
+    with sqlite3.connect(case.demo.folder / "hubadmin.sqlite3", isolation_level=None) as base:
+        base.execute(FINDING.format("NOT"), ["gone", 5])
+        base.execute(FINDING.format(""), ["to_deleted", 1])
+    page.goto("/changed/")
+
+
+def changed_alike(case: BrowserTestCase, page: Page) -> None:
+    page.goto("/changed/")
+    page.locator('a.row-link[href^="/changed/"]').first.click()
+    page.wait_for_url("**/changed/*/")
+
+
 def newest(case: BrowserTestCase, page: Page) -> None:
     page.goto("/audit/?outcome=linked")
     page.locator("a.row-link").first.click()
@@ -418,6 +441,7 @@ STATES = [
     State("events", "admin", at("/audit/events/"), "signed in"),
     State("events, filtered", "admin", at("/audit/events/?what=refused"), "No event matches"),
     State("events, errors", "admin", at("/audit/events/?day=x&who=x"), "Check 2 fields"),
+    State("links changed, none", "admin", at("/changed/"), "No link was looked at yet"),
     State("integrity", "admin", at("/audit/integrity/"), "Last full verification"),
     State("status, nothing linked", "admin", at("/status/"), "No request was made by itself today"),
     State("form, filled in", "support", filled, "Ada Byron"),
@@ -520,6 +544,8 @@ STATES = [
     State("run, asked for again", "support", asked, "You asked for approval"),
     State("run, approved", "admin", approved, "approved by"),
     State("bulk runs", "admin", at("/bulk/"), "All runs"),
+    State("links changed, many", "admin", changed, "deleted or archived in HubSpot"),
+    State("links changed, of one pattern", "admin", changed_alike, "Link all of them again"),
     State("403", "support", at("/audit/"), "This was not allowed"),
     State("404", "support", at("/nowhere"), "There is nothing here"),
     State("400", "support", by_another_name, "could not be understood"),

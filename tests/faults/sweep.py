@@ -49,7 +49,7 @@ class _Campaign:
         from hubadmin.demo.sandbox import SANDBOX_TOKEN, Sandbox
 
         with Sandbox() as self.sandbox:
-            address = {"HUBSPOT_API_BASE_URL": self.sandbox.url}
+            address = {"HUBSPOT_API_BASE_URL": self.sandbox.url, "SUBMITS_PER_PERSON_PER_MINUTE": 0}
             no_wait = {"HUBSPOT_CALLS_PER_10_SECONDS": 0}
             with override_settings(HUBSPOT_ACCESS_TOKEN=SANDBOX_TOKEN, **address):
                 with override_settings(**no_wait):

@@ -207,9 +207,10 @@ class PageTests(SimpleTestCase):
         *("bulk_start", "bulk_pause", "bulk_go_on", "bulk_cancel", "bulk_discard", "bulk_retry"),
         *("bulk_ask", "bulk_withdraw", "bulk_approve", "bulk_refuse"),
         *("export", "event_export", "seals"),
+        "changed_again",
     }
     # Pages that the browser comes to by what it does.
-    BY_A_CLICK = {"request", "together", "bulk_run"}
+    BY_A_CLICK = {"request", "together", "bulk_run", "changed_alike"}
 
     def test_the_browser_sees_each(self) -> None:
         states = (ROOT / "tests/browser/states.py").read_text(encoding="utf-8")
