@@ -60,7 +60,9 @@ def variables() -> set[str]:
     return (
         secrets()
         | calls(
-            lambda function: isinstance(function, ast.Name) and function.id in ("names", "number")
+            lambda function: (
+                isinstance(function, ast.Name) and function.id in ("names", "number", "percent")
+            )
         )
         | calls(
             lambda function: (
