@@ -52,7 +52,8 @@ NAMES_SAMPLE, NAMES_COMMON, FEW = 2_000, 50, 500
 # What the sweep may find that is not as it was meant.
 CHANGED = ("gone", "other_type", "from_deleted", "to_deleted")
 # Which entries are swept, and which say anew what their two records are to each other.
-SWEPT = SETTLES = Q(outcome=Outcome.LINKED)
+SWEPT = Q(outcome=Outcome.LINKED)
+SETTLES = SWEPT | Q(undoes__isnull=False) & ~Q(outcome__in=(Outcome.CANCELED, Outcome.REJECTED))
 SIDES_OF_PAIR = ("from_object_type", "from_object_id", "to_object_type", "to_object_id")
 
 # created_at and id: where in the list. The time may be as the database has it: see _Raw.

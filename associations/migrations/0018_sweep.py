@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('associations', '0016_unattended_runs'),
+        ('associations', '0017_undo'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
