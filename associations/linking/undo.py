@@ -148,7 +148,7 @@ def _look(client: HubSpotClient, entry: AssociationRequest, ids: Ids) -> Look:
     ends = (entry.from_object_type, ids[0], entry.to_object_type, ids[1])
     try:
         types = lookups.pair_types(client, *ends)
-        if bool(types.there) != bool(types.back):  # somebody has changed it between the two
+        if len(types.there) != len(types.back):  # somebody has changed it between the two
             types = lookups.pair_types(client, *ends)
         if bool(types.there) != bool(types.back):
             return Look(at, error=ReadError(Answer(Cause.NOT_SHOWN)))

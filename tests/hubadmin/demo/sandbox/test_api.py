@@ -93,7 +93,13 @@ class AssociationTests(SandboxCase):
 
     def test_other_paths(self):
         other_version = PATH.replace("v4/objects", "objects/2026-06")
-        for path in ("/_sandbox/", "/crm/v4/nothing", PATH[:-4], PATH + "/", other_version):
+        for path in (
+            "/_sandbox/",
+            "/crm/v4/nothing",
+            PATH[:-4] + "/x/y",
+            PATH + "/",
+            other_version,
+        ):
             self.assert_error(self.call(path=path), 404, "Nothing was found")
         self.assertEqual(self.call(path=PATH + "?archived=false").status_code, 200)
 
