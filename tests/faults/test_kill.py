@@ -62,12 +62,14 @@ class KillTests(unittest.TestCase):
         received = requests.get(f"{self.demo.hubspot}/_sandbox/requests", timeout=5).json()
         return [request for request in received if request["method"] == "PUT"]
 
-    def submit_and_kill_when(self, moment: Callable[[], Any]) -> None:
+    def submit_and_kill_when(
+        self, moment: Callable[[], Any], address: str = "/", **fields: str
+    ) -> None:
         broken = []
 
         def submit() -> None:
             try:
-                self.support.post("/", **ASSOCIATION)
+                self.support.post(address, **(fields or ASSOCIATION))
             except requests.RequestException as error:
                 broken.append(error)
 
@@ -94,11 +96,49 @@ class KillTests(unittest.TestCase):
     def page_later(self) -> str:
         """The entry's page, when longer than any call has gone by."""
         self.assertEqual(self.outcomes(), [("sending", "")])
-        self.sql(
-            "UPDATE associations_associationrequest SET sent_at = datetime(sent_at, '-600 seconds')"
-        )
-        wait_for(lambda: self.get_or_none("/healthz"))
+        self.wait_for_the_end_of(1)
         return self.support.get("/requests/1/").text
+
+    def wait_for_the_end_of(self, entry: int) -> None:
+        """Be in the time when no call of the entry's can be under way any more."""
+        later = "sent_at = datetime(sent_at, '-600 seconds')"
+        self.sql(f"UPDATE associations_associationrequest SET {later} WHERE id = {entry}")
+        wait_for(lambda: self.get_or_none("/healthz"))
+
+    def undo_and_kill_when(self, moment: Callable[[], Any]) -> str:
+        """Undo entry 1, and return the page of that, when longer than any call has gone by."""
+        self.submit_and_kill_when(moment, "/requests/1/undo/", reason="wrong")
+        self.assertEqual(self.outcomes(), [("linked", "confirmed"), ("sending", "")])
+        self.wait_for_the_end_of(2)
+        return self.support.get("/requests/2/").text
+
+    def links(self) -> list[Any]:
+        return requests.get(f"{self.demo.hubspot}/_sandbox/associations", timeout=5).json()
+
+    def removals(self) -> list[dict[str, Any]]:
+        received = requests.get(f"{self.demo.hubspot}/_sandbox/requests", timeout=5).json()
+        return [each for each in received if each["path"].endswith("/labels/archive")]
+
+    def test_an_undo_while_hubspot_holds_its_answer_back(self) -> None:
+        self.support.post("/", **ASSOCIATION)
+        fault = {"method": "POST", "path": "labels/archive", "delay": 8}
+        requests.post(f"{self.demo.hubspot}/_sandbox/faults", json=fault, timeout=5)
+        page = self.undo_and_kill_when(self.removals)
+        self.assertIn("is not known", page)
+        self.assertEqual(self.outcomes()[1], ("unreachable", "interrupted"))
+        self.assertEqual(len(self.removals()), 1)
+
+    def test_an_undo_between_the_look_and_the_closing(self) -> None:
+        self.support.post("/", **ASSOCIATION)
+        self.sql(SLOW_CLOSING)
+        attempts = "SELECT http_status FROM associations_associationattempt WHERE request_id = 2"
+        self.submit_and_kill_when(lambda: self.sql(attempts), "/requests/1/undo/", reason="wrong")
+        self.sql("DROP TRIGGER slow_closing")
+        self.wait_for_the_end_of(2)
+        page = self.support.get("/requests/2/").text
+        self.assertIn("nobody has seen it yet", page)
+        self.assertEqual(self.outcomes()[1], ("unconfirmed", "not_seen_gone"))
+        self.assertEqual((len(self.removals()), self.links()), (1, []))
 
     def get_or_none(self, path: str) -> requests.Response | None:
         try:

@@ -3,7 +3,7 @@
 from django.test import override_settings
 
 from associations.bulk import services, tasks
-from associations.models import BulkRun, RunState
+from associations.models import AssociationRequest, BulkRun, RunState
 from tests.associations.bulk.engine import EngineTestCase, row
 from tests.associations.linking.base import PageTestCase
 from tests.support import LINK
@@ -33,6 +33,11 @@ class MarchPageTests(March, PageTestCase):
         self.assertContains(preview, "Ada Byron")
         page = self.client.post("/", LINK, follow=True)
         self.assertContains(page, "linked")
+        undo = f"{AssociationRequest.objects.get().get_absolute_url()}undo/"
+        page = self.client.post(undo, {"reason": "wrong"}, follow=True)
+        self.assertContains(page, "no longer linked")
+        attempt = AssociationRequest.objects.latest("pk").attempts.get()
+        self.assertEqual((attempt.call, attempt.http_status), ("archive", 200))
         status = self.as_admin.get("/status/")
         self.assertContains(status, "It is for portal 4242.")
         self.assertContains(status, "of 625,000 calls are left")
