@@ -32,6 +32,7 @@ from associations.bulk.views import (
     bulk_take_over,
     bulk_template,
     bulk_template_workbook,
+    bulk_undo,
     bulk_withdraw,
 )
 from associations.linking.after_views import bookmarklet, link_latest, together
@@ -107,6 +108,7 @@ urlpatterns = [
     path("bulk/<entry_id:pk>/cancel/", bulk_cancel, name="bulk_cancel"),
     path("bulk/<entry_id:pk>/discard/", bulk_discard, name="bulk_discard"),
     path("bulk/<entry_id:pk>/retry/", bulk_retry, name="bulk_retry"),
+    path("bulk/<entry_id:pk>/undo/", bulk_undo, name="bulk_undo"),
     path("bulk/<entry_id:pk>/bad-rows.csv", bulk_bad_rows, name="bulk_bad_rows"),
     path("bulk/<entry_id:pk>/results.csv", bulk_results, name="bulk_results"),
     path("audit/", audit_log, name="audit_log"),

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -78,6 +79,7 @@ _FROM_ROW = {
     "to_object_type": "to_object_type",
     "to_object_id": "to_object_id",
     "row_number": "number",
+    "undoes_id": "undoes_id",
 }
 # What a row knows of names; the entry has a digest of a side where that has a salt.
 _NAMES = [f"{side}_{part}" for side in SIDES for part in ("name", "typed", "salt")]
@@ -333,7 +335,7 @@ def _close_by_attempts(pk: int) -> None:
         # Locked, so that no attempt can come in between the look and the closing.
         still_open = AssociationRequest.objects.select_for_update()
         if entry := still_open.filter(pk=pk, outcome=Outcome.SENDING).first():
-            answers = _answers(entry)
+            answers = answers_of(entry)
             is_last_word = answers and _is_last_word(entry, answers)
             _close(entry, merge_attempts(answers) if is_last_word else Answer(Cause.INTERRUPTED))
 
@@ -346,7 +348,7 @@ def _is_last_word(entry: AssociationRequest, answers: list[Answer]) -> bool:
     return tried_enough or not answers[-1].verdict.retried
 
 
-def _answers(entry: AssociationRequest) -> list[Answer]:
+def answers_of(entry: AssociationRequest) -> list[Answer]:
     """What HubSpot has answered to each attempt in the log."""
     if entry.undoes_id:
         return [read_removal(_attempt(row)) for row in entry.attempts.all()]
@@ -570,11 +572,15 @@ def record_attempts(rows: Iterable[tuple[AssociationRequest, Attempt]]) -> None:
     )
 
 
-def close_entries(run_id: int, answers: Iterable[tuple[AssociationRequest, Answer]]) -> None:
-    """Close each entry by its answer."""
+def close_entries(
+    run_id: int,
+    answers: Iterable[tuple[AssociationRequest, Answer]],
+    seen: Mapping[int, dict[str, Any]] = MappingProxyType({}),
+) -> None:
+    """Close each entry by its answer; `seen` has what looks showed, by the entry's id."""
     closed: Counter[str] = Counter()
     for entry, answer in answers:
-        if _close(entry, answer):
+        if _close(entry, answer, **seen.get(entry.pk, {})):
             closed[answer.verdict.outcome] += 1
     _count(run_id, closed)
 
@@ -615,7 +621,7 @@ def known_answer(entry: AssociationRequest) -> Answer:
     """Return how an open entry ends that is to be sent no more, by its attempts and its batch."""
     if entry.outcome == Outcome.SENDING:
         return Answer(Cause.INTERRUPTED)
-    answers = _answers(entry)
+    answers = answers_of(entry)
     known = merge_attempts(answers) if answers else Answer(Cause.NOT_SENT)
     if entry.batch and not known.verdict.settles:
         # A cause that only another version knows says no more than that there was a call.
@@ -676,6 +682,8 @@ def record_event(
 ) -> SecurityEvent:
     """Log that something happened; where it is part of a transaction, that holds for both."""
     whose = {"user_name": user.name, "user_email": user.email, "role": user.role} if user else {}
+    if run and run.undoes_id:
+        facts["undoes"] = run.undoes_id
     new = partial(
         SecurityEvent.objects.create,
         at=timezone.now(),

@@ -54,13 +54,14 @@ def is_needed(run: BulkRun, pairs: int) -> bool:
     """Whether somebody else has to approve the run, if so many pairs of it are to be sent.
 
     Whoever divides a file comes no further: what a person has started within a day counts together.
-    Nor does whoever goes on with a large run, however little of it is left.
+    Nor does whoever goes on with a large run, or undoes it, however little of it is left.
     """
     if not is_on():
         return False
     limit = settings.BULK_APPROVAL_ROWS
+    before = [*_earlier(run), *filter(None, [run.undoes])]
     return pairs + started_lately(run.user_id) > limit or any(
-        each.approval == Approval.APPROVED or each.pairs > limit for each in _earlier(run)
+        each.approval == Approval.APPROVED or each.pairs > limit for each in before
     )
 
 
@@ -122,18 +123,29 @@ class Staged:
 def staged(run: BulkRun) -> Staged:
     """Return what a run would send as it stands in the database now."""
     rows = rows_to_send(run).order_by("number")
-    return _digest(run, rows.values_list("number", *_COLUMNS))
+    return _digest(run, rows.values_list("number", *_columns_of(run)))
 
 
 def queued(run: BulkRun) -> Staged:
     """The same of a run's entries: if they are those of its rows, it is the same."""
     entries = run.entries.order_by("row_number")
-    return _digest(run, entries.values_list("row_number", *_COLUMNS))
+    return _digest(run, entries.values_list("row_number", *_columns_of(run)))
+
+
+def _columns_of(run: BulkRun) -> tuple[str, ...]:
+    """Of a run that undoes another also which entry each row does."""
+    return ("undoes_id", *_COLUMNS) if run.undoes_id else _COLUMNS
+
+
+def as_sent(run: BulkRun, way: SendMode, skip_linked: bool) -> tuple[SendMode, bool]:
+    """Return how a run goes out, as it was chosen: undoing has no choice."""
+    return (SendMode.SINGLE, False) if run.undoes_id else (way, skip_linked)
 
 
 def _digest(run: BulkRun, rows: "QuerySet[Any, tuple[Any, ...]]") -> Staged:
     """A line of JSON about the run, and one for each row, in the order of their numbers."""
     about = {"run": run.pk, "user": run.user_id, "way": run.way, "skip_linked": run.skip_linked}
+    about |= {"undoes": run.undoes_id} if run.undoes_id else {}
     digest, pairs = hashlib.sha256(_line(about | {"reason": run.reason})), 0
     for *columns, reason in rows.iterator(chunk_size=ROWS_AT_ONCE):
         # A row without a reason has the run's, in the log as well.
@@ -162,6 +174,7 @@ def ask(
         locked = found.exclude(approval=Approval.ASKED).first()
         if not locked or not may_act(user.pk):
             raise NotPossibleError
+        way, skip_linked = as_sent(locked, way, skip_linked)
         locked.way, locked.skip_linked = way, skip_linked
         what = staged(locked)
         if not what.pairs or not is_needed(locked, what.pairs):

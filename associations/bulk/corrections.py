@@ -63,7 +63,12 @@ def rows_never_queued(run: BulkRun) -> QuerySet[BulkRow]:
 
 
 def number_to_correct(run: BulkRun) -> int:
-    """Return of how many pairs the file to correct tells."""
+    """Return of how many pairs the file to correct tells.
+
+    Of a run that undoes another there is none: uploaded, it would link them.
+    """
+    if run.undoes_id:
+        return 0
     rest = (rows_kept_back(run), entries_to_correct(run), rows_never_queued(run))
     return sum(each.count() for each in rest)
 

@@ -18,7 +18,7 @@ from django.db.models import Exists, F, OuterRef, Q, Subquery, Window
 from django.db.models.functions import Coalesce, RowNumber
 from django.utils import timezone
 
-from associations.bulk import mapping, resolving, room, row_names
+from associations.bulk import mapping, resolving, room, row_names, undoing
 from associations.bulk.enqueueing import rows_to_send
 from associations.bulk.files.errors import FileError, FileReason
 from associations.bulk.files.headings import FIELDS
@@ -35,6 +35,7 @@ from associations.hubspot.lookups import association_types, current_ids, links_o
 from associations.hubspot.outcomes import LASTING, Cause, Outcome
 from associations.hubspot.record_references import Problem
 from associations.hubspot.schemas import Links
+from associations.linking.undo import Look, look_at_many
 from associations.models import (
     AssociationRequest,
     AssociationRequestQuerySet,
@@ -55,6 +56,8 @@ def look_up_next(run: BulkRun) -> bool:
 
     Raises LeaseLostError, NoSlotError; FileError once its person may not act any more.
     """
+    if run.undoes_id:
+        return _look_at_next_undos(run)
     if not settings.HUBSPOT_VERIFY or run.lookup_cause:
         return False
     rows = _next_rows(run)
@@ -70,14 +73,44 @@ def look_up_next(run: BulkRun) -> bool:
         seen = {row.pk: _was_linked(row, found, left) for row in there}
         full = room.rows_without_room(client, run, rows, seen, found, left) if there else {}
     except ReadError as error:
-        cause = error.cause
-        if cause is Cause.ACCESS_ENDED:
-            raise FileError(FileReason.ACCESS_ENDED) from error
-        retry_on_outage(lambda: hold(run, lookup_cause=cause))
+        _note_silence(run, error)
         return False
     seen = {pk: is_seen for pk, is_seen in seen.items() if pk not in full}
     retry_on_outage(lambda: _note(run, rows, seen, refused | full))
     return True
+
+
+def _note_silence(run: BulkRun, error: ReadError) -> None:
+    if error.cause is Cause.ACCESS_ENDED:
+        raise FileError(FileReason.ACCESS_ENDED) from error
+    retry_on_outage(lambda: hold(run, lookup_cause=error.cause))
+
+
+def _look_at_next_undos(run: BulkRun) -> bool:
+    """The same of a run that undoes another: which of these cannot be undone, and why.
+
+    What the log says counts for all of them, even where HubSpot shows nothing.
+    """
+    rows = _next_rows(run)
+    if not rows:
+        return False
+    _demand_access(run)
+    looks: dict[int, Look] = {}
+    if settings.HUBSPOT_VERIFY and not run.lookup_cause:
+        client = clients.dry_run(quick=False).on_behalf(watch(asks_for(run)))
+        try:
+            looks = look_at_many(client, rows, seconds=clients.READ_SECONDS)
+        except ReadError as error:
+            _note_silence(run, error)
+    retry_on_outage(lambda: _note_undos(run, rows, looks))
+    return True
+
+
+def _note_undos(run: BulkRun, rows: Sequence[BulkRow], looks: Mapping[int, Look]) -> None:
+    kept_back = undoing.keep_back(run, rows, looks)
+    seen = len(looks) and len(rows) - kept_back
+    place = [getattr(rows[-1], name) for name in _ORDER]
+    hold(run, looked_up_to=place, rows_looked_up=F("rows_looked_up") + seen)
 
 
 def _links(client: HubSpotClient, rows: Sequence[BulkRow]) -> dict[str, Links]:
@@ -274,7 +307,7 @@ def _stage(run: BulkRun, until: float) -> bool:
         _demand_access(run)
         last = write_in_turn(partial(_write, run, part))
         if out_of_time(until):
-            if not run.retry_of_id:
+            if not (run.retry_of_id or run.undoes_id):
                 _open[run.pk, run.created_at] = last, rows
             return False
     retry_on_outage(lambda: hold(run, is_read=True))
@@ -308,7 +341,7 @@ class _Staged(NamedTuple):
 
 def _rows(run: BulkRun) -> Iterator[_Staged]:
     if run.retry_of is None:
-        return _rows_of_file(run)
+        return _rows_to_undo(run) if run.undoes_id else _rows_of_file(run)
     return _rows_left(run, run.retry_of) if run.is_taken_over else _rows_to_retry(run)
 
 
@@ -454,7 +487,7 @@ def _rows_to_retry(run: BulkRun) -> Iterator[_Staged]:
     first = BulkRow.objects.filter(run=run.retry_of_id, number=OuterRef("row_number"))
     # 0 is none: those of the first file are not kept for ever.
     lined = failed.annotate(line=Coalesce(Subquery(first.values("line")), 0))
-    columns = ("row_number", "line", "reason", *_PAIR)
+    columns = ("row_number", "line", "reason", "undoes_id", *_PAIR)
     names = [f"names__{column}" for column in row_names.COLUMNS]
     fields_of_each = lined.order_by("row_number").values(*columns, *names)
     for fields in fields_of_each.iterator():
@@ -469,13 +502,24 @@ def _rows_to_retry(run: BulkRun) -> Iterator[_Staged]:
 
 def _rows_left(run: BulkRun, first: BulkRun) -> Iterator[_Staged]:
     """Rows that are not linked; a call that is under way may link one yet, which does no harm."""
-    linked = first.entries.filter(row_number=OuterRef("number"), outcome=Outcome.LINKED)
+    done = Outcome.LINKED, Outcome.UNLINKED
+    linked = first.entries.filter(row_number=OuterRef("number"), outcome__in=done)
     left = rows_to_send(first).filter(~Exists(linked), number__gt=_last_number(run))
-    columns = ("number", "line", "reason", *_PAIR)
+    columns = ("number", "line", "reason", "undoes_id", *_PAIR)
     fields_of_each = left.order_by("number").values(*columns, *row_names.COLUMNS)
     for fields in fields_of_each.iterator():
         kept = {column: fields.pop(column) for column in row_names.COLUMNS}
         yield _Staged(fields | row_names.copied(kept) | {"state": RowState.READY.value})
+
+
+# --- what another run has linked ------------------------------------------------------------------
+
+
+def _rows_to_undo(run: BulkRun) -> Iterator[_Staged]:
+    last = run.rows.order_by("-number").values_list("number", "undoes_id").first()
+    staged, entry = last or (0, 0)
+    for number, columns in enumerate(undoing.rows_of(run, entry or 0), staged + 1):
+        yield _Staged(columns | {"number": number, "state": RowState.READY.value})
 
 
 # --- doubles --------------------------------------------------------------------------------------

@@ -5,9 +5,11 @@ only. The database copies them, a few hundred in each transaction, so that other
 wait; where it was interrupted, it goes on.
 """
 
+from django.db import IntegrityError
 from django.db.models import F, Q, QuerySet
 
 from associations.audit import recorder
+from associations.bulk import undoing
 from associations.bulk.leases import hold
 from associations.db import write_in_turn
 from associations.models import (
@@ -35,7 +37,12 @@ def queue_rows(run: BulkRun) -> bool:
 
     Raises LeaseLostError.
     """
-    return write_in_turn(lambda: _queue_rows(run))
+    try:
+        return write_in_turn(lambda: _queue_rows(run))
+    except IntegrityError:
+        if not run.undoes_id:
+            raise
+        return True  # somebody has just begun to undo one of these, which the next try sees
 
 
 def _queue_rows(run: BulkRun) -> bool:
@@ -46,7 +53,10 @@ def _queue_rows(run: BulkRun) -> bool:
     first = _next_row(run, last)
     if first is None:
         return False
-    _copy(run, first)
+    rows = _rows_from(run, first)
+    if run.undoes_id and undoing.keep_back(run, list(rows)):
+        return True  # what is left of them comes next
+    recorder.queue_entries(run, rows)
     new = run.entries.filter(pk__gt=last.last_id if last else 0).order_by("pk")
     ids = list(new.values_list("pk", flat=True))
     _put_into_chunks(run, last if last and _is_of_pair(last, first) else None, ids)
@@ -67,14 +77,14 @@ def _next_row(run: BulkRun, last: BulkChunk | None) -> BulkRow | None:
     )
 
 
-def _copy(run: BulkRun, first: BulkRow) -> None:
-    """Copy `first` and the rows of its pair of types that follow."""
+def _rows_from(run: BulkRun, first: BulkRow) -> QuerySet[BulkRow]:
+    """Return `first` and the rows of its pair of types that follow, as far as they go at once."""
     rows = rows_to_send(run).filter(
         from_object_type=first.from_object_type,
         to_object_type=first.to_object_type,
         number__gte=first.number,
     )
-    recorder.queue_entries(run, rows.order_by("number")[:ROWS_AT_ONCE])
+    return rows.order_by("number")[:ROWS_AT_ONCE]
 
 
 def _is_of_pair(chunk: BulkChunk, row: BulkRow) -> bool:

@@ -200,6 +200,8 @@ def _of_row(run: BulkRun, row: BulkRow) -> tuple[str, str, str]:
     if row.was_linked and run.skip_linked:
         text = gettext("The records were linked already, so this row was left out.")
         return LEFT_OUT, linked, text
+    if run.undoes_id:
+        linked = ""
     if run.state in _CANCELED:
         text = gettext("The run was canceled before this row was queued.")
         return LEFT_OUT, linked, text

@@ -156,9 +156,28 @@ _CANCELED_LATE = Look(
 )
 
 
+_OF_UNDOS: dict[Look, Look] = {
+    _STATES["done"]: _STATES["done"]._replace(said=_("The run is done. Every link is removed.")),
+    _LEFT_OUT: _LEFT_OUT._replace(
+        word=pgettext_lazy("state of a run", "done, with links left as they are"),
+        said=_("The run is done. Every link that was to go is removed; some were left."),
+    ),
+    _NOTHING_LINKED: _NOTHING_LINKED._replace(
+        word=pgettext_lazy("state of a run", "done, nothing undone"),
+        said=_("The run has ended. Nothing was undone."),
+    ),
+    _NOTHING_CERTAIN: _NOTHING_CERTAIN._replace(
+        said=_("The run has ended. Of no pair it is certain that it is unlinked.")
+    ),
+}
+
+
 def run_name(run: BulkRun) -> str:
-    """The name of its file, or what stands for one."""
-    return visible(run.name) or gettext("pasted rows")
+    """The name of its file, or what stands for one; of an undo, of the file that it undoes."""
+    name = visible(run.name) or gettext("pasted rows")
+    if not run.undoes_id:
+        return name
+    return gettext("undo of run {number}, {name}").format(number=run.undoes_id, name=name)
 
 
 def look_of(run: BulkRun, wait: Wait | None = None) -> Look:
@@ -175,7 +194,8 @@ def look_of(run: BulkRun, wait: Wait | None = None) -> Look:
         case RunState.UNREADABLE if run.problem in OF_THE_COLUMNS and run.layout.get("columns"):
             return _COLUMNS
         case RunState.DONE:
-            return _done(run)
+            look = _done(run)
+            return _OF_UNDOS.get(look, look) if run.undoes_id else look
         case RunState.CANCELED:
             return _canceled(run)
     if wait and _stands_still(run, wait):
@@ -186,9 +206,9 @@ def look_of(run: BulkRun, wait: Wait | None = None) -> Look:
 def _done(run: BulkRun) -> Look:
     if not run.sent:
         return _worrying(_NOTHING_SENT, run)
-    if run.linked == run.pairs and not run.rows_invalid:
+    if run.achieved == run.pairs and (run.undoes_id or not run.rows_invalid):
         return _LEFT_OUT if run.left_out else _STATES["done"]
-    if run.linked:
+    if run.achieved:
         return _PARTLY
     return _NOTHING_CERTAIN if run.in_doubt else _NOTHING_LINKED
 

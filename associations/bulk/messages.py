@@ -9,9 +9,12 @@ from django.utils.translation import gettext_lazy as _
 from associations.bulk.files.errors import FileReason
 from associations.bulk.files.rows import RowReason
 from associations.bulk.files.workbook import CellReason
+from associations.bulk.undoing import PREFIX
 from associations.hubspot.outcomes import Cause
 from associations.hubspot.record_references import PairReason, Reason
 from associations.hubspot.unseen import visible
+from associations.linking.undo import Bar
+from associations.linking.why_not import sentence_of
 from associations.texts.labels import type_label, type_within_a_sentence, word_for
 from associations.texts.lookup_errors import reason_of
 from associations.texts.references import SENTENCES, UNSEEN
@@ -133,6 +136,9 @@ _OF_MANY_ROWS: dict[str, str | Promise] = {
     RowReason.NOT_SHOWN: _("HubSpot did not tell whose this is."),
     RowReason.TOO_MANY_WORDS: _("These names were not searched for: there are too many."),
     Reason.UNKNOWN_TYPE: _("This is no object type that is known here."),
+    f"{PREFIX}{Bar.NOT_ALONE}": _(
+        "The two are linked in other ways, too, and HubSpot would remove them all."
+    ),
     Reason.NOT_DIGITS: _("This is neither an id nor anything else that names a record."),
 }
 # Where a workbook's cell is to blame, which can be named.
@@ -304,6 +310,8 @@ def column_label(name: str) -> str:
 
 def sentence(problem_field: str, code: str, facts: Mapping[str, str | int]) -> str:
     """Return what keeps a row back and what to do, in the active language."""
+    if code.startswith(PREFIX):
+        return sentence_of(code.removeprefix(PREFIX), str(facts.get("labels", ""))) or code
     side = problem_field.partition("_")[0]
     of_a_cell = _OF_A_CELL.get(code) if "cell" in facts else None
     template = of_a_cell or _OF_A_SIDE.get(code, {}).get(side) or _OF_A_ROW.get(code)

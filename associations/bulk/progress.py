@@ -22,6 +22,7 @@ SHORT_WAIT = 1.0  # seconds, which nobody need be told of
 NO_WORKER, SLOTS = "no_worker", "slots"
 ENDS = (
     Outcome.LINKED,
+    Outcome.UNLINKED,
     Outcome.UNCONFIRMED,
     Outcome.REJECTED,
     Outcome.UNREACHABLE,
@@ -90,7 +91,9 @@ class Progress:
 def progress_of(run: BulkRun) -> Progress:
     """Return how far the run is with what it does now."""
     total, done = _total_and_done(run)
-    counts = {each: getattr(run, each) for each in ENDS} | {Outcome.CANCELED: run.not_sent}
+    other = Outcome.LINKED if run.undoes_id else Outcome.UNLINKED  # which it never does
+    counts = {each: getattr(run, each) for each in ENDS if each != other}
+    counts[Outcome.CANCELED] = run.not_sent
     wait = waits_for(run)
     is_moving = run.state == RunState.RUNNING and not (wait and wait.is_standstill)
     return Progress(

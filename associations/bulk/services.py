@@ -10,7 +10,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from associations.audit.recorder import NOWHERE, RequestMeta, record_event
-from associations.bulk import allowance, approval, mapping
+from associations.bulk import allowance, approval, mapping, undoing
 from associations.bulk.dry_run import to_try_again
 from associations.bulk.enqueueing import rows_to_send
 from associations.bulk.errors import ApprovalNeededError
@@ -81,9 +81,26 @@ def retry(*, user: "User", meta: RequestMeta, run: BulkRun) -> BulkRun:
         allowance.demand(user)
         if count == run.failed and not run.rows_invalid:
             mark_attended(user=user, run=run)
-        return _create(
-            user=user, meta=meta, name=run.name, way=run.way, reason=run.reason, retry_of=run
-        )
+        return _create(user=user, meta=meta, retry_of=run, reason=run.reason, **_same(run))
+
+
+def undo(*, user: "User", meta: RequestMeta, run: BulkRun, reason: str) -> BulkRun:
+    """Have what an ended run has linked go through a dry run that tells what can be undone.
+
+    Only once at a time. Raises UsedUpError.
+    """
+    with transaction.atomic():
+        allowance.demand(user)
+        locked = BulkRun.objects.visible_to(user).select_for_update().filter(pk=run.pk).first()
+        if not (locked and undoing.can_be_undone(locked, user)):
+            raise NotPossibleError
+        same = _same(locked) | {"way": SendMode.SINGLE, "undoes": locked}
+        return _create(user=user, meta=meta, reason=reason, **same)
+
+
+def _same(run: BulkRun) -> dict[str, object]:
+    """What a run has in common with another that goes on with its rows."""
+    return {"name": run.name, "way": run.way, "undoes": run.undoes}
 
 
 # Paused, or not even started; one that somebody has taken over and then left is of these, too.
@@ -99,9 +116,7 @@ def take_over(*, user: "User", run: BulkRun, meta: RequestMeta = NOWHERE) -> Bul
     if may_act(run.user_id):
         raise NotPossibleError
     with transaction.atomic():
-        own = _create(
-            user=user, meta=meta, name=run.name, way=run.way, reason=run.reason, retry_of=run
-        )
+        own = _create(user=user, meta=meta, retry_of=run, reason=run.reason, **_same(run))
         event = EventKind.RUN_TAKEN_OVER, user, meta
         _change(run, event, TAKEN_OVER, RunState.CANCELING, stop_cause="", layout={})
         run.uploads.all().delete()  # it was somebody else's, who has left
@@ -230,7 +245,9 @@ def start(
         locked = BulkRun.objects.select_for_update().filter(pk=run.pk, read_at=run.read_at).first()
         if not locked:
             raise NotPossibleError  # its file was read anew meanwhile
-        locked.way, locked.skip_linked = way, skip_linked
+        if locked.undoes and undoing.is_too_late(locked.undoes, user):
+            raise NotPossibleError
+        locked.way, locked.skip_linked = approval.as_sent(locked, way, skip_linked)
         if approval.is_on() and approval.is_needed(locked, rows_to_send(locked).count()):
             raise ApprovalNeededError
         _begin(locked, user, meta, approval="", asked_at=None)
@@ -295,7 +312,9 @@ def mark_seen(*, user: "User", run: BulkRun) -> None:
     """Note that its person has seen that the run has ended."""
     told = with_readable(BulkRun.objects.untold(user).filter(pk=run.pk))
     now = timezone.now()
-    told.update(told_at=now, **({} if run.failed or run.rows_invalid else {"attended_at": now}))
+    # What is not undone is told, and leaves nothing to correct.
+    has_left = (run.failed or run.rows_invalid) and not run.undoes_id
+    told.update(told_at=now, **({} if has_left else {"attended_at": now}))
 
 
 def mark_attended(*, user: "User", run: BulkRun) -> None:

@@ -28,13 +28,13 @@ WAVES_IN_A_TURN = 4  # then others may have their part of the calls that are fre
 TRIES_OF_PATIENCE = 10  # how often a row is tried, about, before it is given up
 LEAST_TRIES = 5  # even if all that time went by without any
 # Answers that say nothing of a row: a page instead of an answer, or one that comes too early.
-_AGAIN = {Cause.HUBSPOT_ERROR, Cause.UNREADABLE, Cause.IN_PROGRESS}
+AGAIN = {Cause.HUBSPOT_ERROR, Cause.UNREADABLE, Cause.IN_PROGRESS}
 
 
 def send_singly(run: BulkRun, chunk: BulkChunk, until: float) -> None:
     wait = send_rows(run, chunk, chunk.open_entries, until)
     if wait is None:
-        _rest(chunk)
+        rest(chunk)
     else:
         release(chunk, seconds=wait)
 
@@ -50,7 +50,7 @@ def send_rows(
         for _ in range(WAVES_IN_A_TURN):
             if out_of_time(until):
                 break
-            rows = _next_rows(entries)
+            rows = next_rows(entries)
             if not rows:
                 return None
             taken = clients.take_slots(len(rows))
@@ -60,7 +60,7 @@ def send_rows(
     return 0.0
 
 
-def _next_rows(entries: QuerySet[AssociationRequest]) -> list[AssociationRequest]:
+def next_rows(entries: QuerySet[AssociationRequest]) -> list[AssociationRequest]:
     """First those that were never sent, then those whose last try is longest ago."""
     now, pause = timezone.now(), _pause_of_row()
     is_due = Q(sent_at__lt=now - pause) | Q(~Exists(_attempts_of_row()))
@@ -82,7 +82,7 @@ def _patience() -> timedelta:
     return timedelta(seconds=settings.BULK_ROW_PATIENCE_SECONDS)
 
 
-def _rest(chunk: BulkChunk) -> None:
+def rest(chunk: BulkChunk) -> None:
     """Nothing can be sent now: because all is done, or because what is left has to wait."""
     if chunk.open_entries.exists():
         release(chunk, seconds=min(1.0, _pause_of_row().total_seconds()))
@@ -142,7 +142,7 @@ def _conclude_wave(
     recorder.record_attempts((entry, attempt) for entry, attempt, _ in ended)
     for entry, _, _ in ended:
         entry.outcome = Outcome.QUEUED  # it has come back, whatever it brought
-    over = [(entry, answer) for entry, _, answer in ended if _is_over(run, entry, answer)]
+    over = [(entry, answer) for entry, _, answer in ended if is_over(run, entry, answer)]
     recorder.close_entries(
         run.pk,
         [
@@ -153,11 +153,11 @@ def _conclude_wave(
     recorder.requeue(AssociationRequest.objects.filter(pk__in=[entry.pk for entry, _, _ in ended]))
 
 
-def _is_over(run: BulkRun, entry: AssociationRequest, answer: Answer) -> bool:
+def is_over(run: BulkRun, entry: AssociationRequest, answer: Answer) -> bool:
     """Whether there is no point in sending this row again."""
-    if backoff.is_about_rows(answer.cause) and answer.cause not in _AGAIN:
+    if backoff.is_about_rows(answer.cause) and answer.cause not in AGAIN:
         return True
-    if answer.cause not in _AGAIN and not backoff.may_give_up(answer.cause):
+    if answer.cause not in AGAIN and not backoff.may_give_up(answer.cause):
         return False
     return _is_given_up(run, entry)
 

@@ -23,6 +23,7 @@ from associations.bulk.leases import LeaseLostError, StoppedError, claim, hold, 
 from associations.bulk.looking_again import look_again
 from associations.bulk.single_sender import send_singly
 from associations.bulk.turns import MOST_SECONDS, Turns, has_work
+from associations.bulk.undo_sender import send_undos
 from associations.db import retry_on_outage
 from associations.gateway.clients import NoSlotError
 from associations.models import (
@@ -54,7 +55,10 @@ def send_chunk(run: BulkRun, chunk: BulkChunk, until: float) -> None:
     """
     retry_on_outage(lambda: _begin(chunk))
     look_again(run, chunk)
-    if chunk.way == SendMode.BATCH:
+    # By the entries, which never change: nothing else may make a link of what was to be undone.
+    if chunk.entries.exclude(undoes=None).exists():
+        send_undos(run, chunk, until)
+    elif chunk.way == SendMode.BATCH:
         send_batch(run, chunk, until)
     else:
         send_singly(run, chunk, until)

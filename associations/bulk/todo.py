@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from associations.bulk.corrections import entries_to_correct, rows_kept_back, rows_never_queued
 from associations.bulk.files.errors import OF_THE_COLUMNS
 from associations.bulk.messages import headline, sentence
-from associations.hubspot.outcomes import LASTING
+from associations.hubspot.outcomes import LASTING, OF_UNDO
 from associations.models import BulkRun, RunState
 from associations.models.bulk import ENDED
 from associations.models.readable import (
@@ -81,7 +81,8 @@ def _sent(run: BulkRun) -> list[Item]:
         rows = read_rows(entries.filter(outcome=outcome, cause=cause)[:ROWS_SHOWN])
         can_pass = outcome != "canceled" and cause not in LASTING
         # What is canceled was perhaps sent before, and refused.
-        text = word_for(outcome if outcome == "canceled" else cause or outcome)
+        is_told = outcome != "canceled" or cause in OF_UNDO
+        text = word_for(cause or outcome if is_told else outcome)
         items.append(Item(count, text, icon(outcome), outcome, rows, can_pass))
     return items
 

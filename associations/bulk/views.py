@@ -4,7 +4,7 @@ import csv
 import io
 import logging
 from collections.abc import Callable, Iterator
-from functools import wraps
+from functools import partial, wraps
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from associations.audit.downloads import download
 from associations.audit.recorder import record_download, request_meta
-from associations.bulk import allowance, approval, mapping, services
+from associations.bulk import allowance, approval, mapping, services, undoing
 from associations.bulk.corrections import corrections_of, number_to_correct
 from associations.bulk.dry_run import to_try_again
 from associations.bulk.enqueueing import CHUNK_ROWS
@@ -40,6 +40,7 @@ from associations.bulk.template import EXAMPLES, XLSX, template_workbook
 from associations.bulk.todo import todo_of
 from associations.gateway.account import offered_to, type_choices
 from associations.gateway.object_types import TypeChoice
+from associations.linking.undo_views import UndoForm
 from associations.models import BulkRun, RowState, RunState, SendMode
 from associations.models.bulk import ENDED, NOT_STARTED, UNDER_WAY, BulkRunQuerySet
 from associations.models.events import OF_RUNS
@@ -226,6 +227,7 @@ def _context(request: AuthenticatedHttpRequest, run: BulkRun) -> dict[str, Any]:
         "progress": progress_of(run),
         "events": read_rows(run.events.filter(what__startswith=OF_RUNS)),
         "retries": run.retries.visible_to(request.user).only("pk"),
+        "undos": run.undos.visible_to(request.user).only("pk"),
         "approval": approval.standing_of(run, request.user),
     }
     if mapping.can_be_chosen(run):
@@ -236,7 +238,8 @@ def _context(request: AuthenticatedHttpRequest, run: BulkRun) -> dict[str, Any]:
     if run.state == RunState.READY:
         context |= _ready(run) | {"refusal_form": RefusalForm()}
     elif run.state in ENDED:
-        context |= _ended(run)
+        can_undo = undoing.can_be_undone(run, request.user)
+        context |= _ended(run) | {"undo_form": UndoForm() if can_undo else None}
     return context | {"wait": context["progress"].waits_for}
 
 
@@ -436,8 +439,23 @@ def bulk_discard(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpRespons
 
 @_action(own=True)
 def bulk_retry(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
+    return _new_run(request, partial(services.retry, run=run))
+
+
+@_action(own=False)
+def bulk_undo(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
+    """Make a run that takes back what this one has linked; nothing is sent before it is started."""
+    form = UndoForm(request.POST)
+    if not form.is_valid():
+        if not undoing.can_be_undone(run, request.user):
+            raise services.NotPossibleError
+        return _run_page(request, run, undo_form=form)
+    return _new_run(request, partial(services.undo, run=run, reason=form.cleaned_data["reason"]))
+
+
+def _new_run(request: AuthenticatedHttpRequest, make: Callable[..., BulkRun]) -> HttpResponse:
     try:
-        return redirect(services.retry(user=request.user, meta=request_meta(request), run=run))
+        return redirect(make(user=request.user, meta=request_meta(request)))
     except allowance.UsedUpError:
         waiting = allowance.runs_waiting(request.user)
         form = UploadForm(types=type_choices())
@@ -450,7 +468,7 @@ def bulk_retry(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse:
 def bulk_bad_rows(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBase:
     """The rows that need somebody as they stood in the file, each with its problem."""
     run = run_of(request, pk)
-    if run.state in (RunState.READING, RunState.UNREADABLE):
+    if run.state in (RunState.READING, RunState.UNREADABLE) or run.undoes_id:
         raise Http404  # else a part of them would pass for all
     file = corrections_of(run, type_choices().resolve)
     if request.method == "GET":

@@ -72,13 +72,19 @@ def bulk_put() -> HubSpotClient:
 
 
 @lru_cache(maxsize=1)
+def bulk_undo() -> HubSpotClient:
+    """Return what undoes rows of a run, and looks at them before and after; each call waits."""
+    return _client(limits=BULK_PUT, pool_size=PUTS_AT_ONCE, admit=wait_for_slot)
+
+
+@lru_cache(maxsize=1)
 def bulk_batch() -> HubSpotClient:
     return _client(limits=BULK_BATCH, pool_size=1)
 
 
 @lru_cache(maxsize=1)
 def bulk_read() -> HubSpotClient:
-    return _client(limits=BULK_BATCH, pool_size=1, admit=_wait_for_slot)
+    return _client(limits=BULK_BATCH, pool_size=1, admit=wait_for_slot)
 
 
 def dry_run(*, quick: bool) -> HubSpotClient:
@@ -91,7 +97,7 @@ def dry_run(*, quick: bool) -> HubSpotClient:
     if quick:
         turns = chain([_demand_any_slot], repeat(_wait_for_any_slot))
     else:
-        turns = chain([_demand_slot], repeat(_wait_for_slot))
+        turns = chain([_demand_slot], repeat(wait_for_slot))
     return bulk_read().with_turns(lambda seconds: next(turns)(seconds))
 
 
@@ -119,7 +125,7 @@ def sweep(note: Callable[[], object]) -> HubSpotClient:
     return bulk_read().with_turns(admit)
 
 
-OF_WORKERS = (bulk_put, bulk_batch, bulk_read)
+OF_WORKERS = (bulk_put, bulk_undo, bulk_batch, bulk_read)
 
 
 @receiver(setting_changed)
@@ -143,7 +149,7 @@ def _demand_search(seconds: float) -> bool:
     return True
 
 
-def _wait_for_slot(seconds: float) -> bool:
+def wait_for_slot(seconds: float) -> bool:
     return take_slots(1, seconds) > 0
 
 
@@ -158,7 +164,7 @@ def _demand_any_slot(seconds: float) -> bool:
 
 
 def _wait_for_any_slot(seconds: float) -> bool:
-    return rate_limiter.acquire_look(seconds) or _wait_for_slot(seconds)
+    return rate_limiter.acquire_look(seconds) or wait_for_slot(seconds)
 
 
 def take_slots(wanted: int, seconds: float = SLOT_SECONDS) -> int:

@@ -265,11 +265,17 @@ def pair_types(
 def _types_from(
     client: HubSpotClient, one: tuple[str, str], other: tuple[str, str]
 ) -> tuple[AssociationType, ...]:
-    links = links_of(client, *one, other[0])
-    if links.object_id not in ("", one[1]):
+    return types_in(links_of(client, *one, other[0]), one[1], other[1])
+
+
+def types_in(links: Links | None, one_id: str, other_id: str) -> tuple[AssociationType, ...]:
+    """Return by which types the links of one record name the other. Raises ReadError."""
+    if links is None:
+        raise ReadError(Answer(Cause.NOT_SHOWN))
+    if links.object_id not in ("", one_id):
         raise ReadError(Answer(Cause.MERGED))
-    found = links.to(other[1])
-    if not (found or links.is_whole):
+    found = links.to(other_id)
+    if not (found and found.types) and (found or not links.is_whole):
         raise ReadError(Answer(Cause.NOT_SHOWN))
     return found.types if found else ()
 

@@ -71,13 +71,15 @@ def _bounded(count: int) -> dict[str, Any]:
 
 
 def _of_entries() -> dict[str, Count]:
+    links = Q(undoes=None)
     return {
-        name: Count("id", filter=Q(outcome__in=outcomes)) for name, outcomes in _COUNTED.items()
+        name: Count("id", filter=links & Q(outcome__in=outcomes))
+        for name, outcomes in _COUNTED.items()
     }
 
 
 def _of_runs(midnight: datetime) -> dict[str, Sum]:
-    today = Q(started_at__gte=midnight)
+    today = Q(started_at__gte=midnight, undoes=None)
     outcomes = [str(each) for outcomes in _COUNTED.values() for each in outcomes]
     return {f"today_{each}": Sum(each, filter=today, default=0) for each in outcomes}
 

@@ -8,7 +8,7 @@ the default type is all there is, and only a look afterwards counts.
 import logging
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -33,7 +33,7 @@ from associations.hubspot.answers import (
 )
 from associations.hubspot.client import HubSpotClient, IsStillIn, ReadError
 from associations.hubspot.outcomes import Cause, Linked, Outcome
-from associations.hubspot.schemas import PairTypes
+from associations.hubspot.schemas import Links, PairTypes
 from associations.linking.identity import ids_left, unexpected
 from associations.linking.verification import PAUSE
 from associations.models import OPEN_OUTCOMES, AssociationRequest, BulkRow, SeenNames
@@ -46,7 +46,7 @@ logger = logging.getLogger(__name__)
 
 MOST_CALLS = 6  # of one undo
 # After these another way to ask for the same may still help.
-_ANOTHER_WAY = {
+ANOTHER_WAY = {
     *(Cause.NOT_SEEN_GONE, Cause.REFUSED, Cause.RECORD_NOT_FOUND, Cause.NO_DEFAULT_TYPE),
     *(Cause.UNKNOWN_OBJECT_TYPE, Cause.HUBSPOT_ERROR),
 }
@@ -106,18 +106,31 @@ class Look:
 
 def bar_of(entry: AssociationRequest, user: "User") -> Bar | None:
     """Return why the log alone says that this person cannot undo an entry; None if it does not."""
-    if entry.undoes_id or not (entry.outcome == Outcome.LINKED or entry.verified):
-        return Bar.NOT_LINKED
     undos = set(entry.undos.values_list("outcome", flat=True))
-    if undos & {*OPEN_OUTCOMES}:
-        return Bar.UNDER_WAY
-    if Outcome.UNLINKED in undos:
-        return Bar.UNDONE
-    if (before := _was_linked(entry)) is not False:
-        return Bar.WAS_LINKED if before else Bar.NOT_KNOWN
-    if _is_asked_for_again(entry):
-        return Bar.ASKED_AGAIN
-    return Bar.TOO_LATE if _is_too_late(entry, user) else None
+    known = Known(undos, _was_linked(entry), _is_asked_for_again(entry))
+    if bar := known.bar_of(entry):
+        return bar
+    return Bar.TOO_LATE if is_too_late(entry.created_at, user) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the log knows of an entry that may be undone."""
+
+    undos: Collection[str]  # how those of it ended, or stand
+    was_linked: bool | None
+    is_asked_again: bool  # by somebody else, later
+
+    def bar_of(self, entry: AssociationRequest) -> Bar | None:
+        if entry.undoes_id or not (entry.outcome == Outcome.LINKED or entry.verified):
+            return Bar.NOT_LINKED
+        if {*self.undos} & {*OPEN_OUTCOMES}:
+            return Bar.UNDER_WAY
+        if Outcome.UNLINKED in self.undos:
+            return Bar.UNDONE
+        if self.was_linked is not False:
+            return Bar.WAS_LINKED if self.was_linked else Bar.NOT_KNOWN
+        return Bar.ASKED_AGAIN if self.is_asked_again else None
 
 
 def _was_linked(entry: AssociationRequest) -> bool | None:
@@ -133,9 +146,9 @@ def _is_asked_for_again(entry: AssociationRequest) -> bool:
     return later.filter(undoes=None, outcome=Outcome.LINKED).exclude(user=entry.user_id).exists()
 
 
-def _is_too_late(entry: AssociationRequest, user: "User") -> bool:
+def is_too_late(linked_at: datetime, user: "User") -> bool:
     hours = timedelta(hours=settings.UNDO_HOURS)
-    return not user.is_admin and timezone.now() - entry.created_at > hours
+    return not user.is_admin and timezone.now() - linked_at > hours
 
 
 def look_at(entry: AssociationRequest, client: HubSpotClient) -> Look:
@@ -159,6 +172,36 @@ def _look(client: HubSpotClient, entry: AssociationRequest, ids: Ids) -> Look:
         raise
     except Exception:
         return Look(at, error=unexpected(entry))
+
+
+def look_at_many(
+    client: HubSpotClient, pairs: Sequence[AssociationRequest | BulkRow], *, seconds: float
+) -> dict[int, Look]:
+    """Look at up to 1,000 pairs of the same two types by two calls, from either end.
+
+    By the ids of rows. Raises ReadError where HubSpot shows nothing at all.
+    """
+    at, types = timezone.now(), (pairs[0].from_object_type, pairs[0].to_object_type)
+    ids = {each.pk: (each.from_object_id, each.to_object_id) for each in pairs}
+    ends = [sorted({pair[side] for pair in ids.values()}) for side in (0, 1)]
+    there = lookups.links_of_many(client, types[0], ends[0], types[1], seconds=seconds)
+    back = lookups.links_of_many(client, types[1], ends[1], types[0], seconds=seconds)
+    return {pk: _seen_from(at, there, back, pair) for pk, pair in ids.items()}
+
+
+def _seen_from(
+    at: datetime, there: Mapping[str, Links], back: Mapping[str, Links], pair: Ids
+) -> Look:
+    try:
+        types = PairTypes(
+            lookups.types_in(there.get(pair[0]), *pair),
+            lookups.types_in(back.get(pair[1]), *pair[::-1]),
+        )
+    except ReadError as error:
+        return Look(at, error=error)
+    if bool(types.there) != bool(types.back):  # somebody has changed it between the two
+        return Look(at, error=ReadError(Answer(Cause.NOT_SHOWN)))
+    return Look(at, types)
 
 
 def undo(
@@ -230,7 +273,7 @@ def send(
         # Nobody can say whether they may still act, so nothing more is sent; nor can it be closed.
         logger.exception("it could not be asked who may act", extra={"entry": entry.pk})
         return entry
-    answer, seen = _ended(entry, before, after, answers)
+    answer, seen = ended(before, after, answers)
     return recorder.close_entry(entry, answer, **seen)
 
 
@@ -241,7 +284,7 @@ def _unlink(
 
     Each call is made only while nothing but the default type links the pair.
     """
-    before, answers, calls = look, list[Answer](), deque(_calls(entry, look))
+    before, answers, calls = look, list[Answer](), deque(calls_of(entry, look))
     deadline = time.monotonic() + client.limits.total
     while calls and look.bar is None and len(answers) < MOST_CALLS:
         before, seconds = look, max(0.05, deadline - time.monotonic())
@@ -249,7 +292,7 @@ def _unlink(
         recorder.record_attempt(entry, len(answers) + 1, attempt)
         answers.append(read_removal(attempt))
         look = _look_after(client, entry, answers[-1])
-        if answers[-1].cause in _ANOTHER_WAY:
+        if answers[-1].cause in ANOTHER_WAY:
             calls.popleft()
         elif look.bar or not _waited(client, attempt, len(answers), deadline):
             break
@@ -271,7 +314,7 @@ def _waited(client: HubSpotClient, attempt: Attempt, attempts: int, deadline: fl
     return True
 
 
-def _calls(entry: AssociationRequest, look: Look) -> Iterator[dict[str, Any]]:
+def calls_of(entry: AssociationRequest, look: Look) -> Iterator[dict[str, Any]]:
     """By the type, from one end and from the other; if that does not help, all of the pair."""
     names = ("from_object_type", "from_object_id", "to_object_type", "to_object_id")
     from_id, to_id = entry.ids_left
@@ -302,9 +345,7 @@ def _look_after(client: HubSpotClient, entry: AssociationRequest, answer: Answer
     return look
 
 
-def _ended(
-    entry: AssociationRequest, before: Look, after: Look, answers: list[Answer]
-) -> tuple[Answer, dict[str, Any]]:
+def ended(before: Look, after: Look, answers: list[Answer]) -> tuple[Answer, dict[str, Any]]:
     """Return what it came to, and what the entry keeps of the looks."""
     if not answers:
         return Answer(_NOT_SENT[after.bar or Bar.NOT_SEEN]), {
@@ -312,7 +353,8 @@ def _ended(
             "unverified_cause": _cause_of(before),
         }
     return _told(answers, after), {
-        "links_before": before.column,
+        # After a crash a call may have been made before it.
+        "links_before": before.column if before.bar is None else {},
         "links_after": after.column,
         "verified": after.is_gone if after.types else None,
         "verified_at": after.at if after.types else None,

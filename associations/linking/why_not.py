@@ -49,7 +49,24 @@ _TEXTS: dict[Bar, tuple[Promise, Promise | str]] = {
         ),
         _BY_HAND,
     ),
+    Bar.NOT_SEEN: (
+        _("How the two are linked now could not be looked up, so nothing was sent."),
+        "",
+    ),
+    Bar.NOT_ALONE: (
+        _(
+            "The two are linked in other ways, too ({labels}), and HubSpot would remove them all. "
+            "So it is not undone."
+        ),
+        _BY_HAND,
+    ),
 }
+
+
+def sentence_of(bar: str, labels: str = "") -> str:
+    """Return why an entry is not undone; empty of what is not known here."""
+    text, _next_step = _TEXTS.get(Bar(bar), ("", "")) if bar in {*Bar} else ("", "")
+    return visible(str(text).replace("{labels}", labels))
 
 
 def why_not(error: Exception, *, is_admin: bool) -> WhyNot:
@@ -65,8 +82,7 @@ def why_not(error: Exception, *, is_admin: bool) -> WhyNot:
         return _not_alone(error)
     if error.bar is Bar.TOO_LATE:
         return _too_late()
-    text, next_step = _TEXTS[error.bar]
-    return WhyNot(str(text), str(next_step))
+    return WhyNot(sentence_of(error.bar), str(_TEXTS[error.bar][1]))
 
 
 def _too_many(seconds: int) -> WhyNot:
@@ -78,7 +94,7 @@ def _too_many(seconds: int) -> WhyNot:
 
 
 def _not_seen(error: NotUndoableError, *, is_admin: bool) -> WhyNot:
-    sentence = gettext("How the two are linked now could not be looked up, so nothing was sent.")
+    sentence = sentence_of(Bar.NOT_SEEN)
     seen = error.look.error if error.look else None
     if seen is None:
         return WhyNot(sentence, "", may_be_tried=True)
@@ -90,11 +106,7 @@ def _not_seen(error: NotUndoableError, *, is_admin: bool) -> WhyNot:
 def _not_alone(error: NotUndoableError) -> WhyNot:
     types = error.look.types if error.look else None
     labels = ", ".join(types.labels) if types else ""
-    text = gettext(
-        "The two are linked in other ways, too ({labels}), and HubSpot would remove them all. So "
-        "it is not undone."
-    )
-    return WhyNot(visible(text.format(labels=labels)), str(_BY_HAND))
+    return WhyNot(sentence_of(Bar.NOT_ALONE, labels), str(_BY_HAND))
 
 
 def _too_late() -> WhyNot:

@@ -238,8 +238,13 @@ class BulkRun(models.Model):
         return max(0, self.rows_read - self.pairs)
 
     @property
+    def achieved(self) -> int:
+        """Pairs that are as it was to make them: linked, or of an undo, unlinked."""
+        return self.linked + self.unlinked
+
+    @property
     def sent(self) -> int:
-        return self.linked + self.unlinked + self.failed
+        return self.achieved + self.failed
 
     @property
     def not_sent(self) -> int:

@@ -90,6 +90,8 @@ def _details(event: SecurityEvent, facts: dict[str, Any]) -> Iterator[str]:
     if facts.get("by"):
         # Translators: an account of the machine that the server runs on
         yield gettext("by {account}, on the server").format(account=facts["by"])
+    if isinstance(undone := facts.get("undoes"), int):
+        yield gettext("undoes run {number}").format(number=undone)
     if event.what in OF_APPROVALS:
         yield from _approval(facts)
     if event.what == EventKind.RECORDS_SEARCHED:

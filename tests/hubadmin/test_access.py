@@ -91,7 +91,7 @@ EXPECTED = {
     # The runs here are done: nothing of this is possible any more.
     **{
         name: answers
-        for action in ("pause", "go_on", "cancel")
+        for action in ("pause", "go_on", "cancel", "undo")
         for name, answers in of_a_run(f"bulk_{action}", own=302, foreign=302, posted=302).items()
     },
     # For admins only.

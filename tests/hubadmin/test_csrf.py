@@ -9,6 +9,7 @@ from django.contrib.sessions.models import Session
 from django.http import HttpResponse
 from django.test import Client, TestCase, override_settings, tag
 from django.urls import URLPattern, get_resolver
+from django.utils import timezone
 
 from associations.bulk import approval
 from associations.linking.views import DETAILS
@@ -19,7 +20,12 @@ from tests.support import LINK, SandboxMixin, SignedInClient, person
 
 # In which state a bulk run has to be for each of its routes to change something.
 STATES = {"bulk_start": "ready", "bulk_discard": "ready", "bulk_go_on": "paused"}
-STATES |= {"bulk_pause": "running", "bulk_cancel": "running", "bulk_retry": "done"}
+STATES |= {
+    "bulk_pause": "running",
+    "bulk_cancel": "running",
+    "bulk_retry": "done",
+    "bulk_undo": "done",
+}
 STATES |= {"bulk_take_over": "paused", "bulk_columns": "ready", "bulk_choose": "ready"}
 STATES |= dict.fromkeys(("bulk_ask", "bulk_withdraw", "bulk_approve", "bulk_refuse"), "ready")
 OF_REQUESTS = ("bulk_withdraw", "bulk_approve", "bulk_refuse")
@@ -154,6 +160,9 @@ class FormTests(FormTestCase):
                     whose = owners.get(route.name, self.user)
                     run = run_of(whose, state=STATES.get(route.name, "done"), rejected=1)
                     asked = self.asked(run) if route.name in OF_REQUESTS else ""
+                    if route.name == "bulk_undo":
+                        BulkRun.objects.filter(pk=run.pk).update(started_at=timezone.now())
+                        entry_of(whose, run=run, row_number=1)
                     if route.name == "bulk_ask":
                         self.with_rows(run)
                     if route.name == "bulk_columns":

@@ -205,7 +205,7 @@ class PageTests(SimpleTestCase):
         *("bulk_template", "bulk_template_workbook"),
         *("bulk_progress", "bulk_bad_rows", "bulk_results"),
         *("bulk_start", "bulk_pause", "bulk_go_on", "bulk_cancel", "bulk_discard", "bulk_retry"),
-        *("bulk_ask", "bulk_withdraw", "bulk_approve", "bulk_refuse"),
+        *("bulk_undo", "bulk_ask", "bulk_withdraw", "bulk_approve", "bulk_refuse"),
         *("export", "event_export", "seals"),
         "changed_again",
     }
