@@ -61,6 +61,10 @@ class UndoingTestCase(EngineTestCase):
         links = self.sandbox.links.seen("contacts", str(FIRST_CONTACT + number), "companies")
         return [str(each.label) for each in links.get(str(FIRST_COMPANY + number), [])]
 
+    def label(self, number: int) -> None:
+        ends = "contacts", str(FIRST_CONTACT + number), "companies", str(FIRST_COMPANY + number)
+        self.sandbox.link(*ends, label="Decision maker")
+
     def problems(self, run: BulkRun) -> list[str]:
         return [each.problem for each in run.rows.order_by("number") if each.problem]
 
@@ -138,6 +142,20 @@ class BarTests(UndoingTestCase):
         entry_of(self.admin, **ends)
         entry_of(self.user, **{name: getattr(run.entries.get(row_number=3), name) for name in ends})
         self.assert_left(self.undone(run), "undo_asked_again")
+
+    def test_what_has_a_label_by_now(self) -> None:
+        run = self.linked_run(2)
+        self.label(0)
+        own = self.undone(run)
+        self.assert_left(own, "undo_not_alone")
+        self.assertIn("Decision maker", own.rows.get(number=1).facts["labels"])
+
+    def test_a_label_that_comes_after_the_check_keeps_the_link(self) -> None:
+        own = self.begin(self.undone(self.linked_run(2)))
+        self.label(0)
+        self.finish(own)
+        self.assertEqual(self.outcomes(own)[0], ("canceled", "not_alone"))
+        self.assertEqual((own.unlinked, len(self.types(0))), (1, 2))
 
     def test_what_is_gone_or_being_undone(self) -> None:
         run = self.linked_run(3)
