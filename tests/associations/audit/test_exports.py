@@ -111,11 +111,12 @@ class CellTests(CSVTestCase):
         run = BulkRun.objects.create(user=self.user, created_at=DAY)
         told = {"run": run, "inputs": 9, "started_at": DAY, "duration_ms": 1}
         of_run = {"run": run, "row_number": 7, "batch": AssociationBatch.objects.create(**told)}
-        entry = entry_of(self.user, **words, **moments, **of_run, was_linked=True, verified=False)
+        seen = {"was_linked": True, "verified": False, "undoes_id": 4}
+        entry = entry_of(self.user, **words, **moments, **of_run, **seen)
         days = {name: f"2026-11-{24 + n} 09:00:00.120001" for n, name in enumerate(MOMENTS)}
-        own = {"id": str(entry.pk), "user_id": str(self.user.pk), "linked": "no"}
+        own = {"id": str(entry.pk), "user_id": str(self.user.pk), "linked": "yes"}
         own |= {"was_linked": "yes", "verified": "no", "run": str(run.pk), "row_number": "7"}
-        own |= {"batch": str(of_run["batch"].pk)}
+        own |= {"batch": str(of_run["batch"].pk), "undoes": "4"}
         names = dict(
             zip(NAMES, ("Ada Byron", "ada@example.com", "Analytical Ltd", ""), strict=True)
         )

@@ -135,7 +135,7 @@ class FilterTests(AuditTestCase):
         self.assertInHTML('<span class="muted">Outcome:</span>', page)
         chips = [unescape(href) for href in re.findall(r'class="chip" href="([^"]*)"', page)]
         counts = [len(self.shown(self.text(f"/audit/{href}"))) for href in chips]
-        self.assertEqual(counts, [1, 7, 2])
+        self.assertEqual(counts, [1, len(Outcome), 2])
         self.assertEqual(self.link(page, "Clear all"), "?")
         self.assertNotIn("Clear all", self.text("/audit/"))
 
@@ -148,8 +148,8 @@ class FilterTests(AuditTestCase):
                 self.assertRegex(page, rf'aria-current="true">{text}<')
         with at(NOW + timedelta(days=1)):
             self.assertEqual(self.shown(self.text("/audit/?range=today")), [])
-            self.assertEqual(len(self.shown(self.text("/audit/?range=7d"))), 7)
-            self.assertEqual(len(self.shown(self.text("/audit/?range=30d"))), 14)
+            self.assertEqual(len(self.shown(self.text("/audit/?range=7d"))), len(Outcome))
+            self.assertEqual(len(self.shown(self.text("/audit/?range=30d"))), 2 * len(Outcome))
 
     def test_failures_today_are_one_click_away(self) -> None:
         with at(NOW):
@@ -162,7 +162,7 @@ class FilterTests(AuditTestCase):
         with at(NOW):
             self.assertCountEqual(self.shown(self.text("/audit/?range=today")), self.today.values())
         with at(NOW - timedelta(minutes=31)):
-            self.assertEqual(len(self.shown(self.text("/audit/?range=today"))), 7)
+            self.assertEqual(len(self.shown(self.text("/audit/?range=today"))), len(Outcome))
         with at(NOW + timedelta(days=1)):
             self.assertEqual(self.shown(self.text("/audit/?range=today")), [])
 

@@ -1,6 +1,6 @@
 from unittest import TestCase
 
-from associations.hubspot.outcomes import VERDICTS, Cause, Linked, Outcome, Verdict
+from associations.hubspot.outcomes import OF_UNDO, VERDICTS, Cause, Linked, Outcome, Verdict
 from associations.models import AssociationAttempt, AssociationRequest
 
 # The outcome table of the design, by cause. A change here changes what people are told.
@@ -37,6 +37,13 @@ TABLE = {
     Cause.NOT_SENT: (Outcome.CANCELED, Linked.NO),
     Cause.ACCESS_ENDED: (Outcome.CANCELED, Linked.NO),
     Cause.NO_CONNECTION: (Outcome.UNREACHABLE, Linked.NO),
+    Cause.SEEN_GONE: (Outcome.UNLINKED, Linked.NO),
+    Cause.STILL_LINKED: (Outcome.UNCONFIRMED, Linked.YES),
+    Cause.NOT_SEEN_GONE: UNCONFIRMED,
+    Cause.ALREADY_GONE: (Outcome.CANCELED, Linked.NO),
+    Cause.NOT_ALONE: (Outcome.CANCELED, Linked.YES),
+    Cause.MERGED: (Outcome.CANCELED, Linked.PERHAPS),
+    Cause.NOT_SEEN_ALONE: (Outcome.CANCELED, Linked.PERHAPS),
 }
 
 
@@ -56,7 +63,7 @@ class VerdictTests(TestCase):
 
     def test_only_a_confirmed_link_is_called_linked(self) -> None:
         self.assertEqual(causes_where(outcome=Outcome.LINKED), {Cause.CONFIRMED})
-        self.assertEqual(causes_where(linked=Linked.YES), {Cause.CONFIRMED})
+        self.assertEqual(causes_where(linked=Linked.YES) - OF_UNDO, {Cause.CONFIRMED})
 
     def test_only_what_may_pass_is_retried(self) -> None:
         passing = {Cause.LOCKED, Cause.RATE_LIMITED, Cause.MIGRATING, Cause.HUBSPOT_DOWN}

@@ -48,7 +48,7 @@ ANSWER = {
     *("requested_at", "started_at", "completed_at", "error_category", "error_text", "body"),
     *("correlation_id", "sent_at", "finished_at"),
     *("was_linked", "verified", "verified_at", "unverified_cause", "batch_id"),
-    *("from_merged_into", "to_merged_into"),
+    *("from_merged_into", "to_merged_into", "links_before", "links_after"),
 }
 ENDING = {"state", "rows", "finished_at"}
 HIDDEN_IDS = () if on_postgresql() else ("rowid", "oid", "_rowid_")
