@@ -182,6 +182,8 @@ class FormTests(FormTestCase):
                         self.sandbox.link(*LINK.values())
                         linked = entry_of(self.user, was_linked=False)
                         address = f"/requests/{linked.pk}/undo/"
+                    if route.name == "changed_again":
+                        address = f"/changed/{self.found()}/again/"
                     if route.name in STATES:
                         address = address.replace("/1/", f"/{run.pk}/")
                     with self.assertNoLogs("hubadmin.web.views", "WARNING"):
@@ -199,6 +201,12 @@ class FormTests(FormTestCase):
 
     def runs(self) -> list[tuple[int, str, str]]:
         return list(BulkRun.objects.order_by("pk").values_list("pk", "state", "approval"))
+
+    def found(self) -> int:
+        """A link that is gone since; return the finding."""
+        gone = {"finding": "gone", "checked_at": timezone.now(), "duration_ms": 1}
+        entry = entry_of(self.user)
+        return AssociationCheck.objects.create(entry=entry, is_linked=False, **gone).pk
 
     def with_rows(self, run: BulkRun) -> None:
         for number in (1, 2):
