@@ -35,6 +35,38 @@ class WorkersTests(LogTransactionTestCase):
         self.assertLessEqual(max(resumed), LEASE_SECONDS + SLACK)
         self.assert_each_row_once(stack)
 
+    @unittest.skipUnless(connection.vendor == "postgresql", "SQLite takes one writer at a time")
+    def test_a_run_that_undoes_it_goes_on_as_well(self) -> None:
+        stack = self.enterContext(Stack())
+        linked = self.run_ = self.started_run(stack)
+        self.wait(lambda: linked.state == RunState.DONE)
+        slow = {"method": "POST", "path": "labels/archive", "delay": 0.1, "times": None}
+        stack.ask_sandbox("faults", post=slow)
+        own = self.run_ = services.undo(user=linked.user, run=linked, reason="", meta=RequestMeta())
+        self.wait(lambda: own.state == RunState.READY)
+        self.assertEqual(own.rows_ready, ROWS)
+        services.start(user=linked.user, run=own, way=SendMode.SINGLE, skip_linked=False)
+        self.wait(lambda: own.unlinked > 20)
+        stack.kill("worker 0")
+        self.start_task_twice()
+        self.wait(lambda: own.state == RunState.DONE)
+        self.assert_each_undone_once(stack)
+
+    def assert_each_undone_once(self, stack: Stack) -> None:
+        entries = self.run_.entries
+        undone = list(entries.order_by("undoes_id").values_list("undoes_id", flat=True))
+        self.assertEqual(
+            undone, [*self.run_.undoes.entries.order_by("pk").values_list("pk", flat=True)]
+        )
+        self.assertEqual(entries.filter(outcome="unlinked", verified=True).count(), ROWS)
+        self.assertEqual(stack.ask_sandbox("associations"), [])
+        attempts = AssociationAttempt.objects.filter(request__run=self.run_)
+        removals = [r for r in stack.ask_sandbox("requests") if r["path"].endswith("archive")]
+        again = attempts.filter(failure="interrupted").count()
+        self.assertLessEqual(len(removals), ROWS + again)
+        self.assertLessEqual(len(removals), attempts.count())
+        self.assertLessEqual(again, 2 * 8)
+
     def started_run(self, stack: Stack) -> BulkRun:
         slow = {"method": "PUT", "path": "default", "delay": 0.1, "times": None}
         stack.ask_sandbox("faults", post=slow)
