@@ -159,7 +159,7 @@ _CANCELED_LATE = Look(
 _OF_UNDOS: dict[Look, Look] = {
     _STATES["done"]: _STATES["done"]._replace(said=_("The run is done. Every link is removed.")),
     _LEFT_OUT: _LEFT_OUT._replace(
-        word=pgettext_lazy("state of a run", "done, with links left as they are"),
+        word=pgettext_lazy("state of a run", "done, with links left"),
         said=_("The run is done. Every link that was to go is removed; some were left."),
     ),
     _NOTHING_LINKED: _NOTHING_LINKED._replace(

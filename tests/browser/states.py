@@ -287,6 +287,21 @@ def done(case: BrowserTestCase, page: Page) -> None:
     page.wait_for_selector("text=Download the results")
 
 
+def to_undo(case: BrowserTestCase, page: Page) -> None:
+    """What a run has linked, but for a pair that has a label by now."""
+    done(case, page)
+    case.linked_already("contacts", "1000003", "companies", "2000003", label="Decision maker")
+    page.click("#undo")
+    page.click("text=Check what can be undone")
+    page.wait_for_selector("text=can be undone.")
+
+
+def run_undone(case: BrowserTestCase, page: Page) -> None:
+    to_undo(case, page)
+    page.click(".start .primary")
+    page.wait_for_selector("text=What was not undone")
+
+
 def many(case: BrowserTestCase, page: Page) -> None:
     """More pairs than one person may send (`AccessibilityTests.environment`)."""
     upload(page, uploaded_rows(good=240, bad=1))
@@ -527,6 +542,8 @@ STATES = [
     State("run, nothing chosen", "support", nothing_chosen, "Nothing is chosen yet"),
     State("run, ready", "support", ready, "Cannot be linked"),
     State("run, done", "support", done, "What is left to do"),
+    State("run, to undo", "support", to_undo, "Cannot be undone"),
+    State("run, undone", "support", run_undone, "links are removed"),
     State("entry of a run", "admin", entry_of_a_run, "row "),
     State("run, paused", "support", frozen("paused", linked=9), "somebody resumes it"),
     State("run, stopped", "admin", frozen("paused", stop_cause="token_refused"), "by itself"),
