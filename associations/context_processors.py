@@ -13,7 +13,7 @@ from associations.models.readable import read_rows, readable_only
 from associations.sweep.findings import number_changed
 
 ENDED_RUNS = 3
-CHANGED_SECONDS = 60
+CHANGED, CHANGED_SECONDS = "changed_links", 60
 
 
 def ended_runs(request: HttpRequest) -> list[BulkRun]:
@@ -50,7 +50,7 @@ def changed_links(request: HttpRequest) -> int:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated or not user.is_admin:
         return 0
-    return cached.get_or_set("changed_links", lambda: number_changed(user), CHANGED_SECONDS) or 0
+    return cached.get_or_set(CHANGED, lambda: number_changed(user), CHANGED_SECONDS) or 0
 
 
 def associations(request: HttpRequest) -> dict[str, object]:
