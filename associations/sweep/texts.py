@@ -6,6 +6,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
+from associations.hubspot.unseen import visible
 from associations.models import AssociationCheck, Finding
 from associations.texts.labels import from_label, to_label
 
@@ -58,7 +59,9 @@ _MERGED_INTO_EACH_OTHER = _("Both are one record in HubSpot.")
 
 def told_of(check: AssociationCheck) -> Told:
     """Return what is said of a finding; of a code that is not known here, the code."""
-    told = TOLD.get(check.finding, Told("unconfirmed", check.finding, check.finding))
+    told = TOLD.get(check.finding)
+    if told is None:
+        return Told("unconfirmed", visible(check.finding), visible(check.finding))
     if check.is_one_record:
         return Told("rejected", told.word, _MERGED_INTO_EACH_OTHER)
     sides = {"from_": from_label(check.entry), "to": to_label(check.entry)}
