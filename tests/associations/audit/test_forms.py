@@ -260,7 +260,7 @@ class ChipTests(FormTestCase):
 
     def test_each_choice_is_one_that_the_log_knows(self) -> None:
         names = [value for value, _ in form_of().fields["seen"].choices]
-        self.assertEqual(names, ["", *SEEN])
+        self.assertEqual(names, ["", *SEEN, "changed"])
 
     def test_the_zone_goes_with_the_last_day(self) -> None:
         chips = self.chips("since=2026-11-01&until=2026-11-02&tz=Asia/Tokyo&status=404")

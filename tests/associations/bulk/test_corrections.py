@@ -257,6 +257,7 @@ class KeptTests(CorrectionTestCase):
 class CauseTests(CorrectionTestCase):
     # The same request may end otherwise by itself, or once the site is repaired.
     PASSING = {
+        *(Cause.NOT_SEEN_GONE, Cause.STILL_LINKED),
         *(Cause.IN_PROGRESS, Cause.NOT_SHOWN, Cause.PARTLY_FAILED, Cause.UNKNOWN_STATUS),
         *(Cause.UNREADABLE, Cause.CANCELED_BY_HUBSPOT, Cause.REDIRECTED, Cause.TOKEN_REFUSED),
         *(Cause.SCOPE_MISSING, Cause.FORBIDDEN, Cause.LOCKED, Cause.RATE_LIMITED),

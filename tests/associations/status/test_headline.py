@@ -214,7 +214,7 @@ class OpenRowTests(HeadlineTestCase):
                         sent_at = ago and timezone.now() - ago
                         text = self.row(state, outcome, sent_at)
                         self.assertNotIn("its process has ended", text)
-                        self.assertEqual(self.levels(self.page(), "log"), ["well"] * 3)
+                        self.assertEqual(self.levels(self.page(), "log"), ["well"] * 4)
 
     def test_a_row_that_waits_is_not_under_way(self) -> None:
         text = self.row("paused", "queued", None)
