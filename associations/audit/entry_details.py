@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext
 
 from associations.audit.integrity.serialization import format_moment
-from associations.hubspot.client import OBJECT_PATHS
+from associations.hubspot.client import ARCHIVE, DELETE, OBJECT_PATHS
 from associations.hubspot.sanitizing import json_object, keyed, listed
 from associations.hubspot.unseen import visible
 from associations.models import AssociationAttempt, AssociationBatch, AssociationRequest
@@ -155,7 +155,9 @@ def _moments(entry: AssociationRequest) -> Iterator[Moment]:
     yield from (Moment(at, what, by_hubspot=True) for at, what in told if at)
     if entry.verified_at:
         is_there, is_not = gettext("Looked up: linked"), gettext("Looked up: not linked")
-        yield Moment(entry.verified_at, is_there if entry.verified else is_not)
+        # Of an undo it was verified that the link is not there.
+        was_there = bool(entry.verified) is not bool(entry.undoes_id)
+        yield Moment(entry.verified_at, is_there if was_there else is_not)
     looked_at = entry.verified_at or entry.finished_at
     if looked_at and (merges := merges_of(entry)):
         yield Moment(looked_at, gettext("Looked up: {what}").format(what=merges))
@@ -179,10 +181,14 @@ def _lines(entry: AssociationRequest, base_url: str) -> Iterator[str]:
     yield ""
     yield "Request"
     objects = f"{base_url.rstrip('/')}{OBJECT_PATHS.get(entry.api_version, '')}"
-    yield f"  PUT {objects}/{from_}/associations/default/{to}"
+    if entry.undoes_id:
+        yield f"  removal of the default association between {from_} and {to}"
+    else:
+        yield f"  PUT {objects}/{from_}/associations/default/{to}"
     yield "  Authorization: Bearer [redacted]"
     yield "  Accept: application/json"
-    yield "  (no body)"
+    if not entry.undoes_id:
+        yield "  (no body)"
     for record, merged_into in ((from_, entry.from_merged_into), (to, entry.to_merged_into)):
         if merged_into:
             yield f"  {record} was merged into {merged_into}"
@@ -218,9 +224,13 @@ def _batch(batch: AssociationBatch) -> Iterator[str]:
     yield from _exchange(batch)
 
 
+_CALLS = {ARCHIVE: "POST .../batch/labels/archive", DELETE: "DELETE of all of the pair"}
+
+
 def _attempt(attempt: AssociationAttempt) -> Iterator[str]:
     yield ""
-    yield f"Attempt {attempt.number}"
+    call = _CALLS.get(attempt.call, "")
+    yield f"Attempt {attempt.number}" + (f": {call}" if call else "")
     yield from _exchange(attempt)
     if attempt.body:
         yield ""

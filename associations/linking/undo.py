@@ -259,16 +259,14 @@ def _names_of(entry: AssociationRequest) -> SeenNames:
     return SeenNames(**{name: getattr(kept, name, "") for name in columns})
 
 
-def send(
-    entry: AssociationRequest, look: Look | None, is_still_in: IsStillIn
-) -> AssociationRequest:
-    """Unlink the entry's pair, log each call as it ends, and close the entry.
+def send(entry: AssociationRequest, look: Look, is_still_in: IsStillIn) -> AssociationRequest:
+    """Unlink the entry's pair, of which `look` is one of right now, and close the entry.
 
-    `look` is one of right now; without it one is made.
+    Each call is logged as it ends.
     """
     client = clients.interactive().on_behalf(is_still_in)
     try:
-        before, after, answers = _unlink(client, entry, look or look_at(entry, client))
+        before, after, answers = _unlink(client, entry, look)
     except DBError:
         # Nobody can say whether they may still act, so nothing more is sent; nor can it be closed.
         logger.exception("it could not be asked who may act", extra={"entry": entry.pk})

@@ -273,6 +273,16 @@ class UndoPageTests(PageTestCase):
         self.assertContains(first, own.get_absolute_url())
         self.assertNotContains(first, self.url)
 
+    def test_nothing_on_its_page_tells_of_a_link_that_was_made(self) -> None:
+        self.client.post(self.url, {"reason": "wrong company"})
+        own = self.entry.undos.get()
+        page = self.as_admin.get(own.get_absolute_url())
+        self.assertContains(page, "Looked up: not linked")
+        self.assertNotContains(page, "not by this request")
+        bundle = self.as_admin.get(f"{own.get_absolute_url()}support-bundle.txt").content.decode()
+        self.assertNotIn("PUT", bundle)
+        self.assertIn("Attempt 1: POST .../batch/labels/archive", bundle)
+
     def test_the_strip_offers_it(self) -> None:
         self.assertContains(self.client.get(f"/?linked={self.entry.pk}"), self.url)
 
