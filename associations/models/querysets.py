@@ -31,12 +31,12 @@ NOT_VERIFIED = Q(
     *(~Q(outcome=each) for each in Outcome if each not in PERHAPS_LINKED),
     Q(verified__isnull=True) | Q(verified=False),
 )
-# What was seen, by the name that a filter has for it.
+# What was seen of links, by the name that a filter has for it; of an undo it means the opposite.
 SEEN = {
-    "verified": Q(verified=True),
+    "verified": Q(verified=True, undoes=None),
     "already": Q(was_linked=True),
     # Where nothing was sent there is nothing to verify.
-    "not_verified": NOT_VERIFIED & ~Q(cause=Cause.NO_CONNECTION),
+    "not_verified": NOT_VERIFIED & ~Q(cause=Cause.NO_CONNECTION) & Q(undoes=None),
 }
 COUNTED_AT_MOST = 10_001  # more are "10,000+"
 TEXT_INDEX = "associations_request_text"  # on SQLite: FTS5 over `reason` and `error_text`

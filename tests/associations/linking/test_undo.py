@@ -14,7 +14,7 @@ from associations.audit.recorder import RequestMeta
 from associations.hubspot.outcomes import Linked
 from associations.linking import services, undo
 from associations.linking.undo import Bar, NotUndoableError
-from associations.models import AssociationRequest
+from associations.models import AssociationRequest, AuditFilter
 from associations.texts.outcomes import explain
 from tests.associations.linking.base import PageTestCase, entry_of
 from tests.associations.linking.test_verification import VerificationTestCase
@@ -282,6 +282,11 @@ class UndoPageTests(PageTestCase):
         bundle = self.as_admin.get(f"{own.get_absolute_url()}support-bundle.txt").content.decode()
         self.assertNotIn("PUT", bundle)
         self.assertIn("Attempt 1: POST .../batch/labels/archive", bundle)
+
+    def test_the_log_does_not_call_it_linked_and_verified(self) -> None:
+        self.client.post(self.url, {"reason": "wrong company"})
+        found = AssociationRequest.objects.matching(AuditFilter(seen="verified"))
+        self.assertEqual(list(found), [self.entry])
 
     def test_the_strip_offers_it(self) -> None:
         self.assertContains(self.client.get(f"/?linked={self.entry.pk}"), self.url)
