@@ -153,11 +153,15 @@ def _moments(entry: AssociationRequest) -> Iterator[Moment]:
         (entry.completed_at, gettext("HubSpot: completed")),
     ]
     yield from (Moment(at, what, by_hubspot=True) for at, what in told if at)
+    if entry.was_linked_at:
+        was_there = gettext("linked already") if entry.was_linked else gettext("not linked yet")
+        what = gettext("Looked up before: {what}").format(what=was_there)
+        yield Moment(entry.was_linked_at, what)
     if entry.verified_at:
         is_there, is_not = gettext("Looked up: linked"), gettext("Looked up: not linked")
         # Of an undo it was verified that the link is not there.
-        was_there = bool(entry.verified) is not bool(entry.undoes_id)
-        yield Moment(entry.verified_at, is_there if was_there else is_not)
+        is_seen = bool(entry.verified) is not bool(entry.undoes_id)
+        yield Moment(entry.verified_at, is_there if is_seen else is_not)
     looked_at = entry.verified_at or entry.finished_at
     if looked_at and (merges := merges_of(entry)):
         yield Moment(looked_at, gettext("Looked up: {what}").format(what=merges))

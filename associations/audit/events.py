@@ -27,11 +27,20 @@ _OF_EVENT = (
     *("what", "user_id", "user_name", "user_email", "role", "facts"),
     *("client_ip", "user_agent", "client_request_id"),
 )
-_MOMENTS = ("created_at", "sent_at", "finished_at", "verified_at")
+_MOMENTS = ("created_at", "sent_at", "finished_at", "was_linked_at", "verified_at")
 
 
 def record_closed(entry: AssociationRequest) -> None:
     """Write the line; call it once the closing is committed."""
+    _record(entry, "entry closed")
+
+
+def record_looked(entry: AssociationRequest) -> None:
+    """The same for what a look showed after that."""
+    _record(entry, "entry looked at")
+
+
+def _record(entry: AssociationRequest, what: str) -> None:
     fields = {name: getattr(entry, name) for name in _FIELDS}
     times = {
         name: format_moment(moment) if (moment := getattr(entry, name)) else None
@@ -42,7 +51,8 @@ def record_closed(entry: AssociationRequest) -> None:
     own["entry_client_request_id"] = entry.client_request_id
     own |= {"run": entry.run_id} if entry.run_id else {}
     own |= {"undoes": entry.undoes_id} if entry.undoes_id else {}
-    logger.info("entry closed", extra=own | fields | times)
+    own |= {"look_due": True} if entry.look_due else {}
+    logger.info(what, extra=own | fields | times)
 
 
 def record_batch_closed(

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import Error as DBError
 from django.db import IntegrityError, connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from associations.audit import events
@@ -140,6 +140,8 @@ def open_entry(
     submit_token: str = "",
     names: SeenNames = NO_NAMES,
     undoes: AssociationRequest | None = None,
+    was_linked: bool | None = None,
+    was_linked_at: datetime | None = None,
     admit: Callable[["User", datetime], None] = lambda user, now: None,
     **fields: Any,
 ) -> tuple[AssociationRequest, bool]:
@@ -160,6 +162,8 @@ def open_entry(
         sent_at=now,
         submit_key=key,
         undoes=undoes,
+        was_linked=was_linked,
+        was_linked_at=was_linked_at,
         **asdict(meta),
         **fields,
     )
@@ -267,56 +271,105 @@ def _exchange(attempt: Attempt) -> dict[str, Any]:
     return asdict(attempt) | {"failure": attempt.failure or ""}
 
 
-def close_entry(entry: AssociationRequest, answer: Answer, **seen: Any) -> AssociationRequest:
+def close_entry(
+    entry: AssociationRequest,
+    answer: Answer,
+    last: tuple[int, Attempt] | None = None,
+    **seen: Any,
+) -> AssociationRequest:
     """Close the entry by this answer, unless somebody was first; return it as it now stands.
 
-    `seen` are the columns that verification fills. If the log fails now, the entry stays `sending`;
+    `last` is the attempt that brought it, with its number, if that is not in the log yet; `seen`
+    are the columns that verification fills. If the log fails now, the entry stays `sending`;
     close_abandoned() closes it by what is known.
     """
+
+    def write() -> bool:
+        is_closed = _close(entry, answer, **seen)
+        if last:
+            _new_attempt(entry, *last, late=not is_closed).save(force_insert=True)
+        return is_closed
+
+    as_it_is = vars(entry).copy()
     try:
-        if not _retry(lambda: _close(entry, answer, **seen)):
+        if not _retry(lambda: insert(write) if last else write()):
             logger.warning("request was closed already", extra={"entry": entry.pk})
             entry.refresh_from_db()
     except DBError:
+        vars(entry).update(as_it_is)
         known = {"entry": entry.pk, "cause": answer.cause, "http_status": answer.http_status}
         known["correlation_id"] = answer.correlation_id
         logger.exception("the log could not be written after sending", extra=known)
     return entry
 
 
-def _close(entry: AssociationRequest, answer: Answer, **seen: Any) -> bool:
+def note_look(entry: AssociationRequest, answer: Answer, **seen: Any) -> AssociationRequest:
+    """Keep what the look showed that a closed entry waits for; return it as it now stands.
+
+    The answer is told anew, as the look may have shown that a record was merged.
+    """
+    still_due, finished_at = Q(look_due__isnull=False), entry.finished_at
+    seen |= {"look_due": None, "finished_at": finished_at}
+    try:
+        if not _retry(lambda: _close(entry, answer, still_due, events.record_looked, **seen)):
+            entry.refresh_from_db()  # somebody else has looked
+    except DBError:
+        logger.exception("a look could not be logged", extra={"entry": entry.pk})
+    return entry
+
+
+_STILL_OPEN = Q(outcome__in=OPEN_OUTCOMES)
+
+
+def _close(
+    entry: AssociationRequest,
+    answer: Answer,
+    while_: Q = _STILL_OPEN,
+    tell: Callable[[AssociationRequest], None] = events.record_closed,
+    **seen: Any,
+) -> bool:
     """Close an open entry, and let it take on what was written; false if it was closed before."""
     values = (
         asdict(answer)
-        | seen
         | {
             "body": answer.body[:ENTRY_BODY_LENGTH],
             "outcome": answer.verdict.outcome,
             "finished_at": timezone.now(),
         }
+        | seen
     )
-    still_open = AssociationRequest.objects.filter(pk=entry.pk, outcome__in=OPEN_OUTCOMES)
-    if not still_open.update(**values):
+    if not AssociationRequest.objects.filter(while_, pk=entry.pk).update(**values):
         return False
     for name, value in values.items():
         setattr(entry, name, value)
-    transaction.on_commit(lambda: events.record_closed(entry))
+    transaction.on_commit(lambda: tell(entry))
     return True
 
 
 def close_abandoned() -> None:
-    """Close what a crash left open, by what its attempts tell.
+    """Close what a crash left open, by what its attempts tell, and give up looks nobody made.
 
     An entry counts as abandoned once it is older than any call can last. A log that cannot be
     written is no reason not to read it: then the entries wait for the next time.
     """
     longest = timedelta(seconds=clients.interactive().limits.total) + CLOSING_GRACE
     abandoned = AssociationRequest.objects.abandoned(timezone.now() - longest)
+    unseen = AssociationRequest.objects.look_due(timezone.now() - longest)
     try:
         for pk in list(abandoned.values_list("pk", flat=True)):
             _close_if_readable(pk)
+        for entry in unseen:
+            _give_up_look(entry)
     except DBError:
         logger.exception("abandoned requests could not be closed")
+
+
+def _give_up_look(entry: AssociationRequest) -> None:
+    values = {"look_due": None, "unverified_cause": Cause.INTERRUPTED}
+    still_due = AssociationRequest.objects.filter(pk=entry.pk, look_due__isnull=False)
+    if still_due.update(**values):
+        vars(entry).update(values)
+        events.record_looked(entry)
 
 
 def _close_if_readable(pk: int) -> None:

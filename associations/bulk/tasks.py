@@ -26,6 +26,7 @@ from associations.bulk.turns import MOST_SECONDS, Turns, has_work
 from associations.bulk.undo_sender import send_undos
 from associations.db import retry_on_outage
 from associations.gateway.clients import NoSlotError
+from associations.linking.services import look_after_one
 from associations.models import (
     Approval,
     BulkChunk,
@@ -78,7 +79,7 @@ def work(*_: object) -> None:
     while not shutdown.out_of_time(until):
         if run := _turns.next_run():
             _take_turn(run)
-        elif not backoff.current() and sweeping.take_step():
+        elif not backoff.current() and (look_after_one() or sweeping.take_step()):
             continue  # only while nobody's run has anything to do
         elif _goes_on_shortly():
             shutdown.wait(LOOK_SECONDS)

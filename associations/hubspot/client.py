@@ -141,12 +141,13 @@ class HubSpotClient:
         to_object_type: str,
         to_object_id: str,
         on_attempt: Callable[[Attempt], object] = lambda attempt: None,
+        on_last: Callable[[Attempt], object] | None = None,
     ) -> Answer:
         """Link two records by their default association type; the PUT is safe to repeat.
 
         Types in canonical form, ids of 1 to 20 digits; anything else raises ValueError before a
-        byte leaves. `on_attempt` is called as each attempt ends. No HTTP failure is raised: every
-        one is an Answer.
+        byte leaves. `on_attempt` is called as each attempt ends; `on_last`, if given, in its place
+        for the one that no other follows. No HTTP failure is raised: every one is an Answer.
         """
         path = default_association_path(
             from_object_type, from_object_id, to_object_type, to_object_id
@@ -156,17 +157,14 @@ class HubSpotClient:
         answers: list[Answer] = []
         while True:
             attempt = self._attempt("PUT", url, deadline)
-            on_attempt(attempt)
             answers.append(
                 read_answer(attempt, from_object_id=from_object_id, to_object_id=to_object_id)
             )
-            if not answers[-1].verdict.retried or len(answers) >= self.limits.attempts:
+            pause = self._pause_if_retried(attempt, answers)
+            if pause is None or time.monotonic() + pause >= deadline:
+                (on_last or on_attempt)(attempt)
                 return merge_attempts(answers)
-            if attempt.failure is Cause.RATE_LIMITED:  # it has waited for its turn already
-                return merge_attempts(answers)
-            pause = self.pause_before_next(attempt, len(answers))
-            if time.monotonic() + pause >= deadline:
-                return merge_attempts(answers)
+            on_attempt(attempt)
             time.sleep(pause)
 
     def create_default_associations(
@@ -213,6 +211,13 @@ class HubSpotClient:
         path = f"/{from_object_type}/{to_object_type}/batch/labels/archive"
         url = self._base_url + ASSOCIATION_PATHS[self.api_version] + path
         return replace(self._attempt("POST", url, deadline, {"inputs": [pair]}), call=ARCHIVE)
+
+    def _pause_if_retried(self, attempt: Attempt, answers: Sequence[Answer]) -> float | None:
+        if not answers[-1].verdict.retried or len(answers) >= self.limits.attempts:
+            return None
+        if attempt.failure is Cause.RATE_LIMITED:  # it has waited for its turn already
+            return None
+        return self.pause_before_next(attempt, len(answers))
 
     def pause_before_next(self, attempt: Attempt, attempts: int) -> float:
         """Seconds to wait: as HubSpot asks, else growing; with jitter, so that a crowd spreads."""

@@ -13,6 +13,7 @@ from associations.finding import names
 from associations.finding.names import Named
 from associations.hubspot.outcomes import Outcome
 from associations.linking.forms import fields_of
+from associations.linking.services import look_after
 from associations.linking.several import MOST, Association, Sent
 from associations.models import AssociationRequest
 from associations.models.readable import UnreadableRow, read_rows, readable_only
@@ -84,7 +85,7 @@ class Strip:
     """What was linked just now: one pair, or the first record and several others."""
 
     pairs: list[Named]
-    has_names: bool
+    is_whole: bool  # nothing of it is still to be asked
 
     @property
     def first(self) -> Named:
@@ -116,13 +117,16 @@ class Strip:
         """What the looks before and after say, as far as it is the same of all."""
         if all(each.was_linked for each in self._entries):
             return gettext("linked before already, nothing has changed")
+        if any(each.look_due for each in self._entries):
+            return gettext("confirmed by HubSpot")
         return gettext("seen in HubSpot") if all(each.verified for each in self._entries) else ""
 
     @property
     def remarks(self) -> list[str]:
         """What is to be known besides: a merge, or that the link was not seen."""
         explained = explain(self.entry)
-        return [text for text in (explained.merged, explained.verification) if text and self.is_one]
+        told = (explained.merged, "" if self.entry.look_due else explained.verification)
+        return [text for text in told if text and self.is_one]
 
     @property
     def may_be_undone(self) -> bool:
@@ -153,13 +157,18 @@ class Strip:
 
 
 def strip_of(user: "User", key: str, *, look_up: bool = False) -> Strip | None:
-    """Return the strip for these entries, if they are the person's to see, and linked."""
+    """Return the strip for these entries, if they are the person's to see, and linked.
+
+    With `look_up` what is still to be asked is: whether the link is there, and the records' names.
+    """
     entries = entries_of(user, key)
     if not entries or any(each.outcome != Outcome.LINKED for each in entries):
         return None
     if look_up:
-        return Strip(names.look_up(user, entries), has_names=True)
-    return Strip(*names.remembered(entries))
+        entries = [look_after(each) for each in entries]
+        return Strip(names.look_up(user, entries), is_whole=True)
+    pairs, has_names = names.remembered(entries)
+    return Strip(pairs, has_names and not any(each.look_due for each in entries))
 
 
 def entries_of(user: "User", key: str) -> list[AssociationRequest]:

@@ -13,6 +13,7 @@ from associations.audit import recorder
 from associations.finding import names
 from associations.hubspot.outcomes import Outcome
 from associations.linking.after import LINKED, REPEATED, entries_of, latest_of, strip_of
+from associations.linking.services import look_after
 from hubadmin.web.http import AuthenticatedHttpRequest
 
 REFRESH_SECONDS = 3
@@ -43,9 +44,11 @@ def together(request: AuthenticatedHttpRequest, key: str) -> HttpResponse:
         raise Http404
     is_open = any(entry.is_open for entry in entries)
     if "HX-Request" in request.headers:
+        entries = [look_after(entry) for entry in entries]
         context: dict[str, Any] = {"pairs": names.look_up(request.user, entries), "has_names": True}
         return render(request, "linking/pairs.html", context)
     pairs, has_names = names.remembered(entries)
+    has_names = has_names and not any(entry.look_due for entry in entries)
     linked = sum(entry.outcome == Outcome.LINKED for entry in entries)
     context = {"pairs": pairs, "has_names": has_names, "linked": linked, "is_open": is_open}
     context["is_repeated"] = REPEATED in request.GET

@@ -6,9 +6,12 @@ HubSpot does not show is told in a line, and keeps nobody from linking.
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
+from django.conf import settings
+from django.utils import timezone
 from django.utils.translation import gettext
 
 from associations.finding.shown_record import RECORD_SECONDS, ShownRecord, is_archived, shown_record
@@ -27,6 +30,7 @@ from associations.hubspot.schemas import (
     Record,
 )
 from associations.linking.foresight import Doubts, doubts_about, limits_of, linked_by
+from associations.linking.seen import pair_token
 from associations.models import AssociationRequest
 from associations.texts.labels import type_within_a_sentence
 from associations.texts.remedies import PAIR, Remedy, remedy_of
@@ -139,6 +143,19 @@ class Preview:
     from_most: dict[int, int] = field(default_factory=dict)
     to_most: dict[int, int] = field(default_factory=dict)
     doubts: Doubts | None = None
+    at: datetime | None = None
+
+    @property
+    def pair_token(self) -> str:
+        """What the form hands on of the two; empty if it was not seen whether they are linked."""
+        sides = [each for each in (self.from_, self.to) if each]
+        are_by_own_ids = all(each.record and each.id_left == each.object_id for each in sides)
+        is_seen = self.could_be_linked and are_by_own_ids
+        if not (settings.HUBSPOT_VERIFY and self.at and self.links and is_seen):
+            return ""
+        from_, to = [(each.object_type.canonical, each.object_id) for each in sides]
+        link = self.links.link
+        return pair_token((from_, to), bool(link and link.is_default), self.at)
 
     @property
     def limits(self) -> list[MetLimit]:
@@ -235,8 +252,10 @@ def preview(from_: Side, to: Side) -> Preview:
         # Of a pair the first record's links are looked up as it is.
         if one.object_type and one.object_id and (name == "to" or len(known) < 2)
     }
+    now = timezone.now()
     shown = dict(zip(looks, run_concurrently(*looks.values()), strict=True))
     if "links" in shown:
+        shown["at"] = now
         # Only now it is known under which ids HubSpot has the two.
         shown["links"] = _shown_links(shown["from_"], shown["to"], shown["links"])
         shown["from_links"] = shown["links"]

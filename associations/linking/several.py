@@ -1,18 +1,19 @@
 """Several pairs by one submit: one after the other, each an entry of its own as if sent alone."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from associations.audit.recorder import LogUnavailableError, RequestMeta
 from associations.audit.throttling import ThrottledError
 from associations.hubspot.client import IsStillIn
 from associations.hubspot.outcomes import Cause
-from associations.linking.seen import Record, Seen, names_of
+from associations.linking.seen import Record, Seen, names_of, pair_seen
 from associations.linking.services import SentBeforeError, create_association
-from associations.models import AssociationRequest, SeenNames
+from associations.models import AssociationRequest
 
 if TYPE_CHECKING:
     from hubadmin.models import User
@@ -54,8 +55,11 @@ def create_associations(
     meta: RequestMeta,
     seen: Mapping[Record, Seen],
     is_still_in: IsStillIn,
+    pair_token: str = "",
 ) -> Sent:
     """Link each pair, until something stops it; `seen` is what somebody was shown of the records.
+
+    `pair_token` tells of one of the pairs whether it was linked when somebody was shown that.
 
     All have the same one-time token, and each the key of its own fields: what was sent before is
     not sent again, whether all of it comes once more or only what was left.
@@ -65,27 +69,18 @@ def create_associations(
         if number and time.monotonic() > deadline:
             sent.stop = Stop.TOOK_LONG
         else:
-            names = names_of(association, seen)
-            _send(sent, association, user=user, meta=meta, names=names, is_still_in=is_still_in)
+            facts: dict[str, Any] = association | {"names": names_of(association, seen)}
+            facts |= pair_seen(pair_token, association)
+            _send(sent, partial(create_association, user=user, meta=meta, **facts), is_still_in)
         if sent.stop:
             sent.left = list(associations[len(sent.entries) :])
             break
     return sent
 
 
-def _send(
-    sent: Sent,
-    association: Association,
-    *,
-    user: "User",
-    meta: RequestMeta,
-    names: SeenNames,
-    is_still_in: IsStillIn,
-) -> None:
+def _send(sent: Sent, create: Callable[..., AssociationRequest], is_still_in: IsStillIn) -> None:
     try:
-        entry = create_association(
-            user=user, meta=meta, names=names, is_still_in=is_still_in, **association
-        )
+        entry = create(is_still_in=is_still_in)
         sent.is_repeated = False
     except SentBeforeError as error:
         entry = error.entry

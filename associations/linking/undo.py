@@ -35,6 +35,7 @@ from associations.hubspot.client import HubSpotClient, IsStillIn, ReadError
 from associations.hubspot.outcomes import Cause, Linked, Outcome
 from associations.hubspot.schemas import Links, PairTypes
 from associations.linking.identity import ids_left, unexpected
+from associations.linking.services import look_after
 from associations.linking.verification import PAUSE
 from associations.models import OPEN_OUTCOMES, AssociationRequest, BulkRow, SeenNames
 from associations.models.readable import read_rows
@@ -217,7 +218,7 @@ def undo(
     While somebody else is at it, theirs comes back, open. Raises NotUndoableError,
     LogUnavailableError, ThrottledError.
     """
-    look = demand_undoable(entry, user, is_still_in)
+    look = demand_undoable(look_after(entry), user, is_still_in)
     from_id, to_id = entry.ids_left
     own, created = recorder.open_entry(
         user=user,

@@ -1,5 +1,8 @@
 """Looks in HubSpot whether two records are linked, before and after the request to link them.
 
+Where the page has shown the pair a moment ago, that was the look before; then HubSpot's own answer
+closes the entry, and nobody waits for the look after (look_after() in services.py).
+
 A look never stands in the way: whatever goes wrong is only noted. The records are compared by the
 ids asked for. Only where that finds no link, or HubSpot names others, are they read by themselves:
 they may have been merged.
@@ -39,13 +42,16 @@ _LASTING = {
 class LinkState:
     """What one look showed: the link, or none; or why nothing could be seen.
 
-    `ids` are those that HubSpot has the two records under, as far as they were read.
+    `ids` are those that HubSpot has the two records under, as far as they were read; `told` is what
+    is left of a look that somebody else made: whether the default type linked them.
     """
 
     ids: Ids
     link: LinkedRecord | None = None
     links: LinksBetween | None = None
     error: ReadError | None = None
+    told: bool | None = None
+    at: datetime | None = None
 
     @property
     def is_linked(self) -> bool | None:
@@ -53,14 +59,16 @@ class LinkState:
 
     @property
     def is_default(self) -> bool | None:
-        return None if self.error else bool(self.link and self.link.is_default)
+        if self.error or self.links is None:
+            return self.told
+        return bool(self.link and self.link.is_default)
 
     def under(self, ids: Ids) -> "LinkState":
         """What the same look shows of the records if HubSpot has them under these ids."""
         if self.links is None:
-            return replace(self, ids=ids)
+            return replace(self, ids=ids, told=self.told if ids == self.ids else None)
         try:
-            return LinkState(ids, link_in(self.links, ids), self.links)
+            return LinkState(ids, link_in(self.links, ids), self.links, at=self.at)
         except ReadError as error:
             return LinkState(ids, links=self.links, error=error)
 
@@ -70,6 +78,7 @@ class Verification:
     """What an entry keeps of the looks before and after; the names are its columns."""
 
     was_linked: bool | None = None
+    was_linked_at: datetime | None = None
     verified: bool | None = None
     verified_at: datetime | None = None
     unverified_cause: str = ""
@@ -80,8 +89,19 @@ def read_link(client: HubSpotClient, entry: AssociationRequest) -> LinkState:
 
 
 def read_before(client: HubSpotClient, entry: AssociationRequest) -> LinkState | None:
-    """Look whether the records are linked already; None if verifying is switched off."""
-    return _look(client, entry, asked_ids(entry)) if settings.HUBSPOT_VERIFY else None
+    """Look whether the records are linked already; None if verifying is switched off.
+
+    Where the entry says what was seen a moment ago, that is it.
+    """
+    if not settings.HUBSPOT_VERIFY:
+        return None
+    return told_before(entry) or _look(client, entry, asked_ids(entry))
+
+
+def told_before(entry: AssociationRequest) -> LinkState | None:
+    if entry.was_linked is None:
+        return None
+    return LinkState(asked_ids(entry), told=entry.was_linked, at=entry.was_linked_at)
 
 
 def read_after(
@@ -99,16 +119,20 @@ def read_after(
     if answer.verdict.linked is Linked.NO:
         before = before.under(ids)
         before = _identified(client, entry, before) if _has_others(before) else before
-        return told_of(entry, answer, before.ids), Verification(before.is_default)
+        return told_of(entry, answer, before.ids), Verification(*_seen_in(before))
     if before.error and before.error.cause in _LASTING:
         return answer, Verification(unverified_cause=before.error.cause)
     after = _until_seen(client, entry, ids)
     if after.ids != before.ids:
         answer, before = told_of(entry, answer, after.ids), before.under(after.ids)
-    was_linked = before.is_default
     if after.error:
-        return answer, Verification(was_linked, unverified_cause=after.error.cause)
-    return answer, Verification(was_linked, after.is_default, verified_at=timezone.now())
+        return answer, Verification(*_seen_in(before), unverified_cause=after.error.cause)
+    return answer, Verification(*_seen_in(before), after.is_default, verified_at=timezone.now())
+
+
+def _seen_in(before: LinkState) -> tuple[bool | None, datetime | None]:
+    was_linked = before.is_default
+    return was_linked, None if was_linked is None else before.at
 
 
 def _until_seen(client: HubSpotClient, entry: AssociationRequest, ids: Ids) -> LinkState:
@@ -127,7 +151,7 @@ def _look(client: HubSpotClient, entry: AssociationRequest, ids: Ids) -> LinkSta
         return LinkState(ids, error=error)
     except Exception:
         return LinkState(ids, error=unexpected(entry))
-    return LinkState(ids, links=links).under(ids)
+    return LinkState(ids, links=links, at=timezone.now()).under(ids)
 
 
 def _has_others(state: LinkState) -> bool:

@@ -32,7 +32,7 @@ from associations.linking.boxes import Answer, boxes_of, find_side, find_unknown
 from associations.linking.forms import AssociationForm, fields_of
 from associations.linking.opening import note_as_sent, opened
 from associations.linking.preview import Preview, preview, records_of
-from associations.linking.seen import FIELD, seen_in
+from associations.linking.seen import FIELD, PAIR_FIELD, seen_in
 from associations.linking.several import Sent, Stop, create_associations
 from associations.linking.sides import sides_of
 from associations.linking.undo import undo_context
@@ -86,6 +86,7 @@ def _submit(request: AuthenticatedHttpRequest) -> HttpResponse:
         meta=request_meta(request),
         seen=seen_in(request.POST.getlist(FIELD)),
         is_still_in=watch(partial(is_still_in, request)),
+        pair_token=request.POST.get(PAIR_FIELD, ""),
     )
     if not sent.entries:
         return _nothing_sent(request, form, sent)

@@ -157,7 +157,8 @@ class AssociationRequestQuerySet(models.QuerySet["AssociationRequest"]):
         return self.filter(SETTLES)
 
     def closed(self) -> Self:
-        return self.exclude(outcome__in=OPEN_OUTCOMES)
+        """Those that will not change any more."""
+        return self.exclude(outcome__in=OPEN_OUTCOMES).filter(look_due__isnull=True)
 
     def newest_first(self) -> Self:
         return self.order_by("-created_at", "-id")
@@ -195,6 +196,10 @@ class AssociationRequestQuerySet(models.QuerySet["AssociationRequest"]):
         Not those of a run, which its workers take up again.
         """
         return self.filter(outcome=Outcome.SENDING, sent_at__lt=sent_before, run=None)
+
+    def look_due(self, sent_before: datetime) -> Self:
+        """Entries for whose look afterwards no page has come by now."""
+        return self.filter(look_due__isnull=False, sent_at__lt=sent_before)
 
     def by_hand(self, user: "User") -> Self:
         """What a person has sent by the form."""

@@ -109,13 +109,16 @@ class AssociationRequest(models.Model):
     correlation_id = models.CharField(max_length=100, blank=True)
     body = models.TextField(blank=True)  # as received: bounded, the token redacted
     # What was seen in HubSpot around it; NULL where nobody looked or could
-    was_linked = models.BooleanField(null=True)  # by the default type, right before it was sent
+    was_linked = models.BooleanField(null=True)  # by the default type, before it was sent
+    was_linked_at = models.DateTimeField(null=True)  # when that was seen
     # The link was there when looked up afterwards; of an undo, that it was gone
     verified = models.BooleanField(null=True)
     verified_at = models.DateTimeField(null=True)
     unverified_cause = models.CharField(
         max_length=30, choices=[(c.value, c.value) for c in Cause], blank=True
     )
+    # Closed by HubSpot's answer; the look afterwards is still to be made. True, or NULL
+    look_due = models.BooleanField(null=True)
     # Of an undo: the entry whose link it takes back, and by which types the two were linked right
     # before and after: {"at": time, "there": [{category, type_id, label}], "back": [the same]}
     undoes = models.ForeignKey(
@@ -252,6 +255,12 @@ class AssociationRequest(models.Model):
                 fields=["sent_at"],
                 name="request_still_sending",
                 condition=models.Q(outcome=Outcome.SENDING),
+            ),
+            # look_due(): the few that wait for their look
+            models.Index(
+                fields=["sent_at"],
+                name="request_look_due",
+                condition=models.Q(look_due__isnull=False),
             ),
         ]
 

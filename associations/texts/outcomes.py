@@ -194,6 +194,9 @@ _NOT_THERE = _(
 )
 
 
+_STILL_TO_BE_SEEN = _("HubSpot has confirmed it; whether it shows the link is looked up next.")
+
+
 def _better_known(entry: "AssociationRequest") -> Promise | None:
     """The sentence for what was seen, where HubSpot's answer says less, or too much."""
     verdict = verdict_of(entry.cause)
@@ -224,6 +227,8 @@ def _verification_of(entry: "AssociationRequest") -> str:
         return ""
     if entry.linked is Linked.NO and entry.was_linked:
         return str(_WERE_LINKED)
+    if entry.look_due:
+        return str(_STILL_TO_BE_SEEN)
     if entry.verified is False:
         return str(_NOT_THERE)
     if entry.unverified_cause:

@@ -39,7 +39,7 @@ NAMED = 10
 
 # Of each kind: what can be sealed now, and what never will be by itself. The rest will be later.
 SEALABLE = {
-    "entry": ~Q(outcome__in=OPEN_OUTCOMES),
+    "entry": ~Q(outcome__in=OPEN_OUTCOMES) & Q(look_due__isnull=True),
     "attempt": Q(late=True),
     "check": Q(pk__gt=0),
     "batch": Q(pk__gt=0),

@@ -32,7 +32,7 @@ GRACE = LONGEST_TRANSACTION
 LOOKED_BACK = 20  # seals, for one that is not full
 # What our own clock said, first of all when the row was made.
 TIMES = {
-    "entry": ("created_at", "sent_at", "finished_at", "verified_at"),
+    "entry": ("created_at", "was_linked_at", "sent_at", "finished_at", "verified_at"),
     "attempt": ("started_at",),
     "check": ("checked_at",),
     "batch": ("started_at",),

@@ -85,12 +85,15 @@ def _guards(missing: Collection[str] = ()) -> Iterator[_Guard]:
     entry, export = (model._meta.db_table for model in (AssociationRequest, AuditExport))
     columns = ", ".join(name for name in ASKED.split() if name not in missing)
     why = "a closed entry of the audit log never changes"
+    # But for what the look afterwards shows, for which it waits: no seal holds it before.
+    looked = "" if "look_due" in missing else " AND OLD.look_due IS NULL"
     closed = (
-        f"OLD.outcome NOT IN ({OPEN})",
+        f"OLD.outcome NOT IN ({OPEN}){looked}",
         " AND ".join(
             f"OLD.outcome::pg_catalog.text OPERATOR(pg_catalog.<>) '{each}'::pg_catalog.text"
             for each in OPEN_OUTCOMES
-        ),
+        )
+        + looked,
     )
     yield _Guard(entry, "closed", "UPDATE", why, *closed)
     yield _Guard(entry, "asked", f"UPDATE OF {columns}", "what an entry asked for never changes")

@@ -21,6 +21,7 @@ from associations.bulk import approval, backoff
 from associations.bulk.services import NotPossibleError, discard
 from associations.bulk.turns import has_work
 from associations.bulk.worker.broker import AWAY
+from associations.linking.services import is_look_left
 from associations.models import BulkChunk, BulkKey, BulkRow, BulkRun, BulkUpload, Worker
 from associations.models.bulk import ENDED, NOT_STARTED, UNDER_WAY
 from associations.sweep import sweeping
@@ -69,7 +70,7 @@ class Scheduler:
                 # As long as all calls wait, nobody who would send asks this.
                 backoff.stop_if_left(run)
         # As long as tasks wait, all workers are busy. Which run a task is for, it finds out itself.
-        if not self._broker.queue_size() and (any(map(has_work, runs)) or _is_sweep_due()):
+        if not self._broker.queue_size() and (any(map(has_work, runs)) or _is_look_due()):
             async_task("associations.bulk.tasks.work", broker=self._broker)
         if self._is_tidying or self._is_due("tidy", TIDY_SECONDS):
             self._is_tidying = tidy()
@@ -82,8 +83,8 @@ class Scheduler:
         return is_due
 
 
-def _is_sweep_due() -> bool:
-    return sweeping.is_due() and not backoff.current()
+def _is_look_due() -> bool:
+    return (is_look_left() or sweeping.is_due()) and not backoff.current()
 
 
 def _note_progress(run: BulkRun) -> None:

@@ -98,7 +98,7 @@ class Command(ActingCommand):
         return association, facts, _seen_of(association, shown["preview"], typed)
 
     def sent(
-        self, user: User, association: dict[str, str], seen: dict[Record, Seen], facts: Facts
+        self, user: User, association: dict[str, Any], seen: dict[Record, Seen], facts: Facts
     ) -> AssociationRequest:
         try:
             return create_association(

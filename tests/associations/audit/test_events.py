@@ -32,7 +32,7 @@ KEYS = {
     *("http_status", "error_category", "error_text", "correlation_id", "api_version", "client_ip"),
     *("was_linked", "verified", "unverified_cause", "verified_at"),
     *("from_merged_into", "to_merged_into"),
-    *("created_at", "sent_at", "finished_at"),
+    *("created_at", "sent_at", "finished_at", "was_linked_at"),
 }
 META = RequestMeta(client_ip="192.0.2.7", user_agent="Firefox", request_id="r-1")
 
@@ -155,7 +155,9 @@ class WhatTests(EventTestCase):
         event = self.only_event(lambda: record_closed(entry))
         nothing = {name for name, value in event.items() if value is None}
         unknown = {"http_status", "client_ip", "sent_at", "finished_at"}
-        self.assertEqual(nothing, unknown | {"was_linked", "verified", "verified_at"})
+        self.assertEqual(
+            nothing, unknown | {"was_linked", "was_linked_at", "verified", "verified_at"}
+        )
 
     def test_the_numbers_are_numbers(self) -> None:
         event = self.only_event(self.create)
