@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
+from django.db import connection
 
 from associations.gateway import rate_limiter
 from associations.models import (
@@ -39,8 +40,9 @@ def check_rate_of_submits(user: "User", now: datetime) -> None:
     by one.
     """
     if limit := settings.SUBMITS_PER_PERSON_PER_MINUTE:
-        people = get_user_model().objects.select_for_update(no_key=True)
-        people.filter(pk=user.pk).values_list("pk").first()
+        if connection.features.has_select_for_update:  # SQLite's transaction is the lock itself
+            people = get_user_model().objects.select_for_update(no_key=True)
+            people.filter(pk=user.pk).values_list("pk").first()
         sent = AssociationRequest.objects.by_hand(user).newest_first()
         _check_rate(sent.values_list("created_at", flat=True), now, limit, MINUTE)
 

@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from django.http import HttpRequest
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from associations.linking.after import KEEP, LINKED, Strip, strip_of
 from associations.linking.forms import AssociationForm
 from hubadmin.web import addresses, drafts
 from hubadmin.web.http import AuthenticatedHttpRequest
-from hubadmin.web.sessions import change_now
 
-SENT = "sent_token"
+SENT, MOST_OF_TOKEN = "sent", 64
 WORDS_GONE = "words_gone"
 
 Opened = tuple[AssociationForm, dict[str, Any]]  # and what else the page has to show
@@ -55,11 +55,15 @@ def _sent_token(request: HttpRequest) -> str:
     told = request.headers
     is_click = told.get("Sec-Fetch-User") == "?1" and told.get("Sec-Fetch-Site") != "none"
     is_back = told.get("Sec-Fetch-Mode") == "navigate" and not is_click
-    return request.session.get(SENT, "") if is_back else ""
+    return request.COOKIES.get(SENT, "")[:MOST_OF_TOKEN] if is_back else ""
 
 
-def note_as_sent(request: HttpRequest, submit_token: str) -> None:
-    """Forget what was typed, and know the form's token where somebody goes Back to it."""
+def note_as_sent(request: HttpRequest, response: HttpResponse, submit_token: str) -> None:
+    """Forget what was typed, and know the form's token where somebody goes Back to it.
+
+    By a cookie: the token opens nothing, and the session would have to be written for it.
+    """
     drafts.drop(request)
     addresses.drop(request)
-    change_now(request, lambda session: session.update({SENT: submit_token}))
+    is_secure = settings.SESSION_COOKIE_SECURE  # the demo speaks plain HTTP
+    response.set_cookie(SENT, submit_token, secure=is_secure, httponly=True, samesite="Lax")

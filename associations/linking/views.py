@@ -90,8 +90,9 @@ def _submit(request: AuthenticatedHttpRequest) -> HttpResponse:
     )
     if not sent.entries:
         return _nothing_sent(request, form, sent)
-    note_as_sent(request, form.cleaned_data["submit_token"])
-    return _rest(request, form, sent) if sent.left else redirect(address_after(sent))
+    response = _rest(request, form, sent) if sent.left else redirect(address_after(sent))
+    note_as_sent(request, response, form.cleaned_data["submit_token"])
+    return response
 
 
 def _nothing_sent(
