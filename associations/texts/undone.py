@@ -101,7 +101,11 @@ def _in_between(entry: "AssociationRequest") -> str:
     """HubSpot tells nobody what it removes, and nobody can look at the very moment."""
     before, after = (_moment(each) for each in (entry.links_before, entry.links_after))
     if before is None or after is None:
-        return ""
+        # The call was made by a worker that has died since, or its own look afterwards failed.
+        return gettext(
+            "This site removes a link only once it has seen the default type alone link the two. "
+            "If anybody else linked them in another way after that, that is gone as well."
+        )
     text = gettext(
         "Right before, they were linked by the default type alone. If anybody else linked them in "
         "another way within the {count} ms until the link was seen gone, that is gone as well."

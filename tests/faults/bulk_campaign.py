@@ -1,7 +1,8 @@
 """Bulk runs under kill -9, faults of HubSpot's and a database that goes away.
 
 `python -m tests.faults.bulk_campaign --runs 200 [--database sqlite|cluster|postgres://…]`, where
-`cluster` is a PostgreSQL of its own, which is restarted now and then without a warning.
+`cluster` is a PostgreSQL of its own, which is restarted now and then without a warning. With
+`--undo` each run is undone by a run of its own, and it is that one which is disturbed.
 """
 
 import argparse
@@ -22,6 +23,7 @@ from typing import Any
 from tests.faults.postgresql import Cluster
 
 RESTARTS_EVERY = (15, 40)  # seconds
+PROGRAMS = {False: "tests.faults.bulk_lane", True: "tests.faults.bulk_undoing"}
 
 
 def lane(number: int, options: argparse.Namespace, database: str, folder: str) -> subprocess.Popen:
@@ -32,7 +34,7 @@ def lane(number: int, options: argparse.Namespace, database: str, folder: str) -
     values = {"lane": number, "lanes": options.lanes, "runs": options.runs, "seed": options.seed}
     arguments = [text for name, value in values.items() for text in (f"--{name}", str(value))]
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.bulk_lane", *arguments],
+        [sys.executable, "-m", PROGRAMS[options.undo], *arguments],
         env=environment,
         stdout=subprocess.PIPE,
         text=True,
@@ -96,10 +98,12 @@ def tell(found: list[dict[str, Any]], wanted: int, restarts: int, seconds: float
     states = Counter(each["state"] for each in found)
     print(f"runs {len(found)} of {wanted} in {seconds:.0f} s: {dict(states)}")
     print(f"rows {rows}, lost {lost}, doubled {doubled}, wrong outcomes {wrong}")
-    named, chosen, untold = (sum(e[name] for e in found) for name in ("named", "chosen", "untold"))
-    print(f"rows that name a record otherwise {named}, by a choice {chosen}, not told {untold}")
     print(f"outcomes {dict(outcomes)}")
-    print(f"share of unreachable {outcomes['unreachable'] / max(rows, 1):.2%}: {dict(silent)}")
+    if any("labels" in each for each in found):
+        _tell_undone(found)
+    else:
+        _tell_named(found)
+        print(f"share of unreachable {outcomes['unreachable'] / max(rows, 1):.2%}: {dict(silent)}")
     ended = sum(each["ended"] for each in found)
     early = sum(each["early"] for each in found)
     print(f"kills {kills}, {early} of them before the start")
@@ -109,12 +113,25 @@ def tell(found: list[dict[str, Any]], wanted: int, restarts: int, seconds: float
     return len(found) == wanted and not any(each["faults"] for each in found)
 
 
+def _tell_named(found: list[dict[str, Any]]) -> None:
+    named, chosen, untold = (sum(e[name] for e in found) for name in ("named", "chosen", "untold"))
+    print(f"rows that name a record otherwise {named}, by a choice {chosen}, not told {untold}")
+
+
+def _tell_undone(found: list[dict[str, Any]]) -> None:
+    names = ("linked", "kept_back", "removals", "labels", "labels_lost", "untold")
+    linked, kept_back, removals, labels, lost, untold = (sum(e[n] for e in found) for n in names)
+    print(f"links {linked}, kept back {kept_back}, calls to remove {removals}")
+    print(f"labels set by others {labels}, gone with a link {lost}, of these untold {untold}")
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.bulk_campaign")
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--lanes", type=int, default=3, help="how many runs at once")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--database", default="sqlite")
+    parser.add_argument("--undo", action="store_true")
     options = parser.parse_args()
     start, begun = time.monotonic(), list[int]()
     is_own = options.database == "cluster"

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import django
 
@@ -91,6 +91,9 @@ class Result:
 
 class Disturbed:
     """One run and what is done to it."""
+
+    seconds = RUN_SECONDS
+    often: ClassVar = {"PUT": 0.3, "POST": 0.4}
 
     def __init__(self, stack: Stack, number: int, seed: int) -> None:
         self.stack, self.visitor = stack, Visitor(stack)
@@ -211,7 +214,7 @@ class Disturbed:
         faults = []
         for fault in self.chance.sample(some, self.chance.randint(0, 4)):
             method = self.chance.choice(sorted(paths))
-            chance = round(self.chance.uniform(0.02, 0.3 if method == "PUT" else 0.4), 3)
+            chance = round(self.chance.uniform(0.02, self.often[method]), 3)
             more = {"path": self.chance.choice(paths[method]), "probability": chance}
             seed = self.chance.randint(0, 10**6)
             faults.append({"times": None, "method": method, "seed": seed} | more | fault)
@@ -235,7 +238,7 @@ class Disturbed:
         self.planned = [(start + self.chance.uniform(0, 1.5), action) for action in chosen]
 
     def wait_until(self, *states: str) -> None:
-        deadline = time.monotonic() + RUN_SECONDS
+        deadline = time.monotonic() + self.seconds
         while self.state() not in states:
             if time.monotonic() > deadline:
                 raise AssertionError(f"{self.run} has not come to {states}: {self.stuck()}")
@@ -431,8 +434,9 @@ def _pair_of(path: str) -> tuple[str, str]:
     return parts[5], parts[9]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.faults.bulk_lane")
+def run_lane(stack_of: type[Stack], disturbed_of: type[Disturbed]) -> None:
+    """Play the runs of one lane, on a database and a stack of its own."""
+    parser = argparse.ArgumentParser()
     for name in ("lane", "lanes", "runs", "seed"):
         parser.add_argument(f"--{name}", type=int, required=True)
     options = parser.parse_args()
@@ -440,10 +444,10 @@ def main() -> None:
     runner = DiscoverRunner(verbosity=0, interactive=False)
     databases = runner.setup_databases()
     try:
-        with Stack() as stack:
+        with stack_of() as stack:
             print("begun", flush=True)
             for number in range(options.lane, options.runs, options.lanes):
-                disturbed = Disturbed(stack, number, options.seed * 100_003 + number)
+                disturbed = disturbed_of(stack, number, options.seed * 100_003 + number)
                 try:
                     disturbed.play()
                 except (AssertionError, requests.RequestException) as error:
@@ -456,4 +460,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run_lane(Stack, Disturbed)

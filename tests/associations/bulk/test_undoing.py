@@ -14,6 +14,7 @@ from associations.bulk.messages import sentence
 from associations.bulk.undoing import can_be_undone
 from associations.linking import undo
 from associations.models import AssociationRequest, BulkRun, EventKind, RunState, SendMode
+from associations.texts.outcomes import explain
 from tests.associations.bulk.engine import FIRST_COMPANY, FIRST_CONTACT, EngineTestCase, row
 from tests.associations.linking.base import entry_of
 from tests.support import SignedInClient, person
@@ -222,6 +223,8 @@ class CrashTests(UndoingTestCase):
         entry = own.entries.order_by("row_number")[0]
         self.assertEqual([each.failure for each in entry.attempts.all()], ["interrupted"])
         self.assertEqual((entry.cause, entry.links_before), ("seen_gone", {}))
+        # What went with it between the look of the one that died and its call, nobody can know.
+        self.assertIn("that is gone as well", explain(entry).verification)
 
     def test_paused_and_canceled_in_the_middle(self) -> None:
         own = self.begin(self.undone(self.linked_run()))
