@@ -32,7 +32,7 @@ from associations.models import (
     Finding,
     Sweep,
 )
-from associations.models.readable import with_readable
+from associations.models.readable import read_rows, readable_only, with_readable
 from associations.sweep.looking import THERE, Known, Seen, first_look, second_look
 
 PART, DOUBTS = 1_000, 100  # links that are looked at together, the first and the second time
@@ -101,10 +101,22 @@ def _free() -> Any:
 
 
 def _claimed() -> Sweep | None:
-    Sweep.objects.get_or_create(pk=_ONLY)
+    if not Sweep.objects.exists():
+        Sweep.objects.get_or_create(pk=_ONLY)
     owner = uuid4().hex
     _free().update(owner=owner, lease_until=timezone.now() + _lease())
-    return Sweep.objects.filter(pk=_ONLY, owner=owner).first()
+    claimed = read_rows(Sweep.objects.filter(pk=_ONLY, owner=owner))
+    return next(filter(_is_sound, readable_only(claimed)), None)
+
+
+def _is_sound(sweep: Sweep) -> bool:
+    """Whether this code may have written how far it has come; if not, a round begins anew."""
+    pairs = all(isinstance(each, list) and [*map(type, each)] == [str, str] for each in sweep.pairs)
+    place = [*map(type, sweep.place)] in ([], [str, int])
+    if pairs and place and {*map(type, sweep.counts.values())} <= {int}:
+        return True
+    Sweep.objects.filter(pk=sweep.pk, owner=sweep.owner).delete()
+    return False
 
 
 def _write(

@@ -11,7 +11,7 @@ import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from threading import Lock
+from threading import Lock, RLock
 from typing import Any, ClassVar
 
 import django
@@ -136,6 +136,7 @@ class DisturbedUndo(Disturbed):
         super().__init__(stack, number, seed)
         self.watch = stack.watch
         self.result = Undone(number)
+        self._lock = RLock()  # what is started anew here, the stand-in's threads may kill
 
     def play(self) -> Result:
         self.watch.sandbox.reset()
@@ -192,16 +193,25 @@ class DisturbedUndo(Disturbed):
         for pair in self.chance.sample(sorted(self.pairs.values()), 3):
             self.watch.label(pair)
 
+    def disturb(self) -> None:
+        with self._lock:
+            super().disturb()
+
+    def mend(self) -> None:
+        with self._lock:
+            super().mend()
+
     def kill_all(self) -> None:
         """kill -9 of every worker with its processes, from the thread that answers one of them."""
-        self.left -= 1
-        if self.left < 0:
-            return
-        for name in self.stack.worker_names:
-            if name not in self.down:
-                self.down[name] = time.monotonic() + 0.2
-                self.stack.kill(name)
-                self.result.kills += 1
+        with self._lock:
+            self.left -= 1
+            if self.left < 0:
+                return
+            for name in self.stack.worker_names:
+                if name not in self.down:
+                    self.down[name] = time.monotonic() + 0.2
+                    self.stack.kill(name)
+                    self.result.kills += 1
 
 
 class UndoComparison(Comparison):

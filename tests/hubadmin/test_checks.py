@@ -83,6 +83,12 @@ class ServingTests(CheckTestCase):
         self.assertEqual((type(message), message.id), (Warning, "hubadmin.W001"))
         self.assert_says(BULK_LEASE_SECONDS=34)
 
+    def test_the_share_of_calls_for_the_daily_look(self) -> None:
+        for percent in (-0.5, 100.5):
+            self.assert_says("hubadmin.E019", SWEEP_QUOTA_PERCENT=percent)
+        for percent in (0, 0.5, 100):
+            self.assert_says(SWEEP_QUOTA_PERCENT=percent)
+
     def test_the_limit_of_calls(self) -> None:
         def says(*ids: str, calls: int, people: int) -> None:
             named = {"HUBSPOT_CALLS_PER_10_SECONDS": calls, "HUBSPOT_CALLS_FOR_PEOPLE": people}

@@ -2,10 +2,12 @@
 
 import time
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 from unittest import mock
 
 from django.test import override_settings
+from django.utils import timezone
 
 from associations.audit.recorder import RequestMeta
 from associations.bulk import approval, services, tasks
@@ -15,6 +17,7 @@ from associations.bulk.undoing import can_be_undone
 from associations.linking import undo
 from associations.models import AssociationRequest, BulkRun, EventKind, RunState, SendMode
 from associations.texts.outcomes import explain
+from hubadmin.models import User
 from tests.associations.bulk.engine import FIRST_COMPANY, FIRST_CONTACT, EngineTestCase, row
 from tests.associations.linking.base import entry_of
 from tests.support import SignedInClient, person
@@ -176,6 +179,103 @@ class BarTests(UndoingTestCase):
         self.finish(self.begin(own))
         self.assertEqual(own.unlinked, 2)
 
+    def test_what_hubspot_does_not_show_at_its_turn(self) -> None:
+        own = self.begin(self.undone(self.linked_run(3)))
+        self.sandbox.unreadable.add(("contacts", str(FIRST_CONTACT + 1)))
+        self.finish(own)
+        self.assertEqual(self.outcomes(own)[1], ("canceled", "not_seen_alone"))
+        entry = own.entries.get(row_number=2)
+        self.assertEqual((entry.linked, entry.attempts.count()), ("perhaps", 0))
+        self.assertIn("Nothing was sent", explain(entry).sentence)
+        self.assertEqual((own.unlinked, self.removals(), len(self.types(1))), (2, 2, 1))
+
+
+class MergedTests(UndoingTestCase):
+    """A record of a pair is merged with another: before the run, after it, or at its turn."""
+
+    def merge(self, number: int) -> str:
+        new = self.sandbox.create("contacts", {})
+        self.sandbox.merge("contacts", str(FIRST_CONTACT + number), new)
+        return new
+
+    def is_linked(self, contact: str, number: int) -> bool:
+        links = self.sandbox.links.seen("contacts", contact, "companies")
+        return str(FIRST_COMPANY + number) in links
+
+    def test_before_it_was_linked(self) -> None:
+        new = self.merge(1)
+        run = self.linked_run(3, way=SendMode.SINGLE)
+        self.assertEqual(run.entries.get(row_number=2).from_merged_into, new)
+        own = self.undone(run)
+        self.assertEqual(own.rows.get(number=2).from_object_id, new)
+        self.finish(self.begin(own))
+        entry = own.entries.get(row_number=2)
+        told = (own.unlinked, entry.from_object_id, self.is_linked(new, 1))
+        self.assertEqual(told, (3, new, False))
+
+    def test_since(self) -> None:
+        run = self.linked_run(3)
+        new = self.merge(1)
+        own = self.undone(run)
+        self.assertEqual(self.problems(own), ["undo_merged"])
+        self.finish(self.begin(own))
+        self.assertEqual((own.unlinked, self.is_linked(new, 1)), (2, True))
+
+    def test_between_the_check_and_its_turn(self) -> None:
+        own = self.begin(self.undone(self.linked_run(3)))
+        new = self.merge(1)
+        self.finish(own)
+        self.assertEqual(self.outcomes(own)[1], ("canceled", "merged"))
+        self.assertEqual((own.unlinked, self.is_linked(new, 1)), (2, True))
+
+
+class GoingOnTests(UndoingTestCase):
+    """What a run that undoes has left, by a run of its own: a retry, or somebody else's."""
+
+    def test_a_retry_undoes_what_failed(self) -> None:
+        own = self.begin(self.undone(self.linked_run(3)))
+        dies = mock.patch("associations.bulk.undo_sender._call", side_effect=SystemExit)
+        with dies, suppress(SystemExit):
+            tasks._send(own, time.monotonic() + 1)
+        services.cancel(user=self.user, run=own)
+        own.chunks.update(owner="", lease_until=None)
+        self.finish(own)
+        self.assertEqual((own.state, own.unreachable), (RunState.CANCELED, 3))
+        again = self.read(services.retry(user=self.user, meta=RequestMeta(), run=own))
+        self.assertEqual((again.undoes_id, again.rows_ready), (own.undoes_id, 3))
+        self.finish(self.begin(again))
+        self.assertEqual((again.unlinked, again.linked, self.removals()), (3, 0, 3))
+        ids = [{each.undoes_id for each in run.entries.all()} for run in (own, again)]
+        self.assertEqual(ids[0], ids[1])
+
+    def test_an_admin_takes_one_over(self) -> None:
+        own = self.undone(self.linked_run(4))
+        User.objects.filter(pk=self.user.pk).update(is_active=False)
+        theirs = services.take_over(user=self.admin, run=own)
+        self.finish(own)
+        self.assertEqual((own.state, own.queued), (RunState.CANCELED, 0))
+        self.read(theirs)
+        self.assertEqual((theirs.undoes_id, theirs.rows_ready), (own.undoes_id, 4))
+        self.finish(self.begin(theirs))
+        self.assertEqual((theirs.unlinked, theirs.linked, self.removals()), (4, 0, 4))
+        self.assertEqual({each.user for each in theirs.entries.all()}, {self.admin})
+
+    def test_an_admin_takes_over_what_is_left_of_one(self) -> None:
+        own = self.begin(self.undone(self.linked_run(4)))
+        with mock.patch("associations.bulk.single_sender.next_rows") as rows:
+            rows.side_effect = lambda entries: list(entries.order_by("pk")[:1])
+            with mock.patch("associations.bulk.single_sender.WAVES_IN_A_TURN", 1):
+                self.step(own)
+        self.assertEqual(own.unlinked, 1)
+        services.pause(user=self.user, run=own)
+        User.objects.filter(pk=self.user.pk).update(is_active=False)
+        theirs = services.take_over(user=self.admin, run=own)
+        self.finish(own)
+        self.read(theirs)
+        self.assertEqual((theirs.undoes_id, theirs.rows_ready), (own.undoes_id, 3))
+        self.finish(self.begin(theirs))
+        self.assertEqual((own.unlinked, theirs.unlinked, self.removals()), (1, 3, 4))
+
 
 class PermissionTests(UndoingTestCase):
     def test_who_may(self) -> None:
@@ -302,3 +402,31 @@ class ApprovalTests(UndoingTestCase):
             self.assertNotEqual(approval.staged(BulkRun.objects.get(pk=own.pk)).digest, before)
         with self.assertRaises(NotPossibleError):
             services.approve(user=self.admin, run=own, asked=asked.pk)
+
+    def test_dividing_helps_nobody_around_it(self) -> None:
+        """Of two runs that are small enough by themselves, the second undo takes an approval."""
+        with override_settings(BULK_APPROVAL_ROWS=0):
+            one, other = self.linked_run(2), self.finish(self.started(row(8), row(9)))
+        yesterday = timezone.now() - timedelta(hours=25)
+        BulkRun.objects.filter(pk__in=[one.pk, other.pk]).update(started_at=yesterday)
+        with override_settings(UNDO_HOURS=48):
+            first, second = self.undone(one), self.undone(other)
+            self.finish(self.begin(first))
+            self.assertEqual((first.unlinked, first.approval), (2, ""))
+            with self.assertRaises(ApprovalNeededError):
+                services.start(user=self.user, run=second, **CHOSEN)
+
+    def test_an_undo_counts_with_what_was_linked(self) -> None:
+        with override_settings(BULK_APPROVAL_ROWS=0):
+            run = self.linked_run(2)
+        with self.assertRaises(ApprovalNeededError):
+            services.start(user=self.user, run=self.undone(run), **CHOSEN)
+
+    def test_little_of_a_large_run_takes_one_as_well(self) -> None:
+        own = self.large()
+        own.rows.filter(number__gt=1).update(state="invalid", problem="undo_gone")
+        BulkRun.objects.filter(pk=own.pk).update(rows_invalid=4)
+        own.refresh_from_db()
+        BulkRun.objects.filter(pk=own.undoes_id).update(started_at="2026-01-01T00:00Z")
+        with override_settings(UNDO_HOURS=10**5), self.assertRaises(ApprovalNeededError):
+            services.start(user=self.user, run=own, **CHOSEN)

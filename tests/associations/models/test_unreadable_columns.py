@@ -10,6 +10,7 @@ import os
 from collections import Counter
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 from django.db import connection, models
 from django.utils import timezone
@@ -27,8 +28,10 @@ from associations.models import (
     BulkRun,
     CallPause,
     SecurityEvent,
+    Sweep,
     Worker,
 )
+from associations.sweep import sweeping
 from tests.associations.audit.integrity.base import LogMixin, as_owner, seal, sql, undone
 from tests.associations.linking.base import PageTestCase, run_of
 from tests.associations.models.unreadable_values import ODD_JSON, unreadable_values
@@ -50,6 +53,7 @@ READ_ON = {
     SecurityEvent: ("/audit/events/", "/audit/events.csv", "/audit/events.jsonl"),
     CallPause: ("/bulk/", "/status/"),
     Worker: ("/bulk/", "/status/"),
+    Sweep: ("/changed/", "/status/"),
 }
 EVERY_VALUE = bool(os.environ.get("EVERY_VALUE"))
 # Every page reads one's ended runs, one by one where they cannot be read: no more than so many.
@@ -118,6 +122,11 @@ class EveryColumnTests(LogMixin, PageTestCase):
                 return CallPause.objects.create(pk=1, cause="locked", **values), of_run[:1]
             case "Worker":
                 return Worker.objects.create(name=str(number), seen_at=now), of_run[:1]
+            case "Sweep":
+                Sweep.objects.all().delete()
+                pairs = [["contacts", "companies"]]
+                told = {"day": sweeping._today(), "allowed": 5, "began_at": now, "pairs": pairs}
+                return Sweep.objects.create(pk=1, **told), []
         raise AssertionError(model)
 
     def assert_no_page_fails(self, pages: list[str]) -> None:
@@ -189,3 +198,11 @@ class EveryColumnTests(LogMixin, PageTestCase):
             self.each(model)
         for model in (CallPause, Worker):
             self.each(model, at_once=False)
+
+    def test_the_daily_look(self) -> None:
+        """No page reads how far it has come, but workers do, each second."""
+        with patch.object(self, "assert_no_page_fails", self.assert_a_step_can_be_taken):
+            self.each(Sweep, at_once=False)
+
+    def assert_a_step_can_be_taken(self, pages: list[str]) -> None:
+        sweeping.take_step()

@@ -14,7 +14,14 @@ from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from associations.models import AssociationAttempt, AssociationRequest, Worker
+from associations.audit.recorder import record_event, record_finding
+from associations.models import (
+    AssociationAttempt,
+    AssociationRequest,
+    EventKind,
+    Finding,
+    Worker,
+)
 from hubadmin.demo.sandbox import SANDBOX_TOKEN
 from hubadmin.demo.sandbox.portal import GRANTED, NO_READ_TOKEN, NO_SCOPES_TOKEN
 from tests.associations.audit.integrity.base import as_owner, seal, settle, sql
@@ -355,6 +362,22 @@ class LogTests(StatusTestCase):
         page = self.page()
         self.assert_says(page, "The last seal is number 1, of")
         self.assertContains(page, f"<code>{last.head}</code>")
+
+    def test_the_daily_look_at_what_was_linked(self) -> None:
+        before = "No link that was made has been looked at since."
+        self.assert_says(self.page(), before)
+        told = {"links": 12_345, "findings": 3, "not_looked_at": 7, "calls": 40}
+        record_event(EventKind.LINKS_SWEPT, **told)
+        entry = entry_of(self.user)
+        record_finding(entry, Finding.GONE, duration_ms=1, is_linked=False, types=[])
+        page = self.page()
+        self.assert_says(page, "12,345, of which 7 could not be looked at. Changed since: 1.")
+        self.assertContains(page, 'href="/changed/"')
+        self.assertEqual(self.worrying(page), [])
+        with override_settings(SWEEP_QUOTA_PERCENT=0):
+            page = self.page()
+        self.assertNotContains(page, "looked at last")
+        self.assertNotContains(page, before)
 
     def test_closed_entries_wait_for_long(self) -> None:
         now = timezone.now()
