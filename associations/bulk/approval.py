@@ -22,6 +22,7 @@ from django.utils import timezone
 from associations.audit.recorder import NOWHERE, RequestMeta, record_event
 from associations.bulk.enqueueing import rows_to_send
 from associations.bulk.errors import NotPossibleError
+from associations.bulk.undoing import runs_to_undo
 from associations.models import Approval, BulkRun, EventKind, RunState, SecurityEvent, SendMode
 from associations.models.events import OF_APPROVALS
 from associations.models.readable import read_rows, readable_only
@@ -88,15 +89,25 @@ def _earlier(run: BulkRun) -> Iterator[BulkRun]:
 def may_judge(user: "User", run: BulkRun) -> bool:
     """Whether this person may approve or refuse the run: an admin, and none of it is theirs.
 
-    Nor may it be an earlier account's with the same address, which may be the same person.
+    Nor may it be an earlier account's with the same address, which may be the same person. What a
+    run undoes is part of it: whoever has linked it does not judge whether it goes.
     """
     if not user.is_admin:
         return False
-    for each in (run, *_earlier(run)):
+    for each in _runs_behind(run):
         told = {_folded(each.user_email), _folded(each.user.email)} - {""}
         if each.user_id == user.pk or _folded(user.email) in told:
             return False
     return True
+
+
+def _runs_behind(run: BulkRun) -> Iterator[BulkRun]:
+    """The run, those that it goes on with, and those whose links it takes back."""
+    yield from (run, *_earlier(run))
+    if run.undoes:
+        yield from _earlier(run.undoes)
+        runs = BulkRun.objects.filter(pk__in=runs_to_undo(run.undoes, run.user))
+        yield from runs.select_related("user")
 
 
 def _folded(address: str) -> str:

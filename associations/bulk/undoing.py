@@ -45,12 +45,18 @@ _Bars = Mapping[int, Bar]
 
 def entries_to_undo(run: BulkRun, user: "User") -> AssociationRequestQuerySet:
     """Return what the run has linked, and the retries of it that this person may undo as well."""
+    runs = runs_to_undo(run, user)
+    return AssociationRequest.objects.filter(run__in=runs, outcome=Outcome.LINKED)
+
+
+def runs_to_undo(run: BulkRun, user: "User") -> set[int]:
+    """Return the ids of the run and of these retries."""
     runs, found = {run.pk}, {run.pk}
     while found:
         retries = BulkRun.objects.visible_to(user).filter(retry_of__in=found, undoes=None)
         found = {*retries.values_list("pk", flat=True)} - runs
         runs |= found
-    return AssociationRequest.objects.filter(run__in=runs, outcome=Outcome.LINKED)
+    return runs
 
 
 def can_be_undone(run: BulkRun, user: "User") -> bool:

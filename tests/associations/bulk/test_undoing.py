@@ -19,7 +19,7 @@ from associations.models import AssociationRequest, BulkRun, EventKind, RunState
 from associations.texts.outcomes import explain
 from hubadmin.models import User
 from tests.associations.bulk.engine import FIRST_COMPANY, FIRST_CONTACT, EngineTestCase, row
-from tests.associations.linking.base import entry_of
+from tests.associations.linking.base import entry_of, run_of
 from tests.support import SignedInClient, person
 
 CHOSEN = {"way": SendMode.SINGLE, "skip_linked": False}
@@ -388,6 +388,35 @@ class ApprovalTests(UndoingTestCase):
         services.approve(user=self.admin, run=own, asked=asked.pk)
         self.finish(own)
         self.assertEqual(own.unlinked, 5)
+
+    def test_whoever_linked_it_does_not_approve_that_it_goes(self) -> None:
+        another = person("another", "admin")
+        with override_settings(BULK_APPROVAL_ROWS=0):
+            run = self.linked_run(5)
+            own = self.undone(run, user=self.admin)
+        approval.ask(user=self.admin, run=own, **CHOSEN)
+        self.make_admin(self.user)
+        asked = own.events.filter(what=EventKind.RUN_APPROVAL_ASKED).get()
+        for user, may in ((self.user, False), (self.admin, False), (another, True)):
+            self.assertIs(approval.may_judge(user, own), may)
+        with self.assertRaises(NotPossibleError):
+            services.approve(user=self.user, run=own, asked=asked.pk)
+        services.approve(user=another, run=own, asked=asked.pk)
+
+    def test_nor_does_whoever_linked_a_retry_that_goes_with_it(self) -> None:
+        """An admin undoes what others have linked as well; whoever is no admin, their own only."""
+        another = person("another", "admin")
+        with override_settings(BULK_APPROVAL_ROWS=0):
+            own = self.undone(self.linked_run(5), user=self.admin)
+        self.assertTrue(approval.may_judge(another, own))
+        run_of(another, retry_of=own.undoes)
+        self.assertFalse(approval.may_judge(another, own))
+        own.user = self.user
+        self.assertTrue(approval.may_judge(another, own))
+
+    def make_admin(self, user: User) -> None:
+        User.objects.filter(pk=user.pk).update(role="admin")
+        user.refresh_from_db()
 
     def test_which_entry_a_row_undoes_is_part_of_it(self) -> None:
         own = self.large()
