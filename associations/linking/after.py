@@ -72,7 +72,8 @@ def latest_of(user: "User", *, look_up: bool = False) -> dict[str, Any]:
 
 def _latest(user: "User") -> list[AssociationRequest | UnreadableRow]:
     try:
-        return read_rows(AssociationRequest.objects.by_hand(user).for_list()[:LATEST])
+        own = AssociationRequest.objects.by_hand(user).for_list().with_undone()
+        return read_rows(own[:LATEST])
     except DBError:
         return []
 
@@ -174,7 +175,8 @@ def strip_of(user: "User", key: str, *, look_up: bool = False) -> Strip | None:
 def entries_of(user: "User", key: str) -> list[AssociationRequest]:
     """Return the entries that an address names, in that order; those that one may see."""
     numbers = [int(text) for text in key.split(_SEPARATOR) if _is_number(text)][:MOST]
-    rows = AssociationRequest.objects.visible_to(user).for_list().filter(pk__in=numbers)
+    rows = AssociationRequest.objects.visible_to(user).for_list().with_undone()
+    rows = rows.filter(pk__in=numbers)
     found = {entry.pk: entry for entry in readable_only(read_rows(rows))}
     return [found[number] for number in dict.fromkeys(numbers) if number in found]
 

@@ -156,7 +156,7 @@ def _read(places: list[Place]) -> list[Line]:
     """Each line in full, as far as it can be read."""
     pks = {kind: [each.pk for each in places if each.is_run == kind] for kind in (False, True)}
     runs = BulkRun.objects.defer("problem_facts", "samples", "unused_columns")
-    entries = AssociationRequest.objects.for_list()
+    entries = AssociationRequest.objects.for_list().with_undone()
     found: dict[tuple[bool, int], Any] = {}
     for is_run, rows in ((False, entries), (True, runs)):
         read = read_rows(rows.filter(pk__in=pks[is_run])) if pks[is_run] else []

@@ -168,6 +168,11 @@ class AssociationRequestQuerySet(models.QuerySet["AssociationRequest"]):
         unused = ("body", "results", "links", "user_agent", "submit_key")
         return self.newest_first().select_related("names").defer(*unused)
 
+    def with_undone(self) -> Self:
+        """Let each row tell whether its link was taken back since: `was_undone`."""
+        undos = self.model.objects.filter(undoes=OuterRef("pk"), outcome=Outcome.UNLINKED)
+        return self.annotate(was_undone=Exists(undos))
+
     def older_than(self, created_at: Any, pk: int) -> Self:
         return self.filter(LessThan(_Row("created_at", "id"), _position(created_at, pk)))
 
@@ -421,10 +426,10 @@ def _merged(
 ) -> list["AssociationRequest | UnreadableRow"]:
     """The newest first of all parts; of many, only those that are wanted are read in full."""
     if len(parts) == 1 and not parts[0].is_scattered:
-        return read_rows(parts[0])[:: -1 if ascending else 1]
+        return read_rows(parts[0].with_undone())[:: -1 if ascending else 1]
     places = sorted((p for part in parts for p in part.places()), key=_in_order, reverse=True)
     wanted = [pk for _, pk in places[which]]
-    return read_rows(parts[0].model.objects.for_list().filter(pk__in=wanted))
+    return read_rows(parts[0].model.objects.for_list().with_undone().filter(pk__in=wanted))
 
 
 def _in_order(place: Position) -> tuple[int, str, int]:

@@ -277,6 +277,8 @@ class AssociationRequest(models.Model):
         """The attempts in order, each as far as it can be read."""
         return read_rows(self.attempts.all())
 
+    was_undone = False  # see with_undone(), which lists ask with
+
     @cached_property
     def read_batch(self) -> "AssociationBatch | UnreadableRow | None":
         """The batch that it went out with last."""

@@ -113,7 +113,8 @@ def beside_outcome(entry: "AssociationRequest") -> str:
 
     The pair stands there already. Empty where it has ended as one expects, or goes on.
     """
-    parts = [_why_in_a_list(entry), _seen_in_a_list(entry), merges_of(entry)]
+    undone_since = gettext("undone since") if entry.was_undone else ""
+    parts = [undone_since, _why_in_a_list(entry), _seen_in_a_list(entry), merges_of(entry)]
     return visible(" · ".join(filter(None, parts)))
 
 

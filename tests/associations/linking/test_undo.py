@@ -5,8 +5,9 @@ from typing import Any
 from unittest import mock
 
 import requests
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from associations.audit import recorder
@@ -312,6 +313,33 @@ class UndoPageTests(PageTestCase):
             page = self.client.post(self.url, {"reason": "x"})
         self.assertContains(page, "7 seconds", status_code=429)
         self.assertEqual(page["Retry-After"], "7")
+
+
+class ListTests(PageTestCase):
+    """What was undone says so wherever it stands in a list as linked."""
+
+    def test_lists_tell_it_and_ask_nothing_more(self) -> None:
+        entries = [entry_of(self.user) for _ in range(5)]
+        found = []
+        for undone in ([], entries[-1:], entries[:-1]):
+            for entry in undone:
+                entry_of(self.user, undoes=entry, outcome="unlinked", cause="seen_gone")
+            with CaptureQueriesContext(connection) as queries:
+                pages = [self.client.get("/requests/"), self.client.get("/")]
+                pages += [self.as_admin.get("/audit/"), self.as_admin.get("/audit/?outcome=linked")]
+            found.append(len(queries))
+            told = [page.text.count("undone since") for page in pages]
+            count = AssociationRequest.objects.exclude(undoes=None).count()
+            self.assertEqual(told[:1] + told[2:], [count] * 3)
+            self.assertIs(told[1] > 0, count > 0)  # it has the latest ones
+        self.assertEqual(len({*found[1:]}), 1)
+
+    def test_one_that_was_not_taken_back_does_not_say_so(self) -> None:
+        entry = entry_of(self.user)
+        for outcome, cause in (("canceled", "not_alone"), ("unconfirmed", "not_seen_gone")):
+            entry_of(self.user, undoes=entry, outcome=outcome, cause=cause)
+        for client, page in ((self.client, "/requests/"), (self.as_admin, "/audit/")):
+            self.assertNotContains(client.get(page), "undone since")
 
 
 class SandboxTests(VerificationTestCase):

@@ -4,7 +4,7 @@ from django.core.cache import cache
 
 from associations.bulk import tasks
 from associations.models import AssociationRequest, BulkRun, RunState
-from tests.associations.linking.base import run_of
+from tests.associations.linking.base import entry_of, run_of
 from tests.associations.sweep.base import SweepTestCase
 from tests.support import SignedInClient, person
 
@@ -95,6 +95,12 @@ class ChangedTests(SweepTestCase):
         self.assertNotIn("Link again", page)
         self.admin.post(f"/changed/{entry.checks.get().pk}/again/")
         self.assertFalse(BulkRun.objects.exists())
+
+    def test_what_was_undone_since_is_no_change_any_more(self) -> None:
+        (entry,) = self.gone(1)
+        ends = {name: getattr(entry, name) for name in ("from_object_id", "to_object_id")}
+        entry_of(self.user, undoes=entry, outcome="unlinked", cause="seen_gone", **ends)
+        self.assertNotIn(entry.get_absolute_url(), self.admin.get("/changed/").text)
 
     def test_what_is_old_is_not_listed(self) -> None:
         (entry,) = self.gone(1)
