@@ -1,10 +1,8 @@
 """Which rows HubSpot would refuse, as a record has as many links as an admin lets it have.
 
-What is linked now counts, and so do the rows before: the first ones go. More may be linked than a
-limit says, as it was set later, and what is linked already is not refused again.
+The rows before count as well: see linking/room.py.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
@@ -20,20 +18,16 @@ from associations.hubspot.outcomes import Cause
 from associations.hubspot.record_references import SIDES, Problem
 from associations.hubspot.schemas import Links
 from associations.linking.foresight import limit_of
+from associations.linking.room import Pair, Room, Taken, ends_of
 from associations.models import BulkRow, BulkRun, RowState
-
-_Pair = tuple[str, str]
-_Key = tuple[str, str, str]  # a record's type and id, and the type of what it is linked to
-_Ends = tuple[tuple[_Key, str], tuple[_Key, str]]  # each record, and the id of the other one
-_Taken = defaultdict[_Key, set[str]]
 
 
 class _Kept(NamedTuple):
     """What a run's rows of one pair of types link, up to where they are looked up."""
 
-    pair: _Pair
+    pair: Pair
     looked_up_to: list[str | int]
-    taken: _Taken
+    taken: Taken
 
 
 # Of the run that this process was at last; whoever takes up another one reads its rows.
@@ -58,44 +52,16 @@ def rows_without_room(
     most = [limit_of(*each, client=lambda: client) for each in (pair, pair[::-1]) if new]
     if not any(most):
         return {}
-    room = _Room(most, (found, _links_back(client, new) if most[1] else {}), _taken_of(run, pair))
+    room = Room(most, (found, _links_back(client, new) if most[1] else {}), _taken_of(run, pair))
     problems = {}
     for row in new:
-        ends = _ends(pair, _id_left(row, "from"), _id_left(row, "to", ids_left))
+        ends = ends_of(pair, _id_left(row, "from"), _id_left(row, "to", ids_left))
         full = room.take((row.from_object_id, row.to_object_id), ends)
         if full is not None:
             problems[row.pk] = _problem(row, SIDES[full], most[full])
     _kept.clear()
     _kept[run.pk, run.created_at] = _Kept(pair, [*pair, rows[-1].number], room.taken)
     return problems
-
-
-class _Room:
-    """How many more links the records of two types may have: by limit, for each of the two."""
-
-    def __init__(
-        self, most: Sequence[int], linked: tuple[Mapping[str, Links], ...], taken: _Taken
-    ) -> None:
-        self.taken, self._most, self._linked = taken, most, linked
-        self._now: dict[_Key, set[str]] = {}  # what there is, and what rows have taken
-
-    def take(self, asked: _Pair, ends: _Ends) -> int | None:
-        """Take room for a link; return which of the two records has none, if one has not."""
-        for side, (key, other) in enumerate(ends):
-            now = self._of(side, asked[side], key)
-            if 0 < self._most[side] <= len(now) and other not in now:
-                return side
-        for key, other in ends:
-            self.taken[key].add(other)
-            self._now[key].add(other)
-        return None
-
-    def _of(self, side: int, asked_id: str, key: _Key) -> set[str]:
-        if key not in self._now:
-            links = self._linked[side].get(asked_id, Links())
-            linked = {each.object_id for each in links.records if each.is_default}
-            self._now[key] = self.taken[key] | linked
-        return self._now[key]
 
 
 def _links_back(client: HubSpotClient, rows: Sequence[BulkRow]) -> dict[str, Links]:
@@ -110,16 +76,16 @@ def _links_back(client: HubSpotClient, rows: Sequence[BulkRow]) -> dict[str, Lin
         return {}
 
 
-def _taken_of(run: BulkRun, pair: _Pair) -> _Taken:
+def _taken_of(run: BulkRun, pair: Pair) -> Taken:
     kept = _kept.get((run.pk, run.created_at))
     if kept and (kept.pair, kept.looked_up_to) == (pair, run.looked_up_to):
         return kept.taken
     there = Q(from_object_type=pair[0], to_object_type=pair[1])
     back = Q(from_object_type=pair[1], to_object_type=pair[0])
-    taken = _Taken(set)
+    taken = Taken(set)
     for row in run.rows.filter(there | back, state=RowState.READY, was_linked=False).iterator():
         types = row.from_object_type, row.to_object_type
-        for key, other in _ends(types, _id_left(row, "from"), _id_left(row, "to")):
+        for key, other in ends_of(types, _id_left(row, "from"), _id_left(row, "to")):
             taken[key].add(other)
     return taken
 
@@ -128,10 +94,6 @@ def _id_left(row: BulkRow, side: str, ids_left: Mapping[str, str] = MappingProxy
     """Under which id HubSpot has a record, as far as it was looked up."""
     asked = getattr(row, f"{side}_object_id")
     return str(row.facts.get(f"{side}_merged_into") or ids_left.get(asked, asked))
-
-
-def _ends(types: _Pair, one: str, other: str) -> _Ends:
-    return ((types[0], one, types[1]), other), ((types[1], other, types[0]), one)
 
 
 def _problem(row: BulkRow, side: str, most: int) -> Problem:

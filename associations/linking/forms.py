@@ -1,7 +1,7 @@
 """The form: from which record, to which record, and why."""
 
 import secrets
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -166,6 +166,15 @@ class AssociationForm(forms.Form):
             ui_hosts=self.ui_hosts,
         )
 
+    @cached_property
+    def further(self) -> list[Side]:
+        """What could be read of the further records, likewise."""
+        try:
+            lines = self.fields["also"].clean(self["also"].value())
+        except forms.ValidationError:
+            return []
+        return self._read_further(lines)[0]
+
     def text_of(self, side: str) -> str:
         """Return what stands in a box, or which record was chosen of those found for just that."""
         text: str = self[f"{side}_object_id"].value() or ""
@@ -219,16 +228,19 @@ class AssociationForm(forms.Form):
         self.add_error(problem.field, validation_error(problem.code, sentence, **facts))
 
     def _clean_further(self) -> None:
-        sides, errors = read_further(
+        sides, errors = self._read_further(self.cleaned_data.get("also", []))
+        self.cleaned_data["also"] = sides
+        if errors:
+            self.add_error("also", errors)
+
+    def _read_further(self, lines: Sequence[str]) -> tuple[list[Side], list[forms.ValidationError]]:
+        return read_further(
             self.pair,
-            self.cleaned_data.get("also", []),
+            lines,
             resolve=self.types.resolve,
             portal_id=self.portal_id,
             ui_hosts=self.ui_hosts,
         )
-        self.cleaned_data["also"] = sides
-        if errors:
-            self.add_error("also", errors)
 
     def is_as_named(self) -> bool:
         """Return whether it is the pair that the button named, if it did; the form must be valid.

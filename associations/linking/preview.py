@@ -4,7 +4,7 @@ Everything is looked up at the same time and, but for the links, remembered for 
 HubSpot does not show is told in a line, and keeps nobody from linking.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -30,6 +30,7 @@ from associations.hubspot.schemas import (
     Record,
 )
 from associations.linking.foresight import Doubts, doubts_about, limits_of, linked_by
+from associations.linking.room import Refusals, refusals_of
 from associations.linking.seen import pair_token
 from associations.models import AssociationRequest
 from associations.texts.labels import type_within_a_sentence
@@ -144,6 +145,7 @@ class Preview:
     to_most: dict[int, int] = field(default_factory=dict)
     doubts: Doubts | None = None
     at: datetime | None = None
+    of_several: Refusals | None = None  # where the first record is to be linked to more than one
 
     @property
     def pair_token(self) -> str:
@@ -161,7 +163,7 @@ class Preview:
     def limits(self) -> list[MetLimit]:
         """The limits for which HubSpot would refuse the link; one that is there it takes again."""
         link = self.links.link if self.links else None
-        if not self.could_be_linked or (link and link.is_default):
+        if not self.could_be_linked or (link and link.is_default) or self.of_several:
             return []
         sides = (
             (self.from_, self.from_links, self.from_most),
@@ -229,8 +231,11 @@ class Preview:
         return [*found, PAIR] if self.cannot_be_linked else found
 
 
-def preview(from_: Side, to: Side) -> Preview:
-    """Look up what HubSpot shows of the two sides, as far as they are filled in."""
+def preview(from_: Side, to: Side, further: Sequence[Side] = ()) -> Preview:
+    """Look up what HubSpot shows of the two sides, as far as they are filled in.
+
+    And of `further` records of the second side, whether there is room for them all.
+    """
     known = [(s.object_type, s.object_id) for s in (from_, to) if s.object_type and s.object_id]
     # Of a pair what is told depends on the ids: either record may have been merged a moment ago.
     seconds = RECORD_SECONDS if len(known) < 2 else 0
@@ -252,6 +257,9 @@ def preview(from_: Side, to: Side) -> Preview:
         # Of a pair the first record's links are looked up as it is.
         if one.object_type and one.object_id and (name == "to" or len(known) < 2)
     }
+    seconds = [each for each in (to, *further) if each.object_type and each.object_id]
+    if from_.object_type and from_.object_id and further and len(seconds) > 1:
+        looks["of_several"] = partial(refusals_of, from_, seconds)
     now = timezone.now()
     shown = dict(zip(looks, run_concurrently(*looks.values()), strict=True))
     if "links" in shown:

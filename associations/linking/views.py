@@ -211,7 +211,7 @@ def preview_context(form: AssociationForm, user: "User") -> dict[str, Any]:
             "reasons": [looks_used_up(wait)],
             "advice": advice_on([TRY], is_admin=user.is_admin),
         }
-    shown = preview(form.pair.from_, form.pair.to)
+    shown = preview(form.pair.from_, form.pair.to, form.further)
     advice = advice_on(shown.remedies, is_admin=user.is_admin)
     return {"preview": shown, "reasons": reasons_of(shown.errors), "advice": advice}
 

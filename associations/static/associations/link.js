@@ -32,7 +32,8 @@ const callByNames = () => {
   for (const name of fromNames) name.textContent = from.name;
   for (const name of toNames) name.textContent = [...names.values()].at(-1) ?? "";
   counted.textContent = names.size;
-  preview.hidden = lines.children.length > 0; // "they" are no longer two
+  // "They" are no longer two; but what HubSpot would refuse of several is told.
+  preview.hidden = lines.children.length > 0 && !preview.querySelector("[data-of-several]");
   further.hidden = !lines.children.length;
   another.hidden = !to.isChosen || lines.children.length + 1 >= Number(further.dataset.most);
 };
@@ -74,6 +75,14 @@ const swapButton = linkForm.querySelector("[data-swap]");
 swapButton.hidden = false;
 swapButton.addEventListener("click", swap);
 linkForm.addEventListener("input", callByNames);
+// Asked once it is still: what comes then stands above the button, and must not move it at a click.
+let pastedLast = 0;
+pasted.addEventListener("input", () => {
+  clearTimeout(pastedLast);
+  pastedLast = setTimeout(() => {
+    if (boxes[0].isChosen) htmx.trigger(preview, "known");
+  }, 600);
+});
 preview.addEventListener("htmx:afterSettle", callByNames);
 // What is still being typed may be another record in a moment.
 preview.addEventListener("htmx:configRequest", ({ detail }) => {
@@ -101,7 +110,7 @@ another.addEventListener("click", () => {
   line.querySelector("button span").textContent = ` ${to.name}`;
   line.querySelector("button").addEventListener("click", () => {
     line.remove();
-    callByNames();
+    tell();
     (to.isChosen ? submit : to.input).focus();
   });
   for (const old of lines.children) if (recordOf(old) === to.reference) old.remove();

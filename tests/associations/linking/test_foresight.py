@@ -39,6 +39,67 @@ class ForesightTestCase(PageTestCase):
         return sum(path in each["path"] for each in self.sandbox.requests)
 
 
+class SeveralTests(ForesightTestCase):
+    """Further records of the same submit count as well, as the rows of a run do."""
+
+    def several(self, first: tuple[str, str], *seconds: str) -> dict[str, object]:
+        fields = {"from_object_type": first[0], "from_object_id": first[1]}
+        fields |= {"to_object_type": "companies", "to_object_id": seconds[0]}
+        return fields | {"also": [f"companies/{each}" for each in seconds[1:]]}
+
+    def told(self, *asked: object) -> str:
+        answer = self.client.post("/preview/", self.several(*asked), headers=HTMX)
+        return re.sub(r"</?bdi>", "", " ".join(answer.content.decode().split()))
+
+    def outcomes(self, *asked: object) -> list[str]:
+        self.client.post("/", self.several(*asked) | {"submit_token": "several"})
+        return [*AssociationRequest.objects.order_by("pk").values_list("outcome", flat=True)]
+
+    def test_the_first_record_has_room_for_some(self) -> None:
+        page = self.told(DEAL, "901", "902", "903")
+        self.assertIn(
+            "Of these 3 links HubSpot would refuse 2: it allows no more of Deal 701.", page
+        )
+        self.assertNotIn("They are not linked yet", page)
+        expected = ["linked", "rejected", "rejected"]
+        self.assertEqual(self.outcomes(DEAL, "901", "902", "903"), expected)
+
+    def test_what_is_linked_already_takes_no_more_room(self) -> None:
+        self.sandbox.link("deals", "701", "companies", "902")
+        page = self.told(DEAL, "902", "901")
+        self.assertIn("Of these 2 links HubSpot would refuse 1", page)
+        self.assertEqual(self.outcomes(DEAL, "902", "901"), ["linked", "rejected"])
+
+    def test_second_records_that_have_no_room(self) -> None:
+        self.sandbox.limit("companies", "contacts", 1)
+        for company in ("902", "904"):
+            self.sandbox.link("companies", company, "contacts", "502")
+        page = self.told(("Contact", "501"), "902", "903", "904")
+        self.assertIn("would refuse 2: it allows no more of Company 902, Company 904.", page)
+        expected = ["rejected", "linked", "rejected"]
+        self.assertEqual(self.outcomes(("Contact", "501"), "902", "903", "904"), expected)
+
+    def test_by_the_ids_that_merged_records_have_now(self) -> None:
+        self.sandbox.link("deals", "701", "companies", "902")
+        self.sandbox.merge("companies", "901", "902")
+        self.assertNotIn("would refuse", self.told(DEAL, "901", "902"))
+
+    def test_with_room_for_all_or_without_knowing_nothing_is_said(self) -> None:
+        self.assertNotIn("would refuse", self.told(("Contact", "501"), "902", "903"))
+        self.sandbox.fault(method="POST", path="deals/companies/batch/read", status=500, times=None)
+        self.assertNotIn("Of these", self.told(DEAL, "901", "902"))
+
+    def test_one_that_hubspot_lacks_takes_no_room(self) -> None:
+        self.assertNotIn("would refuse", self.told(DEAL, "399", "902"))
+
+    def test_where_the_last_one_stands_among_the_further_ones(self) -> None:
+        """So the form's script has them: the box is empty for the next."""
+        fields = self.several(DEAL, "901", "902") | {"to_object_id": ""}
+        fields["also"] = ["companies/901", "companies/902"]
+        page = self.client.post("/preview/", fields, headers=HTMX).content.decode()
+        self.assertIn("would refuse 1", " ".join(page.split()))
+
+
 class LimitTests(ForesightTestCase):
     def test_the_one_that_it_has_is_named(self) -> None:
         self.sandbox.link("deals", "701", "companies", "901")
