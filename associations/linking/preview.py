@@ -257,9 +257,9 @@ def preview(from_: Side, to: Side, further: Sequence[Side] = ()) -> Preview:
         # Of a pair the first record's links are looked up as it is.
         if one.object_type and one.object_id and (name == "to" or len(known) < 2)
     }
-    seconds = [each for each in (to, *further) if each.object_type and each.object_id]
-    if from_.object_type and from_.object_id and further and len(seconds) > 1:
-        looks["of_several"] = partial(refusals_of, from_, seconds)
+    several = [each for each in (to, *further) if each.object_type and each.object_id]
+    if from_.object_type and from_.object_id and len(several) > 1:
+        looks["of_several"] = partial(refusals_of, from_, several)
     now = timezone.now()
     shown = dict(zip(looks, run_concurrently(*looks.values()), strict=True))
     if "links" in shown:

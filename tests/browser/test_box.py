@@ -392,9 +392,9 @@ class CardTests(BoxTestCase):
 class SeveralTests(BoxTestCase):
     """The button's sentence is what will be sent, with several on the second side, too."""
 
-    def several(self, page: Page, *records: str) -> None:
+    def several(self, page: Page, *records: str, first: str = "contact 501") -> None:
         """Choose Ada Byron, and each of these as a line."""
-        self.paste(page, FROM, "contact 501")
+        self.paste(page, FROM, first)
         for record in records:
             self.focused(page, TO)
             self.paste(page, TO, record)
@@ -435,6 +435,19 @@ class SeveralTests(BoxTestCase):
         page.locator("#further li button").click()
         expect(page.locator("#preview")).to_contain_text("They are not linked yet.")
         expect(page.locator("#preview")).to_be_visible()
+
+    def test_of_several_it_is_told_what_hubspot_would_refuse(self) -> None:
+        page = self.signed_in()
+        self.several(page, "company 902", "company 901", first="deal 701")
+        shown = page.locator("#preview")
+        expect(shown).to_contain_text("Of these 2 links HubSpot would refuse 1")
+        expect(shown).to_be_visible()
+        expect(shown).not_to_contain_text("They are")
+        page.locator("#further li button").nth(1).click()
+        expect(shown).not_to_contain_text("would refuse")
+        page.click("summary")
+        page.fill("#id_also", "company 903")
+        expect(shown).to_contain_text("Of these 2 links HubSpot would refuse 1")
 
     def test_they_stand_below_their_side(self) -> None:
         page = self.signed_in()

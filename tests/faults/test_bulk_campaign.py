@@ -11,7 +11,13 @@ from django.conf import settings
 @unittest.skipUnless(sys.platform == "linux", "finds the processes through Linux's /proc")
 class CampaignTests(unittest.TestCase):
     def test_nothing_is_lost_doubled_or_wrong(self) -> None:
-        options = ["--runs", "2", "--lanes", "1", "--seed", "4"]
+        self.assert_well(2)
+
+    def test_nor_is_what_is_undone(self) -> None:
+        self.assert_well(1, "--undo")
+
+    def assert_well(self, runs: int, *more: str) -> None:
+        options = ["--runs", str(runs), "--lanes", "1", "--seed", "4", *more]
         database = os.environ.get("TEST_DATABASE_URL", "sqlite")
         campaign = subprocess.run(
             [sys.executable, "-m", "tests.faults.bulk_campaign", *options, "--database", database],
@@ -19,7 +25,7 @@ class CampaignTests(unittest.TestCase):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=150,
+            timeout=200,
         )
         self.assertEqual(campaign.returncode, 0, campaign.stdout)
-        self.assertIn("runs 2 of 2", campaign.stdout)
+        self.assertIn(f"runs {runs} of {runs}", campaign.stdout)
