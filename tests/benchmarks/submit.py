@@ -1,174 +1,172 @@
-"""How near the submit comes to what it cannot do without: `python -m tests.benchmarks.submit`.
+"""How near the submit comes to what it cannot do without, and to what others need for the same:
+`python -m tests.benchmarks.submit [--quick] [--only costs|load]`.
 
-Both sides of each ratio are measured in turns in one run; medians of the rounds. TEST_DATABASE_URL
-chooses the database.
+hubadmin and its peers (tests/benchmarks/peers) take turns, each in a process of its own; within
+each turn the submit and its floor alternate call by call. Medians of the rounds; what a goal is
+missed by is marked with `!`. Then 32 people at once, at the real server. TEST_DATABASE_URL chooses
+the database. Exit code 1: a submit was not one entry, closed as linked by one attempt and one PUT.
 """
 
+import argparse
+import json
 import os
-import random
-import re
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
-import time
-from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 django.setup()
 
-import requests
-import urllib3
 from django.conf import settings
 from django.db import connection
-from django.test.runner import DiscoverRunner
-from django.test.utils import override_settings
 
-from associations.hubspot.client import HubSpotClient
-from tests.demo import MANAGE, Demo, Person
-from tests.support import LINK, SignedInClient, person
+from tests.benchmarks import crowd
+from tests.benchmarks.bulk import sandbox
 
-ROUNDS, CALLS = 7, 150
-PATH = "/crm/v4/objects/contacts/501/associations/default/companies/902"
-PEOPLE, SUBMITS, DELAY = 32, 6, 0.15
-
-
-def median_ratio(name: str, ours: Callable[[], object], floor: Callable[[], object]) -> None:
-    """Print the milliseconds of both and their ratio."""
-
-    def milliseconds(call: Callable[[], object]) -> float:
-        start = time.perf_counter()
-        for _ in range(CALLS):
-            call()
-        return (time.perf_counter() - start) / CALLS * 1000
-
-    ours(), floor()
-    rounds = [(milliseconds(ours), milliseconds(floor)) for _ in range(ROUNDS)]
-    mine, least = (statistics.median(side) for side in zip(*rounds, strict=True))
-    ratio = statistics.median(a / b for a, b in rounds)
-    print(f"{name}: {mine:.2f} ms / {least:.2f} ms = {ratio:.2f}")
+OURS, PEERS = "hubadmin", ("plain", "auditlog", "simple_history", "sdk")
+ROUNDS, FLOWS = 7, 20
+ROWS = 50  # of a list
+STEPS = {"POST": "POST", "form": "form", "answer": "answer page", "list": "list"}
+CLOCK, PROCESSOR = 0, 1
+GOALS = {"sqlite": 5.0, "postgresql": 5.5, "call": 2.0}
 
 
-def in_process(hubspot: str) -> None:
-    pool, headers = urllib3.PoolManager(), {"Authorization": "Bearer sandbox"}
+class Side:
+    """A process of tests.benchmarks.subject, and its medians of each round."""
 
-    def raw_put() -> None:
-        pool.request("PUT", hubspot + PATH, headers=headers)
-
-    client = HubSpotClient(base_url=hubspot, token="sandbox")
-    median_ratio(
-        "client PUT / urllib3 PUT", lambda: client.create_default_association(**LINK), raw_put
-    )
-
-    with connection.cursor() as cursor:
-        cursor.execute("CREATE TABLE raw_log (who integer, body text)")
-
-    def raw_put_and_insert() -> None:
-        raw_put()
-        with connection.cursor() as cursor:
-            cursor.execute("INSERT INTO raw_log VALUES (1, 'x')")
-
-    browser = SignedInClient(person())
-    hubspot_settings = {"HUBSPOT_API_BASE_URL": hubspot, "HUBSPOT_ACCESS_TOKEN": "sandbox"}
-    # A limit so high that it is counted, but never reached; the floor looks up nothing either.
-    hubspot_settings |= {"SUBMITS_PER_PERSON_PER_MINUTE": 100_000, "HUBSPOT_VERIFY": False}
-    with override_settings(**hubspot_settings):
-        median_ratio(
-            f"form POST / (urllib3 PUT + INSERT), {connection.vendor}",
-            lambda: browser.post("/", LINK),
-            raw_put_and_insert,
+    def __init__(self, name: str, folder: Path, hubspot: str, rows: int) -> None:
+        self.name, self.rounds = name, list[dict[str, list[float]]]()
+        module = "tests.settings" if name == OURS else "tests.benchmarks.peers.settings"
+        environment = {"DJANGO_SETTINGS_MODULE": module, "PEER": name, "HUBSPOT_URL": hubspot}
+        environment |= {"ENV_FILE": "", "TEST_FILE": str(folder / f"{name}.sqlite3")}
+        if url := os.environ.get("TEST_DATABASE_URL"):
+            environment["TEST_DATABASE_URL"] = f"{url}_{name}"
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.benchmarks.subject", str(rows)],
+            cwd=settings.BASE_DIR,
+            env=os.environ | environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
+        self._told()
+
+    def __enter__(self) -> "Side":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.communicate()  # it drops its database
+
+    def ask(self, what: str) -> Any:
+        self._process.stdin.write(f"{what}\n")
+        self._process.stdin.flush()
+        return self._told()
+
+    def _told(self) -> Any:
+        line = self._process.stdout.readline()
+        if not line:
+            raise AssertionError(f"{self.name} has ended")
+        return json.loads(line)
+
+    def cost(self, step: str, kind: int = PROCESSOR) -> float:
+        """Milliseconds."""
+        return statistics.median(each[step][kind] for each in self.rounds)
+
+    def ratio(self, step: str, floor: str, kind: int = PROCESSOR) -> float:
+        """How many times the floor, of the same process in the same rounds."""
+        return statistics.median(each[step][kind] / each[floor][kind] for each in self.rounds)
+
+    def against(self, other: "Side", step: str) -> float:
+        """How many times the processor time of another, round by round."""
+        both = zip(self.rounds, other.rounds, strict=True)
+        return statistics.median(a[step][PROCESSOR] / b[step][PROCESSOR] for a, b in both)
 
 
-def under_load(hubspot: str, verify: bool, pause: float) -> None:
-    """From a submit to the page with its answer, 32 people at once, ÷ one PUT of its 150 ms.
-
-    Each of them waits up to `pause` seconds before the next; without, the machine itself is what
-    they wait for, as it also has to be 32 browsers and HubSpot.
-    """
-    options = {
-        "SUBMITS_PER_PERSON_PER_MINUTE": "100000",
-        "HUBSPOT_VERIFY": str(verify),
-        # A stand-in without HubSpot's limit of calls, which would be what is measured.
-        "HUBSPOT_API_BASE_URL": hubspot,
-        "HUBSPOT_ACCESS_TOKEN": "sandbox",
-    }
+def costs(hubspot: str, rounds: int, flows: int, rows: int) -> None:
     with (
-        tempfile.TemporaryDirectory() as folder,
-        Demo(Path(folder) / "demo", "--real-hubspot", **options) as demo,
+        tempfile.TemporaryDirectory(dir=settings.BASE_DIR, prefix=".test.sqlite3-") as folder,
+        ExitStack() as stack,
     ):
-        people = [Person(demo, "support") for _ in range(PEOPLE)]
-        token = token_in(people[0].get("/").text)
-        requests.post(f"{hubspot}/_sandbox/reset", timeout=5)
-        for method in ("PUT", "POST"):
-            fault = {"method": method, "delay": DELAY, "times": None}
-            requests.post(f"{hubspot}/_sandbox/faults", json=fault, timeout=5)
-        least = raw_puts(hubspot)
-        times: list[float] = []
+        sides = [
+            stack.enter_context(Side(name, Path(folder), hubspot, rows)) for name in (OURS, *PEERS)
+        ]
+        for _ in range(rounds):
+            for side in sides:
+                side.rounds.append(side.ask(f"flows {flows}"))
+        tell_costs(sides, rows)
+        tell_database(sides)
 
-        def submit(someone: Person) -> None:
-            someone.session.cookies = people[0].session.cookies.copy()
-            for _ in range(SUBMITS):
-                time.sleep(random.uniform(0, pause))
-                start = time.perf_counter()
-                fields = LINK | {"csrfmiddlewaretoken": token}
-                page = someone.session.post(demo.address + "/", data=fields, timeout=60)
-                times.append(time.perf_counter() - start)
-                assert "linked" in page.text, page.status_code
 
-        threads = [threading.Thread(target=submit, args=(someone,)) for someone in people]
-        start = time.perf_counter()
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        took = time.perf_counter() - start
-        least = statistics.median(least + raw_puts(hubspot))
-        p50, p95 = statistics.median(times), statistics.quantiles(times, n=20)[-1]
+def tell_costs(sides: list[Side], rows: int) -> None:
+    ours, *peers = sides
+    print(
+        f"\n{connection.vendor}: a submit / (urllib3 PUT + INSERT), call / urllib3 PUT, and ms of "
+        f"CPU; a list has {rows} rows"
+    )
+    heads = ("", "wall", "CPU", "call wall", "call CPU", *(f"{each} ms" for each in STEPS.values()))
+    print("{:16}{:>8}{:>8}{:>11}{:>10}{:>9}{:>9}{:>16}{:>9}".format(*heads))
+    for side in sides:
+        wall, call = side.ratio("POST", "floor", CLOCK), side.ratio("call", "put", CLOCK)
+        marks = [
+            "!" if side is ours and value > goal else " "
+            for value, goal in ((wall, GOALS[connection.vendor]), (call, GOALS["call"]))
+        ]
         print(
-            f"submit to answer page / one PUT, verify {'on' if verify else 'off'}, {PEOPLE} people "
-            f"with pauses up to {pause:.0f} s, {len(times) / took:.0f} a second: "
-            f"p50 {p50 * 1000:.0f} ms / {least * 1000:.0f} ms = {p50 / least:.2f}, "
-            f"p95 {p95 / least:.2f}"
+            f"{side.name:16}{wall:7.2f}{marks[0]}{side.ratio('POST', 'floor'):8.2f}"
+            f"{call:10.2f}{marks[1]}{side.ratio('call', 'put'):10.2f}"
+            f"{side.cost('POST'):9.2f}{side.cost('form'):9.2f}{side.cost('answer'):16.2f}"
+            f"{side.cost('list'):9.2f}"
         )
+    wall = [f"{side.name} {side.cost('floor', CLOCK):.2f}" for side in sides]
+    print(f"floor, wall ms: {', '.join(wall)}")
+    print("\nCPU of hubadmin / that of a peer, same rounds")
+    print("{:16}{:>8}{:>8}{:>15}{:>8}".format("", *STEPS.values()))
+    for side in peers:
+        ratios = [ours.against(side, step) for step in STEPS]
+        print("{:16}{:8.2f}{:8.2f}{:15.2f}{:8.2f}".format(side.name, *ratios))
 
 
-def raw_puts(hubspot: str) -> list[float]:
-    """Seconds of some bare PUTs, one after another, with nothing else going on."""
-    pool, times = urllib3.PoolManager(), []
-    for _ in range(5):
-        start = time.perf_counter()
-        pool.request("PUT", hubspot + PATH, headers={"Authorization": "Bearer sandbox"})
-        times.append(time.perf_counter() - start)
-    return times
-
-
-def token_in(page: str) -> str:
-    return re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)[1]
+def tell_database(sides: list[Side]) -> None:
+    print(
+        "\nstatements of a submit / with BEGIN, COMMIT and the like, its commits and syncs; "
+        "statements of pages"
+    )
+    print(
+        "{:16}{:>14}{:>9}{:>8}{:>7}{:>9}{:>7}".format(
+            "", "statements", "commits", "syncs", "form", "answer", "list"
+        )
+    )
+    for side in sides:
+        said, syncs = side.ask("statements"), side.ask("syncs")
+        post = said["POST"]
+        waits = "?" if syncs is None else f"{syncs:.1f}"
+        pages = [said[page]["statements"] for page in ("form", "answer", "list")]
+        print(
+            f"{side.name:16}{post['statements']:8} /{post['sent']:4}{post['commits']:9}{waits:>8}"
+            "{:7}{:9}{:7}".format(*pages)
+        )
+    if said["floor"] != {"statements": 1, "commits": 1, "sent": 1}:
+        raise AssertionError(f"the floor is no longer one INSERT: {said['floor']}")
+    if syncs is None:
+        print("syncs are not counted: strace is not installed, or may not look at the process")
 
 
 def main() -> None:
-    runner = DiscoverRunner(verbosity=0, interactive=False)
-    databases = runner.setup_databases()
-    sandbox = subprocess.Popen(
-        [sys.executable, MANAGE, "hubspot_sandbox", "--port", "0", "--rate-limit", "0"],
-        cwd=settings.BASE_DIR,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        address = re.search(r"http://127\.0\.0\.1:\d+", sandbox.stdout.readline())[0]
-        in_process(address)
-        for verify in (False, True):
-            for pause in (4, 0):
-                under_load(address, verify, pause)
-    finally:
-        sandbox.terminate()
-        runner.teardown_databases(databases)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="whether it works, in one short round")
+    parser.add_argument("--only", choices=["costs", "load"])
+    options = parser.parse_args()
+    with sandbox(0) as hubspot:
+        if options.only != "load":
+            costs(hubspot, *((1, 2, 2) if options.quick else (ROUNDS, FLOWS, ROWS)))
+        if options.only != "costs":
+            crowd.measure(hubspot, submits=1 if options.quick else crowd.SUBMITS)
 
 
 if __name__ == "__main__":

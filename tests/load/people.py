@@ -30,6 +30,8 @@ def headers_of(name: str, group: str = "support") -> dict[str, str]:
 class Person:
     """Somebody with a browser."""
 
+    patience = PATIENCE
+
     def __init__(self, server: Server, name: str, group: str = "support") -> None:
         self._address, self._headers = f"http://127.0.0.1:{server.port}", headers_of(name, group)
         self._cookies: dict[str, str] = {}
@@ -67,7 +69,7 @@ class Person:
             self._address + path,
             headers=self._headers | by_script | {"Cookie": cookie, "Referer": "https://localhost/"},
             allow_redirects=False,
-            timeout=PATIENCE,
+            timeout=self.patience,
             **options,
         )
         self._cookies |= {cookie.name: cookie.value for cookie in answer.cookies}
