@@ -141,16 +141,16 @@ class Subject:
     # --- what is measured ---
 
     def flows(self, count: int) -> Samples:
-        """Each step of so many submits, one after the other: no side ever has the machine alone."""
+        """Each step of so many submits: what is small comes after a page, and never hot."""
         samples: Samples = {}
         for _ in range(count):
             fields = self.filled_in(_timed(samples, "form", lambda: self.get("/")))
-            _timed(samples, "put", self.put)
-            _timed(samples, "call", self.app.call)
             _timed(samples, "floor", self.floor)
             address = _timed(samples, "POST", lambda fields=fields: self.post(fields))
             _timed(samples, "answer", lambda address=address: self.get(address))
+            _timed(samples, "put", self.put)
             _timed(samples, "list", lambda: self.get("/requests/"))
+            _timed(samples, "call", self.app.call)
         return samples
 
     @contextmanager

@@ -144,6 +144,8 @@ def tell_database(sides: list[Side]) -> None:
     )
     for side in sides:
         said, syncs = side.ask("statements"), side.ask("syncs")
+        if said["floor"] != {"statements": 1, "commits": 1, "sent": 1}:
+            raise AssertionError(f"the floor is not one INSERT: {said['floor']}")
         post = said["POST"]
         waits = "?" if syncs is None else f"{syncs:.1f}"
         pages = [said[page]["statements"] for page in ("form", "answer", "list")]
@@ -151,8 +153,6 @@ def tell_database(sides: list[Side]) -> None:
             f"{side.name:16}{post['statements']:8} /{post['sent']:4}{post['commits']:9}{waits:>8}"
             "{:7}{:9}{:7}".format(*pages)
         )
-    if said["floor"] != {"statements": 1, "commits": 1, "sent": 1}:
-        raise AssertionError(f"the floor is no longer one INSERT: {said['floor']}")
     if syncs is None:
         print("syncs are not counted: strace is not installed, or may not look at the process")
 
