@@ -45,7 +45,7 @@ def show_usage(state: State, call: Call) -> Answer:
     usage = {
         "name": "private-apps-api-calls-daily",
         "usageLimit": DAILY_LIMIT,
-        "currentUsage": state.window.used_today,
+        "currentUsage": state.used_today,
         "collectedAt": timestamp(now),
         "fetchStatus": "SUCCESS",
         "resetsAt": timestamp(midnight),

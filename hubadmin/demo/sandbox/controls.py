@@ -8,7 +8,7 @@ from operator import itemgetter
 from associations.hubspot.object_types import ObjectType
 from hubadmin.demo.sandbox.faults import FaultError
 from hubadmin.demo.sandbox.generated import generated_ids
-from hubadmin.demo.sandbox.http import Answer, Call, Refused, posted_list
+from hubadmin.demo.sandbox.http import Answer, Call, Refused, posted, posted_list
 from hubadmin.demo.sandbox.links import LinkError, parse_link
 from hubadmin.demo.sandbox.people import MERGED_PEOPLE, people_ids
 from hubadmin.demo.sandbox.portal import (
@@ -42,6 +42,17 @@ def list_requests(state: State, call: Call) -> Answer:
 def summarize_calls(state: State, call: Call) -> Answer:
     """Show how many calls arrived for HubSpot since the last reset, and how they were answered."""
     return Answer(200, state.calls.summary())
+
+
+def set_rate(state: State, call: Call) -> Answer:
+    """Take another number of calls within ten seconds from now on."""
+    limits = posted(call)
+    if not isinstance(limits, dict) or not limits.keys() <= {"calls", "associations"}:
+        raise Refused(400, "A rate is a JSON object of calls, associations.")
+    if not all(each is None or (type(each) is int and each >= 0) for each in limits.values()):
+        raise Refused(400, "A rate's limits must be whole numbers from 0, or null.")
+    state.take(limits.get("calls"), limits.get("associations"))
+    return Answer(200, limits)
 
 
 def list_associations(state: State, call: Call) -> Answer:

@@ -58,6 +58,11 @@ class Call:
         return is_search(self.method, self.target)
 
     @property
+    def is_association(self) -> bool:
+        """Whether it is one to the associations API, which may have a limit of its own."""
+        return "/associations/" in self.path
+
+    @property
     def needs_token(self) -> bool:
         """Whether HubSpot asks who calls; those under /oauth/ bring tokens in their bodies."""
         return self.is_api and not self.target.startswith("/oauth/")

@@ -7,7 +7,6 @@ from typing import Any
 
 from hubadmin.demo.sandbox.http import SECONDLY, TEN_SECONDLY
 
-_USUAL_LIMIT = 190
 DAILY_LIMIT = 625_000
 
 
@@ -37,20 +36,24 @@ class SlidingCount:
 
 
 class RateWindow:
-    """The app's limit per sliding ten seconds; safe to use from many threads."""
+    """The app's limit per sliding ten seconds; safe to use from many threads.
+
+    It may be changed at any time: what was admitted before counts towards the new one.
+    """
 
     policy = TEN_SECONDLY
     seconds = 10
 
     def __init__(self, limit: int | None) -> None:
-        self._limit = limit
+        self.limit = self._limit_at_first = limit
         self._lock = Lock()
         self._admitted = SlidingCount(self.seconds)
         self._today = 0
 
     def clear(self) -> None:
-        """Forget what was admitted."""
+        """Forget what was admitted, and how the limit was changed."""
         with self._lock:
+            self.limit = self._limit_at_first
             self._admitted.clear()
             self._today = 0
 
@@ -60,30 +63,30 @@ class RateWindow:
         with self._lock:
             return self._today
 
-    def admit(self) -> tuple[bool, dict[str, str | None]]:
-        """Return whether one more request may pass, and the headers that say what is left."""
+    def admit(self, used_elsewhere: int = 0) -> tuple[bool, dict[str, str | None]]:
+        """Return whether one more request may pass, and the headers that say what is left.
+
+        Other calls of the day, `used_elsewhere`, count towards its limit.
+        """
         with self._lock:
             passes = self._has_room(monotonic())
             self._today += passes
-            return passes, self._headers()
+            return passes, self._headers(self._today + used_elsewhere)
 
     def _has_room(self, now: float) -> bool:
-        if not self._limit:
-            return True
-        passes = self._admitted.at(now) < self._limit
+        passes = self._admitted.at(now) < self.limit if self.limit else True
         if passes:
             self._admitted.add(now)
         return passes
 
-    def _headers(self) -> dict[str, str | None]:
-        limit = self._limit or _USUAL_LIMIT
+    def _headers(self, used_today: int) -> dict[str, str | None]:
         told = {
-            "Max": limit,
-            "Remaining": limit - len(self._admitted),
             "Interval-Milliseconds": self.seconds * 1000,
             "Daily": DAILY_LIMIT,
-            "Daily-Remaining": max(DAILY_LIMIT - self._today, 0),
+            "Daily-Remaining": max(DAILY_LIMIT - used_today, 0),
         }
+        if self.limit:
+            told |= {"Max": self.limit, "Remaining": max(self.limit - len(self._admitted), 0)}
         return {f"X-HubSpot-RateLimit-{name}": str(value) for name, value in told.items()}
 
 
@@ -93,7 +96,7 @@ class SearchWindow(RateWindow):
     policy = SECONDLY
     seconds = 1
 
-    def _headers(self) -> dict[str, str | None]:
+    def _headers(self, used_today: int) -> dict[str, str | None]:
         return {}
 
 

@@ -22,6 +22,7 @@ from hubadmin.demo.sandbox.http import (
     too_many_body,
     usual_body,
 )
+from hubadmin.demo.sandbox.limits import RateWindow
 from hubadmin.demo.sandbox.portal import require_token
 from hubadmin.demo.sandbox.state import State
 
@@ -66,6 +67,7 @@ ROUTES: list[tuple[str, str, Endpoint]] = [
     ("POST", "/_sandbox/associations", controls.add_associations),
     ("POST", "/_sandbox/records", record_controls.change_records),
     ("POST", "/_sandbox/limits", configurations.set_limits),
+    ("POST", "/_sandbox/rate", controls.set_rate),
     ("POST", "/_sandbox/search", record_controls.set_search_lag),
     ("POST", "/_sandbox/reset", controls.reset),
 ]
@@ -75,13 +77,21 @@ def answer_call(state: State, call: Call) -> Answer:
     """Return what is to be sent back for a call."""
     if not call.is_api:
         return _endpoint_answer(state, call)
-    window = state.search_window if call.is_search else state.window
-    passes, headers = window.admit()
+    window = _window_of(state, call)
+    passes, headers = window.admit(state.used_today - window.used_today)
     answer = _endpoint_answer(state, call) if passes else Answer(429, too_many_body(window.policy))
     if call.fault.has_answer:
         answer = _fault_answer(call.fault, window.policy)
     answer.headers = headers | answer.headers | call.fault.headers
     return answer
+
+
+def _window_of(state: State, call: Call) -> RateWindow:
+    """Whose limit a call counts towards."""
+    if call.is_search:
+        return state.search_window
+    is_apart = state.associations_window.limit and call.is_association
+    return state.associations_window if is_apart else state.window
 
 
 def _endpoint_answer(state: State, call: Call) -> Answer:

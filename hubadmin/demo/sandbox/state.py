@@ -14,7 +14,7 @@ from hubadmin.demo.sandbox.portal import LIMITED, TYPES, Association
 from hubadmin.demo.sandbox.records import RecordStore
 
 _CONTROL_PATH = re.compile(
-    r"/_sandbox/(faults|requests|calls|associations|limits|records|search|reset)(\?.*)?"
+    r"/_sandbox/(faults|requests|calls|associations|limits|rate|records|search|reset)(\?.*)?"
 )
 
 
@@ -34,6 +34,8 @@ class State:
         self.faults = FaultQueue()
         self.window = RateWindow(rate_limit)
         self.search_window = SearchWindow(search_limit)
+        # The associations API's own, once it has a limit; until then the app's is for all calls.
+        self.associations_window = RateWindow(None)
         self.calls = CallTally()
         self.links = Links()
         self.records = RecordStore()
@@ -77,6 +79,7 @@ class State:
         """Forget faults, requests, associations, changes of records, and every count."""
         self.faults.clear()
         self.window.clear()
+        self.associations_window.clear()
         self.search_window.clear()
         self.calls.clear()
         self.links.clear()
@@ -116,6 +119,18 @@ class State:
             self.links.remove(link.from_type, link.to_type, (link.from_id, link.to_id))
         else:
             self.links.remove_default(link)
+
+    def take(self, calls: int | None, associations: int | None = None) -> None:
+        """Take so many calls within ten seconds from now on; None or 0 is no limit.
+
+        With `associations` those to the associations API are counted apart, by a limit of its own.
+        """
+        self.window.limit, self.associations_window.limit = calls, associations
+
+    @property
+    def used_today(self) -> int:
+        """How many calls of the day were admitted, searches left out."""
+        return self.window.used_today + self.associations_window.used_today
 
     @property
     def search_lag(self) -> float:

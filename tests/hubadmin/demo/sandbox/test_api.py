@@ -130,17 +130,21 @@ class RateLimitTests(SandboxCase):
         return {n.removeprefix(prefix): int(v) for n, v in headers.items() if n.startswith(prefix)}
 
     def test_headers_on_every_api_answer(self):
-        usual = {"max": 190, "remaining": 190, "interval-milliseconds": 10_000}
-        for kwargs in ({}, {"method": "GET"}, {"headers": {}}, {"path": "/crm/x"}):
-            limits = self.limits(self.call(**kwargs))
-            used = limits.pop("daily") - limits.pop("daily-remaining")
-            self.assertEqual(limits, usual)
-        self.assertEqual(used, 4)
-        self.assertEqual(self.limits(self.call("GET", "/")), {})
+        with Sandbox(rate_limit=190) as self.sandbox:
+            calls = ({}, {"method": "GET"}, {"headers": {}}, {"path": "/crm/x"})
+            for number, kwargs in enumerate(calls, 1):
+                limits = self.limits(self.call(**kwargs))
+                used = limits.pop("daily") - limits.pop("daily-remaining")
+                told = {"max": 190, "remaining": 190 - number, "interval-milliseconds": 10_000}
+                self.assertEqual(limits, told)
+            self.assertEqual(used, 4)
+            self.assertEqual(self.limits(self.call("GET", "/")), {})
 
     def test_no_limit(self):
         with Sandbox(rate_limit=0) as self.sandbox:
-            self.assertEqual(self.call().status_code, 200)
+            answer = self.call()
+        self.assertEqual(answer.status_code, 200)
+        self.assertEqual(self.limits(answer).keys() & {"max", "remaining"}, set())
 
     def test_sliding_window(self):
         clock = mock.Mock()
@@ -159,6 +163,40 @@ class RateLimitTests(SandboxCase):
                 answer = self.call()
                 told = (answer.status_code, self.limits(answer)["remaining"])
                 self.assertEqual(told, (status, left), now)
+
+    def rate(self, **limits):
+        return self.call("POST", "/_sandbox/rate", {}, json=limits)
+
+    def test_a_limit_that_changes_counts_what_came_before(self):
+        with Sandbox(rate_limit=5) as self.sandbox:
+            for _ in range(4):
+                self.call()
+            self.assertEqual(self.rate(calls=3).json(), {"calls": 3})
+            answer = self.call()
+            limits = self.limits(answer)
+            told = (answer.status_code, limits["max"], limits["remaining"])
+            self.assertEqual(told, (429, 3, 0))
+            self.rate(calls=6)
+            limits = self.limits(self.call())
+            self.assertEqual((limits["max"], limits["remaining"]), (6, 1))
+            self.sandbox.reset()
+            self.assertEqual(self.limits(self.call())["max"], 5)
+
+    def test_a_limit_of_the_associations_apis_own(self):
+        with Sandbox(rate_limit=5) as self.sandbox:
+            self.rate(calls=5, associations=2)
+            statuses = [self.call().status_code for _ in range(3)]
+            self.assertEqual(statuses, [200, 200, 429])
+            answer = self.call("GET", "/crm/v3/objects/contacts/501")
+            limits = self.limits(answer)
+            told = (answer.status_code, limits["max"], limits["remaining"])
+            self.assertEqual(told, (200, 5, 4))
+            self.assertEqual(limits["daily"] - limits["daily-remaining"], 3)
+            self.assertEqual(self.limits(self.call())["max"], 2)
+
+    def test_what_is_no_rate(self):
+        for limits in ({"calls": -1}, {"calls": "5"}, {"calls": True}, {"more": 1}):
+            self.assert_error(self.rate(**limits), 400, "rate")
 
     def test_exactly_the_limit_passes_from_many_threads_until_a_reset(self):
         with Sandbox(rate_limit=20) as self.sandbox, ThreadPoolExecutor(16) as threads:
