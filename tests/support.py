@@ -18,7 +18,7 @@ from django.test import Client, RequestFactory, TransactionTestCase, override_se
 
 from associations.audit.integrity import triggers
 from associations.context_processors import CHANGED, CHANGED_SECONDS
-from associations.gateway import clients, rate_limiter
+from associations.gateway import call_limit, clients, rate_limiter
 from associations.hubspot.client import Limits
 from associations.models import CallSlot
 from hubadmin.demo.sandbox import SANDBOX_TOKEN, Sandbox, portal
@@ -154,7 +154,11 @@ def records_to_find(type_id: str) -> list[dict[str, str]]:
 
 
 def forget_looks() -> None:
-    """Give everybody their looks, finds and downloads back: what is taken outlasts a test."""
+    """Give everybody their looks, finds and downloads back: what is taken outlasts a test.
+
+    So does what was learnt of HubSpot's limit of calls.
+    """
+    call_limit.forget_heard()
     table, first = CallSlot._meta.db_table, rate_limiter.FIRST_OF_SEARCHES
     sql = f"DELETE FROM {table} WHERE number >= %s"
     for _ in range(2):  # another test may have ended the connection

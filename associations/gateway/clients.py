@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.signals import setting_changed
 from django.dispatch import receiver
 
-from associations.gateway import rate_limiter
+from associations.gateway import call_limit, rate_limiter
 from associations.hubspot.client import HubSpotClient, Limits
 from associations.hubspot.lookups import SECONDS
 from hubadmin import __version__
@@ -40,6 +40,7 @@ def _client(**options: Any) -> HubSpotClient:
         proxy_url=settings.HUBSPOT_PROXY_URL,
         ca_bundle=settings.HUBSPOT_CA_BUNDLE,
         user_agent=f"hubadmin/{__version__}",
+        learn=call_limit.learn,
         **options,
     )
 

@@ -1,9 +1,11 @@
 """One limit for every call to HubSpot, whoever makes it: all processes, threads and machines.
 
-A ring of slots in the database, as many as this site allows itself calls within ten seconds: a
-setting, for HubSpot counts each app apart, and allows it as much as the account has booked. Whoever
-wants to call takes a slot that was not used for that long. Some slots only people may use, so that
-a run never keeps the form waiting, and some only their submits, so that looks never do either.
+A ring of slots in the database, as many as this site allows itself calls within ten seconds.
+Whoever wants to call takes a slot that was not used for that long. How many slots of the ring are
+in use is what HubSpot was seen to take (call_limit.py), and no more than the setting: what is known
+of it stands beside the slots, and is read in the statement that takes one. Some slots only people
+may use, so that a run never keeps the form waiting, and some only their submits, so that looks
+never do either: always the same part of those in use.
 Searches have a small ring of a second beside it, for HubSpot counts them apart. Each person has
 rings of their own for looks, downloads and finds.
 
@@ -17,6 +19,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,6 +28,7 @@ from django.db import Error as DBError
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from associations.hubspot.rate_limits import LEAST
 from associations.models import CallSlot
 
 logger = logging.getLogger(__name__)
@@ -43,36 +47,63 @@ FINDS, FIND_WINDOW = 30, 60.0  # for one person
 DOWNLOADS, DOWNLOAD_SECONDS = 2, 30.0  # for one person
 # The numbers of slots from here on are for searches.
 FIRST_OF_SEARCHES = 900_000
+# From here on there are no slots, but what is known of HubSpot's limit: first of each API how many
+# calls it takes, then the line on which the limit rises after a refusal, by when it was at 0; and
+# when it was last lowered.
+FIRST_OF_LIMIT = 950_000
+LINE, LOWERED = FIRST_OF_LIMIT + 90, FIRST_OF_LIMIT + 91
+RISE = 0.2  # calls a second
 # From here on they are people's own: so many for each, looks, then downloads, then finds.
 FIRST_OF_PEOPLE, OF_EACH_PERSON = 1_000_000, 100
 _AHEAD = 1.0  # seconds; a use that lies further in the future was written before a clock was set
 
-_TABLE = CallSlot._meta.db_table
+TABLE = CallSlot._meta.db_table
+# What is known of the limit, as a row each, in calls.
+KNOWN = f"""
+SELECT number, CASE WHEN number < {LINE} THEN used_at
+    ELSE {{greater}}({LEAST}, ROUND(({{now}} - used_at) * {RISE})) END AS calls
+FROM {TABLE} WHERE number BETWEEN {FIRST_OF_LIMIT} AND {LINE}
+"""
+# How many slots of the ring are in use, and which of these leave to others what is `left` of all
+# its slots, in proportion: however few there are, everybody gets one.
+IN_USE = f"(SELECT MIN(calls) FROM (SELECT calls FROM ({KNOWN}) k UNION ALL SELECT %(last)s) c)"
+_IN_PROPORTION = f"""
+number BETWEEN %(first)s AND %(last)s AND number <= {IN_USE}
+AND number > {{smaller}}({IN_USE} * %(left)s / %(last)s, {IN_USE} - 1)
+"""
+_ALL = "number BETWEEN %(first)s AND %(last)s"
 _TAKE = f"""
-UPDATE {_TABLE} SET used_at = {{now}} WHERE number IN (
-    SELECT number FROM {_TABLE} WHERE number BETWEEN %s AND %s AND used_at <= {{now}} - {{window}}
-    ORDER BY number LIMIT %s {{lock}}
+UPDATE {TABLE} SET used_at = {{now}} WHERE number IN (
+    SELECT number FROM {TABLE} WHERE {{slots}} AND used_at <= {{now}} - {{window}}
+    ORDER BY number LIMIT %(wanted)s {{lock}}
 )
 """
-_WAIT = f"""
-SELECT MIN(used_at) + {{window}} - {{now}} FROM {_TABLE} WHERE number BETWEEN %s AND %s
+_WAIT = f"SELECT MIN(used_at) + {{window}} - {{now}} FROM {TABLE} WHERE {{slots}}"
+_COUNT = f"""
+SELECT COUNT(*), {IN_USE} FROM {TABLE} WHERE {{slots}} AND used_at > {{now}} - {{window}}
 """
-_COUNT = f"SELECT COUNT(*) FROM {_TABLE} WHERE number <= %s AND used_at > {{now}} - {{window}}"
-_SET_BACK = f"UPDATE {_TABLE} SET used_at = {{now}} WHERE used_at > {{now}} + {_AHEAD}"
-_DIALECTS = {
+_SET_BACK = f"UPDATE {TABLE} SET used_at = {{now}} WHERE used_at > {{now}} + {_AHEAD}"
+DIALECTS = {
     "postgresql": {
         "now": "extract(epoch from clock_timestamp())",
         "lock": "FOR UPDATE SKIP LOCKED",
+        "greater": "GREATEST",
+        "smaller": "LEAST",
     },
     # Its own clock knows no more than milliseconds.
-    "sqlite": {"now": "((julianday('now') - 2440587.5) * 86400.0)", "lock": ""},
+    "sqlite": {
+        "now": "((julianday('now') - 2440587.5) * 86400.0)",
+        "lock": "",
+        "greater": "MAX",
+        "smaller": "MIN",
+    },
 }
 _SETTLE = {
     "postgresql": ["SET synchronous_commit = off", "SET statement_timeout = '2s'"],
     "sqlite": [
         "PRAGMA synchronous = OFF",
         "PRAGMA busy_timeout = 2000",
-        f"CREATE TABLE IF NOT EXISTS {_TABLE} "
+        f"CREATE TABLE IF NOT EXISTS {TABLE} "
         "(number integer NOT NULL PRIMARY KEY, used_at real NOT NULL)",
     ],
 }
@@ -134,52 +165,80 @@ _connection = _Connection()
 close = _connection.close
 
 
+def run(work: Callable[[BaseDatabaseWrapper], T]) -> T:
+    """Return what `work` does with the connection that the ring is on. Raises DBError."""
+    return _connection.run(work)
+
+
+@dataclass(frozen=True, slots=True)
+class _Slots:
+    """Those with numbers from `first` to `last`, each free again after `window` seconds.
+
+    Of the one ring whose size is learnt, only those in use, but for the part that is `left`.
+    """
+
+    first: int
+    last: int
+    window: float
+    left: int | None = None
+
+    @property
+    def where(self) -> str:
+        return _ALL if self.left is None else _IN_PROPORTION
+
+
+def _ring(left: int) -> _Slots:
+    """The slots for calls, without so many of the setting's."""
+    return _Slots(1, settings.HUBSPOT_CALLS_PER_10_SECONDS, WINDOW, left)
+
+
 def acquire_interactive(seconds: float) -> bool:
     """Take a slot for a call that a submit makes, waiting for one for `seconds` or two at most.
 
     A limit that cannot be asked keeps nobody waiting: HubSpot has its own.
     """
-    return _acquire(seconds, 1, settings.HUBSPOT_CALLS_PER_10_SECONDS, WINDOW)
+    return _acquire(seconds, _ring(0))
 
 
 def acquire_look(seconds: float) -> bool:
     """The same for a call that only looks something up: some slots are left to submits."""
-    return _acquire(seconds, _first_of_looks(), settings.HUBSPOT_CALLS_PER_10_SECONDS, WINDOW)
+    return _acquire(seconds, _ring(settings.HUBSPOT_CALLS_FOR_PEOPLE // 2))
 
 
 def acquire_search(seconds: float) -> bool:
     """The same for a search, of which there are so many a second, and no other calls."""
-    last = FIRST_OF_SEARCHES + settings.HUBSPOT_SEARCHES_PER_SECOND - 1
-    return _acquire(seconds, FIRST_OF_SEARCHES, last, SEARCH_WINDOW)
+    return _acquire(seconds, _of_searches(settings.HUBSPOT_SEARCHES_PER_SECOND))
 
 
 def acquire_bulk_search(seconds: float) -> bool:
     """The same for a search of a run: one of a second's is left to people, if there are more."""
-    return _acquire(seconds, FIRST_OF_SEARCHES, _last_of_bulk_searches(), SEARCH_WINDOW)
+    return _acquire(seconds, _of_bulk_searches())
 
 
 def bulk_search_wait() -> float:
     """Return after how many seconds a run may search."""
-    if not settings.HUBSPOT_SEARCHES_PER_SECOND:
-        return 0.0
-    return _wait(FIRST_OF_SEARCHES, _last_of_bulk_searches(), SEARCH_WINDOW)
+    return _wait(_of_bulk_searches()) if settings.HUBSPOT_SEARCHES_PER_SECOND else 0.0
 
 
-def _last_of_bulk_searches() -> int:
+def _of_searches(count: int) -> _Slots:
+    return _Slots(FIRST_OF_SEARCHES, FIRST_OF_SEARCHES + count - 1, SEARCH_WINDOW)
+
+
+def _of_bulk_searches() -> _Slots:
     count = settings.HUBSPOT_SEARCHES_PER_SECOND
-    return FIRST_OF_SEARCHES + (count if count < 2 else count - 1) - 1
+    return _of_searches(count if count < 2 else count - 1)
 
 
-def _acquire(seconds: float, first: int, last: int, window: float) -> bool:
-    if last < max(1, first):  # the setting is 0: no limit is kept here
+def _acquire(seconds: float, slots: _Slots) -> bool:
+    if slots.last < slots.first:  # the setting is 0: no limit is kept here
         return True
     deadline = time.monotonic() + min(seconds, PEOPLE_WAIT)
     try:
-        while not _take(1, first, last, window):
+        while not _take(1, slots):
             left = deadline - time.monotonic()
             if left <= 0:
                 return False
-            time.sleep(min(left, max(0.01, _wait(first, last, window))))
+            time.sleep(min(left, max(0.01, _wait(slots))))
     except DBError:
         logger.exception("the limit of calls could not be asked")
     return True
@@ -191,21 +250,24 @@ def look_wait(person: int) -> int:
     Or return in how many seconds there is one again. This counts what people ask for, which is a
     few calls each, whichever process answers.
     """
-    return _wait_of(person, 0, LOOKS, LOOK_WINDOW)
+    return _wait_of(_of_person(person, 0, LOOKS, LOOK_WINDOW))
 
 
 def find_wait(person: int) -> int:
     """The same for what a person searches for."""
-    return _wait_of(person, LOOKS + DOWNLOADS, FINDS, FIND_WINDOW)
+    return _wait_of(_of_person(person, LOOKS + DOWNLOADS, FINDS, FIND_WINDOW))
 
 
-def _wait_of(person: int, offset: int, count: int, window: float) -> int:
+def _of_person(person: int, offset: int, count: int, window: float) -> _Slots:
     first = FIRST_OF_PEOPLE + person * OF_EACH_PERSON + offset
-    last = first + count - 1
+    return _Slots(first, first + count - 1, window)
+
+
+def _wait_of(slots: _Slots) -> int:
     try:
-        if _take_own(first, last, window):
+        if _take_own(slots):
             return 0
-        return max(1, math.ceil(_wait(first, last, window)))
+        return max(1, math.ceil(_wait(slots)))
     except DBError:
         logger.exception("the limit of looks could not be asked")
         return 0
@@ -216,123 +278,117 @@ def take_download(person: int) -> int:
 
     It stays taken for DOWNLOAD_SECONDS. Raises DBError.
     """
-    first = FIRST_OF_PEOPLE + person * OF_EACH_PERSON + LOOKS
-    numbers = range(first, first + DOWNLOADS)
-    return next((each for each in numbers if _take_own(each, each, DOWNLOAD_SECONDS)), 0)
+    for number in range(DOWNLOADS):
+        slot = _of_person(person, LOOKS + number, 1, DOWNLOAD_SECONDS)
+        if _take_own(slot):
+            return slot.first
+    return 0
 
 
 def keep_download(slot: int) -> None:
     """Keep a slot taken for as long again. Raises DBError."""
-    _use(f"UPDATE {_TABLE} SET used_at = {{now}} WHERE number = %s", slot)
+    _use(f"UPDATE {TABLE} SET used_at = {{now}} WHERE number = %s", slot)
 
 
 def end_download(slot: int) -> None:
     """Give a slot back. Raises DBError."""
-    _use(f"UPDATE {_TABLE} SET used_at = 0 WHERE number = %s", slot)
+    _use(f"UPDATE {TABLE} SET used_at = 0 WHERE number = %s", slot)
 
 
 def acquire_bulk(wanted: int) -> int:
     """Take up to so many slots for calls of a run; return how many were free."""
     if not settings.HUBSPOT_CALLS_PER_10_SECONDS:
         return wanted
-    return _take(wanted, first=_first_of_runs())
+    return _take(wanted, _ring(settings.HUBSPOT_CALLS_FOR_PEOPLE))
 
 
 def bulk_wait() -> float:
     """Return after how many seconds a run may make its next call."""
     if not settings.HUBSPOT_CALLS_PER_10_SECONDS:
         return 0.0
-    return _wait(first=_first_of_runs())
+    return _wait(_ring(settings.HUBSPOT_CALLS_FOR_PEOPLE))
 
 
 def acquire_spare() -> bool:
     """Take a slot for what can always wait, if most are free: one of those that are taken last."""
-    last = settings.HUBSPOT_CALLS_PER_10_SECONDS
-    if not last:
+    ceiling = settings.HUBSPOT_CALLS_PER_10_SECONDS
+    if not ceiling:
         return True
-    first = last - max(1, last // SPARE) + 1
-    if calls_in_window() * 2 <= last and _take(1, first):
+    slots = _ring(ceiling - max(1, ceiling // SPARE))
+    used, limit = usage()
+    if used * 2 <= limit and _take(1, slots):
         return True
-    _wait(first)  # by which the first call of all makes the ring
+    _wait(slots)  # by which the first call of all makes the ring
     return False
 
 
-def calls_in_window() -> int:
-    """Return how many slots are in use, by people and by runs."""
-    last = settings.HUBSPOT_CALLS_PER_10_SECONDS
+def usage() -> tuple[int, int]:
+    """Return how many slots of the ring are used just now, and how many there are to use."""
 
-    def count(wrapper: BaseDatabaseWrapper) -> int:
+    def count(wrapper: BaseDatabaseWrapper) -> tuple[int, int]:
         with wrapper.cursor() as cursor:
-            cursor.execute(_sql(_COUNT, wrapper), [last])
-            return cursor.fetchone()[0]
+            cursor.execute(*_sql(_COUNT, wrapper, _ring(0)))
+            used, limit = cursor.fetchone()
+            return used, int(limit)
 
-    return _connection.run(count)
-
-
-def _first_of_runs() -> int:
-    # However few there are, a run gets one.
-    return min(settings.HUBSPOT_CALLS_FOR_PEOPLE + 1, settings.HUBSPOT_CALLS_PER_10_SECONDS)
-
-
-def _first_of_looks() -> int:
-    # Half of what no run may take; however few there are, a look gets one.
-    left_to_submits = settings.HUBSPOT_CALLS_FOR_PEOPLE // 2
-    return min(left_to_submits + 1, settings.HUBSPOT_CALLS_PER_10_SECONDS)
+    return run(count)
 
 
 def _use(sql: str, slot: int) -> None:
     def use(wrapper: BaseDatabaseWrapper) -> None:
         with wrapper.cursor() as cursor:
-            cursor.execute(_sql(sql, wrapper), [slot])
+            cursor.execute(sql.format(**DIALECTS[wrapper.vendor]), [slot])
 
-    _connection.run(use)
+    run(use)
 
 
-def _take_own(first: int, last: int, window: float) -> bool:
+def _take_own(slots: _Slots) -> bool:
     """Take one of a person's own slots, if one is free."""
-    if _take(1, first, last, window):
+    if _take(1, slots):
         return True
     # Perhaps it is the person's first, or a clock was set back.
-    _connection.run(lambda wrapper: _settle(wrapper, last, first))
-    return bool(_take(1, first, last, window))
+    run(lambda wrapper: _settle(wrapper, slots))
+    return bool(_take(1, slots))
 
 
-def _take(wanted: int, first: int, last: int | None = None, window: float | None = None) -> int:
-    last = last or settings.HUBSPOT_CALLS_PER_10_SECONDS
-
+def _take(wanted: int, slots: _Slots) -> int:
     def take(wrapper: BaseDatabaseWrapper) -> int:
         with wrapper.cursor() as cursor:
-            cursor.execute(_sql(_TAKE, wrapper, window), [first, last, wanted])
+            cursor.execute(*_sql(_TAKE, wrapper, slots, wanted=wanted))
             return cursor.rowcount
 
-    return _connection.run(take)
+    return run(take)
 
 
-def _wait(first: int, last: int | None = None, window: float | None = None) -> float:
-    begin, last = (first, last) if last else (1, settings.HUBSPOT_CALLS_PER_10_SECONDS)
-
+def _wait(slots: _Slots) -> float:
     def wait(wrapper: BaseDatabaseWrapper) -> float | None:
-        _settle(wrapper, last, begin)
+        _settle(wrapper, slots)
         with wrapper.cursor() as cursor:
-            cursor.execute(_sql(_WAIT, wrapper, window), [first, last])
+            cursor.execute(*_sql(_WAIT, wrapper, slots))
             return cursor.fetchone()[0]
 
-    return max(0.0, float(_connection.run(wait) or 0.0))
+    return max(0.0, float(run(wait) or 0.0))
 
 
-def _settle(wrapper: BaseDatabaseWrapper, last: int, first: int = 1) -> None:
+def _settle(wrapper: BaseDatabaseWrapper, slots: _Slots) -> None:
     """Make the slots of a ring that are missing, and free those that a clock set back holds."""
-    numbers = range(first, last + 1)
+    numbers = range(slots.first, slots.last + 1)
     with wrapper.cursor() as cursor:
-        count = f"SELECT COUNT(*) FROM {_TABLE} WHERE number BETWEEN %s AND %s"
-        cursor.execute(count, [first, last])
+        count = f"SELECT COUNT(*) FROM {TABLE} WHERE number BETWEEN %s AND %s"
+        cursor.execute(count, [slots.first, slots.last])
         if cursor.fetchone()[0] < len(numbers):
             cursor.executemany(
-                f"INSERT INTO {_TABLE} (number, used_at) VALUES (%s, 0) ON CONFLICT DO NOTHING",
+                f"INSERT INTO {TABLE} (number, used_at) VALUES (%s, 0) ON CONFLICT DO NOTHING",
                 [(number,) for number in numbers],
             )
-        cursor.execute(_sql(_SET_BACK, wrapper))
+        cursor.execute(_SET_BACK.format(**DIALECTS[wrapper.vendor]))
 
 
-def _sql(text: str, wrapper: BaseDatabaseWrapper, window: float | None = None) -> str:
-    return text.format(**_DIALECTS[wrapper.vendor], window=window or WINDOW)
+def _sql(
+    text: str, wrapper: BaseDatabaseWrapper, slots: _Slots, **values: int
+) -> tuple[str, dict[str, int | None]]:
+    """The statement about these slots, and its parameters."""
+    words: dict[str, object] = {**DIALECTS[wrapper.vendor], "window": slots.window}
+    statement = text.replace("{slots}", slots.where).format(**words)
+    numbers = {"first": slots.first, "last": slots.last, "left": slots.left}
+    return statement, numbers | values

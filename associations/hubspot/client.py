@@ -68,6 +68,8 @@ class Limits:
 Admit = Callable[[float], bool]
 # Asked right before each call: whether the person in whose name it is may still act.
 IsStillIn = Callable[[], bool]
+# Told after each call what came back, and from which path.
+Learn = Callable[[str, Attempt], object]
 
 
 class ReadError(Exception):
@@ -108,10 +110,11 @@ class HubSpotClient:
         user_agent: str = "hubadmin",
         limits: Limits | None = None,
         admit: Admit = lambda seconds: True,
+        learn: Learn = lambda path, attempt: None,
     ) -> None:
         self.api_version = api_version
         self.limits = limits or Limits()
-        self._admit = admit
+        self._admit, self._learn = admit, learn
         self._is_still_in: IsStillIn = lambda: True
         self._base_url = base_url.rstrip("/")
         self._token = token
@@ -265,7 +268,9 @@ class HubSpotClient:
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as e:
             end = self._broken_off(e, exchange.sent)
         duration_ms = round((time.monotonic() - start) * 1000)
-        return Attempt(started_at=started_at, duration_ms=duration_ms, **end)
+        attempt = Attempt(started_at=started_at, duration_ms=duration_ms, **end)
+        self._learn(url.removeprefix(self._base_url), attempt)
+        return attempt
 
     def _answer(
         self, method: str, url: str, left: float, json: Any, max_bytes: int

@@ -12,7 +12,10 @@ DEAD_AFTER = timedelta(seconds=30)  # a worker that has given no sign of life fo
 
 
 class CallSlot(models.Model):
-    """One of as many calls as may be made within ten seconds; see rate_limiter.py."""
+    """One of as many calls as may be made within ten seconds; see rate_limiter.py.
+
+    A few rows, by their numbers, are what is known of the limit instead.
+    """
 
     number = models.PositiveIntegerField(primary_key=True)
     used_at = models.FloatField()  # seconds since the epoch, by the database's clock

@@ -11,6 +11,7 @@ from redis import RedisError
 from associations.bulk import backoff
 from associations.bulk.messages import stop_sentence
 from associations.gateway import rate_limiter
+from associations.gateway.call_limit import CallLimit, call_limit
 from associations.hubspot.outcomes import Cause
 from associations.models import BulkRun, CallPause, RunState, Worker
 from associations.models.bulk import UNDER_WAY
@@ -25,7 +26,7 @@ def run_lines() -> Iterator[Item]:
     yield _worker_line(Worker.objects.alive().count())
     yield from _paused_lines()
     yield from _waiting_lines()
-    yield _limit_line()
+    yield from _limit_lines()
     if pause := backoff.current():
         yield _pause_line(pause)
 
@@ -95,24 +96,45 @@ def _waiting_lines() -> Iterator[Item]:
         yield Item(Level.WELL, html(text, count=waiting))
 
 
-def _limit_line() -> Item:
-    limit = settings.HUBSPOT_CALLS_PER_10_SECONDS
-    if not limit:
+def _limit_lines() -> Iterator[Item]:
+    ceiling = settings.HUBSPOT_CALLS_PER_10_SECONDS
+    if not ceiling:
         text = gettext(
             "No limit of calls is kept here (<code>HUBSPOT_CALLS_PER_10_SECONDS</code>)."
         )
-        return Item(Level.WELL, html(text))
+        yield Item(Level.WELL, html(text))
+        return
     try:
-        used = rate_limiter.calls_in_window()
+        used, limit = rate_limiter.usage()
+        learnt = call_limit()
     except DBError:
         text = gettext("The limit of calls cannot be read, so none is kept for people's requests.")
-        return Item(Level.WRONG, text)
+        yield Item(Level.WRONG, text)
+        return
     text = gettext(
         "{used} of the {limit} calls that this site allows itself within ten seconds are used; "
         "{people} of them no run may use."
     )
-    people = settings.HUBSPOT_CALLS_FOR_PEOPLE
-    return Item(Level.WELL, html(text, used=used, limit=limit, people=people))
+    people = settings.HUBSPOT_CALLS_FOR_PEOPLE * limit // ceiling
+    yield Item(Level.WELL, html(text, used=used, limit=limit, people=people))
+    yield from _learnt_lines(learnt, ceiling)
+
+
+def _learnt_lines(learnt: CallLimit, ceiling: int) -> Iterator[Item]:
+    """Why the limit is below the setting, if it is."""
+    if learnt.told is not None and learnt.told < ceiling:
+        text = gettext(
+            "HubSpot says that it takes {told} calls within ten seconds; "
+            "<code>HUBSPOT_CALLS_PER_10_SECONDS</code> would allow {ceiling}."
+        )
+        yield Item(Level.WELL, html(text, told=learnt.told, ceiling=ceiling))
+    if learnt.is_after_refusal:
+        text = gettext(
+            "HubSpot has refused calls within that limit. So fewer are made, and little by little "
+            "more again."
+        )
+        advice = gettext("Find out whether another program uses the same token.")
+        yield Item(Level.WARNING, text, advice)
 
 
 def _pause_line(pause: CallPause) -> Item:

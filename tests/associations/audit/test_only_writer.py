@@ -65,7 +65,7 @@ class OnlyWriterTests(TestCase):
         modules = [*root.glob("associations/**/*.py"), *root.glob("hubadmin/**/*.py")]
         # The ring of calls is no part of the log, and rows of files are none; triggers copy its
         # texts to the index for search.
-        own_sql = ("gateway/rate_limiter.py", "integrity/triggers.py")
+        own_sql = ("gateway/call_limit.py", "gateway/rate_limiter.py", "integrity/triggers.py")
         own_sql += ("associations/db.py", "bulk/dry_run.py")
         found = {
             name: places

@@ -45,7 +45,7 @@ class TurnTests(LimiterTestCase):
     def test_runs_take_all_but_peoples_share(self) -> None:
         self.assertEqual(rate_limiter.acquire_bulk(100), LIMIT - FOR_PEOPLE)
         self.assertEqual(rate_limiter.acquire_bulk(1), 0)
-        self.assertEqual(rate_limiter.calls_in_window(), LIMIT - FOR_PEOPLE)
+        self.assertEqual(rate_limiter.usage()[0], LIMIT - FOR_PEOPLE)
         for _ in range(FOR_PEOPLE):
             self.assertTrue(rate_limiter.acquire_interactive(0.01))
         self.assertFalse(rate_limiter.acquire_interactive(0.01))
@@ -232,7 +232,7 @@ class SearchTests(LimiterTestCase):
 
     def test_they_take_nothing_from_the_calls_and_these_nothing_from_them(self) -> None:
         self.assertTrue(all(rate_limiter.acquire_search(0.5) for _ in range(3)))
-        self.assertEqual(rate_limiter.calls_in_window(), 0)
+        self.assertEqual(rate_limiter.usage()[0], 0)
         self.assertEqual(rate_limiter.acquire_bulk(100), LIMIT - FOR_PEOPLE)
 
     def test_without_a_limit_nobody_waits(self) -> None:

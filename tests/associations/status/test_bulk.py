@@ -1,5 +1,6 @@
 """What the health page says of bulk runs: the workers, what waits, the limit, a pause."""
 
+from dataclasses import replace
 from datetime import timedelta
 from unittest import mock
 
@@ -8,12 +9,13 @@ from django.utils import timezone
 from django_q.tasks import async_task
 
 from associations.bulk import backoff
-from associations.gateway import rate_limiter
+from associations.gateway import call_limit, rate_limiter
+from associations.hubspot.answers import Attempt
 from associations.hubspot.outcomes import Cause
 from associations.models import BulkRun, RunState, Worker
 from associations.status.bulk import run_lines
 from associations.status.report import Item, Level
-from tests.support import person
+from tests.support import forget_looks, person
 
 
 class RunLinesTests(TestCase):
@@ -62,6 +64,25 @@ class RunLinesTests(TestCase):
             rate_limiter.acquire_bulk(2)
             line = self.line("within ten seconds are used; 1 of them no run may use.")
         self.assertRegex(line.text, r"^\d of the 4 calls")
+
+    @override_settings(HUBSPOT_CALLS_PER_10_SECONDS=190, HUBSPOT_CALLS_FOR_PEOPLE=40)
+    def test_a_limit_that_was_learnt_and_why(self) -> None:
+        self.addCleanup(rate_limiter.close)
+        self.addCleanup(forget_looks)
+        forget_looks()
+        path = "/crm/v4/objects/contacts/1/associations/default/companies/2"
+        answer = Attempt(timezone.now(), 5, 200, {"X-HubSpot-RateLimit-Max": "100"})
+        call_limit.learn(path, answer)
+        line = self.line("of the 100 calls that this site allows itself")
+        self.assertIn("; 21 of them no run may use.", line.text)
+        line = self.line("HubSpot says that it takes 100 calls within ten seconds;")
+        self.assertEqual(line.level, Level.WELL)
+        with mock.patch.object(rate_limiter, "WINDOW", 0.0):
+            call_limit.learn(path, replace(answer, http_status=429))
+        self.line("of the 50 calls that this site allows itself")
+        line = self.line("HubSpot has refused calls within that limit.")
+        self.assertEqual(line.level, Level.WARNING)
+        self.assertIn("another program uses the same token", line.advice)
 
     def test_a_pause(self) -> None:
         backoff.pause_calls(Cause.DAILY_LIMIT, timezone.now() + timedelta(minutes=5))
