@@ -45,8 +45,8 @@ HUBSPOT_CA_BUNDLE = env.str("HUBSPOT_CA_BUNDLE", default="")
 # Look before and after each request whether the records are linked: up to three calls more.
 HUBSPOT_VERIFY = env.bool("HUBSPOT_VERIFY", default=True)
 KEEP_RECORD_NAMES = env.bool("KEEP_RECORD_NAMES", default=True)
-# What HubSpot takes within ten seconds, of all machines together (0: no limit is kept here); so
-# many of these calls no run may take from people at the form.
+# The most calls within ten seconds, of all machines together (0: no limit is kept here); what
+# HubSpot takes is learnt. So many of these no run may take from people at the form.
 HUBSPOT_CALLS_PER_10_SECONDS = number("HUBSPOT_CALLS_PER_10_SECONDS", 190)
 HUBSPOT_CALLS_FOR_PEOPLE = number("HUBSPOT_CALLS_FOR_PEOPLE", 40)
 # HubSpot takes 5 searches a second, of this site and of whatever else searches in the account.

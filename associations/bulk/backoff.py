@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
@@ -14,6 +15,7 @@ from associations.hubspot.answers import Answer, Attempt, retry_after
 from associations.hubspot.client import ReadError
 from associations.hubspot.lookups import account
 from associations.hubspot.outcomes import Cause
+from associations.hubspot.sanitizing import header
 from associations.models import BulkRun, CallPause, EventKind, RunState
 from associations.models.readable import with_readable
 from hubadmin.web.access import may_act
@@ -68,6 +70,8 @@ _NOT_ABOUT_ROWS = STOPS | SILENCE | _BUSY | {Cause.DAILY_LIMIT, Cause.LOCKED}
 
 WAIT_WHEN_BUSY = 10.0  # seconds, where HubSpot does not say
 WAIT_WHEN_LOCKED = 2.0
+# The limit of calls has been lowered by the refusal, and lets nobody call before there is room.
+WAIT_WHEN_LIMITED = 1.0
 LONGEST_WAIT = 3600.0  # then it is tried again, whatever HubSpot asked for
 
 
@@ -109,11 +113,17 @@ def reaction_to(ended: Sequence[tuple[Attempt, Answer]]) -> Reaction:
     if Cause.DAILY_LIMIT in by_cause:
         return Reaction(stop=stop, pause=Cause.DAILY_LIMIT, wait=_seconds_to_next_day())
     if busy := next((cause for cause in by_cause if cause in _BUSY), None):
-        attempt = by_cause[busy]
-        asked = retry_after(attempt.http_status, attempt.headers) or WAIT_WHEN_BUSY
-        return Reaction(stop=stop, pause=busy, wait=min(asked, LONGEST_WAIT))
+        return Reaction(stop=stop, pause=busy, wait=_wait_when_busy(by_cause[busy]))
     is_locked = set(by_cause) == {Cause.LOCKED}
     return Reaction(stop=stop, wait=WAIT_WHEN_LOCKED if is_locked else 0.0)
+
+
+def _wait_when_busy(attempt: Attempt) -> float:
+    is_asked = bool(header(attempt.headers, "Retry-After"))
+    if attempt.http_status == 429 and settings.HUBSPOT_CALLS_PER_10_SECONDS and not is_asked:
+        return WAIT_WHEN_LIMITED
+    asked = retry_after(attempt.http_status, attempt.headers) or WAIT_WHEN_BUSY
+    return min(asked, LONGEST_WAIT)
 
 
 def react(run: BulkRun, reaction: Reaction) -> None:

@@ -34,7 +34,9 @@ from associations.hubspot.rate_limits import LEAST, Api, ToldLimit, read_limit
 
 logger = logging.getLogger(__name__)
 
-OF_WHAT_WAS_USED = 0.95  # to so much of it a refusal lowers the limit
+# To so much of what was called a refusal lowers the limit. Where the header says how many are
+# taken, a call was only late; where it does not, more were under way, and are refused as well.
+JUST_BELOW, WELL_BELOW = 0.97, 0.9
 FEW = 0.75  # of what HubSpot takes
 AGAIN = 2.0  # seconds after which what is the same is compared again with what all know
 
@@ -134,7 +136,7 @@ class _Limit:
             self._run(_SET, "{now}", number=LOWERED)
             self._move_down()
         elif self._is_too_high(told) and self._run(_SET + _IF_LONG_AGO, "{now}", number=LOWERED):
-            self._lower()
+            self._lower(WELL_BELOW if told.calls is None else JUST_BELOW)
             self._move_down()
 
     def _take_over(self, number: int, calls: int) -> None:
@@ -157,8 +159,8 @@ class _Limit:
             cursor.execute(self._written(_USED), {"limit": self._calls})
             return cursor.fetchone()[0]
 
-    def _lower(self) -> None:
-        lower = max(LEAST, self._calls / 2, OF_WHAT_WAS_USED * self._used())
+    def _lower(self, part: float) -> None:
+        lower = max(LEAST, self._calls / 2, part * self._used())
         self._run(_SET, f"{{now}} - {lower / RISE}", number=LINE)
         self._known[LINE] = lower
 
