@@ -3,6 +3,7 @@
 A row that HubSpot does not answer has its turn again, after the others.
 """
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
@@ -16,7 +17,7 @@ from associations.bulk import backoff
 from associations.bulk.leases import LeaseLostError, asks_for, hold, mark_rows, release
 from associations.bulk.shutdown import out_of_time
 from associations.db import retry_on_outage
-from associations.gateway import clients
+from associations.gateway import clients, rate_limiter
 from associations.hubspot.answers import Answer, Attempt, read_answer
 from associations.hubspot.client import IsStillIn
 from associations.hubspot.outcomes import Cause, Outcome
@@ -95,7 +96,9 @@ def _send_wave(
 ) -> float:
     """Send these rows at once; return the seconds to wait before the next."""
     entries = AssociationRequest.objects.filter(pk__in=[entry.pk for entry in rows])
+    begun_at = time.monotonic()
     retry_on_outage(lambda: mark_rows(run, chunk, entries))
+    rate_limiter.leave_now(time.monotonic() - begun_at)
     for entry in rows:
         entry.sent_at = timezone.now()
     # Only what waits asks once more: the rows have just been marked, which asks.

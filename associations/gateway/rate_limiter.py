@@ -36,6 +36,7 @@ T = TypeVar("T")
 
 # HubSpot counts when calls arrive, which may be a little sooner one time than the other.
 WINDOW = 10.1  # seconds
+LATE = 0.05  # seconds; so much later a call may leave than it has taken its slot
 SPARE = 4  # the last of so many parts of the ring
 PEOPLE_WAIT = 2.0  # seconds at most
 LOOKS, LOOK_WINDOW = 60, 60.0  # for one person; a pair that is typed takes two or three
@@ -66,27 +67,28 @@ FROM {TABLE} WHERE number BETWEEN {FIRST_OF_LIMIT} AND {LINE}
 """
 # How many slots of the ring are in use, and which of these leave to others what is `left` of all
 # its slots, in proportion: however few there are, everybody gets one.
-IN_USE = f"(SELECT MIN(calls) FROM (SELECT calls FROM ({KNOWN}) k UNION ALL SELECT %(last)s) c)"
+_IN_USE = f"(SELECT MIN(calls) AS calls FROM ({KNOWN} UNION ALL SELECT 0, %(last)s) AS known)"
 _IN_PROPORTION = f"""
-number BETWEEN %(first)s AND %(last)s AND number <= {IN_USE}
-AND number > {{smaller}}({IN_USE} * %(left)s / %(last)s, {IN_USE} - 1)
+{TABLE} AS slot, {_IN_USE} AS in_use WHERE number BETWEEN %(first)s AND %(last)s
+AND number <= calls AND number > {{smaller}}(calls * %(left)s / %(last)s, calls - 1)
 """
-_ALL = "number BETWEEN %(first)s AND %(last)s"
+_ALL = f"{TABLE} AS slot WHERE number BETWEEN %(first)s AND %(last)s"
 _TAKE = f"""
 UPDATE {TABLE} SET used_at = {{now}} WHERE number IN (
-    SELECT number FROM {TABLE} WHERE {{slots}} AND used_at <= {{now}} - {{window}}
+    SELECT number FROM {{slots}} AND used_at <= {{now}} - {{window}}
     ORDER BY number LIMIT %(wanted)s {{lock}}
 )
 """
-_WAIT = f"SELECT MIN(used_at) + {{window}} - {{now}} FROM {TABLE} WHERE {{slots}}"
-_COUNT = f"""
-SELECT COUNT(*), {IN_USE} FROM {TABLE} WHERE {{slots}} AND used_at > {{now}} - {{window}}
+_WAIT = "SELECT MIN(used_at) + {window} - {now} FROM {slots}"
+_COUNT = f"SELECT COUNT(*), {_IN_USE} FROM {{slots}} AND used_at > {{now}} - {{window}}"
+_LEAVE_NOW = f"""
+UPDATE {TABLE} SET used_at = {{now}} WHERE number BETWEEN 1 AND %s AND used_at > {{now}} - %s
 """
 _SET_BACK = f"UPDATE {TABLE} SET used_at = {{now}} WHERE used_at > {{now}} + {_AHEAD}"
 DIALECTS = {
     "postgresql": {
         "now": "extract(epoch from clock_timestamp())",
-        "lock": "FOR UPDATE SKIP LOCKED",
+        "lock": "FOR UPDATE OF slot SKIP LOCKED",
         "greater": "GREATEST",
         "smaller": "LEAST",
     },
@@ -302,6 +304,20 @@ def acquire_bulk(wanted: int) -> int:
     return _take(wanted, _ring(settings.HUBSPOT_CALLS_FOR_PEOPLE))
 
 
+def leave_now(seconds: float) -> None:
+    """Tell that a run's calls leave only now, whose slots were taken so many seconds ago.
+
+    HubSpot counts when they arrive. Others' slots that were taken meanwhile are used as late.
+    """
+    ceiling = settings.HUBSPOT_CALLS_PER_10_SECONDS
+    if not ceiling or seconds < LATE:
+        return
+    try:
+        _use(_LEAVE_NOW, ceiling, seconds + LATE)
+    except DBError:
+        logger.exception("that calls are late could not be told to the limit")
+
+
 def bulk_wait() -> float:
     """Return after how many seconds a run may make its next call."""
     if not settings.HUBSPOT_CALLS_PER_10_SECONDS:
@@ -334,10 +350,10 @@ def usage() -> tuple[int, int]:
     return run(count)
 
 
-def _use(sql: str, slot: int) -> None:
+def _use(sql: str, *values: float) -> None:
     def use(wrapper: BaseDatabaseWrapper) -> None:
         with wrapper.cursor() as cursor:
-            cursor.execute(sql.format(**DIALECTS[wrapper.vendor]), [slot])
+            cursor.execute(sql.format(**DIALECTS[wrapper.vendor]), values)
 
     run(use)
 

@@ -59,7 +59,7 @@ from tests.demo import MANAGE
 from tests.support import LINK, person
 
 GOALS = {"sqlite": 1.4, "postgresql": 1.3, "ceiling": 0.97, "memory": 30}
-GOALS |= {"dry-run": 1 / 4, "results": 1 / 6}
+GOALS |= {"dry-run": 1 / 4, "results": 1 / 6, "adapt": 0.95, "refused": 1.0}
 BATCH, LIMIT = 2_000, 190
 KEY = secrets.token_urlsafe(50)  # web and workers share it
 HEADERS = {"Authorization": "Bearer sandbox"}
@@ -359,6 +359,64 @@ def seconds_between_puts(hubspot: str) -> float:
     return (max(times) - min(times)).total_seconds()
 
 
+# --- a limit that changes meanwhile ---------------------------------------------------------------
+
+LIMITS = (190, 100, 250, 150, 190, 100, 150, 250)  # one after another, of which each is kept
+KEPT = 30.0  # seconds
+
+
+def adapt() -> None:
+    """How near a run of single PUTs comes to HubSpot's limit of the moment, and what it refuses.
+
+    The setting allows as many calls as the highest of them, and all to runs. What is measured are
+    the calls taken in the ten seconds that begin ten after the first call to a changed limit.
+    """
+    user = person()
+    rows = round(sum(LIMITS) * KEPT / 10) + 500
+    more = {"HUBSPOT_CALLS_PER_10_SECONDS": str(max(LIMITS)), "HUBSPOT_CALLS_FOR_PEOPLE": "0"}
+    with sandbox(LIMITS[0]) as hubspot:
+        slow = {"delay": 0.15, "times": None}
+        requests.post(f"{hubspot}/_sandbox/faults", json=slow, timeout=5)
+        with override_settings(HUBSPOT_VERIFY=False):
+            run = staged_run(user, rows, "single")
+        changes = []
+        with worker_processes(hubspot, 2, more):
+            services.start(user=user, run=run, way=SendMode.SINGLE, skip_linked=False)
+            for limit in LIMITS:
+                requests.post(f"{hubspot}/_sandbox/rate", json={"calls": limit}, timeout=5)
+                changes.append((limit, time.time()))
+                time.sleep(KEPT)
+            services.cancel(user=user, run=run)
+            wait_for(run, RunState.CANCELED, seconds=60)
+        puts = puts_in(hubspot)
+    ends = [changed_at for _, changed_at in changes[1:]] + [changes[-1][1] + KEPT]
+    for (limit, changed_at), end in zip(changes, ends, strict=True):
+        tell_of_limit(limit, [put for put in puts if changed_at <= put[0] < end], end)
+    refused = sum(status == 429 for _, status in puts)
+    name = f"limits that change / refused in percent, {connection.vendor}"
+    tell(name, 100 * refused / len(puts), GOALS["refused"], f"{refused} of {len(puts)} calls")
+    forget()
+
+
+def tell_of_limit(limit: int, puts: list[tuple[float, int]], end: float) -> None:
+    learnt_at = puts[0][0]
+    taken = [moment - learnt_at for moment, status in puts if status == 200]
+    reached = sum(10 <= each < 20 for each in taken)
+    mean = sum(each >= 10 for each in taken) * 10 / (end - learnt_at - 10)
+    refused = sum(status == 429 for _, status in puts)
+    name = f"limit {limit} / reached within ten seconds, {connection.vendor}"
+    detail = f"{reached} / {limit} calls (from then on {mean:.0f}, refused {refused})"
+    tell(name, reached / limit, GOALS["adapt"], detail, at_least=True)
+
+
+def puts_in(hubspot: str) -> list[tuple[float, int]]:
+    """When each came, and how it was answered."""
+    heard = requests.get(f"{hubspot}/_sandbox/requests", timeout=30).json()
+    puts = [each for each in heard if each["method"] == "PUT" and each["status"]]
+    times = ((datetime.fromisoformat(each["received_at"]).timestamp(), each) for each in puts)
+    return [(moment, each["status"]) for moment, each in times]
+
+
 @contextmanager
 def worker_processes(
     hubspot: str, number: int, more: dict[str, str] | None = None
@@ -572,7 +630,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--windows", type=int, default=6, help="of ten seconds, for the ceiling")
     parser.add_argument(
-        "--only", choices=["dry-run", "results", "batches", "memory", "ceiling", "form"]
+        "--only", choices=["dry-run", "results", "batches", "memory", "ceiling", "adapt", "form"]
     )
     parser.add_argument("--memory-of-run", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -596,6 +654,7 @@ def measure(options: argparse.Namespace) -> None:
         "batches": lambda: batches(options.rows, options.rounds),
         "memory": lambda: memory(options.rows),
         "ceiling": lambda: ceiling(options.windows),
+        "adapt": adapt,
         "form": lambda: form_meanwhile(options.rows, options.rounds),
     }
     for name, part in parts.items():

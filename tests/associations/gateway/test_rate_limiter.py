@@ -82,6 +82,14 @@ class TurnTests(LimiterTestCase):
                 rate_limiter.acquire_bulk(100), 1, "however few there are, a run gets one"
             )
 
+    def test_calls_that_leave_late_are_used_when_they_leave(self) -> None:
+        rate_limiter.acquire_bulk(100)
+        time.sleep(WINDOW / 2)
+        rate_limiter.leave_now(WINDOW / 2)
+        self.assertGreater(rate_limiter.bulk_wait(), WINDOW * 0.6)
+        with self.settings(HUBSPOT_CALLS_PER_10_SECONDS=0):
+            rate_limiter.leave_now(WINDOW)
+
     def test_without_a_limit_nobody_waits(self) -> None:
         with self.settings(HUBSPOT_CALLS_PER_10_SECONDS=0):
             self.assertEqual(rate_limiter.acquire_bulk(5000), 5000)
