@@ -361,8 +361,8 @@ def seconds_between_puts(hubspot: str) -> float:
 
 # --- a limit that changes meanwhile ---------------------------------------------------------------
 
-LIMITS = (190, 100, 250, 150, 190, 100, 150, 250)  # one after another, of which each is kept
-KEPT = 30.0  # seconds
+LIMITS = (190, 100, 250, 150, 190)  # one after another
+KEPT = 45.0  # seconds, each of them
 
 
 def adapt() -> None:
