@@ -185,8 +185,9 @@ MIDDLEWARE = [
     "hubadmin.web.middleware.BrowserHeadersMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "hubadmin.web.static_files.StaticFilesMiddleware",
     "hubadmin.web.middleware.NoStoreMiddleware",
+    "hubadmin.web.compression.CompressionMiddleware",
     # It asks no session. Whatever answers from here on speaks the person's language.
     "hubadmin.web.language.LanguageMiddleware",
     "hubadmin.web.middleware.RequestSizeMiddleware",
@@ -225,6 +226,7 @@ TEMPLATES = [
 ]
 
 STATIC_URL = "/static/"
+STORAGES = {"staticfiles": {"BACKEND": "hubadmin.web.static_files.HashedNames"}}
 WHITENOISE_USE_FINDERS = True  # serve from the source folders: no collectstatic step
 
 LANGUAGE_CODE = "en"

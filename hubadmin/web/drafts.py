@@ -23,6 +23,7 @@ PAGE_TOO_OLD = "page_too_old"
 _SESSION_KEY = "draft"
 BY_ADDRESS = "by_address"  # what came by an address waits beside it; see addresses.py
 _FORMER_USER = "former_user"
+_SHOWN = "draft_is_shown"  # of a request
 _MAX_SHOWN = 5000
 MAX_KEPT = 2100  # more than any field takes, so that the form can still say that it is too much
 # Each draft of somebody without a session makes one. Whose cookie ran out is such a somebody, too.
@@ -107,7 +108,13 @@ def find(request: HttpRequest, key: str = _SESSION_KEY) -> tuple[QueryDict, str]
         return None
     fields = QueryDict(mutable=True)
     fields.update(draft["fields"])
+    vars(request)[_SHOWN] = True
     return fields, draft["why"]
+
+
+def is_shown(request: HttpRequest) -> bool:
+    """Whether the answer to this request may hold a draft."""
+    return vars(request).get(_SHOWN, False)
 
 
 @contextmanager
