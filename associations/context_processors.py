@@ -1,6 +1,7 @@
 """What every page knows of HubSpot and of this person's bulk runs."""
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.core.cache import cache as cached
@@ -12,16 +13,31 @@ from associations.models import BulkRun
 from associations.models.readable import read_rows, readable_only
 from associations.sweep.findings import number_changed
 
+if TYPE_CHECKING:
+    from hubadmin.models import User
+
 ENDED_RUNS = 3
 CHANGED, CHANGED_SECONDS = "changed_links", 60
 
 
-def ended_runs(request: HttpRequest) -> list[BulkRun]:
-    """Return this person's runs that have ended since they last looked, the newest first."""
+def with_news(request: HttpRequest) -> "User | None":
+    """Return the person if they have runs that may have something to tell; most have none."""
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
+        return None
+    return user if BulkRun.objects.with_news(user).exists() else None
+
+
+def ended_runs(user: "User | None") -> list[BulkRun]:
+    """Return this person's runs that have ended since they last looked, the newest first."""
+    if user is None:
         return []
     return readable_only(read_rows(BulkRun.objects.untold(user).order_by("-pk")[:ENDED_RUNS]))
+
+
+def needing_runs(user: "User | None") -> frozenset[int]:
+    """Return the ids of this person's runs that need somebody."""
+    return runs_needing(user) if user else frozenset()
 
 
 def approvals(request: HttpRequest) -> list[BulkRun]:
@@ -37,14 +53,6 @@ def approvals(request: HttpRequest) -> list[BulkRun]:
     return found[:ENDED_RUNS]
 
 
-def needing_runs(request: HttpRequest) -> frozenset[int]:
-    """Return the ids of this person's runs that need somebody."""
-    user = getattr(request, "user", None)
-    if user is None or not user.is_authenticated:
-        return frozenset()
-    return runs_needing(user)
-
-
 def changed_links(request: HttpRequest) -> int:
     """Return for an admin how many links are not what they were; counted once a minute."""
     user = getattr(request, "user", None)
@@ -54,11 +62,12 @@ def changed_links(request: HttpRequest) -> int:
 
 
 def associations(request: HttpRequest) -> dict[str, object]:
+    reader = cache(lambda: with_news(request))
     return {
         # Asked only by a page that shows them, and not by its parts.
-        "ended_runs": lambda: ended_runs(request),
+        "ended_runs": lambda: ended_runs(reader()),
         "approvals": lambda: approvals(request),
-        "needing_runs": cache(lambda: needing_runs(request)),
+        "needing_runs": cache(lambda: needing_runs(reader())),
         "changed_links": cache(lambda: changed_links(request)),
         "max_upload": settings.BULK_MAX_BYTES,
         "support_ends": SUPPORT_ENDS["v4"] if settings.HUBSPOT_API_VERSION == "v4" else None,

@@ -220,6 +220,7 @@ TEMPLATES = [
                 "django.templatetags.i18n",
                 "associations.templatetags.associations",
                 "associations.templatetags.audit",
+                "associations.templatetags.cells",
             ],
         },
     },

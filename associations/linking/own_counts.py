@@ -1,9 +1,10 @@
 """How many pairs a person has asked for, today and in all, by hand and in runs."""
 
+from collections import Counter
 from datetime import datetime, time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from django.db.models import Count, Q, Sum
+from django.db.models import Count, Q, QuerySet, Sum
 from django.utils import timezone
 
 from associations.audit.pagination import COUNT_SECONDS
@@ -43,7 +44,7 @@ def counts_of(user: "User") -> dict[str, Any]:
     try:
         with query_timeout(COUNT_SECONDS):
             todays = by_hand.filter(created_at__gte=midnight).aggregate(**_of_entries())
-            of_runs = runs.aggregate(**_of_runs(midnight), queued=Sum("queued", default=0))
+            of_runs = _counted_by(runs, midnight)
             count = count_of([by_hand]) + of_runs["queued"]
     except QueryTimeoutError:
         return {"count": None}
@@ -70,6 +71,12 @@ def _bounded(count: int) -> dict[str, Any]:
     return {"count": COUNTED_AT_MOST - 1 if is_more else count, "is_more": is_more}
 
 
+def _counted_by(runs: QuerySet[BulkRun], midnight: datetime) -> Counter[str]:
+    if not runs.exists():
+        return Counter()  # most people have none
+    return Counter(runs.aggregate(**_of_runs(midnight), queued=Sum("queued", default=0)))
+
+
 def _of_entries() -> dict[str, Count]:
     links = Q(undoes=None)
     return {
@@ -84,5 +91,5 @@ def _of_runs(midnight: datetime) -> dict[str, Sum]:
     return {f"today_{each}": Sum(each, filter=today, default=0) for each in outcomes}
 
 
-def _sum(of_runs: dict[str, int], name: str) -> int:
+def _sum(of_runs: Counter[str], name: str) -> int:
     return sum(of_runs[f"today_{outcome}"] for outcome in _COUNTED[name])

@@ -394,6 +394,8 @@ def undo_context(entry: AssociationRequest, user: "User") -> dict[str, Any]:
     What HubSpot has now is looked at on that page.
     """
     undos = read_rows(entry.undos.for_list())
-    is_offered = not entry.is_open and bar_of(entry, user) in (None, Bar.NOT_KNOWN, Bar.ASKED_AGAIN)
+    # An old entry, as most are, need not be asked about.
+    may_be = not (entry.is_open or is_too_late(entry.created_at, user))
+    is_offered = may_be and bar_of(entry, user) in (None, Bar.NOT_KNOWN, Bar.ASKED_AGAIN)
     url = reverse("request_undo", args=[entry.pk]) if is_offered else ""
     return {"undos": undos, "undo_url": url}

@@ -82,6 +82,10 @@ class BulkRunQuerySet(models.QuerySet["BulkRun"]):
         """Runs of this person that have ended, and of which they have not been told yet."""
         return self.filter(user=user, state__in=ENDED, told_at=None)
 
+    def with_news(self, user: "User") -> Self:
+        """Runs of this person of which they have not been told, or that may need them."""
+        return self.filter(models.Q(told_at=None) | models.Q(attended_at=None), user=user)
+
     def without_approval(self, user: "User") -> Self:
         """Runs of this person for which approval was asked in vain."""
         ends = (Approval.REFUSED, Approval.EXPIRED, Approval.VOID)

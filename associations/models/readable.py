@@ -170,6 +170,8 @@ def restrained(model: type[M]) -> type[M]:
     own = Readable(condition=Q(*_conditions(model)), name=f"{meta.model_name}_readable")
     meta.constraints = [*meta.constraints, own]
     vars(meta)["original_attrs"]["constraints"] = meta.constraints  # or migrations miss it
+    # As an UnreadableRow says it is; a list asks each row, and to miss an attribute costs a lot.
+    model.is_unreadable = False  # type: ignore[attr-defined]
     return model
 
 
@@ -293,6 +295,7 @@ def _checked(rows: "QuerySet[M]") -> list[M]:
     return found
 
 
+@cache
 def _has_times(model: type[models.Model]) -> "ExpressionWrapper[Q]":
     """Whether all times are some: what is none SQLite's driver may take for an empty column."""
     times = [each.name for each in model._meta.fields if isinstance(each, models.DateTimeField)]

@@ -22,6 +22,7 @@ from associations.linking.forms import fields_of
 from associations.models import AssociationCheck, AssociationRequest
 from associations.sweep.findings import Group
 from associations.sweep.texts import Told, told_of
+from associations.templatetags.cells import foreign
 from associations.texts.days import Day, by_day
 from associations.texts.labels import (
     cannot_be_read,
@@ -39,14 +40,13 @@ from associations.texts.labels import (
 )
 from associations.texts.lookup_errors import reason_of
 from associations.texts.missing_records import is_missing
-from associations.texts.outcomes import beside_outcome, briefly, explain
+from associations.texts.outcomes import beside_outcome, explain
 from associations.texts.remedies import NOT_WRITTEN, gap, helper_of, remedy_of
 from associations.texts.undone import types_seen
 
 register = template.Library()
 
 register.filter("explain", explain)
-register.filter("brief_why", briefly)
 register.filter("beside_outcome", beside_outcome)
 register.filter("directions", directions)
 register.filter("told_errors", told_errors)
@@ -66,15 +66,6 @@ register.filter("visible", visible)
 register.filter("cannot_be_read", cannot_be_read)
 register.simple_tag(time_of)
 register.simple_tag(gap)
-
-
-@register.filter
-def foreign(text: object) -> SafeString:
-    """What others have written: apart from the text around it, and nothing of it hidden."""
-    shown = visible(str(text))
-    # What was escaped before is not escaped again.
-    shown = SafeString(shown) if isinstance(text, SafeString) else shown
-    return format_html("<bdi>{}</bdi>", shown) if text else SafeString("")
 
 
 @register.filter

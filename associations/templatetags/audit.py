@@ -6,11 +6,16 @@ from urllib.parse import urlencode
 
 from django import template
 from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
 from associations.audit.forms import MAX_LENGTH, AuditFilterForm
+from associations.models import AssociationRequest
 from associations.models.querysets import TRIGRAM
+from associations.templatetags.cells import side_of
 from associations.texts.events import event_details, event_word
+from associations.texts.labels import record_label
 
 register = template.Library()
 
@@ -30,6 +35,18 @@ def narrowed(form: AuditFilterForm | None, name: str, value: object) -> str:
     text = " ".join(str(value).split())[:MAX_LENGTH]
     query = form.narrowed({name: text}).urlencode() if form else urlencode({name: text})
     return f"{reverse('audit_log')}?{query}"
+
+
+@register.simple_tag
+def narrowing_side(entry: AssociationRequest, side: str) -> SafeString:
+    """A record, name first; it leads to all that the log has of it."""
+    object_type = getattr(entry, f"{side}_object_type")
+    object_id = getattr(entry, f"{side}_object_id")
+    return format_html(
+        '<a class="narrows" href="{}">{}</a>',
+        reverse("record_log", args=[object_type, object_id]),
+        side_of(getattr(entry, f"{side}_name"), record_label(object_type, object_id)),
+    )
 
 
 @register.filter

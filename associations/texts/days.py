@@ -29,9 +29,8 @@ def by_day(
 
     One that has no moment, as it cannot be read, stays below the row that it follows.
 
-    In a table: `{% for day in entries|by_day %}<tbody>{% include "includes/day.html" with columns=4
-    %}{% for entry in day.rows %}…{% endfor %}</tbody>{% endfor %}`; a row's own time is
-    `{% include "includes/time.html" with moment=entry.created_at written="H:i" zone=False %}`.
+    In a table: `{% for day in entries|by_day %}<tbody>{% day_row day 4 %}{% for entry in day.rows
+    %}…{% endfor %}</tbody>{% endfor %}`; a row's own time is `{% time entry.created_at "H:i" %}`.
     """
     moment, dated = None, []
     for row in rows:

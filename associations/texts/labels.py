@@ -3,11 +3,13 @@
 The database, addresses and exports keep the codes.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from django.template.loader import render_to_string
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
@@ -138,9 +140,20 @@ def time_of(moment: datetime, *, brief: bool = False) -> str:
 
     In brief that is the hour and minute, if the moment is of the reader's present day.
     """
-    written = "H:i" if brief and is_today(moment) else ""
-    context = {"moment": moment, "zone": True, "written": written}
-    return render_to_string("includes/time.html", context)
+    written = "H:i" if brief and is_today(moment) else "DATETIME_FORMAT"
+    return time_element(moment, written, zone=True)
+
+
+def time_element(moment: datetime, written: str, *, zone: bool) -> SafeString:
+    """Return a moment as HTML, on the reader's clock and exactly; `written` as Django has it."""
+    local = timezone.localtime(moment)
+    return format_html(
+        '<time datetime="{}"\n  title="{} UTC">{}{}</time>',
+        local.isoformat(),
+        moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "seconds"),
+        date_format(local, written),
+        f" {local.tzname()}" if zone else "",
+    )
 
 
 def is_today(moment: datetime) -> bool:
