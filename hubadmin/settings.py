@@ -142,8 +142,8 @@ Q_CLUSTER = {
     "scheduler": False,
     "orm": "default",
     "redis": WORKER_BROKER_URL,
-    "broker_class": "associations.bulk.worker.broker."
-    + ("RedisBroker" if WORKER_BROKER_URL else "DatabaseBroker"),
+    "broker_class": "associations.bulk.worker."
+    + ("redis_broker.RedisBroker" if WORKER_BROKER_URL else "broker.DatabaseBroker"),
 }
 
 # --- Database -----------------------------------------------------------------------------------

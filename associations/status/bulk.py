@@ -6,10 +6,10 @@ from django.conf import settings
 from django.db import Error as DBError
 from django.utils.translation import gettext, ngettext, pgettext
 from django_q.brokers import get_broker
-from redis import RedisError
 
 from associations.bulk import backoff
 from associations.bulk.messages import stop_sentence
+from associations.bulk.worker.broker import BrokerAwayError
 from associations.gateway import rate_limiter
 from associations.gateway.call_limit import CallLimit, call_limit
 from associations.hubspot.outcomes import Cause
@@ -86,7 +86,7 @@ def _paused_line(cause: str, runs: list[BulkRun]) -> Item:
 def _waiting_lines() -> Iterator[Item]:
     try:
         waiting = get_broker().queue_size()
-    except RedisError:
+    except BrokerAwayError:
         text = gettext("Redis, where the workers' tasks wait, cannot be reached.")
         advice = gettext("Find out whether it runs. Bulk runs resume by themselves once it does.")
         yield Item(Level.WRONG, text, advice)

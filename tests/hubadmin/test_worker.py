@@ -22,6 +22,7 @@ from django_q.tasks import async_task
 
 from associations.bulk.worker import broker as brokers
 from associations.bulk.worker import pool
+from associations.bulk.worker.redis_broker import RedisBroker
 from associations.management.commands import run_worker
 from tests.hubadmin.test_settings import PRODUCTION
 
@@ -137,12 +138,12 @@ class BrokerTests(TestCase):
 
     def test_redis_that_is_away_is_waited_for(self) -> None:
         with mock.patch("django_q.conf.Conf.REDIS", "redis://127.0.0.1:9/0"):
-            broker = brokers.RedisBroker()
+            broker = RedisBroker()
         with self.assertLogs("associations.bulk.worker.broker", "WARNING"):
             self.assertIsNone(broker.dequeue())
 
     def test_a_worker_does_not_start_without_the_redis_that_it_is_to_use(self) -> None:
-        conf = {"BROKER_CLASS": "associations.bulk.worker.broker.RedisBroker"}
+        conf = {"BROKER_CLASS": "associations.bulk.worker.redis_broker.RedisBroker"}
         conf["REDIS"] = "redis://:canary@127.0.0.1:9/0"
         refused = self.assertRaisesRegex(CommandError, "cannot be reached")
         with mock.patch.multiple("django_q.conf.Conf", **conf), refused as raised:
@@ -157,3 +158,24 @@ class TokenTests(SimpleTestCase):
             post_execute_in_worker.send(sender=pool, func=None, task=task)  # pool.py listens
         self.assertNotIn("Canary", task["result"])
         self.assertIn("KeyError", task["result"])
+
+
+class ImportTests(SimpleTestCase):
+    def test_redis_is_read_only_by_those_who_are_to_use_it(self) -> None:
+        code = (
+            "import sys, django; django.setup(); import hubadmin.urls, django_q.brokers;"
+            "import associations.management.commands.run_worker;"
+            "django_q.brokers.get_broker(); print('redis' in sys.modules)"
+        )
+        for address, told in (("", "False"), ("redis://127.0.0.1:9/0", "True")):
+            environment = os.environ | {"WORKER_BROKER_URL": address}
+            environment["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+            done = subprocess.run(
+                [sys.executable, "-c", code],
+                cwd=settings.BASE_DIR,
+                env=environment,
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            self.assertEqual(done.stdout.strip(), told)

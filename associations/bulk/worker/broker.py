@@ -8,16 +8,19 @@ from django.db import Error as DBError
 from django.db import connections
 from django_q.brokers import Broker
 from django_q.brokers.orm import ORM
-from django_q.brokers.redis_broker import Redis
-from redis import RedisError
 
 logger = logging.getLogger(__name__)
 
-AWAY = (DBError, RedisError)
+
+class BrokerAwayError(Exception):
+    """Where tasks wait cannot be reached, if that is not the database."""
+
+
+AWAY = (DBError, BrokerAwayError)
 PAUSE = 1.0  # seconds between two tries
 
 
-class _Patient(Broker):
+class Patient(Broker):
     def dequeue(self) -> Any:
         try:
             return super().dequeue()
@@ -35,12 +38,8 @@ class _Patient(Broker):
         """Nobody asks for django-q2's own numbers, which come twice a second."""
 
 
-class DatabaseBroker(_Patient, ORM):
+class DatabaseBroker(Patient, ORM):
     """Tasks wait in the database."""
-
-
-class RedisBroker(_Patient, Redis):
-    """Tasks wait in Redis."""
 
 
 def _wait(what: str) -> None:

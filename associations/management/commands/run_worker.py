@@ -5,9 +5,9 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django_q.brokers import Broker, get_broker
-from redis import RedisError
 
 from associations.bulk import shutdown
+from associations.bulk.worker.broker import BrokerAwayError
 from associations.bulk.worker.pool import Pool
 from associations.bulk.worker.scheduler import Scheduler
 from hubadmin import startup
@@ -43,6 +43,6 @@ def reached_broker() -> Broker:
     broker = get_broker()
     try:
         broker.ping()
-    except RedisError as error:
+    except BrokerAwayError as error:
         raise CommandError(f"Redis (WORKER_BROKER_URL) cannot be reached: {error}") from error
     return broker

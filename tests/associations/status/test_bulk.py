@@ -50,7 +50,7 @@ class RunLinesTests(TestCase):
         self.assertEqual(self.line("1 task waits.").level, Level.WELL)
 
     def test_redis_that_is_away(self) -> None:
-        conf = {"BROKER_CLASS": "associations.bulk.worker.broker.RedisBroker"}
+        conf = {"BROKER_CLASS": "associations.bulk.worker.redis_broker.RedisBroker"}
         conf["REDIS"] = "redis://127.0.0.1:9/0"
         with mock.patch.multiple("django_q.conf.Conf", **conf):
             self.assertEqual(self.line("Redis").level, Level.WRONG)
