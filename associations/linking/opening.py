@@ -11,7 +11,7 @@ from associations.linking.forms import AssociationForm
 from hubadmin.web import addresses, drafts
 from hubadmin.web.http import AuthenticatedHttpRequest
 
-SENT, MOST_OF_TOKEN = "sent", 64
+MOST_OF_TOKEN = 64
 WORDS_GONE = "words_gone"
 
 Opened = tuple[AssociationForm, dict[str, Any]]  # and what else the page has to show
@@ -55,7 +55,7 @@ def _sent_token(request: HttpRequest) -> str:
     told = request.headers
     is_click = told.get("Sec-Fetch-User") == "?1" and told.get("Sec-Fetch-Site") != "none"
     is_back = told.get("Sec-Fetch-Mode") == "navigate" and not is_click
-    return request.COOKIES.get(SENT, "")[:MOST_OF_TOKEN] if is_back else ""
+    return request.COOKIES.get(_cookie(), "")[:MOST_OF_TOKEN] if is_back else ""
 
 
 def note_as_sent(request: HttpRequest, response: HttpResponse, submit_token: str) -> None:
@@ -65,5 +65,9 @@ def note_as_sent(request: HttpRequest, response: HttpResponse, submit_token: str
     """
     drafts.drop(request)
     addresses.drop(request)
-    is_secure = settings.SESSION_COOKIE_SECURE  # the demo speaks plain HTTP
-    response.set_cookie(SENT, submit_token, secure=is_secure, httponly=True, samesite="Lax")
+    is_secure = settings.SESSION_COOKIE_SECURE
+    response.set_cookie(_cookie(), submit_token, secure=is_secure, httponly=True, samesite="Lax")
+
+
+def _cookie() -> str:
+    return "__Host-sent" if settings.SESSION_COOKIE_SECURE else "sent"  # the demo: plain HTTP

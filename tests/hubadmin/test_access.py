@@ -284,6 +284,8 @@ FORGED: dict[str, Any] = {
     "request_id": "forged",
     "client_request_id": "forged",
     "submit_key": "forged",
+    "was_linked_at": "2001-01-01T00:00:00Z",
+    "look_due": True,
     "row_number": 99,
     "run": 4711,
     "run_id": 4711,

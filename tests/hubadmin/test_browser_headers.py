@@ -211,7 +211,7 @@ class CookieTests(AnswerTestCase):
                 with self.subTest(name, cookie=cookie.key):
                     self.assert_safe(cookie)
                 seen.add(cookie.key)
-        self.assertEqual(seen, {"__Host-sessionid", "__Host-csrftoken"})
+        self.assertEqual(seen, {"__Host-sessionid", "__Host-csrftoken", "__Host-sent"})
 
 
 class InlineTests(AnswerTestCase):
