@@ -49,6 +49,7 @@ ANSWER = {
     *("correlation_id", "sent_at", "finished_at"),
     *("was_linked", "verified", "verified_at", "unverified_cause", "batch_id"),
     *("from_merged_into", "to_merged_into", "links_before", "links_after"),
+    *("was_linked_at", "look_due"),
 }
 ENDING = {"state", "rows", "finished_at"}
 HIDDEN_IDS = () if on_postgresql() else ("rowid", "oid", "_rowid_")
