@@ -24,6 +24,7 @@ from associations.models import (
     RecordNames,
     SecurityEvent,
 )
+from hubadmin.models import User
 from tests.associations.audit.integrity.base import (
     BATCH,
     CHECK,
@@ -42,6 +43,7 @@ from tests.associations.migrating import (
     MigrationTestCase,
     migrate,
     model_at,
+    start_at,
     values_of,
 )
 from tests.support import LINK
@@ -58,7 +60,7 @@ class LogOfBeforeTests(MigrationTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        migrate(BEFORE)
+        start_at(BEFORE)
         self.now = timezone.now()
         entry_model, attempt_model = (
             model_at(BEFORE, name) for name in ("AssociationRequest", "AssociationAttempt")
@@ -176,7 +178,7 @@ class LogOfBeforeTests(MigrationTestCase):
         later = {t.name for t in expected if t.table in since}
         # These name columns that came later; of the others they guard all.
         entry, export = ("hubadmin_associationrequest_{}", "hubadmin_auditexport_taken")
-        less = {entry.format("asked"), entry.format("replace"), export}
+        less = {*map(entry.format, ("asked", "closed", "replace")), export}
         there = {t.name for t in expected} - later
         self.assertEqual({*triggers.problems()}, later | (less & there))
         self.assertLessEqual(there, self.installed())
@@ -236,25 +238,26 @@ class RunsOfBeforeTests(MigrationTestCase):
         self.assert_proven()
 
 
+def write_as_before(user: User) -> None:
+    now = timezone.now()
+    model_at(RUNS, "AssociationRequest").objects.create(
+        user_id=user.pk,
+        user_name=user.name,
+        api_version="v4",
+        outcome="linked",
+        cause="confirmed",
+        created_at=now,
+        sent_at=now,
+        finished_at=now,
+        **LINK,
+    )
+
+
 class MergedRecordsTests(MigrationTestCase):
     """The columns that say into what a record was merged."""
 
-    def write_as_before(self) -> None:
-        now = timezone.now()
-        model_at(RUNS, "AssociationRequest").objects.create(
-            user_id=self.user.pk,
-            user_name=self.user.name,
-            api_version="v4",
-            outcome="linked",
-            cause="confirmed",
-            created_at=now,
-            sent_at=now,
-            finished_at=now,
-            **LINK,
-        )
-
     def test_a_server_of_before_goes_on_writing(self) -> None:
-        self.write_as_before()
+        write_as_before(self.user)
         entry = AssociationRequest.objects.get()
         self.assertEqual((entry.from_merged_into, entry.to_merged_into), ("", ""))
         self.check(entry)
@@ -262,8 +265,8 @@ class MergedRecordsTests(MigrationTestCase):
         self.assert_proven()
 
     def test_what_was_sealed_before_stays_proven(self) -> None:
-        migrate(RUNS)
-        self.write_as_before()
+        start_at(RUNS)
+        write_as_before(self.user)
         migrate(NEWEST)
         line = lines_of("entry", [AssociationRequest.objects.get().pk]).popitem()[1]
         self.assertNotIn("merged_into", line)
@@ -280,16 +283,21 @@ class MergedRecordsTests(MigrationTestCase):
         self.assert_proven()
 
     def test_merges_are_not_lost_by_going_back(self) -> None:
-        for of_merged in (
-            lambda: self.check(self.entry(), to_merged_into="9902"),
-            lambda: self.entry(from_merged_into="502"),
-        ):
-            of_merged()
+        self.check(self.entry())
+        for table, column in ((CHECK, "to_merged_into"), (ENTRY, "from_merged_into")):
+            # From the second one on from where the first had to stop.
+            with as_owner():
+                sql(f"UPDATE {table} SET {column} = '9902'")
             before = self.everything(RUNS)
             with self.assertRaisesRegex(IrreversibleError, "records that were merged"):
                 migrate(RUNS)
             self.assertEqual(self.everything(RUNS), before)
-            migrate(NEWEST)
+            self.assertEqual(sql(f"SELECT {column} FROM {table}"), [("9902",)])
+            if table == CHECK:
+                with as_owner():
+                    sql(f"UPDATE {table} SET {column} = ''")
+        migrate(NEWEST)
+        self.assertEqual(AssociationRequest.objects.get().from_merged_into, "9902")
         self.assert_guarded()
         seal()
         self.assert_proven()
@@ -308,19 +316,28 @@ class ClientRequestIdsOfBeforeTests(MigrationTestCase):
             self.assertEqual(type(kept).objects.get(pk=new.pk).client_request_id, "")
 
     def test_one_can_go_back_as_long_as_there_is_none(self) -> None:
-        for make in (self.entry, self.export, lambda **ids: self.check(self.entry(), **ids)):
-            make()
-            migrate(RUNS)
-            migrate(NEWEST)
-            with self.subTest(make):
-                kept = make(client_request_id="trace-1")
+        kept = [self.entry(), self.export(), self.check(self.entry())]
+        tables = [type(row)._meta.db_table for row in kept]
+        migrate(RUNS)
+        migrate(NEWEST)
+        for table in tables:
+            with self.subTest(table):
+                # From the second one on from where the first had to stop.
+                with as_owner():
+                    sql(f"UPDATE {table} SET client_request_id = 'trace-1'")
                 with self.assertRaisesRegex(IrreversibleError, "request ids of clients"):
                     migrate(RUNS)
-                migrate(NEWEST)
-                self.assertEqual(type(kept).objects.get(pk=kept.pk).client_request_id, "trace-1")
+                told = sql(f"SELECT DISTINCT client_request_id FROM {table}")
+                self.assertEqual(told, [("trace-1",)])
                 with as_owner():
-                    sql(f"UPDATE {type(kept)._meta.db_table} SET client_request_id = ''")
+                    sql(f"UPDATE {table} SET client_request_id = ''")
+        with as_owner():
+            for table in tables:
+                sql(f"UPDATE {table} SET client_request_id = 'trace-1'")
         migrate(NEWEST)
+        for row in kept:
+            row.refresh_from_db()
+            self.assertEqual(row.client_request_id, "trace-1")
         self.assert_guarded()
 
 
@@ -341,9 +358,12 @@ class EventsOfBeforeTests(MigrationTestCase):
 
     def setUp(self) -> None:
         super().setUp()
-        self.entry()
-        self.run_ = self.bulk_run(state="ready")
-        migrate(RUNS)
+        start_at(RUNS)
+        write_as_before(self.user)
+        who = {"user_id": self.user.pk, "user_name": self.user.name}
+        made = {"name": "pairs.csv", "state": "ready", "created_at": timezone.now()}
+        number = model_at(RUNS, "BulkRun").objects.create(**who, **made).pk
+        self.run_ = BulkRun(pk=number)
         self.old = model_at(RUNS, "BulkEvent")
         for number, (what, by_somebody, _) in enumerate(self.TOLD):
             self.add(what, number, by_somebody)
