@@ -49,3 +49,5 @@ SSO_SUPPORT_GROUPS = ["support"]
 SSO_ADMIN_GROUPS = ["admin"]
 
 LOGGING = LOGGING | {"handlers": {"stderr": {"class": "logging.NullHandler"}}}
+
+TEST_RUNNER = "tests.runner.Runner"

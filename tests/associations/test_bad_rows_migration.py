@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 from django.db.migrations.loader import MigrationLoader
+from django.test import tag
 
 from associations.audit.integrity import triggers
 from associations.models import AssociationRequest
@@ -24,6 +25,7 @@ _GRAPH = MigrationLoader(None).graph
 [WITHOUT] = [name for app, name in _GRAPH.node_map[APP, "0009_readable_rows"].parents if app == APP]
 
 
+@tag("long")
 class UpgradeTests(MigrationTestCase):
     def upgraded(self) -> str:
         said = StringIO()

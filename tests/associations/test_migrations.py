@@ -9,6 +9,7 @@ from unittest import mock
 
 from django.db import IntegrityError, connection, transaction
 from django.db.migrations.exceptions import IrreversibleError
+from django.test import tag
 from django.utils import timezone
 
 from associations.audit.integrity import triggers
@@ -55,6 +56,7 @@ DAY = timedelta(days=1)
 REASONS = ("SUP-{}", "Found while cleaning up duplicates", "Größe {} von “heute”", "")
 
 
+@tag("long")
 class LogOfBeforeTests(MigrationTestCase):
     """A log that was filled before there was anything to prove it."""
 
@@ -203,6 +205,7 @@ class LogOfBeforeTests(MigrationTestCase):
         self.assert_text_index_is_whole()
 
 
+@tag("long")
 class RunsOfBeforeTests(MigrationTestCase):
     """Who goes back behind the runs would lose a part of the log, and is told so."""
 
@@ -253,6 +256,7 @@ def write_as_before(user: User) -> None:
     )
 
 
+@tag("long")
 class MergedRecordsTests(MigrationTestCase):
     """The columns that say into what a record was merged."""
 
@@ -303,6 +307,7 @@ class MergedRecordsTests(MigrationTestCase):
         self.assert_proven()
 
 
+@tag("long")
 class ClientRequestIdsOfBeforeTests(MigrationTestCase):
     """The columns beside our own request ids."""
 
@@ -341,6 +346,7 @@ class ClientRequestIdsOfBeforeTests(MigrationTestCase):
         self.assert_guarded()
 
 
+@tag("long")
 class EventsOfBeforeTests(MigrationTestCase):
     """Who did what with a run, from a table that anybody could change."""
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import requests
 from django.conf import settings
-from django.test import override_settings
+from django.test import override_settings, tag
 
 from associations.models import AuditExport
 from hubadmin.models import User
@@ -79,6 +79,7 @@ class DownloadTestCase(ExportTestCase):
         return list(AuditExport.objects.order_by("id").values_list("state", flat=True))
 
 
+@tag("long")
 class ManyAtOnceTests(DownloadTestCase):
     def test_one_persons_leave_the_pages_of_others_alone(self) -> None:
         begun = [self.begin() for _ in range(2 * THREADS)]
@@ -118,6 +119,7 @@ class ProcessesTests(DownloadTestCase):
         self.assertEqual(statuses, ["200"] * 2 + ["429"] * 7)
 
 
+@tag("long")
 class SlowTests(DownloadTestCase):
     def test_whoever_reads_nothing_is_cut_off_in_the_end(self) -> None:
         connection = self.begin()

@@ -14,6 +14,7 @@ from typing import Any
 import requests
 from django.db import connection
 from django.db.models import Model
+from django.test import tag
 from django.utils import timezone
 from requests.adapters import HTTPAdapter
 
@@ -117,6 +118,7 @@ class ExportTestCase(SandboxMixin, LogTransactionTestCase):
         return self.record()
 
 
+@tag("long")
 class ServingTests(ExportTestCase):
     def setUp(self) -> None:
         super().setUp()

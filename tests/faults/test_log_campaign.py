@@ -6,8 +6,10 @@ import sys
 import unittest
 
 from django.conf import settings
+from django.test import tag
 
 
+@tag("long")
 class LogCampaignTests(unittest.TestCase):
     def test_nothing_goes_unseen_and_nothing_is_a_false_alarm(self) -> None:
         options = ["--runs", "60", "--untouched", "12", "--seed", "7"]

@@ -3,6 +3,8 @@
 import random
 from unittest import mock
 
+from django.test import tag
+
 from associations.bulk import resolving
 from associations.hubspot.outcomes import Cause
 from associations.hubspot.schemas import Record
@@ -20,6 +22,7 @@ from tests.support import LogTransactionTestCase, SandboxMixin
 PAIR = ("contacts", "501"), ("companies", "902")
 
 
+@tag("long")
 class WalkTests(SandboxMixin, LogTransactionTestCase):
     def test_no_page_says_what_is_not_so(self) -> None:
         campaign = Campaign(seed=7)

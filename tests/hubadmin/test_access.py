@@ -187,7 +187,7 @@ class RoleTestCase(SandboxMixin, TestCase):
                 yield f"{route.name}, {whose}", reverse(route.name, args=[pk])
 
 
-@tag("one_database")
+@tag("one_database", "long")
 class TableTests(RoleTestCase):
     def test_each_role_on_each_route(self) -> None:
         for column, role in enumerate(ROLES):

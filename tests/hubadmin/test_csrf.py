@@ -120,6 +120,7 @@ class FormTestCase(SandboxMixin, TestCase):
         self.assertNotIn("language", answer.cookies)
 
 
+@tag("long")
 class FormTests(FormTestCase):
     def test_the_routes_that_take_a_post_are_found(self) -> None:
         names = {route.name for route in self.that_take_a_post()}

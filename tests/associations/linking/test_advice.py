@@ -162,7 +162,7 @@ class PreviewTests(AdviceTestCase):
         self.assertNotContains(self.client.get("/"), "You can link them all the same")
 
 
-@tag("one_database")
+@tag("one_database", "long")
 class EntryTests(AdviceTestCase):
     """Each cause, on the entry that it ended and on one that was linked but could not be seen."""
 

@@ -14,6 +14,7 @@ from typing import Any
 from unittest.mock import patch
 
 from django.db import connection, models
+from django.test import tag
 from django.utils import timezone
 
 from associations.models import (
@@ -67,6 +68,7 @@ def batched(cells: list[tuple[str, str]], size: int) -> Iterator[list[tuple[str,
     return (cells[at : at + size] for at in range(0, len(cells), size))
 
 
+@tag("long")
 class EveryColumnTests(LogMixin, PageTestCase):
     """Of each table a row for each value of a column, among rows that can be read."""
 

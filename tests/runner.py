@@ -1,0 +1,92 @@
+"""How `manage.py test` runs: on databases that may forget; with `--parallel` long classes first."""
+
+import os
+import traceback
+from typing import Any
+
+from django.db import connections
+from django.test.runner import (
+    DiscoverRunner,
+    ParallelTestSuite,
+    RemoteTestResult,
+    RemoteTestRunner,
+    _init_worker,
+)
+
+
+class FailedError(Exception):
+    """What a test failed with in another process, as text: tracebacks do not travel."""
+
+
+class Result(RemoteTestResult):
+    """Sends what failed as text; so nothing that a test was given has to be pickled."""
+
+    def addError(self, test: Any, err: Any) -> None:
+        super().addError(test, _told(err))
+
+    def addFailure(self, test: Any, err: Any) -> None:
+        super().addFailure(test, _told(err))
+
+    def addSubTest(self, test: Any, subtest: Any, err: Any) -> None:
+        if err is not None:
+            is_failure = issubclass(err[0], test.failureException)
+            add = super().addFailure if is_failure else super().addError
+            add(test, _told(err, f"{subtest}\n"))
+
+
+def _told(err: Any, about: str = "") -> Any:
+    return FailedError, FailedError(about + "".join(traceback.format_exception(*err))), None
+
+
+class RemoteRunner(RemoteTestRunner):
+    resultclass = Result
+
+
+def _begin(counter: Any, *rest: Any) -> None:
+    _init_worker(counter, *rest)
+    database = connections["default"]
+    if database.vendor == "sqlite":  # other processes that a test starts know it by this
+        os.environ["TEST_FILE"] = str(database.settings_dict["NAME"])
+
+
+class ParallelSuite(ParallelTestSuite):
+    init_worker = _begin
+    runner_class = RemoteRunner
+
+    def __init__(self, subsuites: list[Any], *args: Any, **kwargs: Any) -> None:
+        super().__init__(sorted(subsuites, key=_is_short), *args, **kwargs)
+
+
+def _is_short(subsuite: Any) -> bool:
+    """A long class at the end would keep one core busy and the others waiting."""
+    return "long" not in getattr(type(next(iter(subsuite))), "tags", ())
+
+
+class Runner(DiscoverRunner):
+    """Django's, with these habits; `--parallel` takes every core."""
+
+    parallel_test_suite = ParallelSuite
+
+    def setup_databases(self, **kwargs: Any) -> Any:
+        """Let writes not wait for the disk: nothing here has to outlive the machine."""
+        database = connections["default"]
+        if database.vendor == "sqlite":
+            database.settings_dict["OPTIONS"]["init_command"] += " PRAGMA synchronous=OFF;"
+        else:
+            options = database.settings_dict.setdefault("OPTIONS", {})
+            options["options"] = "-c synchronous_commit=off"
+        parallel, self.parallel = self.parallel, 0
+        made = super().setup_databases(**kwargs)
+        self.parallel = parallel
+        if parallel > 1 and any(each is database for each, _, _ in made):
+            self._clone(database)
+        return made
+
+    def _clone(self, database: Any) -> None:
+        if database.vendor == "sqlite":  # what is copied is the file alone
+            with database.cursor() as cursor:
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        for number in range(1, self.parallel + 1):
+            database.creation.clone_test_db(
+                suffix=str(number), verbosity=self.verbosity, keepdb=self.keepdb
+            )
