@@ -7,6 +7,7 @@ with EVERY_VALUE=1 each column takes all values by itself, and each row is looke
 
 import logging
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
@@ -60,7 +61,7 @@ READ_ON = {
 EVERY_VALUE = bool(os.environ.get("EVERY_VALUE"))
 # Every page reads one's ended runs, one by one where they cannot be read: no more than so many.
 RUNS_AT_ONCE = 4
-ROWS_AT_ONCE = 40  # fewer than a list shows
+SIDE_BY_SIDE = 6  # as many as the shortest list shows
 OF_RUN = ("", "results.csv", "bad-rows.csv", "progress/?state=ready")
 
 
@@ -172,7 +173,8 @@ class EveryColumnTests(LogMixin, PageTestCase):
     def trials(self, model: type[models.Model], at_once: bool) -> Iterator[list[tuple[str, str]]]:
         """Columns with their values, a row for each: what is looked at together."""
         seen, rest = Counter[str](), list[tuple[str, str]]()
-        most = (RUNS_AT_ONCE if model is BulkRun else ROWS_AT_ONCE) if at_once else 1
+        bound = RUNS_AT_ONCE if model is BulkRun else sys.maxsize
+        most = bound if at_once else 1
         for field in model._meta.concrete_fields:
             if field.primary_key and model in (AssociationBatch, BulkRun, AuditExport):
                 continue  # others refer to it, or SQLite numbers what a page adds after it
@@ -190,7 +192,7 @@ class EveryColumnTests(LogMixin, PageTestCase):
                 yield from batched(cells, 1 if field.primary_key else most)
             else:
                 rest += cells
-        yield from batched(rest, most)
+        yield from batched(rest, min(most, SIDE_BY_SIDE))
 
     def each(self, model: type[models.Model], at_once: bool = True) -> None:
         for cells in self.trials(model, at_once):
