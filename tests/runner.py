@@ -1,5 +1,6 @@
 """How `manage.py test` runs: on databases that may forget; with `--parallel` long classes first."""
 
+import multiprocessing
 import os
 import traceback
 from typing import Any
@@ -44,6 +45,7 @@ class RemoteRunner(RemoteTestRunner):
 
 def _begin(counter: Any, *rest: Any) -> None:
     _init_worker(counter, *rest)
+    multiprocessing.current_process().daemon = False  # tests may start processes, too
     database = connections["default"]
     if database.vendor == "sqlite":  # other processes that a test starts know it by this
         os.environ["TEST_FILE"] = str(database.settings_dict["NAME"])
