@@ -55,7 +55,7 @@ from associations.models import (
     name_digest,
     new_salt,
 )
-from associations.models.readable import UNREADABLE, demand_value
+from associations.models.readable import UNREADABLE, demand_value, read_rows, readable_only
 from hubadmin.web.client_ip import client_ip
 from hubadmin.web.http import AnyHttpRequest, AuthenticatedHttpRequest
 
@@ -286,7 +286,8 @@ def close_entry(
 
     def write() -> bool:
         is_closed = _close(entry, answer, **seen)
-        if last:
+        # Where the database went away while it committed, both may be there already.
+        if last and (is_closed or not entry.attempts.filter(number=last[0]).exists()):
             _new_attempt(entry, *last, late=not is_closed).save(force_insert=True)
         return is_closed
 
@@ -358,18 +359,17 @@ def close_abandoned() -> None:
     try:
         for pk in list(abandoned.values_list("pk", flat=True)):
             _close_if_readable(pk)
-        for entry in unseen:
-            _give_up_look(entry)
+        for pk in list(unseen.values_list("pk", flat=True)):
+            _give_up_look(pk)
     except DBError:
         logger.exception("abandoned requests could not be closed")
 
 
-def _give_up_look(entry: AssociationRequest) -> None:
-    values = {"look_due": None, "unverified_cause": Cause.INTERRUPTED}
-    still_due = AssociationRequest.objects.filter(pk=entry.pk, look_due__isnull=False)
-    if still_due.update(**values):
-        vars(entry).update(values)
-        events.record_looked(entry)
+def _give_up_look(pk: int) -> None:
+    still_due = AssociationRequest.objects.filter(pk=pk, look_due__isnull=False)
+    if still_due.update(look_due=None, unverified_cause=Cause.INTERRUPTED):
+        for entry in readable_only(read_rows(AssociationRequest.objects.filter(pk=pk))):
+            events.record_looked(entry)
 
 
 def _close_if_readable(pk: int) -> None:

@@ -18,7 +18,7 @@ from associations.audit import recorder
 from associations.audit.recorder import NO_NAMES, LogUnavailableError, RequestMeta
 from associations.audit.throttling import check_looks, check_rate_of_checks, check_rate_of_submits
 from associations.gateway import clients
-from associations.hubspot.answers import Attempt, merge_attempts, merged_columns
+from associations.hubspot.answers import Answer, Attempt, merge_attempts, merged_columns
 from associations.hubspot.client import IsStillIn, default_association_path
 from associations.hubspot.outcomes import Cause
 from associations.linking.identity import asked_ids
@@ -29,6 +29,7 @@ from associations.models import (
     AssociationRequestQuerySet,
     SeenNames,
 )
+from associations.models.readable import UNREADABLE, demand_value, with_readable
 
 if TYPE_CHECKING:
     from hubadmin.models import User
@@ -142,11 +143,19 @@ def send(entry: AssociationRequest, is_still_in: IsStillIn = _always) -> Associa
 
 def look_after(entry: AssociationRequest) -> AssociationRequest:
     """Make the look that was left out when the entry was closed, and keep what it shows."""
-    before, answers = told_before(entry), recorder.answers_of(entry)
-    if not (entry.look_due and before and answers):
+    before = told_before(entry)
+    if not (entry.look_due and before and (answers := _answers_of(entry))):
         return entry
     answer, seen = read_after(clients.looking(), entry, before, merge_attempts(answers))
     return recorder.note_look(entry, answer, **asdict(seen))
+
+
+def _answers_of(entry: AssociationRequest) -> list[Answer]:
+    try:
+        return recorder.answers_of(entry)
+    except UNREADABLE as error:  # somebody has altered an attempt
+        demand_value(error)
+        return []
 
 
 def is_look_left() -> bool:
@@ -161,7 +170,7 @@ def look_after_one() -> bool:
 
 
 def _left_to_look_at() -> AssociationRequestQuerySet:
-    return AssociationRequest.objects.look_due(timezone.now() - LEFT_TO_PAGES)
+    return with_readable(AssociationRequest.objects.look_due(timezone.now() - LEFT_TO_PAGES))
 
 
 def check_again(

@@ -171,11 +171,11 @@ class ListTests(PageTestCase):
     def test_the_number_of_queries_does_not_grow(self) -> None:
         run_of(self.user, told_at=timezone.now())
         self.client.get("/bulk/")
-        with self.assertNumQueries(7):
+        with self.assertNumQueries(6):
             self.client.get("/bulk/")
         for _ in range(10):
             run_of(self.user, told_at=timezone.now())
-        with self.assertNumQueries(7):
+        with self.assertNumQueries(6):
             self.client.get("/bulk/")
 
 

@@ -4,8 +4,10 @@ import threading
 from contextlib import suppress
 from datetime import timedelta
 from itertools import count
+from typing import Any
+from unittest import mock
 
-from django.db import close_old_connections, connection
+from django.db import OperationalError, close_old_connections, connection
 from django.test import TestCase, skipUnlessDBFeature
 from django.utils import timezone
 
@@ -256,6 +258,24 @@ class CommitTests(SandboxMixin, LogTransactionTestCase):
         deadline = timezone.now() + timedelta(seconds=5)
         while not self.puts() and timezone.now() < deadline:
             pass
+
+    def test_a_closing_whose_commit_was_not_confirmed_is_there_once(self) -> None:
+        real, closings = recorder.insert, list[object]()
+
+        def insert(write: Any, **kwargs: Any) -> Any:
+            done = real(write, **kwargs)
+            if not kwargs:  # not of the opening
+                closings.append(done)
+                if len(closings) == 1:
+                    raise OperationalError("the connection is lost")
+            return done
+
+        with mock.patch.object(recorder, "insert", insert):
+            seen = {"was_linked": False, "was_linked_at": timezone.now()}
+            entry = services.create_association(user=self.user, **LINK, **seen)
+        self.assertEqual(closings, [True, False])
+        self.assertEqual((entry.outcome, entry.look_due), ("linked", True))
+        self.assertEqual([*entry.attempts.values_list("number", "late")], [(1, False)])
 
     def test_the_entry_is_committed_before_the_put_leaves_and_no_transaction_is_open(self) -> None:
         self.sandbox.fault(delay=0.5)
