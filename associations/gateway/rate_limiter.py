@@ -25,7 +25,7 @@ from typing import TypeVar
 
 from django.conf import settings
 from django.db import Error as DBError
-from django.db import connections
+from django.db import OperationalError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from associations.hubspot.rate_limits import LEAST
@@ -120,16 +120,23 @@ class _Connection:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._holder = 0  # the thread that has it
         self._wrapper: BaseDatabaseWrapper | None = None
         self._pid = 0
 
     def run(self, work: Callable[[BaseDatabaseWrapper], T]) -> T:
+        """Do `work`. Raises DBError, also where a finalizer interrupts this thread's own work."""
+        if self._holder == threading.get_ident():
+            raise OperationalError("this thread is at work on it")  # it would wait for itself
         with self._lock:
+            self._holder = threading.get_ident()
             try:
                 return work(self._opened())
             except DBError:
                 self._close()
                 raise
+            finally:
+                self._holder = 0
 
     def close(self) -> None:
         with self._lock:

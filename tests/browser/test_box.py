@@ -37,6 +37,8 @@ class BoxTestCase(BrowserTestCase):
                 break
             page.wait_for_timeout(50)
         self.assertEqual(len(self.puts()), count)
+        # A window that is closed on its way to the next page may wait for it for ever.
+        page.wait_for_url(re.compile(r"linked=|/requests/"))
 
     @staticmethod
     def focused(page: Page, selector: str) -> None:

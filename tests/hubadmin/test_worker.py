@@ -170,6 +170,7 @@ class ImportTests(SimpleTestCase):
         for address, told in (("", "False"), ("redis://127.0.0.1:9/0", "True")):
             environment = os.environ | {"WORKER_BROKER_URL": address}
             environment["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+            environment.pop("TEST_DATABASE_URL", None)  # which is not there but for the tests
             done = subprocess.run(
                 [sys.executable, "-c", code],
                 cwd=settings.BASE_DIR,

@@ -130,6 +130,21 @@ class PatienceTests(SandboxMixin, LimiterTestCase):
         self.assertEqual(self.sandbox.requests, [])
 
 
+class FinalizerTests(LimiterTestCase):
+    def test_one_amid_this_threads_own_work_does_not_wait_for_itself(self) -> None:
+        """As that of a download which is collected then."""
+
+        def work(wrapper: object) -> None:
+            with self.assertRaises(DBError):
+                rate_limiter.end_download(1)
+
+        thread = threading.Thread(target=rate_limiter._connection.run, args=(work,), daemon=True)
+        thread.start()
+        thread.join(10)
+        self.assertFalse(thread.is_alive())
+        self.assertTrue(rate_limiter.acquire_interactive(0))
+
+
 class AwayTests(LimiterTestCase):
     @contextmanager
     def table_away(self) -> Iterator[None]:
