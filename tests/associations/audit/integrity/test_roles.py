@@ -1,5 +1,6 @@
 """The two roles of hubadmin/README.md, PostgreSQL: what serves can do its work, and no more."""
 
+import re
 import tempfile
 import time
 import unittest
@@ -129,6 +130,29 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
         self.assertEqual({each.state for each in AuditExport.objects.all()}, {"complete"})
         client.post("/sign-out")
         self.assertEqual(client.get("/").status_code, 302)
+
+    def test_what_the_triggers_let_be_filled_in_is_granted_and_nothing_else(self) -> None:
+        columns = {field.column for field in AssociationRequest._meta.concrete_fields}
+        told = sql(
+            "SELECT column_name FROM information_schema.column_privileges WHERE grantee = "
+            f"'{self.name}' AND privilege_type = 'UPDATE' AND table_name = "
+            "'associations_associationrequest'"
+        )
+        self.assertEqual({name for (name,) in told}, columns - {*triggers.ASKED.split()})
+
+    def test_a_link_that_is_looked_at_afterwards_and_undone(self) -> None:
+        client, htmx = SignedInClient(self.user), {"HX-Request": "true"}
+        page = client.post("/preview/", LINK, headers=htmx).text
+        (token,) = re.findall(r'name="pair_seen" value="([^"]+)"', page)
+        client.post("/", LINK | {"pair_seen": token})
+        entry = AssociationRequest.objects.latest("id")
+        self.assertTrue(entry.look_due)
+        client.get(f"/latest/?linked={entry.pk}", headers=htmx)
+        entry.refresh_from_db()
+        self.assertEqual((entry.verified, entry.look_due), (True, None))
+        client.post(f"/requests/{entry.pk}/undo/", {"reason": ""})
+        undo = entry.undos.get()
+        self.assertEqual((undo.outcome, bool(undo.links_before)), ("unlinked", True))
 
     def test_a_person_signs_in_again_under_another_name_and_is_locked_out(self) -> None:
         person("ada", "support")
