@@ -1,8 +1,10 @@
-"""How `manage.py test` runs: on databases that may forget; with `--parallel` long classes first."""
+"""How `manage.py test` runs: on every core, long classes first, on databases that may forget."""
 
 import multiprocessing
 import os
 import traceback
+import unittest
+from argparse import ArgumentParser
 from typing import Any
 
 from django.db import connections
@@ -13,6 +15,8 @@ from django.test.runner import (
     RemoteTestRunner,
     _init_worker,
 )
+from django.test.testcases import TestCase, TransactionTestCase
+from django.test.utils import iter_test_cases
 
 
 class FailedError(Exception):
@@ -51,6 +55,9 @@ def _begin(counter: Any, *rest: Any) -> None:
         os.environ["TEST_FILE"] = str(database.settings_dict["NAME"])
 
 
+_SLOW = {"long", "own_database"}  # takes time, or starts servers and browsers
+
+
 class ParallelSuite(ParallelTestSuite):
     init_worker = _begin
     runner_class = RemoteRunner
@@ -61,13 +68,39 @@ class ParallelSuite(ParallelTestSuite):
 
 def _is_short(subsuite: Any) -> bool:
     """A long class at the end would keep one core busy and the others waiting."""
-    return "long" not in getattr(type(next(iter(subsuite))), "tags", ())
+    return not _SLOW & {*getattr(type(next(iter(subsuite))), "tags", ())}
+
+
+def _is_fast(test: unittest.TestCase) -> bool:
+    """Whether it starts no server, no browser and no process, and leaves no rows to clear up."""
+    tags = {*getattr(test, "tags", ()), *getattr(getattr(test, test._testMethodName), "tags", ())}
+    is_committing = isinstance(test, TransactionTestCase) and not isinstance(test, TestCase)
+    has_server = hasattr(test, "sandbox_version")
+    return not (tags & _SLOW or is_committing or has_server)
 
 
 class Runner(DiscoverRunner):
-    """Django's, with these habits; `--parallel` takes every core."""
+    """Django's, with these habits; `--parallel 1` takes one core, as `--pdb` does by itself."""
 
     parallel_test_suite = ParallelSuite
+
+    def __init__(
+        self, *args: Any, fast: bool = False, parallel: int = 0, pdb: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, parallel=0 if pdb else parallel, pdb=pdb, **kwargs)
+        self.fast = fast
+
+    @classmethod
+    def add_arguments(cls, parser: ArgumentParser) -> None:
+        super().add_arguments(parser)
+        parser.set_defaults(parallel="auto")
+        parser.add_argument(
+            "--fast", action="store_true", help="Only what starts no server and takes no time."
+        )
+
+    def load_tests_for_label(self, label: str, discover_kwargs: dict[str, Any]) -> Any:
+        tests = super().load_tests_for_label(label, discover_kwargs)
+        return self.test_suite(filter(_is_fast, iter_test_cases(tests))) if self.fast else tests
 
     def setup_databases(self, **kwargs: Any) -> Any:
         """Let writes not wait for the disk: nothing here has to outlive the machine."""

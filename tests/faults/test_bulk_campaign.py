@@ -6,9 +6,11 @@ import sys
 import unittest
 
 from django.conf import settings
+from django.test import tag
 
 
 @unittest.skipUnless(sys.platform == "linux", "finds the processes through Linux's /proc")
+@tag("long")
 class CampaignTests(unittest.TestCase):
     def test_nothing_is_lost_doubled_or_wrong(self) -> None:
         self.assert_well(2)

@@ -150,6 +150,7 @@ class SlowTests(DownloadTestCase):
         self.assertEqual(self.states(), ["complete"])
 
 
+@tag("long")
 class LeavingTests(DownloadTestCase):
     def lost(self, connection: socket.socket) -> None:
         """The bytes that come later than five seconds after a person's leaving."""

@@ -6,8 +6,10 @@ import sys
 import unittest
 
 from django.conf import settings
+from django.test import tag
 
 
+@tag("long")
 class ErasureTests(unittest.TestCase):
     def test_nothing_of_them_is_left_and_all_of_the_others_is_proven(self) -> None:
         options = ["--entries", "300", "--people", "10", "--seed", "7"]

@@ -220,7 +220,7 @@ class FormTests(FormTestCase):
         return run.events.order_by("pk").values_list("pk", flat=True).last() or 0
 
 
-@tag("one_database")
+@tag("long", "one_database")
 class HostTests(TestCase):
     def test_a_foreign_host_is_refused_on_every_route(self) -> None:
         client = SignedInClient(person("admin"))

@@ -206,7 +206,7 @@ def is_needless(source: str, importers: int) -> bool:
     return len(things) == 1 and importers < 2 and source.count("\n") < SMALL
 
 
-@tag("one_database")
+@tag("long", "one_database")
 class ImportTests(TestCase):
     def setUp(self) -> None:
         self.found = [(m, [*imports_of(package, source)]) for m, package, source in modules()]

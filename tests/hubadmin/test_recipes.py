@@ -9,7 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 from django.conf import settings
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, tag
 from django.utils import translation
 
 from associations.audit.integrity import candidates, chain_verification
@@ -156,6 +156,7 @@ class CauseTests(SimpleTestCase):
         self.assertEqual((backoff.SILENCE, backoff.STOPS), (self.TRIES_AGAIN, self.PAUSES))
 
 
+@tag("long")
 class SettingTests(SimpleTestCase):
     """Each setting stands wherever the recipe says; the tables are held by test_settings.py."""
 

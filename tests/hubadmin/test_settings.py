@@ -89,6 +89,7 @@ class DocumentedTests(unittest.TestCase):
             self.assertIn(f"`{name}_FILE`", readme)
 
 
+@tag("long")
 class ProductionTests(unittest.TestCase):
     def run_manage(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
         return subprocess.run(

@@ -260,7 +260,7 @@ class WordTests(SimpleTestCase):
                 self.assertRegex(field_label(name), JAPANESE)
 
 
-@tag("one_database")
+@tag("long", "one_database")
 class PageTests(PageTestCase):
     """Pages as people see them whose browser asks for Japanese."""
 

@@ -160,6 +160,7 @@ class TokenTests(SimpleTestCase):
         self.assertIn("KeyError", task["result"])
 
 
+@tag("long")
 class ImportTests(SimpleTestCase):
     def test_redis_is_read_only_by_those_who_are_to_use_it(self) -> None:
         code = (

@@ -58,7 +58,7 @@ LET_IN_BY_AUTHLIB = {
 }
 
 
-@tag("one_database")
+@tag("long", "one_database")
 class HostileTests(TestCase):
     @classmethod
     def setUpClass(cls) -> None:

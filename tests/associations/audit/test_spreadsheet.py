@@ -71,7 +71,7 @@ def _cells(row: ET.Element) -> list[Cell]:
 
 
 @needed(bool(OFFICE), "LibreOffice")
-@tag("one_database")
+@tag("long", "one_database")
 class SpreadsheetTests(TestCase):
     @classmethod
     def setUpClass(cls) -> None:

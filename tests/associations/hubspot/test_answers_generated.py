@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db.backends.base.operations import BaseDatabaseOperations
 from django.test import TestCase as DatabaseTestCase
+from django.test import tag
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -75,6 +76,7 @@ def texts_within(value: Any) -> Iterator[str]:
             yield from texts_within(item)
 
 
+@tag("long")
 class AnythingTests(AnswerTestCase):
     @examples(300)
     @given(BODIES, st.integers(100, 999), HEADERS, st.booleans())

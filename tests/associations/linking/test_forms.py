@@ -450,6 +450,7 @@ class PrefilledTests(FormTestCase):
         self.assert_cleans_to({"submit_token": token}, submit_token=token)
 
 
+@tag("long")
 class AnythingTests(FormTestCase):
     FIELDS = st.dictionaries(
         st.sampled_from([*LINK, "reason", "submit_token"]),

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, quote_plus, urlsplit
 from zoneinfo import ZoneInfo
 
 from django.http import HttpResponse
-from django.test import override_settings
+from django.test import override_settings, tag
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -489,6 +489,7 @@ def _received(text: str) -> str:
 
 
 @override_settings(SSO_RECHECK_SECONDS=10**9, SSO_SESSION_SECONDS=10**9, SSO_IDLE_SECONDS=10**9)
+@tag("long")
 class GeneratedFilterTests(TestCase):
     tried = matched = 0
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from unittest import mock
 
 from django.db import DatabaseError, models, transaction
-from django.test import TestCase
+from django.test import TestCase, tag
 from django.utils import timezone
 
 from associations.audit import recorder
@@ -31,6 +31,7 @@ from tests.support import LINK
 LINK_TYPED = LINK | {"from_object_type": "Contact", "to_object_type": "Company"}
 
 
+@tag("long")
 class RefusalTests(LogMixin, TestCase):
     """With the constraints there, none of it gets in."""
 

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from django.test import override_settings
+from django.test import override_settings, tag
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -174,6 +174,7 @@ class AlteredTests(ArchiveTestCase):
         self.assertNotEqual(hashlib.sha256(content).hexdigest(), self.sha256)
 
 
+@tag("long")
 class AnyChangeTests(ArchiveTestCase):
     """It is never proven then, and raises nothing but that. (The last line feed is not missed.)"""
 

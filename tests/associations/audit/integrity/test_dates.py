@@ -6,6 +6,7 @@ from typing import Any
 from unittest import mock
 
 from django.db import models
+from django.test import tag
 from django.utils import timezone
 
 from associations.audit.integrity import chronology, sealing
@@ -75,6 +76,7 @@ class OpenTests(DatesTestCase):
         self.assert_not_proven(f"Export {export.pk} was dated ahead")
 
 
+@tag("long")
 class ForgedDatesTests(DatesTestCase):
     """It was last sealed two hours ago."""
 
@@ -199,6 +201,7 @@ class ForgedDatesTests(DatesTestCase):
         self.assertContains(page, f"Entry {entry.pk} was dated back")
 
 
+@tag("long")
 class TrueDatesTests(DatesTestCase):
     """What is late, and nobody's lie."""
 

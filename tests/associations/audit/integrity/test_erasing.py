@@ -10,7 +10,7 @@ from unittest import mock
 
 import psycopg
 from django.db import DatabaseError, connection
-from django.test import override_settings, skipUnlessDBFeature
+from django.test import override_settings, skipUnlessDBFeature, tag
 from django.utils import timezone
 
 from associations.audit.integrity import erasing, names, pruning, triggers
@@ -56,6 +56,7 @@ from tests.support import SandboxMixin, SignedInClient
 DAY = timedelta(days=1)
 
 
+@tag("long")
 class ErasingTests(NamedLogMixin, LogTestCase):
     def named_rows(self, entry: AssociationRequest) -> tuple[str, str, str, str]:
         row = RecordNames.objects.get(pk=entry.pk)
@@ -408,6 +409,7 @@ class PruningTests(NamedLogMixin, LogTestCase):
         self.assertEqual(pruning.last_seal_before(self.now), sealed)
 
 
+@tag("long")
 class CommandTests(NamedLogMixin, CommittedLogTestCase):
     def everywhere(self) -> bytes:
         """Whatever the database still tells, and on SQLite every byte of its files."""

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from unittest import mock
 
+from django.test import tag
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
@@ -112,6 +113,7 @@ class _Log(LogMixin):
         self.do("seal", 0)
 
 
+@tag("long")
 class InterleavingTests(GeneratedTestCase):
     @examples(60)
     @given(st.lists(STEPS, max_size=40), st.integers(1, 4))

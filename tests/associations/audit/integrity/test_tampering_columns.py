@@ -1,6 +1,7 @@
 """Every column of every table counts, and what cannot even be read is named, too."""
 
 from django.db.models import Field, Model
+from django.test import tag
 
 from associations.audit.integrity.chain_verification import NAMES
 from associations.audit.integrity.serialization import KINDS
@@ -20,6 +21,7 @@ CHANGES: dict[str, str] = {
 }
 
 
+@tag("long")
 class ColumnTests(TamperTestCase):
     """Every column of every table counts, whatever its type."""
 

@@ -3,7 +3,7 @@
 import unittest
 
 from django.db import connection
-from django.test import skipUnlessDBFeature
+from django.test import skipUnlessDBFeature, tag
 
 from associations.audit.integrity import triggers
 from tests.associations.audit.integrity.base import (
@@ -48,6 +48,7 @@ class ProblemTestCase(LogTestCase):
         self.assertEqual(self.client.get("/readyz").status_code, 200)
 
 
+@tag("long")
 class ProblemTests(ProblemTestCase):
     def test_a_database_as_it_should_be_has_none(self) -> None:
         self.assertEqual(triggers.problems(), [])
@@ -88,6 +89,7 @@ class ProblemTests(ProblemTestCase):
 
 
 @unittest.skipIf(on_postgresql(), "on PostgreSQL an empty trigger looks different")
+@tag("long")
 class SQLiteProblemTests(ProblemTestCase):
     def test_an_empty_one_of_the_same_name_is_named(self) -> None:
         for trigger in self.expected:

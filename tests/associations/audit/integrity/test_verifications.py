@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.test import override_settings
+from django.test import override_settings, tag
 from django.utils import timezone
 
 from associations.audit.integrity import signing
@@ -90,6 +90,7 @@ class SignedTests(VerificationTestCase):
         self.assert_not_proven(f"Verification {pk} was removed")
 
 
+@tag("long")
 class PageTests(VerificationTestCase):
     def test_a_made_up_one_is_shown_as_what_it_is_beside_the_true_one(self) -> None:
         self.assert_proven()

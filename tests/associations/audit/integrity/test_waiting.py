@@ -4,7 +4,7 @@ from datetime import timedelta
 from unittest import mock
 
 from django.db import connection, transaction
-from django.test import skipUnlessDBFeature
+from django.test import skipUnlessDBFeature, tag
 from django.test.utils import CaptureQueriesContext
 
 from associations.audit.integrity import candidates, id_ranges, sealing
@@ -156,6 +156,7 @@ class UnreadableTests(LogTestCase):
             self.assertEqual(seal(), [])
 
 
+@tag("long")
 class AmountTests(LogTestCase):
     def setUp(self) -> None:
         super().setUp()
@@ -207,6 +208,7 @@ class AmountTests(LogTestCase):
             self.assert_proven()
 
 
+@tag("long")
 class RunTests(LogTestCase):
     """Entries of a run wait by the hundred thousand."""
 

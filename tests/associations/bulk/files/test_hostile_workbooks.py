@@ -10,7 +10,7 @@ from typing import Any
 from unittest import mock
 from zipfile import ZIP_BZIP2, ZIP_LZMA, ZIP_STORED, ZipFile
 
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, tag
 from openpyxl import Workbook
 
 from associations.bulk.files import packages
@@ -311,6 +311,7 @@ HOSTILE: dict[str, tuple[Callable[[], bytes], list[str] | str | tuple[str, dict[
 }
 
 
+@tag("long")
 class HostileTests(SimpleTestCase):
     def test_what_becomes_of_each(self) -> None:
         for name, (made, expected) in HOSTILE.items():

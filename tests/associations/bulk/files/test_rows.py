@@ -3,7 +3,7 @@ import sys
 import time
 from collections import Counter
 
-from django.test import SimpleTestCase
+from django.test import SimpleTestCase, tag
 from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
@@ -324,6 +324,7 @@ CELLS = {
 PLAIN = st.fixed_dictionaries({}, optional=CELLS)
 
 
+@tag("long")
 class PlainRowTests(SimpleTestCase):
     """What is read in short is what reading in full would have made of it."""
 

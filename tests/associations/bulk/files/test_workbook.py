@@ -6,7 +6,7 @@ from datetime import date, datetime, time
 from typing import Any
 from unittest import mock
 
-from django.test import SimpleTestCase, override_settings
+from django.test import SimpleTestCase, override_settings, tag
 from openpyxl import Workbook
 from openpyxl.cell.rich_text import CellRichText, TextBlock
 from openpyxl.cell.text import InlineFont
@@ -404,6 +404,7 @@ class ChoiceTests(SimpleTestCase):
         self.assertEqual(answer(charts), ("charts_only", {}))
 
 
+@tag("long")
 class SizeTests(SimpleTestCase):
     ROWS = 20_000
 
