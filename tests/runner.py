@@ -2,9 +2,11 @@
 
 import multiprocessing
 import os
+import shutil
 import traceback
 import unittest
 from argparse import ArgumentParser
+from pathlib import Path
 from typing import Any
 
 from django.db import connections
@@ -17,6 +19,8 @@ from django.test.runner import (
 )
 from django.test.testcases import TestCase, TransactionTestCase
 from django.test.utils import iter_test_cases
+
+from tests import demo
 
 
 class FailedError(Exception):
@@ -113,15 +117,27 @@ class Runner(DiscoverRunner):
         parallel, self.parallel = self.parallel, 0
         made = super().setup_databases(**kwargs)
         self.parallel = parallel
-        if parallel > 1 and any(each is database for each, _, _ in made):
+        if any(each is database for each, _, _ in made):
             self._clone(database)
         return made
 
     def _clone(self, database: Any) -> None:
-        if database.vendor == "sqlite":  # what is copied is the file alone
-            with database.cursor() as cursor:
+        if database.vendor == "sqlite":
+            with database.cursor() as cursor:  # what is copied is the file alone
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        for number in range(1, self.parallel + 1):
+            demo.migrated = Path(f"{database.settings_dict['NAME']}-migrated")
+            shutil.copy(database.settings_dict["NAME"], demo.migrated)
+        for number in range(1, self.parallel + 1 if self.parallel > 1 else 0):
             database.creation.clone_test_db(
                 suffix=str(number), verbosity=self.verbosity, keepdb=self.keepdb
             )
+
+    def teardown_databases(self, old_config: Any, **kwargs: Any) -> None:
+        if demo.migrated:
+            demo.migrated.unlink()
+            demo.migrated = None
+        super().teardown_databases(old_config, **kwargs)
+        if (database := connections["default"]).vendor == "sqlite":
+            name = Path(database.settings_dict["NAME"])
+            for calls in name.parent.glob(f"{name.stem}*-calls{name.suffix}*"):
+                calls.unlink()  # each process has counted its own

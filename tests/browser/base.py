@@ -13,7 +13,7 @@ from django.test import tag
 from playwright.sync_api import Page, expect, sync_playwright
 
 from associations.gateway.rate_limiter import FIRST_OF_PEOPLE, file_beside
-from tests.demo import Demo
+from tests.demo import Demo, ready
 from tests.support import chromium_path, needed
 
 # Without the background traffic of a browser at home; as root it needs --no-sandbox.
@@ -42,7 +42,7 @@ class BrowserTestCase(unittest.TestCase):
     def setUpClass(cls) -> None:
         super().setUpClass()
         folder = cls.enterClassContext(tempfile.TemporaryDirectory())
-        cls.demo = cls.enterClassContext(Demo(Path(folder) / "demo", **cls.environment))
+        cls.demo = cls.enterClassContext(Demo(ready(Path(folder) / "demo"), **cls.environment))
         playwright = cls.enterClassContext(sync_playwright())
         cls.browser = playwright.chromium.launch(executable_path=chromium_path(), args=FLAGS)
         cls.addClassCleanup(cls.browser.close)

@@ -11,7 +11,7 @@ from pathlib import Path
 import requests
 from django.test import tag
 
-from tests.demo import Demo, Person
+from tests.demo import Demo, Person, ready
 
 PEOPLE, SUBMITS, DELAY = 32, 160, 0.15  # fewer calls than HubSpot takes in ten seconds
 
@@ -19,7 +19,7 @@ PEOPLE, SUBMITS, DELAY = 32, 160, 0.15  # fewer calls than HubSpot takes in ten 
 @tag("own_database")
 class CrowdTests(unittest.TestCase):
     def test_every_submit_has_one_entry_and_one_put(self) -> None:
-        folder = Path(self.enterContext(tempfile.TemporaryDirectory())) / "demo"
+        folder = ready(Path(self.enterContext(tempfile.TemporaryDirectory())) / "demo")
         options = {"SUBMITS_PER_PERSON_PER_MINUTE": "0", "HUBSPOT_VERIFY": "False"}
         demo = self.enterContext(Demo(folder, **options))
         people = [Person(demo, "support") for _ in range(PEOPLE)]

@@ -16,7 +16,7 @@ from typing import Any
 import requests
 from django.test import tag
 
-from tests.demo import Demo, Person
+from tests.demo import Demo, Person, ready
 
 ASSOCIATION = {
     "from_object_type": "Contact",
@@ -46,7 +46,7 @@ def wait_for(what: Callable[[], Any], seconds: float = 60) -> Any:
 @unittest.skipUnless(sys.platform == "linux", "finds the workers through Linux's /proc")
 class KillTests(unittest.TestCase):
     def setUp(self) -> None:
-        folder = Path(self.enterContext(tempfile.TemporaryDirectory())) / "demo"
+        folder = ready(Path(self.enterContext(tempfile.TemporaryDirectory())) / "demo")
         self.demo = self.enterContext(Demo(folder))
         self.database = folder / "hubadmin.sqlite3"
         self.support = Person(self.demo, "support")
