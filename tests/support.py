@@ -21,7 +21,7 @@ from associations.context_processors import CHANGED, CHANGED_SECONDS
 from associations.gateway import call_limit, clients, rate_limiter
 from associations.hubspot.client import Limits
 from associations.models import CallSlot
-from hubadmin.demo.sandbox import SANDBOX_TOKEN, Sandbox, portal
+from hubadmin.demo.sandbox import SANDBOX_TOKEN, Sandbox, index, portal
 from hubadmin.demo.sandbox.merges import MERGED
 from hubadmin.demo.sandbox.people import ARCHIVED
 from hubadmin.models import User
@@ -179,6 +179,7 @@ class SandboxMixin:
         super().setUpClass()
         # Of the last class it would keep PostgreSQL from dropping the database of the tests.
         cls.addClassCleanup(rate_limiter.close)
+        index.prepare()  # a busy machine may take longer for it than a search waits
         sandbox = Sandbox(version=cls.sandbox_version, search_limit=cls.sandbox_search_limit)
         cls.sandbox = cls.enterClassContext(sandbox)
         cls.enterClassContext(
