@@ -564,7 +564,7 @@ def _entry(case: _Case, answer: _Answer, names: Row | None) -> Row:
         _moment(looked + 9) if is_closed else None,
         *(person.client_ip, person.user_agent, case.hex[32:64]),
         # In the order of the ids: any other would take long to index.
-        f"{case.id:016x}{case.hex[64:112]}",
+        f"{case.id:010x}{case.hex[64:76]}",
         *(_digests(names) if names else ("", "")),
     )
 

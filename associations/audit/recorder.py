@@ -4,6 +4,7 @@ An entry is committed before anything is sent for it, and closed once, by a cond
 concerns a run is part of a transaction of the caller's, which began with a hold() of the chunk.
 """
 
+import base64
 import hashlib
 import logging
 from collections import Counter
@@ -226,10 +227,12 @@ def kept_text(text: str, length: int) -> str:
 
 
 def _submit_key(submit_token: str, fields: dict[str, str]) -> str | None:
+    """128 bits, as every byte stands in the table and once more in its largest index."""
     if not submit_token:
         return None
     text = "\0".join([submit_token, *(fields[name] for name in sorted(fields))])
-    return hashlib.sha256(text.encode()).hexdigest()
+    digest = hashlib.sha256(text.encode()).digest()[:16]
+    return base64.urlsafe_b64encode(digest).decode().rstrip("=")
 
 
 def _entry_of_submit(user: "User", key: str | None) -> AssociationRequest | None:

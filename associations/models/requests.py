@@ -146,7 +146,8 @@ class AssociationRequest(models.Model):
     user_agent = models.CharField(max_length=300, blank=True)
     request_id = models.CharField(max_length=64, blank=True)
     client_request_id = models.CharField(max_length=64, blank=True, default="", db_default="")
-    # Says "this very submit": digest of the form's one-time token and what was asked for
+    # Says "this very submit": digest of the form's one-time token and what was asked for, in 22
+    # characters (older ones have 64, all of it in hex)
     submit_key = models.CharField(max_length=64, null=True)  # noqa: DJ001 - NULL is never a double
     # Of which run, if of one, and which row of it; the last batch it went out with, if with one
     run = models.ForeignKey(
