@@ -18,7 +18,7 @@ from associations.audit.integrity import signing
 from associations.audit.integrity.chain_verification import TamperedError, check_seal
 from associations.audit.integrity.manifest import read
 from associations.audit.integrity.names import PARTS, is_opened_by, name_lines
-from associations.audit.integrity.serialization import KINDS, format_moment, rows_with_lines
+from associations.audit.integrity.serialization import KINDS, each_line, format_moment
 from associations.hubspot.record_references import SIDES
 from associations.models import AuditSeal
 
@@ -40,7 +40,7 @@ def lines_to_archive(seals: Iterable[AuditSeal]) -> Iterator[str]:
         yield seal_line(seal)
         manifest = read(seal.manifest)
         for kind in KINDS:
-            yield from (line for _, line in rows_with_lines(kind, manifest.ids(kind)))
+            yield from (line for _, line in each_line(kind, manifest.ids(kind)))
         yield from name_lines(manifest.ids("entry")).values()
 
 

@@ -22,14 +22,19 @@ from associations.audit.integrity.manifest import (
     head_of,
     read,
 )
-from associations.audit.integrity.names import erased_sides, made_up_erasures, names_amiss
+from associations.audit.integrity.names import (
+    Erased,
+    erased_sides,
+    made_up_erasures,
+    names_amiss,
+)
+from associations.audit.integrity.processes import Processes
 from associations.audit.integrity.serialization import (
     KINDS,
-    attempts_of,
     digest,
     line,
     readable_digests_of,
-    rows_with_lines,
+    rows_of,
 )
 from associations.models import AuditSeal
 from associations.models.readable import UNREADABLE
@@ -103,41 +108,92 @@ def verify(
     up_to: int | None = None,
     heads: tuple[str, ...] = (),
     progress: Callable[[Report], object] = lambda report: None,
+    processes: int = 1,
 ) -> Report:
     """Go through all seals and what they hold; or only those after the one with this head.
 
-    Raises TamperedError; LookupError if no seal has the head `after`; SigningKeyError.
+    The chain is followed here; what its seals hold is read and hashed by so many processes. Raises
+    TamperedError; LookupError if no seal has the head `after`; SigningKeyError.
     """
     report, trusted = Report(), signing.trusted_keys()
     start = _seal_with(after) if after else None
     left = _check_beginning(trusted)
-    coverage, chronology = before_the_first(), Chronology.up_to(start or left)
     erased = erased_sides()
-    for seal in _from(start.number if start else 0, up_to):
-        manifest = check_seal(seal, trusted)
-        if report.last:
-            _check_order(report.last, manifest)
-        # Where the chain starts, if not at the beginning, all before has been proven or archived.
-        if report.last or seal not in (start, left):
-            _check_contents(manifest, coverage)
-            report.items += len(manifest.items)
-            amiss = [*names_amiss(manifest.ids("entry"), erased)]
-            if amiss:  # unless somebody has erased some meanwhile
-                erased = erased_sides()
-                amiss = [*names_amiss(manifest.ids("entry"), erased)]
-            for finding in (*chronology.take(manifest, coverage), *amiss):
+    with Processes(processes) as others:
+        for link, found in others.each(_prove, _links(start, left, up_to, erased, trusted)):
+            for finding in found.odd:
                 report.add(finding)
-        coverage, report.last = manifest.coverage, seal
-        report.seals += 1
-        if seal.head in heads:
-            report.heads[seal.head] = seal.number
-        progress(report)
+            if found.amiss:  # unless somebody has erased some meanwhile
+                erased = erased_sides()
+                for finding in names_amiss(read(link.seal.manifest).ids("entry"), erased):
+                    report.add(finding)
+            report.last = link.seal
+            report.items += found.items
+            report.seals += 1
+            if link.seal.head in heads:
+                report.heads[link.seal.head] = link.seal.number
+            progress(report)
     report.pruned_to = left.number if left and not after else None
     made_up = (*made_up_prunings(), *made_up_erasures())
     for finding in (*made_up, *_chosen_numbers(), *open_but_ahead()):
         report.add(finding)
     _check_heads(report, heads, start)
     return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """A seal of the chain, and what was known before it, to prove what it holds by."""
+
+    seal: AuditSeal
+    coverage: dict[str, Coverage]
+    chronology: Chronology
+    erased: Erased
+    is_proven: bool  # what it holds: before, or archived
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """How many items a seal holds as they are in the log; what is odd, and whose names are."""
+
+    items: int = 0
+    odd: list[str] = field(default_factory=list)
+    amiss: list[str] = field(default_factory=list)
+
+
+def _links(
+    start: AuditSeal | None,
+    left: AuditSeal | None,
+    up_to: int | None,
+    erased: Erased,
+    trusted: Mapping[str, signing.PublicKey],
+) -> Iterator[_Link]:
+    """Follow the chain. Raises TamperedError."""
+    coverage, chronology = before_the_first(), Chronology.up_to(start or left)
+    last: AuditSeal | None = None
+    for seal in _from(start.number if start else 0, up_to):
+        manifest = check_seal(seal, trusted)
+        if last:
+            _check_order(last, manifest)
+        # Where the chain starts, if not at the beginning, all before has been proven or archived.
+        is_proven = not last and seal in (start, left)
+        yield _Link(seal, coverage, chronology, erased, is_proven)
+        if not is_proven:
+            chronology = chronology.after(manifest)
+        coverage, last = manifest.coverage, seal
+
+
+def _prove(link: _Link) -> _Found:
+    """Compare what a seal holds to what is in the log. Raises TamperedError."""
+    if link.is_proven:
+        return _Found()
+    manifest = read(link.seal.manifest)
+    _check_contents(manifest, link.coverage)
+    return _Found(
+        len(manifest.items),
+        link.chronology.odd(manifest, link.coverage),
+        [*names_amiss(manifest.ids("entry"), link.erased)],
+    )
 
 
 def check_seal(seal: AuditSeal, trusted: Mapping[str, signing.PublicKey]) -> Manifest:
@@ -214,11 +270,10 @@ def _altered(kind: str, pk: int, manifest: Manifest, sealed: dict[int, str]) -> 
 
 def _with_the_contents_of(kind: str, pk: int, sealed: dict[int, str]) -> Iterator[int]:
     """Rows of the same seal that, under the number `pk`, would be what was sealed."""
-    attempts = attempts_of(sealed) if kind == "entry" else {}
-    for row, _ in rows_with_lines(kind, sealed):
+    attempts = {row["id"]: more for row, more in rows_of(kind, sealed)}
+    for row, _ in rows_of(kind, sealed):
         for whose in {pk, row["id"]}:
-            more = {"attempts": attempts.get(whose)}
-            if digest(line(kind, row | {"id": pk}, more)) == sealed[pk]:
+            if digest(line(kind, row | {"id": pk}, attempts.get(whose))) == sealed[pk]:
                 yield row["id"]
 
 

@@ -6,8 +6,9 @@ that differ a little; that is what GRACE is for.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from django.db import models
 from django.db.models import ExpressionWrapper, F, Q, QuerySet
@@ -62,15 +63,23 @@ def open_but_ahead() -> Iterator[str]:
             yield f"{kind.capitalize()} {pk} was dated ahead: it says that it is of a later time."
 
 
-class Chronology:
-    """What is known of the time before a seal; `take` it, and the next one can be asked for."""
+class _Seal(NamedTuple):
+    number: int
+    sealed_at: datetime
 
-    def __init__(self) -> None:
-        self._newest: dict[str, Manifest] = {}  # by kind, of those that were not full of it
+    def __str__(self) -> str:
+        return f"seal {self.number} of {self.sealed_at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class Chronology:
+    """What is known of the time before a seal."""
+
+    newest: dict[str, _Seal] = field(default_factory=dict)  # by kind, that was not full of it
 
     @classmethod
     def up_to(cls, last: AuditSeal | None) -> Self:
-        known, missing = cls(), {*KINDS}
+        newest, missing = dict[str, _Seal](), {*KINDS}
         before = AuditSeal.objects.filter(number__lte=last.number if last else 0).reverse()
         texts = before.values_list("manifest", flat=True)[:LOOKED_BACK]
         for text in texts.iterator(chunk_size=1):
@@ -82,28 +91,29 @@ class Chronology:
                 if not manifest.coverage[kind].is_told:
                     missing.discard(kind)
                 elif not _is_full(manifest, kind):
-                    known._newest[kind] = manifest
+                    newest[kind] = _of(manifest)
                     missing.discard(kind)
             if not missing:
                 break
-        return known
+        return cls(newest)
 
-    def take(self, manifest: Manifest, before: dict[str, Coverage]) -> list[str]:
-        """Name what this seal covers or holds that cannot be of the time that it says."""
-        found = [
+    def after(self, manifest: Manifest) -> Self:
+        """What is known after this seal."""
+        newest = dict(self.newest)
+        for kind in KINDS:
+            if not manifest.coverage[kind].is_told:
+                newest.pop(kind, None)  # by a release that did not know it: it begins anew
+            elif not _is_full(manifest, kind):
+                newest[kind] = _of(manifest)
+        return type(self)(newest)
+
+    def odd(self, manifest: Manifest, before: dict[str, Coverage]) -> list[str]:
+        """Name what the next seal covers or holds that cannot be of the time that it says."""
+        return [
             f"{kind.capitalize()} {pk} {what}"
             for kind in KINDS
             for pk, what in self._odd(kind, manifest, before[kind])
         ]
-        self._follow(manifest)
-        return found
-
-    def _follow(self, manifest: Manifest) -> None:
-        for kind in KINDS:
-            if not manifest.coverage[kind].is_told:
-                self._newest.pop(kind, None)  # by a release that did not know it: it begins anew
-            elif not _is_full(manifest, kind):
-                self._newest[kind] = manifest
 
     def _odd(self, kind: str, manifest: Manifest, before: Coverage) -> Iterator[tuple[int, str]]:
         told: dict[int, str] = {}
@@ -117,12 +127,12 @@ class Chronology:
 
     def _why(self, kind: str, manifest: Manifest, is_back: bool, is_ahead: bool) -> str:
         if is_back:
-            newest = self._newest.get(kind)
-            came = f"came after {_told(newest)}" if newest else "has begun"
+            newest = self.newest.get(kind)
+            came = f"came after {newest}" if newest else "has begun"
             return f"was dated back: it {came}, and says that it is older."
         if is_ahead:
             return (
-                f"was dated ahead: {_told(manifest)} knows it, and it says that it is of a later "
+                f"was dated ahead: {_of(manifest)} knows it, and it says that it is of a later "
                 "time."
             )
         return "was closed without a time."
@@ -149,7 +159,7 @@ class Chronology:
 
     def _span(self, kind: str, manifest: Manifest) -> tuple[datetime | None, datetime]:
         """Between which times all that comes to this seal has to be."""
-        newest, sealed_at = self._newest.get(kind), manifest.sealed_at
+        newest, sealed_at = self.newest.get(kind), manifest.sealed_at
         # Where that one's clock was ahead, this one's shows it.
         earliest = min(newest.sealed_at, sealed_at) - GRACE if newest else None
         return earliest, sealed_at + GRACE
@@ -160,8 +170,8 @@ def _is_full(manifest: Manifest, kind: str) -> bool:
     return len(manifest.ids(kind)) >= ITEMS_PER_SEAL
 
 
-def _told(manifest: Manifest) -> str:
-    return f"seal {manifest.number} of {manifest.sealed_at:%Y-%m-%d %H:%M:%S} UTC"
+def _of(manifest: Manifest) -> _Seal:
+    return _Seal(manifest.number, manifest.sealed_at)
 
 
 def _any(columns: tuple[str, ...], comparison: str, moment: Any) -> Q:
@@ -172,9 +182,13 @@ def _any(columns: tuple[str, ...], comparison: str, moment: Any) -> Q:
 
 
 def _before_its_first(kind: str) -> Q:
-    """That something of it is older than its beginning."""
+    """That something of it is older than its beginning, by more than clocks differ."""
     first, *others = TIMES[kind]
-    return _any(tuple(others), "lt", F(first) - GRACE)
+    # Only where it is older at all: SQLite has Python compute the other.
+    found = _NEVER
+    for other in others:
+        found |= Q(**{f"{other}__lt": F(first)}) & Q(**{f"{other}__lt": F(first) - GRACE})
+    return found
 
 
 def _which(

@@ -14,8 +14,10 @@ seal yet: they were still open, or not (yet) there. An id that is covered, not w
 seal belongs to no row. The head is the SHA-256 of the text, in UTF-8, each line ended by \\n.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from associations.audit.integrity import id_ranges
 from associations.audit.integrity.serialization import KINDS, digest, format_moment
@@ -46,7 +48,7 @@ class Coverage:
         return id_ranges.merged(self.waiting, [(self.high + 1, top)])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Manifest:
     """A seal's text, read. `items` are kind, id and digest."""
 
@@ -75,7 +77,14 @@ class Manifest:
 
     def ids(self, kind: str) -> dict[int, str]:
         """The digests of the items of a kind, by id."""
-        return {number: sha256 for each, number, sha256 in self.items if each == kind}
+        return self._by_kind.get(kind, {})
+
+    @cached_property
+    def _by_kind(self) -> dict[str, dict[int, str]]:
+        found = defaultdict[str, dict[int, str]](dict)
+        for kind, number, sha256 in self.items:
+            found[kind][number] = sha256
+        return found
 
 
 def head_of(text: str) -> str:

@@ -3,7 +3,9 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from math import ceil
 
 from django.db import Error as DBError
 from django.db import IntegrityError, connection, transaction
@@ -28,12 +30,14 @@ from associations.audit.integrity.manifest import (
     head_of,
     read,
 )
+from associations.audit.integrity.processes import Processes
 from associations.audit.integrity.serialization import readable_digests_of
 from associations.models import AuditSeal
 from associations.models.readable import UnreadableRow, read_rows
 
 logger = logging.getLogger("hubadmin.audit")
 
+ITEMS_AT_LEAST = 250  # that another process is asked for
 UNREADABLE_SECONDS = 600  # after so long what could not be read is tried once more
 
 
@@ -56,23 +60,31 @@ class _Step:
     coverage: Coverage
 
 
-def seal_log(unreadable: Unreadable | None = None) -> Iterator[AuditSeal]:
+def seal_log(unreadable: Unreadable | None = None, *, processes: int = 1) -> Iterator[AuditSeal]:
     """Seal all that is closed, a bounded number at a time; give each seal as it is committed.
 
-    What cannot be read is gone round, and added to `unreadable`; what is there is not read again.
+    Where there is much, it is read and hashed by so many processes. What cannot be read is gone
+    round, and added to `unreadable`; what is there is not read again.
 
     Two that run at once do no harm: a seal's number can be taken only once, and the slower one
     goes on from there. Raises SigningKeyError, and TamperedError where the last seal is none of
     ours: whoever follows it would make a chain that is never proven again.
     """
+    with Processes(processes) as others:
+        yield from _seal_all({} if unreadable is None else unreadable, others)
+
+
+def _seal_all(unreadable: Unreadable, others: Processes) -> Iterator[AuditSeal]:
     key_id = signing.own_key().id
-    unreadable = {} if unreadable is None else unreadable
     is_done = False
     while not is_done:
         last = _last_seal()
         if last:
             check_seal(last, signing.trusted_keys())
-        looks = {kind: _look(kind, before, unreadable) for kind, before in _coverage(last).items()}
+        looks = {
+            kind: _look(kind, before, unreadable, others)
+            for kind, before in _coverage(last).items()
+        }
         if not any(look.digests for look in looks.values()):
             return
         settled = _settled()
@@ -98,12 +110,14 @@ def _last_seal() -> AuditSeal | None:
 
 
 def _log_odd_times(last: AuditSeal | None, seal: AuditSeal) -> None:
-    if odd := Chronology.up_to(last).take(read(seal.manifest), _coverage(last)):
+    if odd := Chronology.up_to(last).odd(read(seal.manifest), _coverage(last)):
         told = {"seal": seal.number, "items": len(odd), "first": odd[:5]}
         logger.error("what was sealed is not of the time that it says", extra=told)
 
 
-def seal_for_ever(seconds: float, before_each: Callable[[], object] = lambda: None) -> None:
+def seal_for_ever(
+    seconds: float, before_each: Callable[[], object] = lambda: None, *, processes: int = 1
+) -> None:
     """Seal again and again. A database that is away is no reason to stop."""
     unreadable, forget_at = Unreadable(), 0.0
     while True:
@@ -111,9 +125,9 @@ def seal_for_ever(seconds: float, before_each: Callable[[], object] = lambda: No
             unreadable, forget_at = Unreadable(), time.monotonic() + UNREADABLE_SECONDS
         try:
             before_each()
-            for _ in seal_log(unreadable):
+            for _ in seal_log(unreadable, processes=processes):
                 pass
-        except (DBError, ManifestError, TamperedError):
+        except (DBError, ManifestError, TamperedError, BrokenProcessPool):
             logger.exception("the audit log could not be sealed")
             connection.close_if_unusable_or_obsolete()
         time.sleep(seconds)
@@ -138,17 +152,32 @@ def _settled() -> dict[str, Coverage]:
     return read(text).coverage if text else before_the_first()
 
 
-def _look(kind: str, before: Coverage, unreadable: Unreadable) -> _Look:
+def _look(kind: str, before: Coverage, unreadable: Unreadable, others: Processes) -> _Look:
     """Look for as much as one seal takes, past all that nobody can read."""
     while True:
         without = unreadable.get(kind, [])
         found = find_candidates(kind, before, ITEMS_PER_SEAL, without)
-        digests, broken = readable_digests_of(kind, sorted(found.ready)[:ITEMS_PER_SEAL])
+        digests, broken = _digests(kind, sorted(found.ready)[:ITEMS_PER_SEAL], others)
         if not broken:
             return _Look(found, digests)
         unreadable[kind] = id_ranges.merged(without, id_ranges.of_ids(broken))
         told = {"kind": kind, "items": len(broken), "first": broken[:5]}
         logger.error("items cannot be read, and so not be sealed", extra=told)
+
+
+def _digests(kind: str, ids: list[int], others: Processes) -> tuple[dict[int, str], list[int]]:
+    """The digests of these rows, and which cannot be read; a part from each process."""
+    size = max(ITEMS_AT_LEAST, ceil(len(ids) / others.number))
+    parts = [
+        others.submit(readable_digests_of, kind, ids[start : start + size])
+        for start in range(0, len(ids), size)
+    ]
+    digests, broken = dict[int, str](), list[int]()
+    for part in parts:
+        some, unread = part.result()
+        digests |= some
+        broken += unread
+    return digests, broken
 
 
 def _step(look: _Look, settled: int) -> _Step:

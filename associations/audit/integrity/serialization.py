@@ -9,13 +9,15 @@ line that was sealed before it.
 
 import hashlib
 import json
+from bisect import insort
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 from django.db import OperationalError, connection, models
 
+from associations.audit.integrity import stored_rows
 from associations.models import (
     AssociationAttempt,
     AssociationBatch,
@@ -45,11 +47,12 @@ ROWS_AT_ONCE = {kind: 10 if kind == "batch" else 2_000 for kind in KINDS}
 # Items that came after their entry, and the column that names it.
 OWNERS = {"attempt": "request_id", "check": "entry_id"}
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
+_IDS = ("id", *sorted({*OWNERS.values(), "batch_id"}))
 
 
 def lines_of(kind: str, ids: Collection[int]) -> dict[int, str]:
     """Return the line of each of these rows, as they are in the database now; by id, in order."""
-    return {row["id"]: line for row, line in rows_with_lines(kind, ids)}
+    return dict(each_line(kind, ids))
 
 
 def readable_digests_of(kind: str, ids: Collection[int]) -> tuple[dict[int, str], list[int]]:
@@ -72,33 +75,81 @@ def readable_digests_of(kind: str, ids: Collection[int]) -> tuple[dict[int, str]
 
 
 def _digests_of(kind: str, ids: Collection[int]) -> dict[int, str]:
-    return {row["id"]: digest(line) for row, line in rows_with_lines(kind, ids)}
+    return {pk: digest(text) for pk, text in each_line(kind, ids)}
 
 
-def rows_with_lines(kind: str, ids: Collection[int]) -> Iterator[tuple[dict[str, Any], str]]:
-    """Give each of these rows with its line, by id; no more in memory than is read at once."""
-    wanted, size = sorted(ids), ROWS_AT_ONCE[kind]
-    for start in range(0, len(wanted), size):
-        part = wanted[start : start + size]
-        yield from lines_from(kind, KINDS[kind]._default_manager.filter(pk__in=part).order_by("pk"))
+def each_line(kind: str, ids: Collection[int]) -> Iterator[tuple[int, str]]:
+    """Give the line of each of these rows, by id; no more in memory than is read at once."""
+    for rows in _parts(kind, ids):
+        yield from ((row["id"], text) for row, text in lines_from(kind, rows))
 
 
 def lines_from(kind: str, rows: models.QuerySet[Any]) -> Iterator[tuple[dict[str, Any], str]]:
-    """Give each row of a query, read at once, with its line."""
-    found = list(rows.values(*_columns(KINDS[kind])))
-    attempts = attempts_of(row["id"] for row in found) if kind == "entry" else {}
-    for row in found:
-        more = {"attempts": attempts.get(row["id"])} if kind == "entry" else {}
-        yield row, line(kind, row, more)
+    """Give the line of each row of a query, read at once, and by name the row's own ids."""
+    try:
+        found = list(_as_stored(kind, rows))
+    except stored_rows.UnusualError:
+        found = [(row, line(kind, row, more)) for row, more in _as_read(kind, rows)]
+    yield from found
 
 
-def attempts_of(entries: Iterable[int]) -> dict[int, list[dict[str, Any]]]:
-    """Return the attempts of each of these entries, as far as they came before it was closed."""
+def rows_of(kind: str, ids: Collection[int]) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    """Give of each of these rows what `line` takes."""
+    for rows in _parts(kind, ids):
+        yield from _as_read(kind, rows)
+
+
+def _parts(kind: str, ids: Collection[int]) -> Iterator[models.QuerySet[Any]]:
+    wanted, size = sorted(ids), ROWS_AT_ONCE[kind]
+    for start in range(0, len(wanted), size):
+        among = _among("pk", wanted[start : start + size])
+        yield KINDS[kind]._default_manager.filter(among).order_by("pk")
+
+
+def _among(column: str, ids: list[int]) -> models.Q:
+    """The condition for these, in order; by their ends where all between is among them."""
+    if ids and ids[-1] - ids[0] == len(ids) - 1:
+        return models.Q(**{f"{column}__gte": ids[0], f"{column}__lte": ids[-1]})
+    return models.Q(**{f"{column}__in": ids})
+
+
+def _as_stored(kind: str, rows: models.QuerySet[Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    found = stored_rows.read(rows)
+    ids = [name for name in _IDS if name in found.plan.places]
+    keys = zip(*map(found.column, ids), strict=True)
+    attempts = _attempts_as_stored(found.column("id")) if kind == "entry" else {}
+    own = f'"kind":"{kind}"'
+    for key, members in zip(keys, found.members(), strict=True):
+        insort(members, own)
+        if told := attempts.get(key[0]):
+            insort(members, f'"attempts":[{",".join(told)}]')
+        yield dict(zip(ids, key, strict=True)), "{" + ",".join(members) + "}"
+
+
+def _attempts_as_stored(entries: list[int]) -> dict[int, list[str]]:
     found = defaultdict(list)
-    rows = AssociationAttempt.objects.filter(request_id__in=list(entries), late=False)
-    for row in rows.order_by("number").values(*_columns(AssociationAttempt)):
-        found[row.pop("request_id")].append(_filled(row))
+    rows = stored_rows.read(_attempts_of(entries), "request_id")
+    for entry, members in zip(rows.column("request_id"), rows.members(), strict=True):
+        found[entry].append("{" + ",".join(members) + "}")
     return found
+
+
+def _as_read(
+    kind: str, rows: models.QuerySet[Any]
+) -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+    found = list(rows.values(*_columns(KINDS[kind])))
+    attempts = defaultdict[int, list[dict[str, Any]]](list)
+    if kind == "entry":
+        for row in _attempts_of([row["id"] for row in found]).values(*_columns(AssociationAttempt)):
+            attempts[row.pop("request_id")].append(_filled(row))
+    for row in found:
+        yield row, {"attempts": attempts.get(row["id"])}
+
+
+def _attempts_of(entries: list[int]) -> models.QuerySet[AssociationAttempt]:
+    """Those of these entries that came before they were closed, in order."""
+    among = _among("request_id", sorted(entries))
+    return AssociationAttempt.objects.filter(among, late=False).order_by("number")
 
 
 def line(kind: str, row: dict[str, Any], more: dict[str, Any] | None = None) -> str:

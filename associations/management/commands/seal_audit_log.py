@@ -1,13 +1,15 @@
 import signal
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DBError
 
-from associations.audit.integrity import id_ranges
+from associations.audit.integrity import id_ranges, processes
 from associations.audit.integrity.candidates import told_unreadable
 from associations.audit.integrity.chain_verification import TamperedError
 from associations.audit.integrity.manifest import ManifestError
+from associations.audit.integrity.processes import ENDED
 from associations.audit.integrity.sealing import Unreadable, seal_for_ever, seal_log
 from associations.audit.integrity.signing import SigningKeyError, own_key
 from associations.audit.recorder import close_abandoned
@@ -20,8 +22,10 @@ class Command(BaseCommand):
         parser.add_argument(
             "--every", type=float, metavar="SECONDS", help="go on until SIGINT or SIGTERM"
         )
+        processes.add_option(parser)
 
-    def handle(self, *args: Any, every: float | None, **options: Any) -> None:
+    def handle(self, *args: Any, every: float | None, processes: int, **options: Any) -> None:
+        self.processes = processes
         try:
             own_key()
             if every is not None:
@@ -32,6 +36,10 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         except (ManifestError, TamperedError) as error:
             raise CommandError(f"{error} Run verify_audit_log.") from error
+        except BrokenProcessPool as error:
+            raise CommandError(
+                f"{ENDED} What was not sealed now waits for the next time."
+            ) from error
         except DBError as error:
             raise CommandError(
                 f"The database refused: {error}. What was not sealed now waits for the next time; "
@@ -41,7 +49,7 @@ class Command(BaseCommand):
     def seal_once(self) -> None:
         close_abandoned()
         seals, unreadable = 0, Unreadable()
-        for seal in seal_log(unreadable):
+        for seal in seal_log(unreadable, processes=self.processes):
             self.stdout.write(f"seal {seal.number}\t{seal.head}")
             seals += 1
         if unreadable:
@@ -58,6 +66,6 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.default_int_handler)
         try:
-            seal_for_ever(seconds, before_each=close_abandoned)
+            seal_for_ever(seconds, before_each=close_abandoned, processes=self.processes)
         except KeyboardInterrupt:
             self.stdout.write("Sealing has ended.")

@@ -1,4 +1,5 @@
 import time
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -7,10 +8,11 @@ from django.db import DatabaseError
 from django.db import Error as DBError
 from django.utils import timezone
 
-from associations.audit.integrity import archive, triggers
+from associations.audit.integrity import archive, processes, triggers
 from associations.audit.integrity.candidates import find_unreadable, told_unreadable
 from associations.audit.integrity.chain_verification import Report, TamperedError, verify
 from associations.audit.integrity.names import erasures_told
+from associations.audit.integrity.processes import ENDED
 from associations.audit.integrity.sealing import waiting_for_a_seal
 from associations.audit.integrity.signing import SigningKeyError
 from associations.audit.integrity.strangers import find_strangers
@@ -42,10 +44,18 @@ class Command(BaseCommand):
             help="go on after the seal with this head, as an interrupted run told",
         )
         parser.add_argument("--archive", type=Path, metavar="FILE", help="prove a file instead")
+        processes.add_option(parser)
 
     def handle(
-        self, *args: Any, head: list[str], after: str, archive: Path | None, **options: Any
+        self,
+        *args: Any,
+        head: list[str],
+        after: str,
+        archive: Path | None,
+        processes: int,
+        **options: Any,
     ) -> None:
+        self.processes = processes
         self.report, self.started_at = Report(), timezone.now()
         self.told_at, self.heads = time.monotonic(), tuple(head)
         try:
@@ -55,6 +65,8 @@ class Command(BaseCommand):
                 self.prove_log(self.heads, after)
         except SigningKeyError as error:
             raise CommandError(str(error)) from error
+        except BrokenProcessPool as error:
+            raise CommandError(f"NOT PROVEN. {ENDED}{self.proven_so_far()}") from error
         except DBError as error:
             raise CommandError(f"NOT PROVEN. The database refused: {error}") from error
         except KeyboardInterrupt:
@@ -62,7 +74,9 @@ class Command(BaseCommand):
 
     def prove_log(self, heads: tuple[str, ...], after: str) -> None:
         try:
-            self.report = verify(after=after, heads=heads, progress=self.progress)
+            self.report = verify(
+                after=after, heads=heads, progress=self.progress, processes=self.processes
+            )
         except TamperedError as error:
             self.record(finding=str(error))
             raise CommandError(f"NOT PROVEN. {error}{self.proven_so_far()}") from None

@@ -3,15 +3,18 @@
 import hashlib
 import json
 from datetime import UTC, datetime, timedelta, timezone
+from unittest import mock, skipUnless
 
+from django.db import connection
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase as GeneratedTestCase
 
+from associations.audit.integrity import serialization, triggers
 from associations.audit.integrity.serialization import KINDS, digest, format_moment, line, lines_of
 from associations.hubspot.sanitizing import json_object
 from associations.models import AssociationAttempt, AssociationRequest, AuditExport
-from tests.associations.audit.integrity.base import LogTestCase
+from tests.associations.audit.integrity.base import ENTRY, LogTestCase, sql, unchecked, undone
 from tests.associations.linking.base import entry_of
 from tests.generated import ANY_JSON, examples
 from tests.support import person
@@ -110,6 +113,28 @@ class LineTests(LogTestCase):
             '"signature":"c2ln"}',
         )
 
+    def test_it_is_the_same_by_either_way_of_reading(self) -> None:
+        entry = self.full_entry()
+        self.check(entry, types=[{"label": "é"}], is_linked=None)
+        self.batch(self.bulk_run()), self.export(), self.event(), self.pruning()
+        self.verification(), self.erasure()
+        for kind, model in KINDS.items():
+            with self.subTest(kind):
+                ids = [*model._default_manager.values_list("pk", flat=True)]
+                self.assertTrue(ids)
+                read = [line(kind, *row) for row in serialization.rows_of(kind, ids)]
+                with mock.patch.object(serialization, "_as_read", side_effect=AssertionError):
+                    self.assertEqual([*lines_of(kind, ids).values()], read)
+
+    @skipUnless(connection.vendor == "sqlite", "PostgreSQL has one way to write a time")
+    def test_times_that_are_written_in_another_way_are_read_all_the_same(self) -> None:
+        entry = self.full_entry()
+        whole = self.line_of("entry", entry)
+        for text in ("2026-11-24 09:30:00.00012", "2026-11-24T10:30:00.000120+01:00"):
+            with self.subTest(text), unchecked(), undone(), triggers.lifted():
+                sql(f"UPDATE {ENTRY} SET created_at = %s WHERE id = {entry.pk}", text)
+                self.assertEqual(self.line_of("entry", entry), whole)
+
     def test_every_column_is_in_it(self) -> None:
         for kind, model in KINDS.items():
             columns = [field.attname for field in model._meta.concrete_fields]
@@ -166,6 +191,7 @@ class AnyContentTests(GeneratedTestCase):
         )
         first, again = (lines_of("entry", [entry.pk])[entry.pk] for _ in range(2))
         self.assertEqual(first, again)
+        self.assertEqual(first, line("entry", *next(serialization.rows_of("entry", [entry.pk]))))
         self.assertEqual(json.loads(first).get("body", ""), text)
         self.assertNotIn("\n", first)
         first.encode()
