@@ -10,7 +10,7 @@ from associations.models.querysets import COUNTED_AT_MOST, Position, count_of, p
 from associations.models.readable import UnreadableRow
 
 PAGE_SIZE = 50
-LIST_SECONDS = 5.0
+LIST_SECONDS = 2.0
 COUNT_SECONDS = 1.0
 _Row = AssociationRequest | UnreadableRow
 

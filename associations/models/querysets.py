@@ -6,7 +6,7 @@ filter, with or without a range of dates, reads one stretch of one index.
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import reduce
+from functools import partial, reduce
 from operator import or_
 from typing import TYPE_CHECKING, Any, Self
 
@@ -125,13 +125,21 @@ class _IsAmong(Func):
     output_field = models.BooleanField()
 
 
+class _Unordered(Func):
+    """A time that no index of PostgreSQL has, though it is the same."""
+
+    template = "(%(expressions)s + interval '0')"
+    output_field = models.DateTimeField()
+
+
 class AssociationRequestQuerySet(models.QuerySet["AssociationRequest"]):
     is_scattered = False  # whether a page of it is best found by its places, and then read
+    is_rare = False  # whether all of it is to be found first, and then put in order
 
     def _clone(self) -> Self:
         # The types of Django leave this method out; it is how a query keeps what was set on it.
         clone: Self = super()._clone()  # type: ignore[misc]
-        clone.is_scattered = self.is_scattered
+        clone.is_scattered, clone.is_rare = self.is_scattered, self.is_rare
         return clone
 
     def visible_to(self, user: "User") -> Self:
@@ -161,7 +169,15 @@ class AssociationRequestQuerySet(models.QuerySet["AssociationRequest"]):
         return self.exclude(outcome__in=OPEN_OUTCOMES).filter(look_due__isnull=True)
 
     def newest_first(self) -> Self:
-        return self.order_by("-created_at", "-id")
+        return self.order_by(self._time().desc(), "-id")
+
+    def oldest_first(self) -> Self:
+        return self.order_by(self._time().asc(), "id")
+
+    def _time(self) -> Any:
+        # What is rare, and common long ago, PostgreSQL expects to meet soon on its way through the
+        # whole list; where that is not in order, it goes by the index that knows it.
+        return _Unordered("created_at") if self.is_rare else F("created_at")
 
     def for_list(self) -> Self:
         """Newest first, without what only the entry's own page shows."""
@@ -212,8 +228,11 @@ class AssociationRequestQuerySet(models.QuerySet["AssociationRequest"]):
 
     # --- filters --------------------------------------------------------------------------------
 
-    def matching(self, wanted: AuditFilter) -> Self:
-        """The entries that the filter wants."""
+    def matching(self, wanted: AuditFilter, *, by_index: bool = False) -> Self:
+        """The entries that the filter wants; texts by their index, if that is said, or as is best.
+
+        To count what is common by its index takes less than to meet it on the way.
+        """
         found = self.filter(**_equal(wanted))
         if wanted.users:
             found = found.filter(user__in=wanted.users)
@@ -236,36 +255,40 @@ class AssociationRequestQuerySet(models.QuerySet["AssociationRequest"]):
             found = found._with_name(wanted.name)
         texts = [("reason", wanted.reason)] if wanted.reason else []
         texts += [("error_text", word) for word in wanted.error_words]
-        return found._with_texts(texts) if texts else found
+        return found._with_texts(texts, by_index=by_index) if texts else found
 
-    def branches(self, wanted: AuditFilter) -> list[Self]:
+    def branches(self, wanted: AuditFilter, *, by_index: bool = False) -> list[Self]:
         """What `matching()` finds, in parts without overlap that each follow one index.
 
         A database cannot follow an index for one of several values and keep the list's order; it
         would sort all that there is, or walk the whole list for somebody who left years ago.
         """
+        matching = partial(self.matching, by_index=by_index)
         if wanted.record_id:
-            rest = self.matching(replace(wanted, record_id="", record_type=""))
+            rest = matching(replace(wanted, record_id="", record_type=""))
             from_side, to_side = _side("from", wanted), _side("to", wanted)
             return [rest.filter(from_side), rest.filter(to_side).exclude(from_side)]
         if len(wanted.users) > 1:
-            return [self.matching(replace(wanted, users=(user,))) for user in wanted.users]
+            return [matching(replace(wanted, users=(user,))) for user in wanted.users]
         if len(wanted.outcomes) > 1:
-            return [self.matching(replace(wanted, outcomes=(each,))) for each in wanted.outcomes]
-        return [self.matching(wanted)]
+            return [matching(replace(wanted, outcomes=(each,))) for each in wanted.outcomes]
+        return [matching(wanted)]
 
-    def _with_texts(self, texts: list[tuple[str, str]]) -> Self:
+    def _with_texts(self, texts: list[tuple[str, str]], *, by_index: bool) -> Self:
         """Entries with each text in its field: by the text index, or on the way if it is common.
 
         The databases cannot tell which is shorter: to them, words of one sentence have nothing to
         do with each other.
         """
         indexed = [(field, text) for field, text in texts if len(text) >= TRIGRAM]
-        if not indexed or type(self)(self.model, using=self.db)._has_often(texts):
+        on_postgresql = connections[self.db].vendor == "postgresql"
+        is_looked_up = by_index and on_postgresql
+        if not indexed or (not is_looked_up and self._every()._has_often(texts)):
             return self._read_through(texts)
         found = self.filter(*(Q((f"{field}__icontains", text)) for field, text in texts))
-        if connections[self.db].vendor == "postgresql":
-            return found
+        if on_postgresql:
+            found.is_rare = True
+            return found.newest_first() if found.query.order_by else found
         doubled = [(field, text.replace('"', '""')) for field, text in indexed]
         phrases = " AND ".join(f'{field} : "{text}"' for field, text in doubled)
         return found.filter(id__in=RawSQL(_MATCHES, [phrases]))
@@ -309,6 +332,9 @@ class AssociationRequestQuerySet(models.QuerySet["AssociationRequest"]):
             return Subquery(self._names().filter(has_text).values("pk")[:at_most])
         phrase = '"{}"'.format(text.replace('"', '""'))
         return RawSQL(f"{_NAMED} LIMIT %s", [phrase, -1 if at_most is None else at_most])
+
+    def _every(self) -> Self:
+        return type(self)(self.model, using=self.db)
 
     def _has_often(self, texts: list[tuple[str, str]]) -> bool:
         newest = self.filter(id__in=self.newest_first().values("id")[:SAMPLE])
@@ -402,18 +428,21 @@ def page_of(
     if after is None:
         older = branches if before is None else [b.older_than(*before) for b in branches]
         return _merged([b[:size] for b in older], slice(size))
-    newer = [b.newer_than(*after).order_by("created_at", "id") for b in branches]
+    newer = [b.newer_than(*after).oldest_first() for b in branches]
     return _merged([b[:size] for b in newer], slice(-size, None), ascending=True)
 
 
 def count_of(branches: list[AssociationRequestQuerySet], wanted: AuditFilter | None = None) -> int:
     """How many there are, counted no further than COUNTED_AT_MOST.
 
-    Where it is known that nothing but a name is wanted, the index of the names counts them.
+    Where it is known what is wanted, the index of names counts what is nothing but a name, and on
+    PostgreSQL that of texts what has one.
     """
     name = wanted.name if wanted and wanted == AuditFilter(name=wanted.name) else ""
     if len(name) >= TRIGRAM:
         return branches[0].number_named(name, COUNTED_AT_MOST)
+    if wanted and (wanted.reason or wanted.error_words):
+        branches = branches[0].model.objects.branches(wanted, by_index=True)
     total = 0
     for branch in branches:
         if total < COUNTED_AT_MOST:

@@ -6,6 +6,7 @@ marked with `!`. `--keep` leaves the databases for the next run.
 """
 
 import argparse
+import hashlib
 import itertools
 import os
 import shutil
@@ -15,8 +16,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from itertools import islice
+from math import nan
 from pathlib import Path
 from typing import Any
 
@@ -26,23 +29,24 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 django.setup()
 
 from django.conf import settings
-from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, transaction
 
 from associations.audit.exports import CSV_COLUMNS, ExportProgress, csv_lines
 from associations.audit.forms import FAILURES
 from associations.audit.integrity import triggers
+from associations.audit.integrity.candidates import ITEMS_PER_SEAL
 from associations.audit.integrity.chain_verification import verify
 from associations.audit.integrity.sealing import seal_log
 from associations.audit.pagination import LIST_SECONDS, PAGE_SIZE
 from associations.db import QueryTimeoutError, query_timeout
-from associations.models import AssociationRequest, AuditFilter, AuditSeal
+from associations.models import AssociationAttempt, AssociationRequest, AuditFilter, AuditSeal
 from associations.models.querysets import SEEN, count_of, page_of
 from hubadmin.models import User
 from tests import audit_log
 from tests.associations.linking.base import entry_of, named_entry_of
 from tests.support import SignedInClient, person
 
-ROUNDS, CALLS, INSERTS = 7, 5, 200
+ROUNDS, CALLS, INSERTS, COPIED = 7, 5, 200, 1_000
 EXPORTED = 500_000  # entries, the newest
 SEALS = 25
 SLOW_MS = 2_000  # what takes so long is not measured again
@@ -55,6 +59,7 @@ GOALS = {
     "sqlite3": 4.5,
     "psql": 1.5,
     "memory": 25,  # MiB
+    "verify": 3,
 }
 
 NAME = settings.DATABASES[DEFAULT_DB_ALIAS]["NAME"]
@@ -440,7 +445,110 @@ def seals() -> None:
         assert AuditSeal.objects.count() == report.seals == len(made)
         print(f"seal: {report.items / (sealed - start):.0f} items a second")
         print(f"verify: {report.items / (proven - sealed):.0f} items a second")
+        floor = [read_and_hashed(SEALS * ITEMS_PER_SEAL) for _ in range(ROUNDS)]
+        ratio = (proven - sealed) / report.items / statistics.median(floor)
+        over = mark(ratio, GOALS["verify"])
+        print(f"verify / reading and hashing the same rows = {ratio:.2f}{over}")
         transaction.set_rollback(True)
+
+
+def read_and_hashed(entries: int) -> float:
+    """The seconds an entry of the driver's rows and their SHA-256, without any form."""
+    start = time.perf_counter()
+    for model, key in ((AssociationRequest, "id"), (AssociationAttempt, "request_id")):
+        columns = ", ".join(f"{field.column}" for field in model._meta.concrete_fields)
+        with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
+            for first in range(1, entries + 1, ITEMS_PER_SEAL):
+                cursor.execute(
+                    f"SELECT {columns} FROM {model._meta.db_table} "
+                    f"WHERE {key} BETWEEN {first} AND {first + ITEMS_PER_SEAL - 1}"
+                )
+                for row in cursor.fetchall():
+                    hashlib.sha256(str(row).encode()).hexdigest()
+    return (time.perf_counter() - start) / entries
+
+
+# --- indexes --------------------------------------------------------------------------------------
+
+ENTRIES = AssociationRequest._meta.db_table
+_SIZES = {
+    "postgresql": f"""
+        SELECT indexrelid::regclass::text, pg_relation_size(indexrelid)
+        FROM pg_index WHERE indrelid = '{ENTRIES}'::regclass
+    """,
+    # Not every SQLite tells.
+    "sqlite": f"""
+        SELECT name, sum(pgsize) FROM dbstat WHERE name IN
+            (SELECT name FROM sqlite_master WHERE tbl_name = '{ENTRIES}' AND type = 'index')
+        GROUP BY name
+    """,
+}
+
+
+def index_sizes() -> None:
+    """What each index of the entries takes, in bytes an entry."""
+    database = connections[DEFAULT_DB_ALIAS]
+    rows = AssociationRequest.objects.count()
+    with database.cursor() as cursor:
+        try:
+            cursor.execute(_SIZES[database.vendor])
+            found = cursor.fetchall()
+        except DatabaseError as error:
+            print(f"indexes: their sizes are not told ({error})")
+            return
+    for name, size in sorted(found, key=lambda each: -each[1]):
+        print(f"index, {name}: {size / rows:.1f} bytes an entry")
+    print(f"indexes of the entries together: {sum(size for _, size in found) / rows:.0f} bytes")
+
+
+def index_costs() -> None:
+    """What each index adds to an insert: without it, in the small database, all else the same."""
+    database = connections[DEFAULT_DB_ALIAS]
+    with database.cursor() as cursor:
+        found = database.introspection.get_constraints(cursor, ENTRIES)
+    names = [n for n, told in found.items() if told["index"] or told["unique"]]
+    costs: dict[str, list[float]] = {}
+    with transaction.atomic():
+        inserted_without("")
+        for _ in range(ROUNDS):
+            whole = inserted_without("")
+            for name in names:
+                costs.setdefault(name, []).append(whole - inserted_without(name))
+        transaction.set_rollback(True)
+    for name, each in sorted(costs.items(), key=lambda pair: -statistics.median(pair[1])):
+        print(f"index, {name}: {statistics.median(each):.1f} us an insert")
+
+
+def inserted_without(name: str) -> float:
+    """The microseconds a row of many copied rows; the index, and what was copied, is as before."""
+    taken = {"id": "id + 1000000000", "submit_key": "substr('c' || submit_key, 1, 22)"}
+    columns = [field.column for field in AssociationRequest._meta.concrete_fields]
+    copied = ", ".join(taken.get(column, column) for column in columns)
+    with (
+        suppress(_DoneError),
+        transaction.atomic(),
+        connections[DEFAULT_DB_ALIAS].cursor() as cursor,
+    ):
+        if name:
+            try:
+                with transaction.atomic():
+                    cursor.execute(f'DROP INDEX "{name}"')
+            except DatabaseError:  # it holds up a constraint
+                if connections[DEFAULT_DB_ALIAS].vendor == "sqlite":
+                    return nan
+                cursor.execute(f'ALTER TABLE {ENTRIES} DROP CONSTRAINT "{name}" CASCADE')
+        start = time.perf_counter()
+        cursor.execute(
+            f"INSERT INTO {ENTRIES} ({', '.join(columns)}) "
+            f"SELECT {copied} FROM {ENTRIES} WHERE id <= {COPIED}"
+        )
+        took = (time.perf_counter() - start) / COPIED * 1e6
+        raise _DoneError
+    return took
+
+
+class _DoneError(Exception):
+    """Undoes what was tried."""
 
 
 # --- plans ----------------------------------------------------------------------------------------
@@ -491,6 +599,9 @@ def measure(databases: dict[str, Database], options: argparse.Namespace) -> None
     export_against_cli(options.folder)
     export_memory()
     seals()
+    index_sizes()
+    use(databases["small"])
+    index_costs()
 
 
 def drop(databases: dict[str, Database]) -> None:

@@ -82,7 +82,8 @@ class Stored:
 
 def read(rows: models.QuerySet[Any], *untold: str) -> Stored:
     """Read the rows of a query at once, all columns; those `untold` are no members."""
-    plan = _plan(rows.model, untold)
+    model: type[models.Model] = rows.model
+    plan = _plan(model, untold)
     try:
         sql, parameters = rows.values_list(*plan.asked).query.sql_with_params()
     except EmptyResultSet:  # as Django knows without asking

@@ -226,6 +226,48 @@ class SeenTests(TestCase):
         return entries.explain()
 
 
+class TextTests(TestCase):
+    """A text that few entries have, none of them new."""
+
+    def setUp(self) -> None:
+        user = person()
+        self.rare = [
+            entry_of(user, reason="Legal hold", created_at=NOON + timedelta(minutes=n)).pk
+            for n in range(5)
+        ]
+        for n in range(20):
+            entry_of(user, reason="SUP-1", created_at=NOON + timedelta(days=1, minutes=n))
+
+    def test_its_pages_come_in_order(self) -> None:
+        branches = ENTRIES.for_list().branches(AuditFilter(reason="legal"))
+        newest_first = self.rare[::-1]
+        self.assertEqual(pks(page_of(branches, size=9)), newest_first)
+        middle = ENTRIES.position_of(newest_first[2])
+        self.assertEqual(pks(page_of(branches, size=9, before=middle)), newest_first[3:])
+        self.assertEqual(pks(page_of(branches, size=9, after=middle)), newest_first[:2])
+        self.assertEqual(pks(page_of(branches, size=1, after=middle)), newest_first[1:2])
+
+    @unittest.skipUnless(
+        connection.vendor == "postgresql", "SQLite goes by the index of the texts anyway"
+    )
+    def test_it_is_not_looked_for_along_the_whole_list(self) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
+        (branch,) = ENTRIES.for_list().branches(AuditFilter(reason="legal"))
+        self.assertNotIn("request_newest", branch[:51].explain())
+        (common,) = ENTRIES.for_list().branches(AuditFilter(reason="SUP-1"))
+        self.assertIn("request_newest", common[:51].explain())
+
+    def test_what_is_common_is_counted_as_well(self) -> None:
+        for text, number in (("legal", 5), ("SUP-1", 20), ("P-", 20), ("nowhere", 0)):
+            for wanted in (AuditFilter(reason=text), AuditFilter(reason=text, until=NOON)):
+                branches = ENTRIES.for_list().branches(wanted)
+                expected = 0 if wanted.until else number
+                with self.subTest(wanted):
+                    self.assertEqual(count_of(branches, wanted), expected)
+                    self.assertEqual(count_of(branches), expected)
+
+
 class QueryCountTests(SandboxMixin, TestCase):
     def test_no_page_asks_more_often_for_more_entries(self) -> None:
         user, admin = person(), SignedInClient(person("admin"))
