@@ -226,6 +226,8 @@ TEMPLATES = [
     },
 ]
 
+FORM_RENDERER = "hubadmin.web.form_renderer.FormRenderer"
+
 STATIC_URL = "/static/"
 STORAGES = {"staticfiles": {"BACKEND": "hubadmin.web.static_files.HashedNames"}}
 WHITENOISE_USE_FINDERS = True  # serve from the source folders: no collectstatic step
