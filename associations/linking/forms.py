@@ -2,12 +2,12 @@
 
 import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
+from html import escape
 from typing import Any
 
 from django import forms
 from django.forms.utils import flatatt
-from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
@@ -58,43 +58,40 @@ class TypeSelect(forms.Select):
     def __init__(self) -> None:
         super().__init__()
         self.types = standard_choices()
+        self._offered: list[TypeChoice] = []
 
     def offer(self, types: TypeChoices, offered: Iterable[TypeChoice]) -> None:
         """Let people choose among these, in this order, or not at all."""
-        self.types = types
-        named = [(each.object_type.canonical, each.label) for each in offered]
-        self.choices = [("", _("any type")), *named]
+        self.types, self._offered = types, list(offered)
 
     def format_value(self, value: Any) -> list[str]:
         return [self._known(text) for text in super().format_value(value)]
 
-    def optgroups(self, name: str, value: list[str], attrs: Any = None) -> Any:
-        offered = {choice for choice, _label in self.choices}
-        for text in value:
-            if text not in offered:
-                self.choices = [*self.choices, (text, self.types.label_of(text))]
-        return super().optgroups(name, value, attrs)
-
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         """As Django's, which fills in two templates for each of some thirty types."""
-        widget = self.get_context(name, value, attrs)["widget"]
-        options = format_html_join(
-            "",
-            '\n  <option value="{}"{}>{}</option>',
-            (
-                (option["value"], flatatt(option["attrs"]), option["label"])
-                for _name, group, _index in widget["optgroups"]
-                for option in group
-            ),
-        )
-        own = flatatt(widget["attrs"])
-        return format_html('<select name="{}"{}>{}\n</select>', widget["name"], own, options)
+        (chosen,) = self.format_value(value)
+        named = {"": gettext("any type")}
+        named |= {each.object_type.canonical: each.label for each in self._offered}
+        options = [_offered_option(code, label, code == chosen) for code, label in named.items()]
+        if chosen not in named:
+            options.append(_option(chosen, self.types.label_of(chosen), True))
+        own = flatatt(self.build_attrs(self.attrs, attrs))
+        return SafeString(f'<select name="{escape(name)}"{own}>{"".join(options)}\n</select>')
 
     def _known(self, text: str) -> str:
         try:
             return self.types.resolve(bare(text)).canonical
         except UnknownObjectTypeError:
             return text
+
+
+def _option(value: str, label: str, is_chosen: bool) -> str:
+    chosen = " selected" if is_chosen else ""
+    return f'\n  <option value="{escape(value)}"{chosen}>{escape(label)}</option>'
+
+
+# Each page has each type twice, and they are everybody's; what somebody typed is not kept.
+_offered_option = lru_cache(maxsize=1024)(_option)
 
 
 def _type_field(label: Any) -> forms.CharField:

@@ -3,6 +3,7 @@ from typing import Any
 
 from django.http import QueryDict
 from django.test import SimpleTestCase, tag
+from django.utils import translation
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,7 +13,7 @@ from associations.gateway.object_types import TypeChoice, TypeChoices
 from associations.hubspot.object_types import ObjectType, resolve
 from associations.hubspot.record_references import PairReason, Reason, Side
 from associations.hubspot.schemas import Record
-from associations.linking.forms import AssociationForm
+from associations.linking.forms import AssociationForm, _offered_option
 from associations.texts.references import SENTENCES
 from tests.generated import ANY_TEXT, examples
 from tests.support import LINK
@@ -428,6 +429,30 @@ class RenderingTests(FormTestCase):
 
     def test_the_token_is_hidden(self) -> None:
         self.assertEqual([field.name for field in form().hidden_fields()], ["submit_token"])
+
+
+class TypeSelectTests(FormTestCase):
+    def shown(self, chosen: str) -> str:
+        return str(AssociationForm.prefilled({"from_object_type": chosen})["from_object_type"])
+
+    def test_what_is_chosen_by_whatever_name(self) -> None:
+        for text in ("contacts", "Contact", " people ", "0-1"):
+            told = re.findall(r'<option value="(.*?)" selected>(.*?)</option>', self.shown(text))
+            self.assertEqual(told, [("contacts", "Contact")])
+
+    def test_another_text_stays_on_this_page_alone(self) -> None:
+        last = '<option value="&lt;b&gt; &quot;" selected>&lt;b&gt; &quot;</option>\n</select>'
+        self.assertTrue(self.shown('<b> "').endswith(last))
+        self.assertNotIn("&lt;b&gt;", self.shown("contacts"))
+        kept = _offered_option.cache_info().currsize
+        self.shown("somebody's@example.com")
+        self.assertEqual(_offered_option.cache_info().currsize, kept)
+
+    def test_in_the_readers_language(self) -> None:
+        english = self.shown("contacts")
+        with translation.override("ja"):
+            self.assertNotIn(">Contact<", self.shown("contacts"))
+        self.assertEqual(self.shown("contacts"), english)
 
 
 class PrefilledTests(FormTestCase):
