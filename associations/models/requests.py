@@ -1,12 +1,13 @@
 """The audit log. Only audit/recorder.py writes it; everybody reads it through the QuerySets."""
 
 from datetime import timedelta
+from functools import lru_cache
 from typing import Self
 
 from django.conf import settings
 from django.db import models
 from django.db.models import Exists, OuterRef
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 from django.utils.functional import cached_property
 
 from associations.hubspot.object_types import label_of
@@ -24,6 +25,12 @@ _NEVER_SENT = {
     *(Cause.NO_CONNECTION, Cause.RATE_LIMITED, Cause.ACCESS_ENDED),
     *(Cause.ALREADY_GONE, Cause.NOT_ALONE, Cause.MERGED, Cause.NOT_SEEN_ALONE),
 }
+
+
+@lru_cache(maxsize=8)
+def _pages_under(prefix: str) -> str:
+    """The address that entries' pages are under, found once: a list has dozens of them."""
+    return reverse("request", args=[0]).removesuffix("0/")
 
 
 class Exchange(models.Model):
@@ -271,7 +278,7 @@ class AssociationRequest(models.Model):
         return f"{sides}: {self.outcome}"
 
     def get_absolute_url(self) -> str:
-        return reverse("request", args=[self.pk])
+        return f"{_pages_under(get_script_prefix())}{self.pk}/"
 
     @cached_property
     def read_attempts(self) -> "list[AssociationAttempt | UnreadableRow]":

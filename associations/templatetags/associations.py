@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable
 from datetime import timedelta
-from urllib.parse import urlencode
 
 from django import template
 from django.conf import settings
 from django.template import Context
-from django.urls import reverse
 from django.utils.formats import number_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -18,7 +16,6 @@ from associations.finding.shown_record import ShownRecord
 from associations.hubspot.record_references import record_url
 from associations.hubspot.schemas import Record
 from associations.hubspot.unseen import visible
-from associations.linking.forms import fields_of
 from associations.models import AssociationCheck, AssociationRequest
 from associations.sweep.findings import Group
 from associations.sweep.texts import Told, told_of
@@ -121,12 +118,6 @@ def record_address(entry: AssociationRequest | None, object_type: str, object_id
     if isinstance(entry, AssociationRequest) and is_missing(entry, object_type, object_id):
         return ""
     return record_url(settings.HUBSPOT_UI_URL, settings.HUBSPOT_PORTAL_ID, object_type, object_id)
-
-
-@register.filter
-def again_url(entry: AssociationRequest) -> str:
-    """The form, filled in with the same request."""
-    return f"{reverse('link')}?{urlencode(fields_of(entry))}"
 
 
 @register.simple_tag(takes_context=True)

@@ -4,11 +4,11 @@ The database, addresses and exports keep the codes.
 """
 
 from datetime import UTC, datetime
+from html import escape
 from typing import TYPE_CHECKING
 
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
@@ -88,6 +88,7 @@ ICONS = {
     "sending": "◌",
     "canceled": "\N{EN DASH}",
 }
+HOUR = "H:i"
 # What may have been filled in where no form is at hand to name its fields.
 FIELDS = {
     "from_object_type": _("From: type"),
@@ -140,20 +141,25 @@ def time_of(moment: datetime, *, brief: bool = False) -> str:
 
     In brief that is the hour and minute, if the moment is of the reader's present day.
     """
-    written = "H:i" if brief and is_today(moment) else "DATETIME_FORMAT"
+    written = HOUR if brief and is_today(moment) else "DATETIME_FORMAT"
     return time_element(moment, written, zone=True)
 
 
 def time_element(moment: datetime, written: str, *, zone: bool) -> SafeString:
     """Return a moment as HTML, on the reader's clock and exactly; `written` as Django has it."""
     local = timezone.localtime(moment)
-    return format_html(
-        '<time datetime="{}"\n  title="{} UTC">{}{}</time>',
-        local.isoformat(),
-        moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "seconds"),
-        date_format(local, written),
-        f" {local.tzname()}" if zone else "",
+    # Each row of a list has an hour, for which Django's own way takes ten times as long.
+    shown = f"{local:%H:%M}" if written == HOUR else date_format(local, written)
+    said_zone = f" {local.tzname()}" if zone else ""
+    return SafeString(
+        f'<time datetime="{local.isoformat()}"\n  title="{exactly(moment)}">'
+        f"{escape(shown)}{escape(said_zone)}</time>"
     )
+
+
+def exactly(moment: datetime) -> str:
+    """Return a moment to the second: 2026-03-04 09:05:06 UTC."""
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(' ', 'seconds')} UTC"
 
 
 def is_today(moment: datetime) -> bool:

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 from django.db import connection
 from django.test import override_settings
-from django.test.utils import CaptureQueriesContext
+from django.test.utils import CaptureQueriesContext, override_script_prefix
+from django.urls import reverse
 from django.utils import timezone
 
 from associations.audit.pagination import PAGE_SIZE
@@ -85,6 +86,24 @@ class ListTests(OwnTestCase):
         page = self.client.get("/requests/")
         self.assertContains(page, "<bdi>Ada Byron</bdi>", count=1)
         self.assertNotContains(page, "is now linked")
+
+    def test_what_others_wrote_is_escaped_once(self) -> None:
+        odd, shown = "<script>&amp;'", "<bdi>&lt;script&gt;&amp;amp;&#x27;</bdi>"
+        named_entry_of(self.user, odd, odd, reason=odd)
+        self.entry(0, from_object_type="p_<i>", outcome="rejected", cause="refused")
+        # Beside the form the pair stands once more, for who does not see the line above.
+        for address, count in (("/requests/", 3), ("/", 5), ("/latest/", 5)):
+            page = self.client.get(address)
+            self.assertContains(page, shown, count=count)
+            self.assertNotContains(page, "<script>&")
+            self.assertNotContains(page, "<i>")
+
+    def test_where_its_pages_are_if_not_at_the_top(self) -> None:
+        entry = entry_of(self.user)
+        for prefix in ("/", "/sub/", "/"):
+            with override_script_prefix(prefix):
+                self.assertEqual(entry.get_absolute_url(), f"{prefix}requests/{entry.pk}/")
+                self.assertEqual(entry.get_absolute_url(), reverse("request", args=[entry.pk]))
 
 
 class CountTests(OwnTestCase):
