@@ -27,6 +27,7 @@ from hubadmin.demo.sandbox.people import ARCHIVED
 from hubadmin.models import User
 from hubadmin.sso import sessions
 from hubadmin.sso.users import provision
+from tests.identity.processes import free_port
 
 LINK = {"from_object_type": "contacts", "from_object_id": "501"} | {
     "to_object_type": "companies",
@@ -107,6 +108,24 @@ def missing_table(model: type[Model]) -> Iterator[None]:
     finally:
         with connection.cursor() as cursor:
             cursor.execute(f"ALTER TABLE moved_away RENAME TO {table}")
+
+
+@contextmanager
+def database_away() -> Iterator[None]:
+    """A database that cannot be reached: nobody listens at its port, or its file is not there.
+
+    Not within a transaction.
+    """
+    name, place = ("NAME", "/nowhere/hubadmin.sqlite3"), ("PORT", str(free_port()))
+    key, elsewhere = name if connection.vendor == "sqlite" else place
+    before = connection.settings_dict[key]
+    connection.close()
+    connection.settings_dict[key] = elsewhere
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict[key] = before
 
 
 @contextmanager

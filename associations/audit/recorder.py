@@ -59,6 +59,7 @@ from associations.models import (
 from associations.models.readable import UNREADABLE, demand_value, read_rows, readable_only
 from hubadmin.web.client_ip import client_ip
 from hubadmin.web.http import AnyHttpRequest, AuthenticatedHttpRequest
+from hubadmin.web.outages import note_sent
 
 if TYPE_CHECKING:
     from hubadmin.models import User
@@ -190,6 +191,7 @@ def open_entry(
         if first := _entry_of_submit(user, key):
             return first, False
         raise
+    note_sent()
     return entry, True
 
 

@@ -31,6 +31,7 @@ from associations.models import (
 from associations.models.bulk import ENDED, NOT_STARTED
 from associations.models.readable import with_readable
 from hubadmin.web.access import may_act
+from hubadmin.web.outages import note_sent
 
 if TYPE_CHECKING:
     from hubadmin.models import User
@@ -330,6 +331,8 @@ def _change(
     **values: object,
 ) -> None:
     what, user, meta = event
+    if state in (RunState.QUEUEING, RunState.RUNNING):
+        note_sent()  # of a commit that breaks off nobody knows whether it was
     with transaction.atomic():
         found = BulkRun.objects.filter(pk=run.pk, state__in=states)
         if not found.update(state=state, **values):

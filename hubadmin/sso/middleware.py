@@ -5,7 +5,6 @@ from typing import Any, cast
 from django.conf import settings
 from django.contrib.auth.middleware import AuthenticationMiddleware, LoginRequiredMiddleware
 from django.contrib.auth.models import AnonymousUser
-from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.functional import SimpleLazyObject
 
@@ -44,7 +43,7 @@ def _identified(request: AnyHttpRequest) -> User | AnonymousUser:
             return sessions.person_of(request)
         if settings.SSO_MODE in IDENTIFY:
             return _named_by_proxy(request)
-    except (RefusedError, ProviderUnavailableError, DatabaseError) as error:
+    except (RefusedError, ProviderUnavailableError) as error:
         request.sso_error = error
     return AnonymousUser()
 

@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import redirect_to_login
-from django.db import DatabaseError
+from django.db import Error as DBError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
@@ -17,7 +17,7 @@ from hubadmin.models import User
 from hubadmin.sso import back_channel, common, oidc, pending, responses, sessions
 from hubadmin.sso.common import BY_PROXY, ProviderUnavailableError, RefusedError
 from hubadmin.sso.users import provision_from, text
-from hubadmin.web import addresses, drafts
+from hubadmin.web import addresses, drafts, outages
 from hubadmin.web.http import AnyHttpRequest, AuthenticatedHttpRequest
 
 _REFUSED, _TOLD = "sso_refused", "sso_told"
@@ -72,14 +72,14 @@ def finish_sign_in(request: HttpRequest) -> HttpResponse:
         common.record_end(request, was_in, str(error))
         sessions.end(request)
         return redirect_to_login(error.next_page)
-    except (RefusedError, ProviderUnavailableError, DatabaseError) as error:
+    except (RefusedError, ProviderUnavailableError) as error:
         return responses.refuse(request, error)
     if not user.is_active or not user.role:
         return _without_access(request, user)
     try:
         is_in = _signed_in(request, user, answer)
-    except DatabaseError as error:
-        return responses.refuse(request, error)
+    except DBError as error:  # also of a log that takes no event, for whatever reason
+        return outages.answer(request, error)
     except RefusedError as error:
         sessions.end(request)
         return responses.refuse(request, error)
@@ -151,7 +151,10 @@ def sign_out_by_provider(request: HttpRequest) -> HttpResponse:
     _only_oidc()
     try:
         back_channel.end_sessions(request)
-    except (RefusedError, ProviderUnavailableError, DatabaseError) as error:
+    except DBError as error:
+        outages.log(request, error)
+        return JsonResponse({"error": "invalid_request"}, status=400)
+    except (RefusedError, ProviderUnavailableError) as error:
         common.record_refused_logout(request, str(error))
         return JsonResponse({"error": "invalid_request"}, status=400)
     return HttpResponse()

@@ -1,12 +1,13 @@
 """Pages that belong to no room: health, and what stands in for a page that failed."""
 
 import logging
+import sys
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
-from django.db import DatabaseError
+from django.db import Error as DBError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
@@ -14,7 +15,7 @@ from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from hubadmin.web import drafts, readiness
+from hubadmin.web import drafts, outages, readiness
 from hubadmin.web.context_processors import contact
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     try:
         missing = {name: check() for name, check in readiness.CHECKS.items()}
         warnings = {} if any(missing.values()) else readiness.warnings()
-    except DatabaseError:
+    except DBError:
         logger.exception("not ready")
         return JsonResponse({"status": "failed", "database": "unreachable"}, status=503)
     for name, found in missing.items():
@@ -72,7 +73,8 @@ def _page_anew(request: HttpRequest) -> HttpResponse:
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if isinstance(exception, SessionInterrupted):
-        # Ended in another tab, or the database takes nothing: Django cannot tell these apart.
+        if cause := outages.cause_of(exception):
+            return outages.answer(request, cause)
         return render(request, "interrupted.html", {"posted": drafts.posted(request)}, status=503)
     too_large = isinstance(exception, (RequestDataTooBig, TooManyFieldsSent))
     status = 413 if too_large else 400
@@ -88,6 +90,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    if cause := outages.cause_of(sys.exception()):
+        return outages.answer(request, cause)
     # No context processors: whatever broke (the database, say) might break this page, too.
     user = getattr(request, "_cached_user", None)  # only if it is known without the database
     context = {

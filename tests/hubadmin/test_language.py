@@ -193,7 +193,7 @@ class DatabaseAwayTests(LogTransactionTestCase):
         client.post("/language", {"language": "ja"})
         with missing_table(AssociationRequest):
             answer = client.get("/requests/")
-            self.assertEqual((answer.status_code, language_of(answer)), (500, "ja"))
+            self.assertEqual((answer.status_code, language_of(answer)), (503, "ja"))
         with missing_table(Session):
             answer = client.get("/requests/")
             self.assertEqual((answer.status_code, language_of(answer)), (503, "ja"))

@@ -20,7 +20,7 @@ from tests.hubadmin.sso.test_events import told
 from tests.identity import forgery
 from tests.identity.forgery import GOOD_PEM, OTHER, OTHER_EC, sign
 from tests.identity.hostile import ELSEWHERE, GONE
-from tests.support import SignedInClient, person
+from tests.support import SignedInClient, person, read_only_database
 
 ADDRESS = "/sign-out/back-channel"
 EVENT = {"http://schemas.openid.net/event/backchannel-logout": {}}
@@ -330,3 +330,10 @@ class HostileLogoutTests(BackChannelTestCase):
         self.assertIn("no-store", answer["Cache-Control"])
         self.assertEqual(logs.records[0].getMessage(), "logout token refused")
         self.assertIn("aud", logs.records[0].why)
+
+    def test_a_database_that_keeps_nothing_refuses_no_token(self) -> None:
+        with read_only_database(), self.assertLogs("hubadmin", "WARNING") as logs:
+            answer = self.tell()
+        self.assertEqual((answer.status_code, answer.json()), (400, {"error": "invalid_request"}))
+        told = [each.getMessage() for each in logs.records]
+        self.assertEqual(told, ["the database cannot be used"])

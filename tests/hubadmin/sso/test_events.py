@@ -104,7 +104,7 @@ class ProviderTests(ProviderTestCase):
     def test_nobody_is_let_in_whose_sign_in_cannot_be_logged(self) -> None:
         refuse_rows_in(EVENT, "full")
         answer = self.come_back(self.go())
-        self.assertContains(answer, "not possible at the moment", status_code=503)
+        self.assertContains(answer, "The database does not answer", status_code=503)
         self.assertEqual(self.client.get("/requests/").status_code, 302)
 
     def test_who_is_refused_or_leaves_does_so_all_the_same(self) -> None:

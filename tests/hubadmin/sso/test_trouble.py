@@ -25,14 +25,15 @@ class DatabaseTests(ProviderTestCase):
             self.assertEqual(self.client.get("/healthz").status_code, 200)
 
     def test_a_sign_in_that_cannot_be_noted(self) -> None:
-        with read_only_database(), self.assertLogs("hubadmin.sso", "WARNING"):
+        self.client.raise_request_exception = False
+        with read_only_database(), self.assertLogs("hubadmin.web.outages", "ERROR"):
             self.assertEqual(self.come_back(self.go()).status_code, 503)
 
     def test_what_was_typed_is_on_the_page_if_it_cannot_be_kept(self) -> None:
         self.sign_in()
         with later(16 * MINUTE), read_only_database():
             page = self.client.post("/?submit", LINK | {"reason": "SUP-77"})
-        self.assertContains(page, "This could not be finished", status_code=503)
+        self.assertContains(page, "Nothing was sent.", status_code=503)
         self.assertContains(page, "SUP-77", status_code=503)
 
     def test_a_recheck_that_cannot_be_noted_is_no_endless_circle(self) -> None:
@@ -46,6 +47,7 @@ class DatabaseTests(ProviderTestCase):
     @override_settings(SSO_MODE="header", SSO_HEADER_SECRET=SECRET)
     def test_in_header_mode_people_can_still_read(self) -> None:
         self.client.get("/requests/", headers=ADA)
+        self.client.raise_request_exception = False
         with read_only_database():
             page = self.client.get("/requests/", headers=ADA | {"X-SSO-Groups": "admin"})
             # With the role that they had: the log could not show that they got another.
@@ -56,10 +58,10 @@ class DatabaseTests(ProviderTestCase):
 
 class MissingTableTests(LogTransactionTestCase):
     def test_without_its_people_nobody_gets_in_and_the_page_says_so(self) -> None:
-        client = SignedInClient(person())
-        with missing_table(User), self.assertLogs("hubadmin.sso", "WARNING"):
+        client = SignedInClient(person(), raise_request_exception=False)
+        with missing_table(User), self.assertLogs("hubadmin.web.outages", "ERROR"):
             page = client.get("/requests/")
-        self.assertContains(page, "not possible at the moment", status_code=503)
+        self.assertContains(page, "The database does not answer", status_code=503)
         self.assertEqual(client.get("/requests/").status_code, 200)
 
 
