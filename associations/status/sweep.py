@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from hubadmin.models import User
 
 
-def sweep_lines(user: "User") -> Iterator[Item]:
+def sweep_lines(user: "User | None") -> Iterator[Item]:
     if settings.SWEEP_QUOTA_PERCENT <= 0:
         return
     told = last_told()

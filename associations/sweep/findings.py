@@ -60,15 +60,20 @@ class Group:
         return self.check.finding in LINKED_AGAIN
 
 
-def found(user: "User") -> QuerySet[AssociationCheck]:
-    """What was found within the days that are swept, as far as this person may see it."""
+def found(user: "User | None") -> QuerySet[AssociationCheck]:
+    """What was found within the days that are swept, as far as this person may see it.
+
+    None is whoever has a shell.
+    """
     since = timezone.now() - timedelta(days=settings.SWEEP_DAYS)
     checks = AssociationCheck.objects.standing().filter(checked_at__gte=since)
-    return with_readable(checks if user.is_admin else checks.filter(entry__user=user))
+    return with_readable(
+        checks if user is None or user.is_admin else checks.filter(entry__user=user)
+    )
 
 
-def number_changed(user: "User") -> int:
-    """How many links are not what they were, counted no further than COUNTED."""
+def number_changed(user: "User | None") -> int:
+    """How many links are not what they were, counted no further than COUNTED; None: of anybody."""
     return found(user).filter(finding__in=CHANGED)[:COUNTED].count()
 
 
