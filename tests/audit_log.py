@@ -681,9 +681,20 @@ def fill(rows: int, *, using: str = "default", attempts: bool = True, named: boo
                 if attempts:
                     _insert(connection, AssociationAttempt, _ATTEMPT_FIELDS, batch.attempts)
     if on_postgresql:
+        _give_numbers(connection)
         # It does so by itself after a while; SQLite does not, so that plans there are without.
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE" if connection.in_atomic_block else "VACUUM (ANALYZE)")
+
+
+def _give_numbers(connection: Any) -> None:
+    """No seal holds a row whose number the database has not given."""
+    with connection.cursor() as cursor:
+        for model in (AssociationRequest, AssociationAttempt, AssociationCheck):
+            table = model._meta.db_table
+            cursor.execute(
+                f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}"
+            )
 
 
 def _next_id(model: type[models.Model], using: str) -> int:
