@@ -78,6 +78,15 @@ class ProcessesTests(CommittedLogTestCase):
         self.assertIn(f"Entry {self.pairs()[2][1]} was altered: it is not what seal 3", said)
         self.assertIn("Proven before that: up to seal 2.", said)
 
+    def test_a_break_of_the_chain_is_told_after_all_that_is_before_it(self) -> None:
+        self.log_of(SEALS)
+        with as_owner():
+            sql("DELETE FROM associations_auditseal WHERE number = 5")
+        code, said = run("verify_audit_log", "--processes", "2")
+        self.assertEqual(code, 1, said)
+        self.assertIn("Seal 5 was removed: after seal 4 comes seal 6.", said)
+        self.assertIn("Proven before that: up to seal 4.", said)
+
     def test_what_is_odd_is_told_as_well(self) -> None:
         with self.at(timezone.now() + timedelta(days=9)):
             ahead = self.entry().pk

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase as GeneratedTestCase
 
-from associations.audit.integrity import serialization, triggers
+from associations.audit.integrity import serialization, stored_rows, triggers
 from associations.audit.integrity.serialization import KINDS, digest, format_moment, line, lines_of
 from associations.hubspot.sanitizing import json_object
 from associations.models import AssociationAttempt, AssociationRequest, AuditExport
@@ -134,6 +134,22 @@ class LineTests(LogTestCase):
             with self.subTest(text), unchecked(), undone(), triggers.lifted():
                 sql(f"UPDATE {ENTRY} SET created_at = %s WHERE id = {entry.pk}", text)
                 self.assertEqual(self.line_of("entry", entry), whole)
+
+    @skipUnless(connection.vendor == "sqlite", "PostgreSQL has one way to write a time")
+    def test_a_time_of_any_length_has_its_microseconds(self) -> None:
+        entry = self.full_entry()
+        for fraction in ("", ".120", ".000120"):
+            with self.subTest(fraction), unchecked(), undone(), triggers.lifted():
+                text = f"2026-11-24 09:30:00{fraction}"
+                sql(f"UPDATE {ENTRY} SET created_at = %s WHERE id = {entry.pk}", text)
+                expected = f'"created_at":"2026-11-24T09:30:00.{fraction[1:].ljust(6, "0")}Z"'
+                with mock.patch.object(serialization, "_as_read", side_effect=AssertionError):
+                    self.assertIn(expected, self.line_of("entry", entry))
+
+    def test_a_day_that_there_is_not_is_no_time(self) -> None:
+        for text in ("2026-02-30 09:30:00.000120", "2026-11-24 25:30:00.000120"):
+            with self.subTest(text), self.assertRaises(ValueError):
+                stored_rows._moment(text)
 
     def test_every_column_is_in_it(self) -> None:
         for kind, model in KINDS.items():
