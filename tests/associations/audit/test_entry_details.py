@@ -10,6 +10,7 @@ from associations.audit.entry_details import Direction, ToldError, directions, t
 from associations.hubspot.outcomes import Outcome
 from associations.models import AssociationRequest
 from associations.templatetags import associations as filters
+from associations.templatetags import cells
 from tests.generated import ANY_JSON, examples
 from tests.support import LINK
 
@@ -141,6 +142,6 @@ class FilterTests(SimpleTestCase):
             self.assertEqual(filters.from_url(entry()), "")
 
     def test_the_form_filled_in_again(self) -> None:
-        address = filters.again_url(entry(reason="a&b"))
+        address = cells.again_url(entry(reason="a&b"))
         self.assertIn("from_object_type=Contact&from_object_id=501", address)
         self.assertTrue(address.endswith("to_object_id=902&reason=a%26b"))

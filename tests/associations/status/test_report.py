@@ -379,4 +379,4 @@ class LogTests(TestCase):
         self.assertTrue(bounded)
         for query in bounded:
             if query["sql"].startswith("SELECT"):
-                self.assertRegex(query["sql"], r" LIMIT 1|\bid\" (BETWEEN|IN) ")
+                self.assertRegex(query["sql"], r" LIMIT 1|\bid\" (BETWEEN|IN|>=) ")
