@@ -16,7 +16,7 @@ from associations.linking.forms import fields_of
 from associations.linking.services import look_after
 from associations.linking.several import MOST, Association, Sent
 from associations.models import AssociationRequest
-from associations.models.readable import UnreadableRow, read_rows, readable_only
+from associations.models.readable import KeptQuery, UnreadableRow, read_rows, readable_only
 from associations.texts.outcomes import explain
 
 if TYPE_CHECKING:
@@ -28,6 +28,16 @@ LINKED = "linked"  # in the address: the entries that are told of
 KEEP = "keep"  # and which side of them the form keeps
 _SEPARATOR = "-"
 _MOST_DIGITS = 18  # no more than a database takes for an id
+
+
+_LATEST = KeptQuery(
+    lambda user: AssociationRequest.objects.by_hand(user).for_list().with_undone()[:LATEST]
+)
+# The one entry that most strips tell of.
+_ANYBODYS = KeptQuery(lambda pk: AssociationRequest.objects.filter(pk=pk).for_list().with_undone())
+_OWN = KeptQuery(
+    lambda pk, user: AssociationRequest.objects.of(user).filter(pk=pk).for_list().with_undone()
+)
 
 
 def address_after(sent: Sent) -> str:
@@ -72,8 +82,7 @@ def latest_of(user: "User", *, look_up: bool = False) -> dict[str, Any]:
 
 def _latest(user: "User") -> list[AssociationRequest | UnreadableRow]:
     try:
-        own = AssociationRequest.objects.by_hand(user).for_list().with_undone()
-        return read_rows(own[:LATEST])
+        return _LATEST.read(user.pk)
     except DBError:
         return []
 
@@ -175,9 +184,12 @@ def strip_of(user: "User", key: str, *, look_up: bool = False) -> Strip | None:
 def entries_of(user: "User", key: str) -> list[AssociationRequest]:
     """Return the entries that an address names, in that order; those that one may see."""
     numbers = [int(text) for text in key.split(_SEPARATOR) if _is_number(text)][:MOST]
-    rows = AssociationRequest.objects.visible_to(user).for_list().with_undone()
-    rows = rows.filter(pk__in=numbers)
-    found = {entry.pk: entry for entry in readable_only(read_rows(rows))}
+    if len(numbers) == 1:
+        rows = _ANYBODYS.read(*numbers) if user.is_admin else _OWN.read(*numbers, user.pk)
+    else:
+        shown = AssociationRequest.objects.visible_to(user).for_list().with_undone()
+        rows = read_rows(shown.filter(pk__in=numbers))
+    found = {entry.pk: entry for entry in readable_only(rows)}
     return [found[number] for number in dict.fromkeys(numbers) if number in found]
 
 

@@ -8,13 +8,16 @@ may be older than the constraints, or of somebody who has taken them off.
 
 import json
 from collections.abc import Callable, Collection, Iterable
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import MAXYEAR, MINYEAR, datetime
 from functools import cache
-from typing import Any, NamedTuple, TypeVar
+from types import SimpleNamespace
+from typing import Any, Generic, NamedTuple, TypeVar
 
-from django.db import DatabaseError, DataError, connections, models
+from django.db import DatabaseError, DataError, connection, connections, models
 from django.db.models import ExpressionWrapper, Func, Q, QuerySet, Value
+from django.db.models.query import ModelIterable
 from django.http import Http404
 
 M = TypeVar("M", bound=models.Model)
@@ -253,6 +256,49 @@ def read_rows(rows: "QuerySet[M]", *known: str) -> list[M | UnreadableRow]:
         return found
 
 
+class KeptQuery(Generic[M]):
+    """read_rows() of a query that many pages ask, made into SQL once and not each time.
+
+    Django takes longer to make the SQL of a few joined tables than the database to answer it.
+    `query` returns the rows for whole numbers, such as ids, and must not look at these itself:
+    it gets others, in whose place each call puts its own.
+    """
+
+    def __init__(self, query: "Callable[..., QuerySet[M]]") -> None:
+        self._query, self._made = query, cache(self._make)
+
+    def read(self, *numbers: int) -> list[M | UnreadableRow]:
+        try:
+            found: list[M] = list(ModelIterable(self._asked(numbers)))
+            for row in found:
+                _check(row)
+        except UNREADABLE as error:
+            demand_value(error)
+            return read_rows(self._query(*numbers))
+        return [*found]
+
+    def _asked(self, numbers: tuple[int, ...]) -> Any:
+        """What stands for a QuerySet where Django makes rows of answers."""
+        model, made, sql, values = self._made(connection.vendor, len(numbers))
+        own = dict(zip(_MARKS, numbers, strict=False))
+        compiler = copy(made)  # for this thread's connection
+        compiler.connection = connection
+        told = tuple(own.get(each, each) if isinstance(each, int) else each for each in values)
+        compiler.as_sql = lambda: (sql, told)
+        query = SimpleNamespace(get_compiler=lambda using: compiler)
+        return SimpleNamespace(
+            model=model, db=connection.alias, query=query, _known_related_objects={}
+        )
+
+    def _make(self, vendor: str, count: int) -> tuple[type[M], Any, str, tuple[Any, ...]]:
+        rows = _with_times(self._query(*_MARKS[:count]))
+        compiler = rows.query.get_compiler(rows.db)
+        return rows.model, compiler, *compiler.as_sql()
+
+
+_MARKS = (-(10**15), -(10**15) - 1)  # numbers that no row and no query has
+
+
 def readable_or_404(rows: "QuerySet[M]", pk: int) -> M:
     """Return the one row. Raises Http404, UnreadableRowError."""
     for row in read_rows(rows.filter(pk=pk)):
@@ -288,11 +334,17 @@ def demand_value(error: BaseException) -> None:
 
 def _checked(rows: "QuerySet[M]") -> list[M]:
     """The rows, if all that was read of them is what their columns may hold. Raises ValueError."""
-    is_sqlite = connections[rows.db].vendor == "sqlite"
-    found = list(rows.annotate(has_times=_has_times(rows.model)) if is_sqlite else rows)
+    found = list(_with_times(rows))
     for row in found:
         _check(row)
     return found
+
+
+def _with_times(rows: Rows) -> Rows:
+    if connections[rows.db].vendor != "sqlite":
+        return rows
+    model: type[models.Model] = rows.model
+    return rows.annotate(has_times=_has_times(model))
 
 
 @cache

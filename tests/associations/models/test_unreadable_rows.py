@@ -15,6 +15,7 @@ from associations.models import (
     AssociationRequest,
     BulkRun,
 )
+from associations.models.readable import KeptQuery, UnreadableRow, read_rows
 from tests.associations.audit.integrity.base import (
     ENTRY,
     LogMixin,
@@ -24,11 +25,55 @@ from tests.associations.audit.integrity.base import (
     sql,
     undone,
 )
-from tests.associations.linking.base import PageTestCase, run_of
+from tests.associations.linking.base import PageTestCase, entry_of, run_of
 from tests.associations.models.unreadable_values import unreadable_values
-from tests.support import LINK
+from tests.support import LINK, person
 
 LINK_TYPED = LINK | {"from_object_type": "Contact", "to_object_type": "Company"}
+
+
+class KeptQueryTests(LogMixin, TestCase):
+    """A query whose SQL is kept reads what the query itself reads."""
+
+    OWN = KeptQuery(
+        lambda user, least: (
+            AssociationRequest.objects.by_hand(user)
+            .filter(row_number=None, pk__gte=least)
+            .for_list()
+            .with_undone()[:3]
+        )
+    )
+
+    def rows_of(self, user: int, least: int) -> list[object]:
+        entries = AssociationRequest.objects.by_hand(user).filter(pk__gte=least)
+        return read_rows(entries.for_list().with_undone()[:3])
+
+    def test_for_each_its_own(self) -> None:
+        other = person("admin")
+        made = [entry_of(user) for user in (self.user, other) * 4]
+        for user in (self.user, other):
+            for entry in made:
+                wanted = user.pk, entry.pk
+                with self.assertNumQueries(1):
+                    found = self.OWN.read(*wanted)
+                expected = self.rows_of(*wanted)
+                self.assertEqual(found, expected)
+                for one, same in zip(found, expected, strict=True):
+                    self.assertEqual(one.get_deferred_fields(), same.get_deferred_fields())
+                    kept, same_kept = vars(one).copy(), vars(same).copy()
+                    self.assertIsNot(kept.pop("_state"), same_kept.pop("_state"))
+                    self.assertEqual(kept, same_kept)
+                    with self.assertNumQueries(0):
+                        self.assertEqual(one.from_name, same.from_name)
+
+    def test_one_that_cannot_be_read_stands_among_the_others(self) -> None:
+        entries = [self.entry() for _ in range(3)]
+        with as_owner():
+            sql(f"UPDATE {ENTRY} SET sent_at = '20000-01-01' WHERE id = {entries[1].pk}")
+        found = self.OWN.read(self.user.pk, 0)
+        self.assertEqual([row.pk for row in found], [each.pk for each in reversed(entries)])
+        kinds = [isinstance(row, UnreadableRow) for row in found]
+        self.assertEqual(kinds, [False, True, False])
 
 
 @tag("long")
