@@ -17,6 +17,7 @@ from django.db.models import Model
 from django.test import Client, RequestFactory, TransactionTestCase, override_settings
 
 from associations.audit.integrity import triggers
+from associations.audit.recorder import ABANDONED_CLOSED
 from associations.context_processors import CHANGED, CHANGED_SECONDS
 from associations.gateway import call_limit, clients, rate_limiter
 from associations.hubspot.client import Limits
@@ -95,6 +96,11 @@ def security_events() -> list[dict[str, Any]]:
 def know_of_no_changes() -> None:
     """As if the links that changed had just been counted, which an admin's page does by itself."""
     cache.set(CHANGED, 0, CHANGED_SECONDS)
+
+
+def have_pages_close_abandoned() -> None:
+    """As if it were a while since the last page did: the next one closes what was abandoned."""
+    cache.delete(ABANDONED_CLOSED)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import Error as DBError
 from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Q, QuerySet
@@ -69,6 +70,7 @@ logger = logging.getLogger(__name__)
 ENTRY_BODY_LENGTH = 64 * 1024  # characters; the attempt has the whole
 # Beyond the longest call: for a slow name server, a busy database, clocks that differ.
 CLOSING_GRACE = timedelta(minutes=2)
+ABANDONED_CLOSED, CLOSED_FOR_SECONDS = "abandoned_closed", 10
 FACT_LENGTH = 300
 LONGEST_MS = 2**31 - 1  # that a column takes: 24 days
 EXPORT_QUERY_LENGTH = AuditExport._meta.get_field("query").max_length or 0
@@ -368,6 +370,15 @@ def close_abandoned() -> None:
             _give_up_look(pk)
     except DBError:
         logger.exception("abandoned requests could not be closed")
+
+
+def close_abandoned_now_and_then() -> None:
+    """The same before a page is read, but in each process not for every page.
+
+    What was abandoned has been for a minute and more, so a few seconds later is soon enough.
+    """
+    if cache.add(ABANDONED_CLOSED, True, CLOSED_FOR_SECONDS):
+        close_abandoned()
 
 
 def _give_up_look(pk: int) -> None:

@@ -72,7 +72,7 @@ def audit_log(request: AuthenticatedHttpRequest) -> HttpResponse:
     address = f"{request.path}?{form.query().urlencode()}"
     if _says_more(request, form) and len(address) <= MAX_URL_REDIRECT_LENGTH:
         return redirect(address)
-    recorder.close_abandoned()
+    recorder.close_abandoned_now_and_then()
     context["searched"] = form.searched()
     if not form.is_valid():
         return render(request, "audit/log.html", context, status=422)
@@ -119,7 +119,7 @@ def record_log(request: AuthenticatedHttpRequest, object_type: str, object_id: s
         raise Http404
     if record.canonical != object_type:
         return redirect("record_log", record.canonical, object_id)
-    recorder.close_abandoned()
+    recorder.close_abandoned_now_and_then()
     wanted = AuditFilter(record_type=record.canonical, record_id=object_id)
     branches = AssociationRequest.objects.for_list().branches(wanted)
     context: dict[str, Any] = {"record": record, "record_id": object_id}

@@ -38,7 +38,7 @@ def link_latest(request: AuthenticatedHttpRequest) -> HttpResponse:
 @never_cache
 def together(request: AuthenticatedHttpRequest, key: str) -> HttpResponse:
     """What became of pairs that were sent together, a line each."""
-    recorder.close_abandoned()
+    recorder.close_abandoned_now_and_then()
     entries = entries_of(request.user, key)
     if not entries:
         raise Http404

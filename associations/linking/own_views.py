@@ -42,7 +42,7 @@ class WordsForm(forms.Form):
 @never_cache
 def my_requests(request: AuthenticatedHttpRequest) -> HttpResponse:
     """All of one's own; by POST those with some words, which are personal: in no address."""
-    recorder.close_abandoned()
+    recorder.close_abandoned_now_and_then()
     if request.method == "POST":
         return _found(request)
     page = page_of_lines(own(request.user), **_limits(request.GET))

@@ -36,7 +36,7 @@ class UndoForm(forms.Form):
 @never_cache
 def request_undo(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """By GET say whether an entry can be undone, as HubSpot has the pair now; by POST undo it."""
-    recorder.close_abandoned()
+    recorder.close_abandoned_now_and_then()
     entries = AssociationRequest.objects.visible_to(request.user).select_related("names")
     entry = readable_or_404(entries, pk)
     is_in = watch(partial(is_still_in, request))

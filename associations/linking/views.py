@@ -71,7 +71,7 @@ def link(request: AuthenticatedHttpRequest) -> HttpResponse:
         return _submit(request)
     if "new" in request.GET:
         drafts.drop(request)
-    recorder.close_abandoned()
+    recorder.close_abandoned_now_and_then()
     form, facts = opened(request, _options(request.user))
     return _page(request, form, **facts)
 
@@ -232,7 +232,7 @@ def request_records(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 @never_cache
 def request_detail(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """One entry as a person wants it; while it is under way the page refreshes itself."""
-    recorder.close_abandoned()
+    recorder.close_abandoned_now_and_then()
     return _entry_page(request, _entry(request, pk))
 
 

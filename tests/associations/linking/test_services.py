@@ -22,6 +22,8 @@ from tests.support import (
     LINK,
     LogTransactionTestCase,
     SandboxMixin,
+    SignedInClient,
+    have_pages_close_abandoned,
     missing_table,
     person,
     read_only_database,
@@ -148,6 +150,20 @@ class CreateAssociationTests(SandboxMixin, TestCase):
         with read_only_database(), self.assertLogs("associations.audit.recorder", "ERROR"):
             recorder.close_abandoned()
         self.assertEqual(AssociationRequest.objects.get().outcome, Outcome.SENDING)
+
+    def test_pages_close_what_was_abandoned_now_and_then(self) -> None:
+        client = SignedInClient(self.user)
+        for outcome in (Outcome.UNREACHABLE, Outcome.SENDING, Outcome.UNREACHABLE):
+            if outcome == Outcome.UNREACHABLE:
+                have_pages_close_abandoned()
+            entry, _ = recorder.open_entry(
+                user=self.user, submit_token="", meta=RequestMeta(), reason="", **LINK
+            )
+            long_ago = timezone.now() - timedelta(hours=1)
+            AssociationRequest.objects.filter(pk=entry.pk).update(sent_at=long_ago)
+            client.get("/requests/")
+            entry.refresh_from_db()
+            self.assertEqual(entry.outcome, outcome)
 
     def test_the_number_of_queries(self) -> None:
         self.create()
