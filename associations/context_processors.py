@@ -21,9 +21,12 @@ CHANGED, CHANGED_SECONDS = "changed_links", 60
 
 
 def with_news(request: HttpRequest) -> "User | None":
-    """Return the person if they have runs that may have something to tell; most have none."""
+    """Return the person if they have runs that may have something to tell; most have none.
+
+    Whoever has no access is told nothing.
+    """
     user = getattr(request, "user", None)
-    if user is None or not user.is_authenticated:
+    if not (user and user.is_authenticated and user.role):
         return None
     return user if BulkRun.objects.with_news(user).exists() else None
 
@@ -43,7 +46,7 @@ def needing_runs(user: "User | None") -> frozenset[int]:
 def approvals(request: HttpRequest) -> list[BulkRun]:
     """Return the runs for which this person got no approval, and for an admin those that wait."""
     user = getattr(request, "user", None)
-    if user is None or not user.is_authenticated or settings.BULK_APPROVAL_ROWS <= 0:
+    if not (user and user.is_authenticated and user.role) or settings.BULK_APPROVAL_ROWS <= 0:
         return []
     mine = BulkRun.objects.without_approval(user).order_by("-pk")
     found = readable_only(read_rows(mine[:ENDED_RUNS]))

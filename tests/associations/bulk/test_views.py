@@ -5,8 +5,10 @@ from unittest import mock
 
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import connection
 from django.http import HttpResponse
 from django.test import override_settings
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from openpyxl import load_workbook
 
@@ -180,6 +182,16 @@ class ListTests(PageTestCase):
 
 
 class NoticeTests(PageTestCase):
+    def test_none_for_whoever_has_no_access_any_more(self) -> None:
+        run_of(self.user, queued=20, linked=18, rejected=2)
+        self.user.role = ""
+        self.user.save()
+        with CaptureQueriesContext(connection) as asked:
+            page = self.client.get("/")
+        self.assertContains(page, "You have no access here yet", status_code=403)
+        self.assertNotContains(page, "customers.csv", status_code=403)
+        self.assertNotIn("bulkrun", str(asked.captured_queries))
+
     def test_on_every_page_until_it_was_opened(self) -> None:
         run = run_of(self.user, queued=20, linked=18, rejected=2)
         for address in ("/", "/requests/", "/bulk/", "/nowhere"):
