@@ -1,13 +1,24 @@
 """What a process needs to do its work, for /readyz; an app adds its own when it is ready."""
 
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from threading import Lock
 
-from django.db import connection
+from django.contrib.sessions.models import Session
+from django.db import Error as DBError
+from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
+from django.utils import timezone
+
+logger = logging.getLogger(__name__)
 
 REMEMBERED_SECONDS = 30
+WRITE_EVERY = 10.0  # seconds, of each process; a probe in between is told what the last one found
+LOCK_SECONDS = 1  # that it waits for a database where others are writing
+WRITTEN = "readyz-"  # a row among the sessions; no cookie can name a key with a dash
 
 
 def missing_migrations() -> list[str]:
@@ -46,6 +57,79 @@ def _look() -> None:
             _remembered[name] = time.monotonic() + REMEMBERED_SECONDS, found
 
 
+class _Write:
+    """A tiny write, and what came of the last one.
+
+    That it was committed is the only proof that the next entry can be: what is rolled back reaches
+    no disk, and what people wrote lately tells nothing where nobody writes.
+    """
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self.forget()
+
+    def forget(self) -> None:
+        self._due_at, self._is_refused = 0.0, False
+
+    def is_refused(self) -> bool:
+        if self._lock.acquire(blocking=False):
+            try:
+                self._look()
+            finally:
+                self._lock.release()
+        return self._is_refused
+
+    def _look(self) -> None:
+        if time.monotonic() < self._due_at:
+            return
+        try:
+            _write()
+            self._is_refused = False
+        except DBError as error:
+            if _is_busy(error):
+                return  # others are writing, so it can be written; the next probe tries again
+            logger.error("the database cannot be written", extra={"why": str(error).strip()})
+            self._is_refused = True
+        self._due_at = time.monotonic() + WRITE_EVERY
+
+
+_last_write = _Write()
+is_write_refused = _last_write.is_refused
+
+
+def _write() -> None:
+    row = Session(pk=WRITTEN, expire_date=timezone.now() + timedelta(days=1))
+    with _no_long_wait(), transaction.atomic():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+        Session.objects.bulk_create(
+            [row], update_conflicts=True, unique_fields=["pk"], update_fields=["expire_date"]
+        )
+
+
+@contextmanager
+def _no_long_wait() -> Iterator[None]:
+    """On SQLite, which may wait for others for as long as its settings say."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    with connection.cursor() as cursor:
+        before = cursor.execute("PRAGMA busy_timeout").fetchone()[0]
+        cursor.execute(f"PRAGMA busy_timeout = {LOCK_SECONDS * 1000}")
+        try:
+            yield
+        finally:
+            cursor.execute(f"PRAGMA busy_timeout = {before}")
+
+
+def _is_busy(error: DBError) -> bool:
+    """Whether somebody else holds a lock: SQLite's words, and PostgreSQL's code."""
+    cause = error.__cause__
+    return "locked" in str(cause) or getattr(cause, "sqlstate", "") == "55P03"
+
+
 def forget() -> None:
     """Look anew the next time."""
     _remembered.clear()
+    _last_write.forget()

@@ -33,16 +33,20 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @never_cache
 @login_not_required
 def readyz(request: HttpRequest) -> HttpResponse:
-    """The process can do its work: the database answers, is up to date, and guards the log."""
+    """The process can do its work: its database is up to date, writable, and guards the log."""
     try:
         missing = {name: check() for name, check in readiness.CHECKS.items()}
-        warnings = {} if any(missing.values()) else readiness.warnings()
+        is_up_to_date = not any(missing.values())
+        is_refused = is_up_to_date and readiness.is_write_refused()
+        warnings = readiness.warnings() if is_up_to_date else {}
     except DBError:
         logger.exception("not ready")
         return JsonResponse({"status": "failed", "database": "unreachable"}, status=503)
     for name, found in missing.items():
         if found:
             return JsonResponse({"status": "failed", f"{name}_missing": found}, status=503)
+    if is_refused:
+        return JsonResponse({"status": "failed", "database": "not writable"}, status=503)
     status = {"status": "degraded" if warnings else "ok"}
     return JsonResponse(status | dict.fromkeys(["database", *missing], "ok") | warnings)
 
