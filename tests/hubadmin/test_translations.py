@@ -33,7 +33,7 @@ from associations.models import (
     EventKind,
     Worker,
 )
-from associations.templatetags.associations import again_url
+from associations.templatetags.cells import again_url
 from associations.texts.labels import WORDS, field_label, from_label, word_for
 from associations.texts.outcomes import explain
 from tests.associations.linking.base import PageTestCase, entry_of, run_of

@@ -6,7 +6,7 @@ import threading
 from django.db import connection
 
 from associations.gateway import rate_limiter
-from associations.templatetags.associations import again_url
+from associations.templatetags.cells import again_url
 from tests.faults.walking.hubspot import Pair, Record
 from tests.faults.walking.trouble import NONE, TROUBLES
 from tests.faults.walking.world import Tab, World, pair_of
