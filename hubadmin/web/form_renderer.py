@@ -49,6 +49,6 @@ def _escaped(value: object) -> str:
 
 _INPUTS = ("text", "hidden", "number", "date", "file")
 _MADE_HERE: dict[str, Callable[[Mapping[str, Any]], SafeString]] = {
-    "django/forms/widgets/textarea.html": _textarea,
-    **{f"django/forms/widgets/{name}.html": _input for name in _INPUTS},
+    f"django/forms/widgets/{name}.html": make
+    for name, make in {"textarea": _textarea, **dict.fromkeys(_INPUTS, _input)}.items()
 }
