@@ -2,12 +2,40 @@
 
 import ctypes
 import logging
+import re
 import signal
 import sys
+from pathlib import Path
 
+from django.conf import settings
 from django.core.checks import CheckMessage, run_checks
 
+from hubadmin import __version__
+
 logger = logging.getLogger(__name__)
+
+
+def commit_of(tree: Path) -> str:
+    """Return the commit that a git checkout is at, by its files; empty where that is not known."""
+    git = tree / ".git"
+    try:
+        head = (git / "HEAD").read_text().strip()
+        commit = _commit_of_ref(git, head[5:]) if head.startswith("ref: ") else head
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return commit if re.fullmatch("[0-9a-f]{40}", commit) else ""
+
+
+def _commit_of_ref(git: Path, name: str) -> str:
+    if (git / name).is_file():
+        return (git / name).read_text().strip()
+    packed = (git / "packed-refs").read_text().splitlines()
+    return next((line[:40] for line in packed if line[41:] == name), "")
+
+
+# As it was when this process began: a `git pull` changes nothing of what runs.
+COMMIT = commit_of(settings.BASE_DIR)
+VERSION = {"version": __version__, "commit": COMMIT or None}
 
 
 def problems() -> list[str]:

@@ -11,10 +11,12 @@ from associations.models import (
     AssociationRequest,
     AuditExport,
     BulkChunk,
+    EventKind,
     SecurityEvent,
 )
 
 logger = logging.getLogger("hubadmin.audit")
+run_logger = logging.getLogger("hubadmin.runs")
 
 SCHEMA = "hubadmin.audit/1"
 _FIELDS = (
@@ -86,3 +88,21 @@ def record_security_event(event: SecurityEvent) -> None:
     told = {"schema": SCHEMA, "security_event": event.pk, "at": format_moment(event.at)}
     told |= {"run": event.run_id} if event.run_id else {}
     logger.info("security event", extra=told | {name: getattr(event, name) for name in _OF_EVENT})
+
+
+_OF_RUNS: dict[str, str] = {
+    EventKind.RUN_STARTED: "started",
+    EventKind.RUN_PAUSED: "paused",
+    EventKind.RUN_STOPPED: "paused by itself",
+    EventKind.RUN_RESUMED: "resumed",
+    EventKind.RUN_TAKEN_OVER: "taken over",
+    EventKind.RUN_CANCELED: "canceled",
+    EventKind.RUN_ENDED: "ended",
+}
+
+
+def record_run_event(event: SecurityEvent) -> None:
+    """Write one line for whoever watches the runs: what became of it, and why; nobody's name."""
+    if word := _OF_RUNS.get(event.what):
+        why = {name: event.facts[name] for name in ("cause", "state") if name in event.facts}
+        run_logger.warning(f"bulk run {word}", extra={"run": event.run_id} | why)

@@ -765,6 +765,7 @@ def record_event(
     )
     event = insert(new)  # if it fails, the caller's transaction is still good
     transaction.on_commit(lambda: events.record_security_event(event))
+    transaction.on_commit(lambda: events.record_run_event(event))
     return event
 
 

@@ -9,13 +9,14 @@ from django.utils import timezone
 from django.utils.translation import get_language, get_language_info, gettext
 
 from hubadmin import __version__
+from hubadmin.startup import COMMIT
 
 
 def site_facts() -> list[tuple[str, str]]:
     """Return names and values; none of them is a secret."""
     database = ".".join(map(str, connection.get_database_version()))
     return [
-        ("hubadmin", __version__),
+        ("hubadmin", f"{__version__} ({COMMIT[:12]})" if COMMIT else __version__),
         (gettext("Database"), f"{connection.display_name} {database}"),
         ("Python", platform.python_version()),
         ("Django", django.get_version()),

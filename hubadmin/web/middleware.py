@@ -18,11 +18,13 @@ from django.utils import timezone
 from django.utils.cache import patch_cache_control
 
 from hubadmin.logging import REQUEST_ID
+from hubadmin.web.client_ip import client_ip
 from hubadmin.web.http import VISIBLE_ASCII, AnyHttpRequest
 
 logger = logging.getLogger("hubadmin.request")
 
 CLIENT_ID_LENGTH = 64
+PROBES = ("healthz", "readyz")
 
 
 class RequestLogMiddleware:
@@ -59,9 +61,16 @@ class RequestLogMiddleware:
             "status": response.status_code,
             "duration_ms": round((time.monotonic() - start) * 1000),
             "user": user.pk if user else None,
+            "client_ip": client_ip(request),
         }
         extra |= {"client_request_id": request.client_id} if request.client_id else {}
-        logger.info("request", extra=extra)
+        logger.log(self._level(request, response), "request", extra=extra)
+
+    @staticmethod
+    def _level(request: HttpRequest, response: HttpResponse) -> int:
+        """Every few seconds somebody asks whether all is well; that it is, nobody has to read."""
+        is_probe = request.resolver_match and request.resolver_match.url_name in PROBES
+        return logging.DEBUG if is_probe and response.status_code < 500 else logging.INFO
 
 
 class ViewerTimeZoneMiddleware:

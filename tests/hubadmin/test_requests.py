@@ -124,12 +124,19 @@ class RequestIdTests(SimpleTestCase):
     def test_the_log_line_of_a_request(self) -> None:
         with self.assertLogs("hubadmin.request", "INFO") as logs:
             logging.getLogger("hubadmin.request").handlers[0].setFormatter(JSONFormatter())
-            answer = self.client.get("/healthz?secret=1")
+            answer = self.client.get("/nowhere?secret=1")
         line = json.loads(logs.output[0])
         told = (line["event"], line["request_id"])
         self.assertEqual(told, ("request", answer["X-Request-ID"]))
-        self.assertEqual((line["method"], line["path"], line["status"]), ("GET", "/healthz", 200))
+        self.assertEqual((line["method"], line["path"], line["status"]), ("GET", "/nowhere", 301))
+        self.assertEqual(line["client_ip"], "127.0.0.1")
         self.assertNotIn("secret", logs.output[0])
+
+    def test_a_probe_that_finds_all_well_is_for_debugging(self) -> None:
+        with self.assertLogs("hubadmin.request", "DEBUG") as logs:
+            self.client.get("/healthz")
+            self.client.get("/nowhere")
+        self.assertEqual([each.levelname for each in logs.records], ["DEBUG", "INFO"])
 
 
 class ErrorPageTests(SandboxMixin, TestCase):

@@ -36,8 +36,10 @@ from associations.models import AuditSeal
 from associations.models.readable import UnreadableRow, read_rows
 
 logger = logging.getLogger("hubadmin.audit")
+alive_logger = logging.getLogger(__name__)  # no part of the audit log
 
 ITEMS_AT_LEAST = 250  # that another process is asked for
+ALIVE_SECONDS = 60  # between two lines that say so
 UNREADABLE_SECONDS = 600  # after so long what could not be read is tried once more
 
 
@@ -120,13 +122,17 @@ def seal_for_ever(
 ) -> None:
     """Seal again and again. A database that is away is no reason to stop."""
     unreadable, forget_at = Unreadable(), 0.0
+    seals, say_at = 0, 0.0
     while True:
         if time.monotonic() >= forget_at:
             unreadable, forget_at = Unreadable(), time.monotonic() + UNREADABLE_SECONDS
         try:
             before_each()
             for _ in seal_log(unreadable, processes=processes):
-                pass
+                seals += 1
+            if time.monotonic() >= say_at:
+                alive_logger.info("the sealer is alive", extra={"seals": seals})
+                seals, say_at = 0, time.monotonic() + ALIVE_SECONDS
         except (DBError, ManifestError, TamperedError, BrokenProcessPool):
             logger.exception("the audit log could not be sealed")
             connection.close_if_unusable_or_obsolete()

@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 SAMPLES, SAMPLE_SECONDS = 13, 5  # how many and how often: a rate is that of the last minute
 BEAT_SECONDS = 5
+ALIVE_SECONDS = 60  # between two lines that say so
 TIDY_SECONDS, TIDY_ROWS = 60 * 60, 2_000
 
 
@@ -63,6 +64,8 @@ class Scheduler:
         if self._is_due("beat", BEAT_SECONDS):
             Worker.objects.update_or_create(name=self._name, defaults={"seen_at": timezone.now()})
         runs = list(BulkRun.objects.filter(state__in=UNDER_WAY).order_by("pk"))
+        if self._is_due("alive", ALIVE_SECONDS):
+            logger.info("the worker is alive", extra={"runs": len(runs)})
         if self._is_due("sample", SAMPLE_SECONDS):
             approval.expire()
             for run in runs:

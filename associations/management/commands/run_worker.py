@@ -26,7 +26,8 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, shutdown.request)
         pool = Pool()
-        logger.info("worker started", extra={"processes": settings.WORKER_PROCESSES})
+        facts = {"processes": settings.WORKER_PROCESSES} | startup.VERSION
+        logger.info("worker started", extra=facts)
         try:
             scheduler = Scheduler(broker)
             while not shutdown.is_requested():

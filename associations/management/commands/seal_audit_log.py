@@ -1,3 +1,4 @@
+import logging
 import signal
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
@@ -13,6 +14,9 @@ from associations.audit.integrity.processes import ENDED
 from associations.audit.integrity.sealing import Unreadable, seal_for_ever, seal_log
 from associations.audit.integrity.signing import SigningKeyError, own_key
 from associations.audit.recorder import close_abandoned
+from hubadmin import startup
+
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -65,6 +69,7 @@ class Command(BaseCommand):
             raise CommandError("--every takes a number of seconds greater than 0.")
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.default_int_handler)
+        logger.info("the sealer starts", extra=startup.VERSION)
         try:
             seal_for_ever(seconds, before_each=close_abandoned, processes=self.processes)
         except KeyboardInterrupt:

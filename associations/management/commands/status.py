@@ -10,7 +10,7 @@ from django.utils.html import strip_tags
 
 from associations.status.report import Item, Level, Section, headline_of
 from associations.status.sections import tell
-from hubadmin import __version__
+from hubadmin.startup import VERSION
 
 # As monitoring plug-ins have it: an exit code, and its word. What is not known is told, but is no
 # alarm: HubSpot tells some keys less than others.
@@ -66,7 +66,7 @@ def _facts(code: int, headline: str, parts: list[Section]) -> dict[str, Any]:
         "status": WORDS[code],
         "exit_code": code,
         "headline": headline,
-        "version": __version__,
+        **VERSION,
         "at": timezone.now().isoformat(timespec="seconds"),
         "sections": sections,
     }

@@ -42,6 +42,19 @@ class GuardTests(EngineTestCase):
         self.assertEqual(event["facts"], {"cause": "token_refused"})
         self.assertNotIn("user_id", event)
 
+    def test_whoever_watches_runs_has_a_line_each(self) -> None:
+        with self.assertLogs("hubadmin.runs", "WARNING") as logs:
+            run = self.finish(self.queued(row(1)))
+            other = self.queued(row(2))
+            backoff.stop_run(other, "token_refused")
+        told = [(each.getMessage(), each.run) for each in logs.records]
+        went = ["bulk run started", "bulk run ended"]
+        stopped = ["bulk run started", "bulk run paused by itself"]
+        expected = [*((each, run.pk) for each in went), *((each, other.pk) for each in stopped)]
+        self.assertEqual(told, expected)
+        self.assertEqual([logs.records[1].state, logs.records[3].cause], ["done", "token_refused"])
+        self.assertNotIn(self.user.name, str([vars(each) for each in logs.records]))
+
     def test_one_that_is_tidied_away_stays_in_the_log(self) -> None:
         run = self.uploaded(row(1))
         BulkRun.objects.update(created_at=timezone.now() - timedelta(days=99))

@@ -68,6 +68,13 @@ class TidyTests(TestCase):
         self.queries()
         self.assertEqual(started.rows.count(), 5)
 
+    def test_it_says_once_a_minute_that_it_is_alive(self) -> None:
+        mine = scheduler.Scheduler(get_broker())
+        with self.assertLogs("associations.bulk.worker.scheduler", "INFO") as logs:
+            for _ in range(3):
+                mine.tick()
+        self.assertEqual([each.getMessage() for each in logs.records], ["the worker is alive"])
+
     def test_in_parts_between_which_the_worker_gives_a_sign_of_life(self) -> None:
         self.run_(5)
         mine = scheduler.Scheduler(get_broker())

@@ -42,7 +42,7 @@ class StatusCommandTests(StatusTestCase):
 
     def test_json_has_the_lines_of_the_page(self) -> None:
         facts = self.facts()
-        keys = {"status", "exit_code", "headline", "version", "at", "sections"}
+        keys = {"status", "exit_code", "headline", "version", "commit", "at", "sections"}
         self.assertEqual(set(facts), keys)
         names = [each["name"] for each in facts["sections"]]
         self.assertEqual(names, ["hubspot", "calls", "runs", "version", "log"])

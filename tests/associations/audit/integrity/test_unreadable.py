@@ -123,6 +123,18 @@ class SealingTests(UnreadableTestCase):
         told = [(each.kind, pk) for each in logs.records for pk in each.first]
         self.assertEqual({*told}, {("entry", pk) for pk in broken})
 
+    def test_it_says_once_a_minute_that_it_is_alive(self) -> None:
+        self.entry()
+        ticks = [None] * 3 + [KeyboardInterrupt]
+        with (
+            mock.patch.object(time, "sleep", side_effect=ticks),
+            self.assertLogs(sealing.__name__, "INFO") as logs,
+            self.assertRaises(KeyboardInterrupt),
+        ):
+            sealing.seal_for_ever(1)
+        (line,) = logs.records
+        self.assertEqual((line.getMessage(), line.seals), ("the sealer is alive", 1))
+
     def test_a_seal_with_fewer_than_it_takes_has_all_there_is_to_take(self) -> None:
         self.entries(3)
         self.entry(), self.entry()

@@ -1,0 +1,46 @@
+"""Which version runs, and which commit: by git's files, without git."""
+
+import tempfile
+from pathlib import Path
+
+from django.conf import settings
+from django.test import SimpleTestCase
+
+from hubadmin import __version__, startup
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+class CommitTests(SimpleTestCase):
+    def setUp(self) -> None:
+        self.tree = Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+    def commit(self, **files: str) -> str:
+        for name, text in files.items():
+            file = (
+                self.tree / ".git" / name.replace("__", "/").replace("packed_refs", "packed-refs")
+            )
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        return startup.commit_of(self.tree)
+
+    def test_where_there_is_no_git_it_is_not_known(self) -> None:
+        self.assertEqual(self.commit(), "")
+        (self.tree / ".git").write_text("gitdir: elsewhere")
+        self.assertEqual(startup.commit_of(self.tree), "")
+
+    def test_a_branch_a_packed_one_and_none(self) -> None:
+        head = "ref: refs/heads/main\n"
+        self.assertEqual(self.commit(HEAD=head), "")
+        packed = f"# pack-refs\n{'f' * 40} refs/heads/other\n{COMMIT} refs/heads/main\n"
+        self.assertEqual(self.commit(packed_refs=packed), COMMIT)
+        self.assertEqual(self.commit(refs__heads__main=f"{'a' * 40}\n"), "a" * 40)
+        self.assertEqual(self.commit(HEAD=f"{COMMIT}\n"), COMMIT)
+
+    def test_what_is_no_commit_is_not_told(self) -> None:
+        for text in ("", "../../etc/passwd", "ref: ../../../etc/hostname", "x" * 40):
+            self.assertEqual(self.commit(HEAD=text), "", text)
+
+    def test_of_this_process(self) -> None:
+        self.assertEqual(startup.VERSION["version"], __version__)
+        self.assertEqual(startup.COMMIT, startup.commit_of(settings.BASE_DIR))
