@@ -2,10 +2,16 @@
 
 import json
 import logging
+import os
 import re
+import select
+import threading
+import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from multiprocessing import util
+from queue import SimpleQueue
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -49,3 +55,73 @@ class JSONFormatter(logging.Formatter):
             event["traceback"] = self.formatException(record.exc_info)
         # Plain ASCII: the line breaks that only some readers know are escaped as well.
         return self.redact(json.dumps(event, default=str), settings.HUBSPOT_ACCESS_TOKEN)
+
+
+MOST_WAITING = 5_000  # lines, some MiB
+FLUSH_SECONDS = 2.0  # that an end waits for what was not written yet
+
+
+class NonBlockingHandler(logging.Handler):
+    """Have a thread write the lines, so that nobody waits for who reads them.
+
+    A pipe that nobody drains would stop every thread that logs. Lines over the bound are dropped
+    and counted, and once the others are written a line tells how many. They are made where they are
+    logged, as the request's id is known there alone. After a fork the child begins anew.
+
+    The library's QueueListener waits for its thread without an end, and in no child's.
+    """
+
+    def __init__(self, fd: int = 2, most_waiting: int = MOST_WAITING) -> None:
+        super().__init__()
+        self._fd, self._most_waiting = fd, most_waiting
+        self._pid = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+        except Exception:
+            self.handleError(record)
+            return
+        if self._pid != os.getpid():
+            self._begin()
+        if self._put - self._done >= self._most_waiting:
+            self._dropped += 1
+            return
+        self._put += 1
+        self._queue.put(line)
+
+    def flush(self) -> None:
+        """Wait for the thread, but not for ever."""
+        deadline = time.monotonic() + FLUSH_SECONDS
+        while self._pid == os.getpid() and self._done < self._put and time.monotonic() < deadline:
+            time.sleep(0.005)
+
+    def _begin(self) -> None:
+        self._pid, self._queue = os.getpid(), SimpleQueue[str]()
+        # Each is counted by one thread alone: the first two by whoever has this handler's lock.
+        self._put = self._dropped = self._done = self._told = 0
+        threading.Thread(target=self._write_all, name="log", daemon=True).start()
+        util.Finalize(self, self.flush, exitpriority=0)  # processes of a pool end by this alone
+
+    def _write_all(self) -> None:
+        while True:
+            self._write(self._queue.get())
+            self._done += 1
+            if self._dropped > self._told and self._queue.empty():
+                self._tell(self._dropped - self._told)
+
+    def _tell(self, count: int) -> None:
+        self._told += count
+        facts = {"name": __name__, "levelno": logging.ERROR, "levelname": "ERROR"}
+        facts |= {"msg": "log lines were dropped: nobody read them", "lines": count}
+        self._write(self.format(logging.makeLogRecord(facts)))
+
+    def _write(self, line: str) -> None:
+        data = line.encode() + b"\n"
+        while data:
+            try:
+                data = data[os.write(self._fd, data) :]
+            except BlockingIOError:
+                select.select([], [self._fd], [])
+            except OSError:  # nobody will ever read it
+                return

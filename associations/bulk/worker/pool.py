@@ -7,7 +7,6 @@ import logging
 import multiprocessing
 import os
 import signal
-import sys
 from multiprocessing.process import BaseProcess
 from typing import Any
 from uuid import uuid4
@@ -83,7 +82,7 @@ class _Sentinel(cluster.Sentinel):
         elif (process.exitcode or 0) < 0 and not self._is_at_work(process):
             for child in multiprocessing.active_children():
                 child.kill()
-            sys.stderr.flush()
+            logging.shutdown()
             os._exit(1)
         super().reincarnate(process)
 
