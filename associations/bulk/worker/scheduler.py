@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import timedelta
 
 from django.conf import settings
+from django.db import Error as DBError
 from django.db import connection
 from django.utils import timezone
 from django_q.brokers import Broker
@@ -51,6 +52,11 @@ class Scheduler:
         except AWAY:
             self._note(is_away=True)
             connection.close()
+
+    def leave(self) -> None:
+        """Note that this worker has ended in order, so that nobody takes it for a silent one."""
+        with suppress(DBError):  # else it is not counted any more in a moment
+            Worker.objects.filter(name=self._name).delete()
 
     def _note(self, *, is_away: bool) -> None:
         """Log that the database or the broker is away, or is back; not each second again."""

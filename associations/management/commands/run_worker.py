@@ -25,17 +25,17 @@ class Command(BaseCommand):
         broker = reached_broker()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, shutdown.request)
-        pool = Pool()
+        scheduler, pool = Scheduler(broker), Pool()
         facts = {"processes": settings.WORKER_PROCESSES} | startup.VERSION
         logger.info("worker started", extra=facts)
         try:
-            scheduler = Scheduler(broker)
             while not shutdown.is_requested():
                 pool.keep_alive()
                 scheduler.tick()
                 shutdown.wait(1)
         finally:
             pool.stop()
+        scheduler.leave()
         logger.info("worker ended")
 
 

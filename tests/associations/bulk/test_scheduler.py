@@ -68,6 +68,14 @@ class TidyTests(TestCase):
         self.queries()
         self.assertEqual(started.rows.count(), 5)
 
+    def test_one_that_has_ended_in_order_counts_no_more(self) -> None:
+        mine = scheduler.Scheduler(get_broker())
+        Worker.objects.create(name="another 1", seen_at=timezone.now())
+        mine.tick()
+        self.assertEqual(Worker.objects.alive().count(), 2)
+        mine.leave()
+        self.assertEqual([each.name for each in Worker.objects.all()], ["another 1"])
+
     def test_it_says_once_a_minute_that_it_is_alive(self) -> None:
         mine = scheduler.Scheduler(get_broker())
         with self.assertLogs("associations.bulk.worker.scheduler", "INFO") as logs:
