@@ -1,3 +1,3 @@
 """hubadmin: link two HubSpot records, and keep a record of it that admins can trust."""
 
-__version__ = "0.7.0"
+__version__ = "0.8.0"
