@@ -122,6 +122,36 @@ class ProcessTests(unittest.TestCase):
         wait_for(lambda: not any(map(is_alive, everybody)))
 
 
+@tag("own_database")
+class WaitingTests(unittest.TestCase):
+    def setUp(self) -> None:
+        self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        own = {"DATABASE_URL": f"sqlite:///{self.folder}/later/db.sqlite3", "WORKER_PROCESSES": "1"}
+        self.log = self.enterContext((self.folder / "log").open("w+"))
+        environment = os.environ | PRODUCTION | own
+        self.process = subprocess.Popen(COMMAND, env=environment, stderr=self.log)
+        self.addCleanup(self.process.wait)
+        self.addCleanup(self.process.kill)
+        wait_for(lambda: "the worker waits for its database" in self.events())
+
+    def events(self) -> list[str]:
+        lines = (self.folder / "log").read_text().splitlines()
+        return [json.loads(line)["event"] for line in lines]
+
+    def test_it_starts_once_its_database_is_there(self) -> None:
+        time.sleep(2.5)
+        self.assertEqual(self.events().count("the worker waits for its database"), 1)
+        (self.folder / "later").mkdir()
+        wait_for(lambda: "worker started" in self.events())
+        self.process.terminate()
+        self.assertEqual(self.process.wait(20), 0)
+
+    def test_while_it_waits_it_can_be_ended(self) -> None:
+        self.process.terminate()
+        self.assertEqual(self.process.wait(20), 0)
+        self.assertNotIn("worker started", self.events())
+
+
 class BrokerTests(TestCase):
     def setUp(self) -> None:
         self.enterContext(mock.patch.object(brokers, "PAUSE", 0))

@@ -4,6 +4,8 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error as DBError
+from django.db import connection
 from django_q.brokers import Broker, get_broker
 
 from associations.bulk import shutdown
@@ -22,9 +24,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if found := startup.problems():
             raise CommandError(startup.refusal("The worker", found))
-        broker = reached_broker()
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, shutdown.request)
+        broker = reached_broker()
+        if broker is None:
+            return
         scheduler, pool = Scheduler(broker), Pool()
         facts = {"processes": settings.WORKER_PROCESSES} | startup.VERSION
         logger.info("worker started", extra=facts)
@@ -39,11 +43,32 @@ class Command(BaseCommand):
         logger.info("worker ended")
 
 
-def reached_broker() -> Broker:
-    """Return where tasks wait. Raises CommandError if it cannot be reached."""
-    broker = get_broker()
+def reached_broker() -> Broker | None:
+    """Return where tasks wait; None if the worker is ended while it waits for the database.
+
+    Raises CommandError if Redis cannot be reached.
+    """
+    broker = _broker_once_the_database_is_there()
     try:
+        if broker is None:
+            return None
         broker.ping()
     except BrokerAwayError as error:
         raise CommandError(f"Redis (WORKER_BROKER_URL) cannot be reached: {error}") from error
     return broker
+
+
+def _broker_once_the_database_is_there() -> Broker | None:
+    """As the server does, a worker outlives its database, at its start as well."""
+    is_told = False
+    while not shutdown.is_requested():
+        try:
+            return get_broker()
+        except DBError as error:
+            if not is_told:
+                why = " ".join(str(error).split())
+                logger.warning("the worker waits for its database", extra={"why": why})
+            is_told = True
+            connection.close()
+            shutdown.wait(1)
+    return None
