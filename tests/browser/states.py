@@ -567,7 +567,7 @@ STATES = [
     State("404", "support", at("/nowhere"), "There is nothing here"),
     State("400", "support", by_another_name, "could not be understood"),
     State("413", "support", too_much, "Too much was sent"),
-    State("500", "support", with_a_broken_log(at("/requests/")), "Something went wrong"),
+    State("503", "support", with_a_broken_log(at("/requests/")), "The database does not answer"),
     State("notice: too quick", "support", too_quick, "That was too quick"),
     State("my requests, long", "support", at("/requests/"), "Older"),
     # These last: the language stays with each of the two windows.

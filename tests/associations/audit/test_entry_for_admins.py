@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from associations.linking.views import OF_THE_PAIR
 from associations.models import AssociationRequest
 from tests.associations.linking.base import PageTestCase, entry_of
-from tests.support import SignedInClient, know_of_no_changes
+from tests.support import SignedInClient, have_pages_close_abandoned, know_of_no_changes
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 REVERSED = {
@@ -140,6 +140,7 @@ class SupportTests(EntryTestCase):
 class QueryTests(EntryTestCase):
     def queries(self, entry: AssociationRequest, client: SignedInClient) -> int:
         know_of_no_changes()
+        have_pages_close_abandoned()
         with CaptureQueriesContext(connection) as found:
             self.assertEqual(self.page(entry, client).status_code, 200)
         return len(found)
