@@ -23,7 +23,14 @@ from associations.models import (
 )
 from associations.models.querysets import TEXT_INDEX, Position, count_of, page_of
 from tests.associations.linking.base import entry_of, named_entry_of
-from tests.support import LINK, SandboxMixin, SignedInClient, know_of_no_changes, person
+from tests.support import (
+    LINK,
+    SandboxMixin,
+    SignedInClient,
+    have_pages_close_abandoned,
+    know_of_no_changes,
+    person,
+)
 
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 ENTRIES = AssociationRequest.objects
@@ -286,6 +293,7 @@ class QueryCountTests(SandboxMixin, TestCase):
 
     def queries(self, client: SignedInClient, address: str) -> int:
         know_of_no_changes()
+        have_pages_close_abandoned()
         with CaptureQueriesContext(connection) as captured:
             self.assertEqual(client.get(address).status_code, 200)
         return len(captured)
