@@ -11,7 +11,7 @@ from django.contrib.sessions.models import Session
 from django.test import SimpleTestCase
 
 from hubadmin.sso import pending
-from hubadmin.web import addresses, drafts
+from hubadmin.web import addresses, drafts, readiness
 from hubadmin.web.budget import Budget
 from tests.hubadmin.sso.base import ProviderTestCase, query_of
 from tests.hubadmin.test_csrf import all_routes, rows
@@ -55,7 +55,9 @@ class RowTests(ProviderTestCase):
                         for ask in (client.get, client.post, client.head, client.put):
                             ask(address, {"state": "x", "next": "/", **TYPED})
                             ask(address, headers={"HX-Request": "true"})
-                        self.assertEqual(Session.objects.count(), 0)
+                        # One row, always the same, is how a probe sees that rows can be written.
+                        others = Session.objects.exclude(session_key=readiness.WRITTEN)
+                        self.assertEqual(others.count(), 0)
         self.assertEqual(rows(), before)
 
     def test_what_they_send_is_kept_of_some_and_shown_to_the_others(self) -> None:
