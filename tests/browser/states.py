@@ -232,6 +232,21 @@ def with_a_broken_log(show: Show) -> Show:
     return broken
 
 
+def with_a_fault_of_ours(case: BrowserTestCase, page: Page) -> None:
+    """While the database says that what hubadmin asks of it is wrong, and not that it is away."""
+    with sqlite3.connect(case.demo.folder / "hubadmin.sqlite3", isolation_level=None) as base:
+        base.execute(
+            "CREATE TRIGGER refused BEFORE DELETE ON django_session"
+            " BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        )
+        try:
+            page.goto("/")
+            page.click("text=Sign out")
+            page.wait_for_url("**/sign-out")
+        finally:
+            base.execute("DROP TRIGGER refused")
+
+
 def too_quick(case: BrowserTestCase, page: Page) -> None:
     somebody = Person(case.demo, "support")
     for _ in range(60):
@@ -567,6 +582,7 @@ STATES = [
     State("404", "support", at("/nowhere"), "There is nothing here"),
     State("400", "support", by_another_name, "could not be understood"),
     State("413", "support", too_much, "Too much was sent"),
+    State("500", "support", with_a_fault_of_ours, "Something went wrong"),
     State("503", "support", with_a_broken_log(at("/requests/")), "The database does not answer"),
     State("notice: too quick", "support", too_quick, "That was too quick"),
     State("my requests, long", "support", at("/requests/"), "Older"),

@@ -5,7 +5,7 @@ No model is imported here: a new process looks for `_begin` before Django is set
 
 import os
 import signal
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -15,6 +15,8 @@ from typing import Any, Self, TypeVar
 
 import django
 from django.db import connection, connections
+
+from hubadmin.startup import end_with_parent
 
 J = TypeVar("J")
 R = TypeVar("R")
@@ -35,10 +37,9 @@ def add_option(parser: ArgumentParser) -> None:
 
 
 def _number(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
+    return int(text)
 
 
 def cores() -> int:
@@ -118,5 +119,6 @@ class Processes:
 
 def _begin(database: str) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for the process that has started this one
+    end_with_parent()  # killed, it tells nobody to end
     django.setup()
     connections["default"].settings_dict["NAME"] = database

@@ -1,9 +1,19 @@
 """Sealing and verifying by several processes: the same seals, the same findings, in order."""
 
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
 from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
-from unittest import mock
+from pathlib import Path
+from unittest import mock, skipUnless
 
+from django.conf import settings
+from django.core.management import CommandError, call_command
+from django.test import SimpleTestCase
 from django.utils import timezone
 
 from associations.audit.integrity import processes, sealing
@@ -110,3 +120,49 @@ class NumberTests(LogTestCase):
                 self.assertEqual(code, 1)
                 self.assertIn("--processes", said)
         self.assertGreaterEqual(processes.cores(), 1)
+
+
+PROGRAM = """
+import time
+import django
+django.setup()
+from associations.audit.integrity import processes
+if __name__ == "__main__":
+    processes.ALONE = 0
+    with processes.Processes(2) as others:
+        print(others.submit(processes.os.getpid).result(), flush=True)
+        time.sleep(60)
+"""
+
+
+@skipUnless(sys.platform == "linux", "only Linux ends a process with its parent")
+class KilledTests(SimpleTestCase):
+    def test_nothing_is_left_of_it(self) -> None:
+        folder = self.enterContext(tempfile.TemporaryDirectory())
+        program = Path(folder, "program.py")
+        program.write_text(PROGRAM)
+        parent = subprocess.Popen(
+            [sys.executable, program],
+            env=os.environ | {"PYTHONPATH": str(settings.BASE_DIR)},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self.addCleanup(parent.wait)
+        self.addCleanup(parent.kill)
+        self.enterContext(parent.stdout)
+        child = Path("/proc", parent.stdout.readline().strip())
+        self.assertTrue(child.exists())
+        parent.kill()
+        deadline = time.monotonic() + 10
+        while child.exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if is_left := child.exists():
+            os.kill(int(child.name), signal.SIGKILL)
+        self.assertFalse(is_left, "it waits for ever for a parent that is gone")
+
+
+class OptionTests(SimpleTestCase):
+    def test_a_number_that_is_none_is_named(self) -> None:
+        for text in ("0", "-1", "two", "1.5", "", "٣"):
+            with self.subTest(text), self.assertRaisesMessage(CommandError, "whole number from 1"):
+                call_command("verify_audit_log", f"--processes={text}")
