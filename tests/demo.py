@@ -47,6 +47,7 @@ class Demo:
             if not line:
                 raise AssertionError(f"the demo did not start: {text}")
             text += line
+        self.announcement = text
         self.address, self.hubspot = re.findall(r"^(?:hubadmin|HubSpot) +(\S+)$", text, re.M)
         self.address = self.address.rstrip("/")
 

@@ -45,7 +45,10 @@ TIME_ZONE = "UTC"
 # To see how runs are approved.
 BULK_APPROVAL_ROWS = number("DEMO_APPROVAL_ROWS", 0)
 
-LOGGING["loggers"].pop("hubadmin.audit")  # nobody collects it, and the terminal stays readable
+# Nobody collects it, and the terminal stays readable.
+LOGGING["loggers"].pop("hubadmin.audit")
+LOGGING["loggers"]["hubadmin.runs"] = {"level": "ERROR"}
+LOGGING["root"]["level"] = "WARNING"
 
 # It is http on loopback: no Secure cookies, and no names that promise them.
 SESSION_COOKIE_NAME = "sessionid"

@@ -1,6 +1,7 @@
 """The demo, as a newcomer runs it: real processes, real HTTP, a browser's worth of requests."""
 
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -45,6 +46,15 @@ class DemoTests(unittest.TestCase):
             self.assertEqual([r["path"] for r in puts], [path])
             self.assertNotIn("sandbox", puts[0]["headers"]["Authorization"])
             self.assert_its_worker_links_many(demo)
+
+    def test_the_terminal_shows_what_to_do_and_no_log(self) -> None:
+        with Demo(self.folder) as demo:
+            first, *_ = demo.announcement.split()
+            self.assertEqual(first, "hubadmin", demo.announcement)
+            self.assertNotIn('{"time"', demo.announcement)
+            self.assert_its_worker_links_many(demo)
+            said, _, _ = select.select([demo.process.stdout], [], [], 0.5)
+            self.assertEqual(said, [], "a run is no news to whoever plays with it")
 
     def assert_its_worker_links_many(self, demo: Demo) -> None:
         support = Person(demo, "support")
