@@ -125,6 +125,7 @@ class Runner(DiscoverRunner):
         if database.vendor == "sqlite":
             with database.cursor() as cursor:  # what is copied is the file alone
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            database.close()  # or copying the file would drop the locks that it has on it
             demo.migrated = Path(f"{database.settings_dict['NAME']}-migrated")
             shutil.copy(database.settings_dict["NAME"], demo.migrated)
         for number in range(1, self.parallel + 1 if self.parallel > 1 else 0):

@@ -194,7 +194,7 @@ def sent_before(case: BrowserTestCase, page: Page) -> None:
 
 def under_way(case: BrowserTestCase, page: Page) -> None:
     """Somebody else is waiting for HubSpot; the page is seen before it refreshes itself."""
-    case.fault(delay=1)
+    case.fault(delay=3)
     somebody = Person(case.demo, "support")
     one = threading.Thread(target=somebody.post, args=["/"], kwargs=POSTED)
     one.start()

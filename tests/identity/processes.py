@@ -57,6 +57,15 @@ class Process:
             self._text = self._file.read()
         return self._text
 
+    def output_with(self, text: str, times: int = 1, seconds: float = 10) -> str:
+        """What it has said once this stands in it so often: log lines are written by a thread."""
+        deadline = time.monotonic() + seconds
+        while self.output().count(text) < times:
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{text!r} is not {times} times in:\n{self._text}")
+            time.sleep(0.05)
+        return self._text
+
     def wait_until(self, ready: Callable[[], bool], seconds: float = 180) -> None:
         deadline = time.monotonic() + seconds
         while not ready():

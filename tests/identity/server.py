@@ -70,6 +70,10 @@ class Server:
         """Its log so far; still there when it has stopped."""
         return self._process.output()
 
+    def output_with(self, text: str, times: int = 1) -> str:
+        """The same, once this stands in it so often. Raises AssertionError if it does not come."""
+        return self._process.output_with(text, times)
+
     def manage(self, *arguments: str) -> str:
         """Run a command of manage.py as an administrator on this machine; returns its output."""
         ended = subprocess.run(

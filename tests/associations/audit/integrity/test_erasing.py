@@ -51,6 +51,7 @@ from tests.associations.audit.integrity.named import (
     NamedLogMixin,
 )
 from tests.associations.audit.integrity.processes import Process, database_url
+from tests.faults.erased.searching import of_files
 from tests.support import SandboxMixin, SignedInClient
 
 DAY = timedelta(days=1)
@@ -422,7 +423,7 @@ class CommandTests(NamedLogMixin, CommittedLogTestCase):
             return str(told).encode()
         path = connection.settings_dict["NAME"]
         files = [Path(f"{path}{suffix}") for suffix in ("", "-wal")]
-        return b"".join(each.read_bytes() for each in files if each.exists())
+        return b"".join(of_files(each for each in files if each.exists()))
 
     def test_an_address_and_all_that_it_found(self) -> None:
         if on_postgresql():
