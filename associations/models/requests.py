@@ -235,7 +235,8 @@ class AssociationRequest(models.Model):
                 name="request_by_category",
                 condition=~models.Q(error_category=""),
             ),
-            # look-up by HubSpot's correlation id
+            # look-up by HubSpot's correlation id; this and the next are hashes on PostgreSQL, of the
+            # first column alone (migration 0020)
             models.Index(
                 fields=["correlation_id", "created_at", "id"],
                 name="request_by_correlation",

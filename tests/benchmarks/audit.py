@@ -53,12 +53,12 @@ SEALS = 25
 SLOW_MS = 2_000  # what takes so long is not measured again
 FOLDER = Path(tempfile.gettempdir()) / "hubadmin-audit-benchmark"
 GOALS = {
-    "page": 1.15,
+    "page": 1.05,
     "middle": 1.3,
     "filter": 50,  # ms
     "names": 3,
-    "sqlite3": 4.5,
-    "psql": 1.5,
+    "sqlite3": 3.5,
+    "psql": 1.25,
     "memory": 25,  # MiB
     "verify": 3,
 }
