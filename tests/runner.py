@@ -98,6 +98,8 @@ class Runner(DiscoverRunner):
     def add_arguments(cls, parser: ArgumentParser) -> None:
         super().add_arguments(parser)
         parser.set_defaults(parallel="auto")
+        # One more than cores: servers and browsers are waited for.
+        os.environ.setdefault("DJANGO_TEST_PROCESSES", str(multiprocessing.cpu_count() + 1))
         parser.add_argument(
             "--fast", action="store_true", help="Only what starts no server and takes no time."
         )

@@ -45,10 +45,16 @@ def needed(available: bool, what: str) -> Callable:
     return unittest.skip(f"{what} is not installed here")
 
 
-def chromium_path() -> str | None:
-    """The one without a window, if it is there: it takes less than half of the work."""
-    names = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
-    return next(filter(None, map(shutil.which, names)), None)
+def chromium_path(*, whole: bool = False) -> str | None:
+    """The one that can have no window, if it is there, as it takes less than half of the work.
+
+    It keeps no history: where that matters, the `whole` browser is wanted.
+    """
+    names = ["chromium", "chromium-browser", "google-chrome"]
+    return next(
+        filter(None, map(shutil.which, names if whole else ["chromium-headless-shell", *names])),
+        None,
+    )
 
 
 def person(name: str = "support", group: str | None = None) -> User:

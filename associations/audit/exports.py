@@ -293,7 +293,7 @@ def _written(rows: models.QuerySet[Any, Any]) -> tuple[int, list[str]]:
 
 
 def _in_parts(cursor: Any) -> tuple[int, list[str]]:
-    """All rows of a query, of which few are in memory as rows: so they take several times as much."""
+    """All rows of a query, few of them in memory as rows, which take several times as much."""
     count, parts = 0, []
     while found := cursor.fetchmany(WRITTEN_AT_ONCE):
         text = io.StringIO()

@@ -21,7 +21,6 @@ from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext, pgettext
 
 from associations.audit.exports import FORMULA_STARTS
-from associations.bulk.dry_run import FAILED, parts_of
 from associations.bulk.enqueueing import rows_to_send
 from associations.bulk.exports import ROWS_AT_ONCE, stretches
 from associations.bulk.files.columns import MAX_COLUMNS
@@ -30,6 +29,7 @@ from associations.bulk.files.errors import FileError
 from associations.bulk.files.headings import FIELDS, Resolve, fields_named, without_ours
 from associations.bulk.files.table import Beginning, begin, records_of
 from associations.bulk.messages import sentence
+from associations.bulk.staging import FAILED, parts_of
 from associations.bulk.template import XLSX
 from associations.hubspot.outcomes import Outcome
 from associations.hubspot.unseen import visible

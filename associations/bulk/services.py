@@ -11,12 +11,12 @@ from django.utils import timezone
 
 from associations.audit.recorder import NOWHERE, RequestMeta, record_event
 from associations.bulk import allowance, approval, mapping, undoing
-from associations.bulk.dry_run import to_try_again
 from associations.bulk.enqueueing import rows_to_send
 from associations.bulk.errors import ApprovalNeededError
 from associations.bulk.errors import NotPossibleError as NotPossibleError
 from associations.bulk.files.rows import RowReason
 from associations.bulk.resolving import OLD
+from associations.bulk.staging import to_try_again
 from associations.hubspot.unseen import visible
 from associations.models import (
     Approval,

@@ -20,7 +20,6 @@ from associations.audit.downloads import download
 from associations.audit.recorder import record_download, request_meta
 from associations.bulk import allowance, approval, mapping, services, undoing
 from associations.bulk.corrections import corrections_of, number_to_correct
-from associations.bulk.dry_run import to_try_again
 from associations.bulk.enqueueing import CHUNK_ROWS
 from associations.bulk.errors import ApprovalNeededError
 from associations.bulk.exports import result_lines, spoken
@@ -36,6 +35,7 @@ from associations.bulk.forms import (
 )
 from associations.bulk.not_ready import ChoicesForm, foreseen_of, found_by_side, groups_of
 from associations.bulk.progress import Wait, progress_of, waits_for
+from associations.bulk.staging import to_try_again
 from associations.bulk.template import EXAMPLES, XLSX, template_workbook
 from associations.bulk.todo import todo_of
 from associations.gateway.account import offered_to, type_choices

@@ -235,8 +235,8 @@ class AssociationRequest(models.Model):
                 name="request_by_category",
                 condition=~models.Q(error_category=""),
             ),
-            # look-up by HubSpot's correlation id; this and the next are hashes on PostgreSQL, of the
-            # first column alone (migration 0020)
+            # look-up by HubSpot's correlation id; on PostgreSQL this one and the next are hashes of
+            # their first column (migration 0020)
             models.Index(
                 fields=["correlation_id", "created_at", "id"],
                 name="request_by_correlation",

@@ -50,7 +50,7 @@ def signed_in(demo: Demo, folder: str) -> Iterator[int]:
 
     A header with the session would not do: once a script sets a cookie, the browser sends its own.
     """
-    command = [chromium_path(), *FLAGS, "--headless=new", "--remote-debugging-port=0"]
+    command = [chromium_path(whole=True), *FLAGS, "--headless=new", "--remote-debugging-port=0"]
     command += [f"--user-data-dir={folder}", "about:blank"]
     browser = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:

@@ -107,7 +107,7 @@ def database() -> Iterator[dict[str, str]]:
 
 
 @tag("own_database")
-@needed(bool(chromium_path()), "Chromium")
+@needed(bool(chromium_path(whole=True)), "Chromium")
 class FindCanaryTests(unittest.TestCase):
     def setUp(self) -> None:
         self.sandbox = self.enterContext(Sandbox())
@@ -137,7 +137,7 @@ class FindCanaryTests(unittest.TestCase):
         rule = f"MAP hubadmin.localhost:80 127.0.0.1:{self.server.port}"
         context = self.playwright.chromium.launch_persistent_context(
             str(self.profile),
-            executable_path=chromium_path(),
+            executable_path=chromium_path(whole=True),
             args=[*FLAGS, f"--host-resolver-rules={rule}"],
             base_url=ORIGIN,
             **options,

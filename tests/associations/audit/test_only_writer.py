@@ -66,7 +66,7 @@ class OnlyWriterTests(TestCase):
         # The ring of calls is no part of the log, and rows of files are none; triggers copy its
         # texts to the index for search.
         own_sql = ("gateway/call_limit.py", "gateway/rate_limiter.py", "integrity/triggers.py")
-        own_sql += ("associations/db.py", "bulk/dry_run.py")
+        own_sql += ("associations/db.py", "bulk/staging.py")
         found = {
             name: places
             for path in modules

@@ -18,7 +18,7 @@ from associations.bulk.corrections import (
     number_to_correct,
     rows_kept_back,
 )
-from associations.bulk.dry_run import FAILED, to_try_again
+from associations.bulk.staging import FAILED, to_try_again
 from associations.bulk.todo import runs_needing, todo_of
 from associations.bulk.worker import scheduler
 from associations.gateway.object_types import standard_choices

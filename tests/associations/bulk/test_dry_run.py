@@ -4,7 +4,7 @@ from unittest.mock import patch
 from django.test import override_settings
 
 from associations.audit.recorder import RequestMeta
-from associations.bulk import dry_run, services
+from associations.bulk import dry_run, services, staging
 from associations.bulk.corrections import corrections_of
 from associations.bulk.leases import claim
 from associations.gateway.account import type_choices
@@ -31,7 +31,7 @@ class StagingTests(EngineTestCase):
         counts = (run.rows_read, run.rows_invalid, run.rows_double, run.rows_ready)
         self.assertEqual((run.state, *counts), (RunState.READY, 4, 1, 1, 2))
 
-    @patch.object(dry_run, "ROWS_AT_ONCE", 2)
+    @patch.object(staging, "ROWS_AT_ONCE", 2)
     def test_it_goes_on_where_it_was_interrupted(self) -> None:
         run = self.uploaded(*map(row, range(5)), row(0), "Contact,a=b,Company,1")
         for turn in range(1, 4):
@@ -42,15 +42,15 @@ class StagingTests(EngineTestCase):
         counts = (run.rows_read, run.rows_invalid, run.rows_double)
         self.assertEqual(counts, (7, 1, 1))
 
-    @patch.object(dry_run, "ROWS_AT_ONCE", 2)
+    @patch.object(staging, "ROWS_AT_ONCE", 2)
     def test_it_goes_on_there_whoever_has_staged_some_meanwhile(self) -> None:
         """A process keeps the file open that it was at, and others may have read on."""
         run = self.uploaded(*map(row, range(9)))
         self.read(run, seconds=0)
-        mine = dict(dry_run._open)
-        dry_run._open.clear()
+        mine = dict(staging._open)
+        staging._open.clear()
         self.read(run, seconds=0)
-        dry_run._open.update(mine)
+        staging._open.update(mine)
         self.read(run, seconds=0)
         self.read(run)
         ids = run.rows.order_by("number").values_list("from_object_id", flat=True)
@@ -84,7 +84,7 @@ class StagingTests(EngineTestCase):
         self.assertEqual((run.state, run.problem), (RunState.UNREADABLE, "too_many_rows"))
 
     @override_settings(BULK_MAX_ROWS=5)
-    @patch.object(dry_run, "ROWS_AT_ONCE", 2)
+    @patch.object(staging, "ROWS_AT_ONCE", 2)
     def test_nothing_stays_of_a_file_whose_end_cannot_be_taken(self) -> None:
         """It does not count as waiting, so somebody could have any number of them."""
         run = self.read(self.uploaded(*map(row, range(6))))
@@ -109,12 +109,12 @@ class StagingTests(EngineTestCase):
         again = self.read(services.create(user=self.user, meta=RequestMeta(), **file))
         self.assertEqual(again.rows.get().problem, "rounded")
 
-    @patch.object(dry_run, "ROWS_AT_ONCE", 2)
+    @patch.object(staging, "ROWS_AT_ONCE", 2)
     def test_a_workbook_goes_on_where_it_was_interrupted_whoever_goes_on(self) -> None:
         rows = [["Contact", 1000002 + n, "Company", 2000002] for n in range(7)]
         run = self.workbook(*rows)
         self.read(run, seconds=0)
-        dry_run._open.clear()
+        staging._open.clear()
         self.read(run, seconds=0)
         self.assertEqual((run.state, run.rows_read), (RunState.READING, 4))
         self.read(run)

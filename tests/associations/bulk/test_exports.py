@@ -9,9 +9,9 @@ from django.utils import timezone
 
 from associations.bulk import exports
 from associations.bulk.corrections import corrections_of
-from associations.bulk.dry_run import _insert, _rows_to_retry
 from associations.bulk.exports import result_lines
 from associations.bulk.files.rows import RowChecker
+from associations.bulk.staging import _insert, _rows_to_retry
 from associations.gateway.object_types import standard_choices
 from associations.models import BulkRow, BulkRun, RunState
 from tests.associations.bulk.files.files import read_table

@@ -10,7 +10,15 @@ from django.core.management import call_command
 from django.test import override_settings
 from django.utils import timezone
 
-from associations.bulk import backoff, batch_sender, dry_run, services, single_sender, tasks
+from associations.bulk import (
+    backoff,
+    batch_sender,
+    dry_run,
+    services,
+    single_sender,
+    staging,
+    tasks,
+)
 from associations.bulk.leases import StoppedError, claim
 from associations.bulk.worker.scheduler import Scheduler
 from associations.models import BulkRun, RunState, SecurityEvent, SendMode
@@ -104,7 +112,7 @@ class ReadingTests(EngineTestCase):
 
     def test_rows_that_are_read_are_not_looked_up(self) -> None:
         run = claim(BulkRun.objects.filter(pk=self.uploaded(*ROWS).pk))
-        self.assertTrue(dry_run._stage(run, time.monotonic() + 5))
+        self.assertTrue(staging.stage(run, time.monotonic() + 5))
         run.is_read = True
         leave(self.user)
         before = len(self.sandbox.requests)

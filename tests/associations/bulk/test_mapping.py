@@ -6,7 +6,7 @@ from io import BytesIO
 from openpyxl import Workbook
 
 from associations.audit.recorder import RequestMeta
-from associations.bulk import dry_run, services
+from associations.bulk import dry_run, services, staging
 from associations.bulk.leases import claim
 from associations.models import BulkRun, RunState
 from hubadmin.models import User
@@ -80,7 +80,7 @@ class SeveralTests(FileTestCase):
             way="batch",
         )
         self.assertEqual(self.read(run, seconds=0).rows_read, 500)
-        dry_run._open.clear()  # another process goes on
+        staging._open.clear()  # another process goes on
         self.read(run)
         self.assertEqual([to for _from, to in self.ids(run)], many.split(";"))
         self.assertEqual(run.rows_further, 1198)

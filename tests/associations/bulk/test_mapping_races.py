@@ -1,7 +1,7 @@
 """What becomes of a file's rows where several read it, or somebody chooses anew in between."""
 
 from associations.audit.recorder import RequestMeta
-from associations.bulk import dry_run, mapping, services
+from associations.bulk import mapping, services, staging
 from associations.models import BulkRun, RunState
 from tests.associations.bulk.test_mapping import FileTestCase
 from tests.support import SignedInClient, person
@@ -20,16 +20,16 @@ class SliceTests(FileTestCase):
     def test_a_process_that_read_a_part_before_it_was_said_anew_takes_nothing_up(self) -> None:
         run = self.uploaded(KNOWN + LINES)
         self.read(run, seconds=0)
-        earlier = dict(dry_run._open)
-        dry_run._open.clear()  # another process goes on
+        earlier = dict(staging._open)
+        staging._open.clear()  # another process goes on
         self.read(run)
         services.read_anew(run=run, meanings=SWAPPED)
         for _ in range(20):  # and forgets, and reads as much as the first one had
             self.read(run, seconds=0)
             if run.rows_read == 500:
                 break
-        dry_run._open.clear()
-        dry_run._open.update(earlier)
+        staging._open.clear()
+        staging._open.update(earlier)
         self.read(run)
         self.assertEqual((run.state, run.rows.count()), (RunState.READY, 1200))
         self.assertFalse(run.rows.exclude(from_object_type="tickets").exists())
@@ -39,7 +39,7 @@ class SliceTests(FileTestCase):
         run = self.uploaded(KNOWN + LINES)
         self.read(run, seconds=0)
         services.read_anew(run=first, meanings=SWAPPED)
-        dry_run._open.clear()  # another process goes on
+        staging._open.clear()  # another process goes on
         self.read(run)
         self.assertEqual((run.rows_read, run.layout["is_remembered"]), (1200, False))
         self.assertFalse(run.rows.exclude(from_object_type="contacts").exists())

@@ -12,7 +12,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from associations.audit.recorder import RequestMeta
-from associations.bulk import dry_run, resolving, row_names, services, tasks
+from associations.bulk import dry_run, resolving, row_names, services, staging, tasks
 from associations.bulk.exports import result_lines
 from associations.bulk.leases import claim
 from associations.bulk.services import NotPossibleError
@@ -292,14 +292,14 @@ class FailureTests(FindingTestCase):
         run = self.checked("ada@example.com,902,", "501,902,")
         self.assertEqual(self.told(run), ["not_shown", "501-902"])
 
-    @mock.patch.object(dry_run, "ROWS_AT_ONCE", 2)
+    @mock.patch.object(staging, "ROWS_AT_ONCE", 2)
     @mock.patch.object(resolving, "ROWS_AT_ONCE", 2)
     def test_whoever_goes_on_asks_for_nothing_twice(self) -> None:
         ids = [self.contact("A", str(n), email=f"a{n}@harbour.example") for n in range(5)]
         run = self.file(*[f"a{n}@harbour.example,902," for n in range(5)], "x y z,902,")
         for _ in range(20):
             run = self.read(run, seconds=0)
-            dry_run._open.clear()
+            staging._open.clear()
             row_names._known.clear()
         self.assertEqual(self.told(run), [*(f"{each}-902" for each in ids), "not_found"])
         keyed = self.asked("contacts/batch/read")

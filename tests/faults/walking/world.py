@@ -48,7 +48,7 @@ KINDS = {
 }
 # As small as a walk's runs, so that each part of the work can be a step of its own.
 _SIZES = {
-    "associations.bulk.dry_run.ROWS_AT_ONCE": 4,
+    "associations.bulk.staging.ROWS_AT_ONCE": 4,
     "associations.bulk.dry_run.PAIRS_AT_ONCE": 4,
     "associations.bulk.enqueueing.ROWS_AT_ONCE": 2,
     "associations.bulk.enqueueing.CHUNK_ROWS": {"batch": 4, "single": 4},
