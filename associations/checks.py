@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,16 @@ from associations.audit.integrity import schema_rights, signing
 from associations.gateway import rate_limiter
 from associations.gateway.clients import BULK_BATCH
 from associations.hubspot.client import OBJECT_PATHS, SUPPORT_ENDS
+from associations.models import NoticeEvent
 from associations.models.bulk import SendMode
-from hubadmin.web.http import VISIBLE_ASCII, is_safe_address
+from associations.notices.webhooks import BODIES
+from hubadmin.web.http import LOOPBACK, VISIBLE_ASCII, is_safe_address
 
 LIMITS = (
     *("SUBMITS_PER_PERSON_PER_MINUTE", "FINDS_PER_PERSON_PER_HOUR"),
     *("HUBSPOT_SEARCHES_PER_SECOND", "BULK_APPROVAL_ROWS"),
 )
+SHORTEST_SECRET = 16  # characters
 AT_LEAST_ONE = (
     *("BULK_MAX_ROWS", "BULK_MAX_BYTES", "BULK_KEEP_DAYS", "UNDO_HOURS"),
     *("BULK_APPROVAL_HOURS", "BULK_ROW_PATIENCE_SECONDS", "WORKER_PROCESSES", "SWEEP_DAYS"),
@@ -117,6 +121,72 @@ def sweep(**kwargs: Any) -> Iterable[CheckMessage]:
             f"SWEEP_QUOTA_PERCENT is {percent}; it must be from 0 (nothing is swept) to 100.",
             id="hubadmin.E019",
         )
+
+
+KINDS = ("email", *BODIES)
+_MAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>]+")
+
+
+@register(deploy=True)
+def notices(**kwargs: Any) -> Iterable[CheckMessage]:
+    """Addresses are secrets: receivers are named, not shown."""
+    receivers = settings.NOTICE_RECEIVERS
+    for problem in chain.from_iterable(map(_problems_of, receivers)):
+        yield Error(f"NOTICE_RECEIVERS: {problem}", id="hubadmin.E020")
+    names = [each.name for each in receivers]
+    for name in sorted({each for each in names if names.count(each) > 1}):
+        yield Error(f"NOTICE_RECEIVERS: two receivers are called {name}.", id="hubadmin.E020")
+    if receivers and not is_safe_address(settings.SITE_URL):
+        yield Error(
+            "SITE_URL is not set, or no https address: notices lead to this site's pages by it. "
+            "It is like https://hubadmin.example.com.",
+            id="hubadmin.E021",
+        )
+    kinds = {each.kind for each in receivers}
+    if "json" in kinds and len(settings.NOTICE_SIGNING_SECRET) < SHORTEST_SECRET:
+        yield Error(
+            "NOTICE_SIGNING_SECRET is not set, or too short: receivers of the kind json know by it "
+            f"whose notices these are. It takes {SHORTEST_SECRET} characters or more.",
+            id="hubadmin.E022",
+        )
+    if "email" in kinds and not settings.EMAIL_HOST:
+        yield Error(
+            "EMAIL_URL is not set, and NOTICE_RECEIVERS has e-mail addresses. It is like "
+            "smtp+tls://user:password@mail.example.com:587.",
+            id="hubadmin.E023",
+        )
+    is_clear = not (settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL)
+    if settings.EMAIL_HOST_PASSWORD and is_clear and settings.EMAIL_HOST not in LOOPBACK:
+        yield Error(
+            "EMAIL_URL would send its password in the clear; use smtp+tls:// or smtp+ssl://.",
+            id="hubadmin.E024",
+        )
+    for name in sorted({*settings.NOTICE_PRIVATE_RECEIVERS} - {*names}):
+        yield Error(
+            f"NOTICE_PRIVATE_RECEIVERS names {name!r}, which NOTICE_RECEIVERS does not.",
+            id="hubadmin.E020",
+        )
+
+
+def _problems_of(receiver: Any) -> Iterable[str]:
+    name = receiver.name
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,40}", name):
+        # It may be an address that stands in the wrong place.
+        yield "a name has a character other than a to z, 0 to 9, “.”, “_” and “-”, or 40 of them."
+        return
+    if receiver.kind not in KINDS:
+        yield f"{name} has no kind that there is; these are {', '.join(KINDS)}."
+    elif receiver.kind == "email" and not re.fullmatch(
+        r"[^@\s,;<>]+@[^@\s,;<>]+", receiver.address
+    ):
+        yield f"the e-mail address of {name} is none."
+    elif receiver.kind != "email" and not is_safe_address(receiver.address):
+        yield f"the address of {name} is no https address."
+    events = [event for event in NoticeEvent.values if event != NoticeEvent.TEST]
+    for event in sorted(receiver.events - {*events}):
+        yield f"{name} wants the event {event!r}; there are: {', '.join(events)}."
+    if receiver.further:
+        yield f"{name} has more than a name, a kind, an address and events, joined by commas."
 
 
 @register(deploy=True)

@@ -70,6 +70,23 @@ def secret(name: str) -> str:
     return value
 
 
+def mail_from(url: str) -> dict[str, Any]:
+    """Return Django's settings for the mail server at an address; none if there is none."""
+    if not url:
+        return {}
+    try:
+        mail: dict[str, Any] = env.email_url_config(url)
+    except (ValueError, KeyError, environ.ImproperlyConfigured):
+        mail = {}
+    if not mail.get("EMAIL_HOST"):
+        PROBLEMS.append(
+            "EMAIL_URL is no address of a mail server; one is like "
+            "smtp+tls://user:password@mail.example.com:587."
+        )
+        return {}
+    return mail
+
+
 def database_from(url: str) -> dict[str, Any]:
     """Return Django's settings for a database address, with what each kind needs to run well."""
     database: dict[str, Any] = env.db_url_config(url)

@@ -27,7 +27,8 @@ class ReporterFilter(SafeExceptionReporterFilter):
     """What Django's own error pages (DEBUG) may not show; most secrets it knows by their names."""
 
     hidden_settings = re.compile(
-        f"{SafeExceptionReporterFilter.hidden_settings.pattern}|PROXY_URL|ASSERTION|BROKER_URL|REDIS",
+        f"{SafeExceptionReporterFilter.hidden_settings.pattern}"
+        "|PROXY_URL|ASSERTION|BROKER_URL|REDIS|RECEIVERS",
         re.I,
     )
 

@@ -9,8 +9,18 @@ from typing import Any
 
 from csp.constants import NONE, SELF
 
-from hubadmin.env import BASE_DIR, database_from, env, names, number, percent, secret
+from hubadmin.env import (
+    BASE_DIR,
+    database_from,
+    env,
+    mail_from,
+    names,
+    number,
+    percent,
+    secret,
+)
 from hubadmin.env import PROBLEMS as PROBLEMS  # a setting as well: the checks tell them
+from hubadmin.receivers import receivers
 
 # Whatever a process makes (databases, archives, temporary files) is for its own account alone.
 os.umask(0o077)
@@ -103,6 +113,19 @@ SSO_GROUPS_SEPARATOR = env.str("SSO_GROUPS_SEPARATOR", default=";")
 # What seals the log signs with the first; whoever checks the seals needs only the public keys.
 AUDIT_SIGNING_KEY = secret("AUDIT_SIGNING_KEY")
 AUDIT_PUBLIC_KEYS = names("AUDIT_PUBLIC_KEYS")
+
+# --- Notices ------------------------------------------------------------------------------------
+
+# Where this site is, as people see it: notices lead to its pages.
+SITE_URL = env.str("SITE_URL", default="").rstrip("/")
+NOTICE_RECEIVERS = receivers(secret("NOTICE_RECEIVERS"))
+# Those that may be at an address inside: private, loopback, link-local.
+NOTICE_PRIVATE_RECEIVERS = names("NOTICE_PRIVATE_RECEIVERS")
+NOTICE_SIGNING_SECRET = secret("NOTICE_SIGNING_SECRET")
+EMAIL_HOST = ""  # none, unless the address names one
+vars().update(mail_from(secret("EMAIL_URL")))
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="")
 
 # --- Bulk runs ----------------------------------------------------------------------------------
 

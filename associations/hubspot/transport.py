@@ -9,6 +9,7 @@ import http.client
 import io
 import socket
 import time
+from collections.abc import Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
@@ -23,11 +24,13 @@ class CallDeadline:
 
     The answer must be there, whole, `read` seconds after the request has gone, and never later than
     the deadline; after that nothing leaves. `sent` turns true with the first byte to HubSpot.
+    `check` is told the address that was really connected to, and may raise.
     """
 
     deadline: float
     read: float
     sent: bool = False
+    check: Callable[[str], object] | None = None
 
 
 CALL_DEADLINE: ContextVar[CallDeadline] = ContextVar("exchange")
@@ -68,6 +71,8 @@ class _NotingConnection(HTTPConnection):
         self.timeout = left if self.timeout is None else min(self.timeout, left)
         try:
             super().connect()
+            if check := CALL_DEADLINE.get().check:
+                check(self.sock.getpeername()[0])
         finally:
             CALL_DEADLINE.get().sent = False  # what a proxy was asked was not HubSpot's request
 

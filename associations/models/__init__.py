@@ -11,7 +11,7 @@ from associations.models.bulk import (
     RunState,
     SendMode,
 )
-from associations.models.coordination import CallPause, CallSlot, Sweep, Worker
+from associations.models.coordination import CallPause, CallSlot, Sealer, Sweep, Worker
 from associations.models.events import EventKind, SecurityEvent
 from associations.models.names import (
     AuditErasure,
@@ -20,6 +20,7 @@ from associations.models.names import (
     name_digest,
     new_salt,
 )
+from associations.models.notices import Condition, Delivery, Notice, NoticeEvent, Watch
 from associations.models.querysets import OPEN_OUTCOMES, AssociationRequestQuerySet, AuditFilter
 from associations.models.requests import (
     AssociationAttempt,
@@ -51,15 +52,21 @@ __all__ = [
     "BulkUpload",
     "CallPause",
     "CallSlot",
+    "Condition",
+    "Delivery",
     "EventKind",
     "Finding",
+    "Notice",
+    "NoticeEvent",
     "RecordNames",
     "RowState",
     "RunState",
+    "Sealer",
     "SecurityEvent",
     "SeenNames",
     "SendMode",
     "Sweep",
+    "Watch",
     "Worker",
     "name_digest",
     "new_salt",

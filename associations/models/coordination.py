@@ -1,7 +1,7 @@
 """What workers, on whatever machine, have to know of each other. None of it is part of the log."""
 
 from datetime import timedelta
-from typing import Self
+from typing import Any, Self
 
 from django.db import models
 from django.utils import timezone
@@ -62,7 +62,7 @@ class Sweep(models.Model):
         return f"sweep of {self.day}: {self.counts}"
 
 
-class WorkerQuerySet(models.QuerySet["Worker"]):
+class AliveQuerySet(models.QuerySet[Any]):
     def alive(self) -> Self:
         """Those that were seen just now."""
         seen = with_readable(self, "seen_at")
@@ -76,7 +76,20 @@ class Worker(models.Model):
     name = models.CharField(max_length=200, unique=True)  # machine and process
     seen_at = models.DateTimeField()
 
-    objects = WorkerQuerySet.as_manager()
+    objects = AliveQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.name}, seen {self.seen_at}"
+
+
+@restrained
+class Sealer(models.Model):
+    """The same of a process that seals again and again."""
+
+    name = models.CharField(max_length=200, unique=True)
+    seen_at = models.DateTimeField()
+
+    objects = AliveQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.name}, seen {self.seen_at}"

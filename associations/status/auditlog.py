@@ -7,11 +7,20 @@ from django.utils.translation import gettext
 
 from associations.audit.integrity import id_ranges, signing, triggers
 from associations.audit.integrity.candidates import NAMED, find_unreadable
+from associations.audit.integrity.chain_verification import TamperedError, check_seal
 from associations.audit.integrity.manifest import Coverage, ManifestError, read
 from associations.audit.integrity.strangers import find_strangers
+from associations.audit.integrity.verifications import newest_results
 from associations.audit.recorder import CLOSING_GRACE
 from associations.gateway import clients
-from associations.models import OPEN_OUTCOMES, AssociationRequest, AuditSeal
+from associations.models import (
+    OPEN_OUTCOMES,
+    AssociationRequest,
+    AuditSeal,
+    AuditVerification,
+    NoticeEvent,
+    Sealer,
+)
 from associations.models.readable import UnreadableRow, read_rows, readable_only, with_readable
 from associations.status.report import Item, Level, html
 from associations.texts.labels import time_of
@@ -24,10 +33,14 @@ def log_lines(now: datetime) -> Iterator[Item]:
     seal = next(iter(read_rows(AuditSeal.objects.reverse()[:1])), None)
     if isinstance(seal, UnreadableRow):
         yield _altered()
+    elif problem := _forgery(seal):
+        yield problem
     else:
         yield _seal_line(seal)
         yield from _waiting_lines(seal, now)
         yield from _unreadable_lines(find_unreadable())
+    yield from _sealer_lines()
+    yield from _verification_lines()
     yield from _stranger_lines(find_strangers())
     yield _trigger_line(triggers.problems())
     longest = timedelta(seconds=clients.interactive().limits.total) + CLOSING_GRACE
@@ -71,10 +84,60 @@ def _key_problem() -> str:
     return gettext("No key for the seals is configured, so nothing proves the log.")
 
 
+def _forgery(seal: AuditSeal | None) -> Item | None:
+    """What there is to say of a seal that nobody who seals here has made."""
+    try:
+        if seal and (keys := signing.trusted_keys()):
+            read(seal.manifest)
+            check_seal(seal, keys)
+    except signing.SigningKeyError:
+        return None  # the line of the seal tells
+    except ManifestError:
+        return _altered()
+    except TamperedError:
+        return _forged()
+    return None
+
+
 def _altered() -> Item:
     text = gettext("The last seal cannot be read: it was altered.")
     advice = gettext("See “Integrity of the log” below for what to do.")
-    return Item(Level.WRONG, text, advice)
+    return Item(Level.WRONG, text, advice, event=NoticeEvent.LOG_ALTERED)
+
+
+def _forged() -> Item:
+    text = gettext(
+        "The last seal was altered, or signed with a key that <code>AUDIT_PUBLIC_KEYS</code> does "
+        "not name here."
+    )
+    advice = gettext("See “Integrity of the log” below for what to do.")
+    return Item(Level.WRONG, html(text), advice, event=NoticeEvent.LOG_ALTERED)
+
+
+def _sealer_lines() -> Iterator[Item]:
+    """Only where one has been that has not ended in order: cron may seal as well."""
+    if Sealer.objects.alive().exists():
+        return
+    seen = with_readable(Sealer.objects.all(), "seen_at").values_list("seen_at", flat=True)
+    if last := seen.order_by("seen_at").last():
+        text = gettext("What seals the log was last seen {moment}, and has not ended in order.")
+        advice = gettext("Find out why <code>manage.py seal_audit_log --every 60</code> stopped.")
+        event = NoticeEvent.SEALER_SILENT
+        yield Item(Level.WARNING, html(text, moment=time_of(last)), html(advice), event=event)
+
+
+def _verification_lines() -> Iterator[Item]:
+    """Only where the newest one, signed or not, has not proven the log."""
+    try:
+        results = newest_results()
+    except signing.SigningKeyError:
+        return  # another line tells
+    failed: list[AuditVerification] = [each for each, _ in results if not each.is_proven]
+    if failed:
+        text = gettext("The verification of {moment} has not proven the log.")
+        advice = gettext("See “Integrity of the log” below for what to do.")
+        text = html(text, moment=time_of(failed[-1].finished_at))
+        yield Item(Level.WRONG, text, advice, event=NoticeEvent.VERIFICATION_FAILED)
 
 
 def _waiting_lines(seal: AuditSeal | None, now: datetime) -> Iterator[Item]:
@@ -89,7 +152,8 @@ def _waiting_lines(seal: AuditSeal | None, now: datetime) -> Iterator[Item]:
             "Find out whether <code>manage.py seal_audit_log --every 60</code> runs, and what it "
             "logs. What is not sealed could be altered unnoticed."
         )
-        yield Item(Level.WRONG, html(text, moment=time_of(waiting)), html(advice))
+        text, event = html(text, moment=time_of(waiting)), NoticeEvent.SEAL_LATE
+        yield Item(Level.WRONG, text, html(advice), event=event)
 
 
 def _waiting_since(coverage: Coverage, before: datetime) -> datetime | None:
@@ -107,14 +171,14 @@ def _unreadable_lines(names: list[str]) -> Iterator[Item]:
     if names:
         text = gettext("Rows of the log cannot be read, and so not be sealed:")
         advice = gettext("hubadmin has not written them so. Find out who did.")
-        yield Item(Level.WRONG, text, advice, tuple(names[:NAMED]))
+        yield Item(Level.WRONG, text, advice, tuple(names[:NAMED]), NoticeEvent.LOG_ALTERED)
 
 
 def _stranger_lines(names: list[str]) -> Iterator[Item]:
     if names:
         text = gettext("Something that is not hubadmin's acts on the log's tables:")
         advice = gettext("It may change what is yet to be written. Find out who made it.")
-        yield Item(Level.WRONG, text, advice, tuple(names[:NAMED]))
+        yield Item(Level.WRONG, text, advice, tuple(names[:NAMED]), NoticeEvent.LOG_ALTERED)
 
 
 def _trigger_line(problems: list[str]) -> Item:
@@ -125,7 +189,7 @@ def _trigger_line(problems: list[str]) -> Item:
         "<code>manage.py migrate</code> installs them again. Find out who took them off, and "
         "verify the log with <code>manage.py verify_audit_log</code>."
     )
-    return Item(Level.WRONG, text, html(advice), tuple(problems))
+    return Item(Level.WRONG, text, html(advice), tuple(problems), NoticeEvent.LOG_ALTERED)
 
 
 def _open_line(entry: AssociationRequest | None) -> Item:

@@ -13,8 +13,9 @@ from associations.bulk.worker.broker import BrokerAwayError
 from associations.gateway import rate_limiter
 from associations.gateway.call_limit import CallLimit, call_limit
 from associations.hubspot.outcomes import Cause
-from associations.models import BulkRun, CallPause, RunState, Worker
+from associations.models import BulkRun, CallPause, NoticeEvent, RunState, Worker
 from associations.models.bulk import UNDER_WAY
+from associations.models.readable import with_readable
 from associations.status.report import Item, Level, html
 from associations.texts.labels import time_of
 from associations.texts.lookup_errors import reason_of
@@ -23,7 +24,7 @@ PAUSED_SHOWN = 5  # by their numbers, of those that are paused for one reason
 
 
 def run_lines() -> Iterator[Item]:
-    yield _worker_line(Worker.objects.alive().count())
+    yield worker_line()
     yield from _paused_lines()
     yield from _waiting_lines()
     yield from _limit_lines()
@@ -31,7 +32,8 @@ def run_lines() -> Iterator[Item]:
         yield _pause_line(pause)
 
 
-def _worker_line(living: int) -> Item:
+def worker_line() -> Item:
+    living = Worker.objects.alive().count()
     if not living:
         return _no_worker_line()
     text = ngettext(
@@ -45,9 +47,16 @@ def _worker_line(living: int) -> Item:
 
 def _no_worker_line() -> Item:
     advice = html(gettext("<code>manage.py run_worker</code> starts one."))
+    event = NoticeEvent.WORKER_SILENT
     if BulkRun.objects.filter(state__in=UNDER_WAY).exists():
         text = gettext("No worker is running, so bulk runs stand still.")
-        return Item(Level.WRONG, text, advice)
+        return Item(Level.WRONG, text, advice, event=event)
+    seen = with_readable(Worker.objects.all(), "seen_at").values_list("seen_at", flat=True)
+    if last := seen.order_by("seen_at").last():
+        text = gettext(
+            "No worker is running: the last was seen {moment}, and has not ended in order."
+        )
+        return Item(Level.WARNING, html(text, moment=time_of(last)), advice, event=event)
     return Item(Level.WELL, gettext("No worker is running. No bulk run needs one now."), advice)
 
 

@@ -10,13 +10,14 @@ from django.utils.translation import gettext
 
 from associations.hubspot.client import ReadError
 from associations.hubspot.sanitizing import header
-from associations.models import AssociationAttempt, AssociationBatch
+from associations.models import AssociationAttempt, AssociationBatch, NoticeEvent
 from associations.models.readable import read_rows, readable_only
 from associations.status.report import Item, Level, html, not_known
 from associations.status.token import Shown, is_not_told
 from associations.texts.labels import time_of
 
 SCARCE, NEARLY_USED_UP = 80, 95  # per cent of the day's calls
+EVENTS = {Level.WARNING: NoticeEvent.QUOTA_80, Level.WRONG: NoticeEvent.QUOTA_95}
 LOOKED_THROUGH = 50  # attempts and batches, the newest; not every answer has the headers
 
 
@@ -57,7 +58,7 @@ def quota_lines(shown: Shown, quota: Quota | None) -> Iterator[Item]:
     if quota is None:
         yield _unknown(shown, error)
         return
-    yield Item(quota.level, _left(quota), _advice(quota))
+    yield Item(quota.level, _left(quota), _advice(quota), event=EVENTS.get(quota.level))
     if quota.seen_at and error and is_not_told(shown, error):
         text = gettext(
             "So said HubSpot's answer of {moment}; more is not told for keys of this kind."

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from associations.gateway import clients
 from associations.hubspot.client import HubSpotClient, ReadError
 from associations.hubspot.outcomes import Cause
+from associations.models import NoticeEvent
 from associations.texts.lookup_errors import reason_of_error
 from associations.texts.remedies import ADMIN, REMEDIES
 
@@ -37,12 +38,16 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One thing that is known, or why it is not; `codes` are for people to copy."""
+    """One thing that is known, or why it is not; `codes` are for people to copy.
+
+    `event` is what people are told of where it needs attention, if they are.
+    """
 
     level: Level
     text: str
     advice: str = ""
     codes: tuple[str, ...] = ()
+    event: NoticeEvent | None = None
 
     @property
     def icon(self) -> str:
@@ -127,7 +132,8 @@ def trouble(error: ReadError) -> Item:
     """The line for why HubSpot does not answer as it should, and what to do."""
     level = Level.WRONG if REMEDIES[error.cause] is ADMIN else Level.WARNING
     advice = html(str(_ADVICE.get(error.cause, _HUBSPOTS_STATUS)))
-    return Item(level, reason_of_error(error), advice, codes_of(error))
+    event = NoticeEvent.TOKEN_REFUSED if error.cause is Cause.TOKEN_REFUSED else None
+    return Item(level, reason_of_error(error), advice, codes_of(error), event)
 
 
 def not_known(text: str, error: ReadError) -> Item:

@@ -11,6 +11,7 @@ from associations.gateway.rate_limiter import look_wait
 from associations.status.auditlog import log_lines
 from associations.status.bulk import run_lines
 from associations.status.failures import failure_line, failures_since
+from associations.status.notices import notice_lines
 from associations.status.quota import Quota, quota_lines, quota_of
 from associations.status.report import Item, Level, Section
 from associations.status.sweep import sweep_lines
@@ -45,6 +46,7 @@ def tell(user: "User | None" = None) -> Told:
         Section("runs", gettext("Bulk runs"), [*run_lines()]),
         Section("version", gettext("API version"), [*version_lines(timezone.localdate(now))]),
         Section("log", gettext("The audit log"), [*log_lines(now), *sweep_lines(user)]),
+        Section("notices", gettext("Notices"), [*notice_lines()]),
     ]
     return Told(parts, quota)
 

@@ -21,6 +21,7 @@ from associations.models import (
     AssociationBatch,
     AssociationRequest,
     EventKind,
+    NoticeEvent,
     SecurityEvent,
 )
 from associations.models.readable import read_rows, readable_only, with_readable
@@ -36,7 +37,7 @@ from associations.status.report import (
 )
 
 # The token is good: it only may not see the account's details.
-_NOT_ALLOWED = (Cause.SCOPE_MISSING, Cause.FORBIDDEN)
+NOT_ALLOWED = (Cause.SCOPE_MISSING, Cause.FORBIDDEN)
 _REFUSALS = (Cause.REFUSED, Cause.RECORD_NOT_FOUND, Cause.FORBIDDEN, Cause.TOKEN_REFUSED)
 
 
@@ -66,7 +67,7 @@ def is_not_told(shown: Shown, error: ReadError | None) -> bool:
     How it answers for a service key is not documented: any refusal will do, or an answer without.
     """
     account = shown.account.error
-    is_taken = account is None or account.cause in _NOT_ALLOWED
+    is_taken = account is None or account.cause in NOT_ALLOWED
     return is_taken and (error is None or error.cause in _REFUSALS)
 
 
@@ -82,7 +83,7 @@ def account_lines(shown: Shown) -> Iterator[Item]:
 
 def _token_line(shown: Shown) -> Item:
     error = shown.account.error
-    if error and error.cause not in _NOT_ALLOWED:
+    if error and error.cause not in NOT_ALLOWED:
         return trouble(error)
     if not shown.portal_id:
         text = gettext("HubSpot accepts this site's access token, but does not tell its portal.")
@@ -245,7 +246,8 @@ def _lacking(level: Level, text: str, scopes: list[str]) -> Item:
     advice = gettext("Add it to the app or service key in HubSpot, under “Scopes”.")
     if len(scopes) > 1:
         advice = gettext("Add them to the app or service key in HubSpot, under “Scopes”.")
-    return Item(level, text, advice, tuple(scopes))
+    event = NoticeEvent.SCOPE_MISSING if level is Level.WRONG else None
+    return Item(level, text, advice, tuple(scopes), event)
 
 
 def _not_told(shown: Shown) -> Item:
@@ -273,7 +275,8 @@ def _refused_line(is_any: bool, scopes: list[str]) -> Item:
     )
     if not scopes:
         advice = gettext("HubSpot did not name them. Compare the token's scopes with README.")
-        return Item(Level.WRONG, html(text, days=REFUSED_DAYS), advice)
+        text = html(text, days=REFUSED_DAYS)
+        return Item(Level.WRONG, text, advice, event=NoticeEvent.SCOPE_MISSING)
     return _lacking(Level.WRONG, html(text, days=REFUSED_DAYS), scopes)
 
 
@@ -281,9 +284,13 @@ DAYS_TO_PREPARE = 90
 NEWEST_VERSION = max(SUPPORT_ENDS, key=lambda version: SUPPORT_ENDS[version])
 
 
+def days_of_support(today: date) -> int:
+    """Return for how many more days HubSpot supports the API version; below 0 it does not."""
+    return (SUPPORT_ENDS[settings.HUBSPOT_API_VERSION] - today).days
+
+
 def version_lines(today: date) -> Iterator[Item]:
-    version = settings.HUBSPOT_API_VERSION
-    days = (SUPPORT_ENDS[version] - today).days
+    version, days = settings.HUBSPOT_API_VERSION, days_of_support(today)
     facts = {"version": version, "day": _end_of(version), "days": days}
     if days < 0:
         text = gettext("HubSpot supported API version {version}, which is in use, until {day}.")

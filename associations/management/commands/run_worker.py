@@ -12,6 +12,7 @@ from associations.bulk import shutdown
 from associations.bulk.worker.broker import BrokerAwayError
 from associations.bulk.worker.pool import Pool
 from associations.bulk.worker.scheduler import Scheduler
+from associations.notices.service import telling
 from hubadmin import startup
 
 logger = logging.getLogger(__name__)
@@ -33,10 +34,11 @@ class Command(BaseCommand):
         facts = {"processes": settings.WORKER_PROCESSES} | startup.VERSION
         logger.info("worker started", extra=facts)
         try:
-            while not shutdown.is_requested():
-                pool.keep_alive()
-                scheduler.tick()
-                shutdown.wait(1)
+            with telling():
+                while not shutdown.is_requested():
+                    pool.keep_alive()
+                    scheduler.tick()
+                    shutdown.wait(1)
         finally:
             pool.stop()
         scheduler.leave()

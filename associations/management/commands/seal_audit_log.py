@@ -14,6 +14,7 @@ from associations.audit.integrity.processes import ENDED
 from associations.audit.integrity.sealing import Unreadable, seal_for_ever, seal_log
 from associations.audit.integrity.signing import SigningKeyError, own_key
 from associations.audit.recorder import close_abandoned
+from associations.notices.service import telling_as_sealer
 from hubadmin import startup
 
 logger = logging.getLogger(__name__)
@@ -71,6 +72,7 @@ class Command(BaseCommand):
             signal.signal(number, signal.default_int_handler)
         logger.info("the sealer starts", extra=startup.VERSION)
         try:
-            seal_for_ever(seconds, before_each=close_abandoned, processes=self.processes)
+            with telling_as_sealer():
+                seal_for_ever(seconds, before_each=close_abandoned, processes=self.processes)
         except KeyboardInterrupt:
             self.stdout.write("Sealing has ended.")

@@ -74,7 +74,7 @@ def _facts(code: int, headline: str, parts: list[Section]) -> dict[str, Any]:
 
 def _line(line: Item) -> dict[str, Any]:
     plain = {"text": _plain(line.text), "advice": _plain(line.advice)}
-    return {"level": str(line.level), **plain, "codes": list(line.codes)}
+    return {"level": str(line.level), **plain, "codes": list(line.codes), "event": line.event}
 
 
 def _plain(text: str) -> str:

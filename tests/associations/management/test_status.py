@@ -45,11 +45,11 @@ class StatusCommandTests(StatusTestCase):
         keys = {"status", "exit_code", "headline", "version", "commit", "at", "sections"}
         self.assertEqual(set(facts), keys)
         names = [each["name"] for each in facts["sections"]]
-        self.assertEqual(names, ["hubspot", "calls", "runs", "version", "log"])
+        self.assertEqual(names, ["hubspot", "calls", "runs", "version", "log", "notices"])
         page = self.page()
         for section in facts["sections"]:
             for line in section["lines"]:
-                self.assertEqual(set(line), {"level", "text", "advice", "codes"})
+                self.assertEqual(set(line), {"level", "text", "advice", "codes", "event"})
                 if "seen" not in line["text"] and "calls" not in line["text"]:
                     self.assert_says(page, line["text"])
 
