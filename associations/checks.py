@@ -184,7 +184,9 @@ def _problems_of(receiver: Any) -> Iterable[str]:
         yield f"the address of {name} is no https address."
     events = [event for event in NoticeEvent.values if event != NoticeEvent.TEST]
     for event in sorted(receiver.events - {*events}):
-        yield f"{name} wants the event {event!r}; there are: {', '.join(events)}."
+        # It may be an address as well.
+        shown = repr(event) if re.fullmatch(r"[a-z0-9_]{1,30}", event) else "that there is not"
+        yield f"{name} wants an event {shown}; there are: {', '.join(events)}."
     if receiver.further:
         yield f"{name} has more than a name, a kind, an address and events, joined by commas."
 

@@ -125,7 +125,7 @@ NOTICE_SIGNING_SECRET = secret("NOTICE_SIGNING_SECRET")
 EMAIL_HOST = ""  # none, unless the address names one
 vars().update(mail_from(secret("EMAIL_URL")))
 EMAIL_TIMEOUT = 10
-DEFAULT_FROM_EMAIL = env.str("EMAIL_FROM", default="")
+EMAIL_FROM = env.str("EMAIL_FROM", default="")
 
 # --- Bulk runs ----------------------------------------------------------------------------------
 

@@ -102,7 +102,7 @@ def _mail(address: str, message: Message) -> None:
     mail = EmailMessage(
         f"[hubadmin] {message.text}"[:200],
         f"{message.text}\n\n{message.when}\n{message.url}\n",
-        settings.DEFAULT_FROM_EMAIL or f"hubadmin@{host}",
+        settings.EMAIL_FROM or f"hubadmin@{host}",
         [address],
         # So that nobody's holiday answers; and the same notice is the same mail, sent twice or not.
         headers={

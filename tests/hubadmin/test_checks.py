@@ -2,6 +2,7 @@ from django.core.checks import CheckMessage, Info, Warning, run_checks
 from django.test import SimpleTestCase, override_settings
 
 from associations.checks import AT_LEAST_ONE
+from hubadmin.receivers import receivers
 
 RIGHT = {
     "SECRET_KEY": "k" * 60,
@@ -138,3 +139,66 @@ class CommandTests(CheckTestCase):
     def test_migrations_and_tests_need_no_secrets(self) -> None:
         empty = {"SECRET_KEY": "", "HUBSPOT_ACCESS_TOKEN": "", "ALLOWED_HOSTS": []}
         self.assert_says(serving=False, **empty, SSO_SUPPORT_GROUPS=[])
+
+
+NOTICES = {
+    "SITE_URL": "https://hub.example.com",
+    "NOTICE_SIGNING_SECRET": "a-secret-of-some-length",
+    "EMAIL_HOST": "mail.example.com",
+}
+
+
+class NoticeTests(CheckTestCase):
+    def assert_notices(self, text: str, *ids: str, words: str = "", **changed: object) -> None:
+        """What the checks say of these receivers: it names them, and shows no address."""
+        changed = NOTICES | {"NOTICE_RECEIVERS": receivers(text)} | changed
+        found = self.messages(**changed)
+        self.assertEqual([message.id for message in found], [*ids], text)
+        self.assertIn(words, " ".join(str(message.msg) for message in found))
+        self.assertNotIn("canary", str(found))
+
+    def test_receivers_that_are_right(self) -> None:
+        self.assert_notices("")
+        self.assert_notices(
+            "ops email ops@example.com; chat slack https://a.example/canary run_ended,seal_late"
+        )
+        self.assert_notices("# those on call\nteam teams https://a.example/canary?x=1;y=2\n\n")
+        self.assert_notices("soc json http://127.0.0.1:9/canary", NOTICE_PRIVATE_RECEIVERS=["soc"])
+
+    def test_receivers_that_are_wrong(self) -> None:
+        for text, words in (
+            ("ops", "ops has no kind that there is; these are email, slack, teams, json."),
+            ("ops pager https://canary.example", "ops has no kind"),
+            ("https://canary.example/ slack", "a name has a character other than"),
+            ("ops email canary.example.com", "the e-mail address of ops is none."),
+            ("ops email a@b.example,canary@b.example", "the e-mail address of ops is none."),
+            ("ops slack http://hooks.example/canary", "the address of ops is no https address."),
+            ("ops slack https://[canary", "the address of ops is no https address."),
+            ("ops slack", "the address of ops is no https address."),
+            ("ops slack https://a.example run_end", "an event 'run_end'; there are: run_ended, r"),
+            ("ops slack https://a.example https://canary", "an event that there is not; there"),
+            ("ops slack https://a.example test", "ops wants an event 'test'"),
+            ("ops slack https://a.example run_ended run_paused", "ops has more than a name"),
+            ("ops slack https://a.example; ops email a@b.example", "two receivers are called ops."),
+        ):
+            with self.subTest(text):
+                self.assert_notices(text, "hubadmin.E020", words=words)
+
+    def test_what_they_need(self) -> None:
+        mail, signed = "ops email ops@example.com", "soc json https://a.example"
+        for address in ("", "http://hub.example.com", "hub.example.com"):
+            self.assert_notices(mail, "hubadmin.E021", SITE_URL=address)
+        for secret in ("", "canary"):
+            self.assert_notices(signed, "hubadmin.E022", NOTICE_SIGNING_SECRET=secret)
+        self.assert_notices(mail, "hubadmin.E023", EMAIL_HOST="")
+        self.assert_notices(
+            signed, "hubadmin.E020", words="'sco'", NOTICE_PRIVATE_RECEIVERS=["sco"]
+        )
+        self.assert_notices("", SITE_URL="", NOTICE_SIGNING_SECRET="", EMAIL_HOST="")
+
+    def test_no_password_goes_in_the_clear(self) -> None:
+        mail, password = "ops email ops@example.com", {"EMAIL_HOST_PASSWORD": "canary"}
+        self.assert_notices(mail, "hubadmin.E024", **password)
+        self.assert_notices(mail, **password, EMAIL_USE_TLS=True)
+        self.assert_notices(mail, **password, EMAIL_USE_SSL=True)
+        self.assert_notices(mail, **password, EMAIL_HOST="127.0.0.1")

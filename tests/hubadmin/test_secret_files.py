@@ -20,6 +20,9 @@ VALUES = {name: f"canary-{name.lower()}-0123456789abcdefghijklmnopqrstuvwxyz" fo
 VALUES["AUDIT_SIGNING_KEY"] = b64encode(b"canary-audit-signing-key-0123456").decode()
 VALUES["WORKER_BROKER_URL"] = "redis://:canary-password@127.0.0.1:9/0"
 VALUES["DATABASE_URL"] = "sqlite:////tmp/canary-database.sqlite3"
+VALUES["NOTICE_RECEIVERS"] = "ops json https://canary.example/"
+VALUES["EMAIL_URL"] = "smtp+tls://canary-user:canary-password@mail.example.com:587"
+ADDRESSES = ("DATABASE_URL", "EMAIL_URL")  # these are read, and so not taken as they are
 
 
 class SecretFileTestCase(unittest.TestCase):
@@ -65,6 +68,10 @@ class ReadTests(SecretFileTestCase):
     def read(self, **environment: str) -> dict[str, str]:
         code = "import json; from django.conf import settings as s; print(json.dumps({"
         where = {"DATABASE_URL": "'sqlite:///' + s.DATABASES['default']['NAME']"}
+        where["NOTICE_RECEIVERS"] = "' '.join(s.NOTICE_RECEIVERS[0][:3])"
+        where["EMAIL_URL"] = (
+            "f'smtp+tls://{s.EMAIL_HOST_USER}:{s.EMAIL_HOST_PASSWORD}@{s.EMAIL_HOST}:{s.EMAIL_PORT}'"
+        )
         code += ", ".join(f"{name!r}: {where.get(name, f's.{name}')}" for name in NAMES) + "}))"
         ended = self.run_python("manage.py", "shell", "-v0", "-c", code, **environment)
         return json.loads(ended.stdout)
@@ -76,7 +83,7 @@ class ReadTests(SecretFileTestCase):
         self.assertEqual(self.read(**self.files(padded)), VALUES)
 
     def test_a_secret_that_looks_like_a_variable_is_taken_as_it_is(self) -> None:
-        values = VALUES | {name: f"$HOME{VALUES[name]}" for name in NAMES if name != "DATABASE_URL"}
+        values = VALUES | {name: f"$HOME{VALUES[name]}" for name in NAMES if name not in ADDRESSES}
         self.assertEqual(self.read(**values), values)
         files = self.files({name: value.encode() for name, value in values.items()})
         self.assertEqual(self.read(**files), values)
@@ -84,7 +91,7 @@ class ReadTests(SecretFileTestCase):
     def test_the_server_may_have_all_that_its_mode_needs_from_files(self) -> None:
         files = self.good_files()
         del files["SSO_HEADER_SECRET_FILE"]  # it is for another mode
-        ended = self.check(**files)
+        ended = self.check(**files, SITE_URL="https://hub.example.com")
         self.assertEqual(ended.returncode, 0, ended.stderr)
 
     def test_a_secret_of_another_mode_contradicts_even_in_a_file(self) -> None:

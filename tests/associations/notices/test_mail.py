@@ -39,7 +39,7 @@ class MailTests(SimpleTestCase):
 
     def test_from_whom_it_is_may_be_set(self) -> None:
         server = self.enterContext(Mails())
-        self.send(**server.settings, DEFAULT_FROM_EMAIL="hub@example.com")
+        self.send(**server.settings, EMAIL_FROM="hub@example.com")
         self.assertEqual(server.mails[0]["From"], "hub@example.com")
 
     def test_it_is_refused(self) -> None:
