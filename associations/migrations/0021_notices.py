@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('associations', '0019_looks'),
+        ('associations', "0020_ids_by_hash"),
     ]
 
     operations = [
