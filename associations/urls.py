@@ -49,6 +49,7 @@ from associations.linking.views import (
     request_details,
     request_records,
 )
+from associations.metrics.views import metrics
 from associations.status.views import status, status_times
 from associations.sweep.views import changed, changed_alike
 
@@ -120,6 +121,7 @@ urlpatterns = [
     path("audit/events.<file_format:file_format>", event_export, name="event_export"),
     path("audit/integrity/", integrity, name="integrity"),
     path("audit/integrity/seals.jsonl", seals, name="seals"),
+    path("metrics", metrics, name="metrics"),
     path("status/", status, name="status"),
     path("status/times/", status_times, name="status_times"),
 ]

@@ -7,6 +7,11 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
+from hubadmin.web import measuring
+from hubadmin.web.http import VISIBLE_ASCII
+
+SHORTEST_TOKEN = 16  # characters; what is shorter could be guessed
+
 
 @register
 def readable(**kwargs: Any) -> Iterable[CheckMessage]:
@@ -27,3 +32,17 @@ def secret_key(**kwargs: Any) -> Iterable[CheckMessage]:
 def hosts(**kwargs: Any) -> Iterable[CheckMessage]:
     if not settings.ALLOWED_HOSTS:
         yield Error("ALLOWED_HOSTS is not set: name the host people will use.", id="hubadmin.E005")
+
+
+@register(deploy=True)
+def metrics(**kwargs: Any) -> Iterable[CheckMessage]:
+    if not (token := settings.METRICS_TOKEN):
+        return
+    if len(token) < SHORTEST_TOKEN or not VISIBLE_ASCII.issuperset(token):
+        yield Error(
+            f"METRICS_TOKEN must have {SHORTEST_TOKEN} letters, digits and signs or more.",
+            hint='`python3 -c "import secrets; print(secrets.token_urlsafe(32))"` makes one.',
+            id="hubadmin.E020",
+        )
+    if why := measuring.trouble():
+        yield Error(f"METRICS_DIR is {settings.METRICS_DIR!r}: {why}.", id="hubadmin.E021")

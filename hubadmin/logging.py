@@ -17,6 +17,8 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 from django.views.debug import SafeExceptionReporterFilter
 
+from hubadmin.web import measuring
+
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 
 # What a LogRecord has of itself; everything else on it was passed as `extra`.
@@ -58,6 +60,9 @@ class JSONFormatter(logging.Formatter):
         return self.redact(json.dumps(event, default=str), settings.HUBSPOT_ACCESS_TOKEN)
 
 
+DROPPED = measuring.Counter(
+    "hubadmin_log_lines_dropped", "Log lines that were dropped, as nobody read those before."
+)
 MOST_WAITING = 5_000  # lines, some MiB
 FLUSH_SECONDS = 2.0  # that an end waits for what was not written yet
 
@@ -87,6 +92,7 @@ class NonBlockingHandler(logging.Handler):
             self._begin()
         if self._put - self._done >= self._most_waiting:
             self._dropped += 1
+            DROPPED.add()
             return
         self._put += 1
         self._queue.put(line)

@@ -41,6 +41,11 @@ SUBMITS_PER_PERSON_PER_MINUTE = number("SUBMITS_PER_PERSON_PER_MINUTE", 60)
 # What one person may find by words; whoever needs more wants a list, which HubSpot gives.
 FINDS_PER_PERSON_PER_HOUR = number("FINDS_PER_PERSON_PER_HOUR", 300)
 
+# Who may read /metrics, and the folder in which the processes of this machine count for it. Without
+# the token there is no such page, and nothing is counted.
+METRICS_TOKEN = secret("METRICS_TOKEN")
+METRICS_DIR = env.str("METRICS_DIR", default=str(BASE_DIR / ".metrics"))
+
 WEB_BIND = env.str("WEB_BIND", default="127.0.0.1:8000")
 WEB_WORKERS = number("WEB_WORKERS", 2)
 WEB_THREADS = number("WEB_THREADS", 32)
@@ -279,7 +284,7 @@ LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 CSRF_FAILURE_VIEW = "hubadmin.web.views.csrf_failure"
 SECURE_SSL_REDIRECT = True
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$", r"^metrics$"]
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60
 SECURE_HSTS_INCLUDE_SUBDOMAINS = True
 SECURE_HSTS_PRELOAD = True

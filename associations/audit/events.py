@@ -6,6 +6,8 @@ README documents the fields; they are added to, never renamed.
 import logging
 
 from associations.audit.integrity.serialization import format_moment
+from associations.hubspot.answers import Answer
+from associations.hubspot.outcomes import VERDICTS, Cause, Outcome
 from associations.models import (
     AssociationBatch,
     AssociationRequest,
@@ -14,6 +16,7 @@ from associations.models import (
     EventKind,
     SecurityEvent,
 )
+from hubadmin.web import measuring
 
 logger = logging.getLogger("hubadmin.audit")
 run_logger = logging.getLogger("hubadmin.runs")
@@ -29,6 +32,21 @@ _OF_EVENT = (
     *("what", "user_id", "user_name", "user_email", "role", "facts"),
     *("client_ip", "user_agent", "client_request_id"),
 )
+# Counted by whoever closes them, right after the commit, as the lines are written: in ten million
+# entries nobody can count those of each outcome every few seconds, and a sum in a row of its own
+# would have all submits wait for each other.
+REQUESTS = measuring.Counter(
+    "hubadmin_requests",
+    "Entries of the log that were closed for good, with the look after them if one was due.",
+    ("outcome", "cause"),
+    lambda: ((str(verdict.outcome), str(cause)) for cause, verdict in VERDICTS.items()),
+)
+RETRIES = measuring.Counter(
+    "hubadmin_retries",
+    "Entries that were sent once more, by the form, and put back for another turn, of a run.",
+    ("of",),
+    lambda: (("form",), ("run",)),
+)
 _MOMENTS = ("created_at", "sent_at", "finished_at", "was_linked_at", "verified_at")
 
 
@@ -43,6 +61,8 @@ def record_looked(entry: AssociationRequest) -> None:
 
 
 def _record(entry: AssociationRequest, what: str) -> None:
+    if not entry.look_due:  # else what the look shows may yet change it
+        _count(entry.outcome, entry.cause)
     fields = {name: getattr(entry, name) for name in _FIELDS}
     times = {
         name: format_moment(moment) if (moment := getattr(entry, name)) else None
@@ -58,15 +78,21 @@ def _record(entry: AssociationRequest, what: str) -> None:
 
 
 def record_batch_closed(
-    batch: AssociationBatch, ids: tuple[int, int], outcome: str, entries: int
+    batch: AssociationBatch, ids: tuple[int, int], answer: Answer, entries: int
 ) -> None:
-    """Write one line for the entries of a run, within a range of ids, that a batch closed."""
+    """Write one line for the entries of a run, within a range of ids, that a batch closed.
+
+    `answer` is that of these entries; the batch may have another, about all its pairs.
+    """
+    outcome = str(answer.verdict.outcome)
+    _count(outcome, answer.cause, entries)
     told = {"batch": batch.pk, "cause": batch.cause, "http_status": batch.http_status}
     _record_many(batch.run_id, ids, outcome, entries, told)
 
 
 def record_canceled(run: int, chunk: BulkChunk, entries: int) -> None:
     """Write one line for the entries of a run that were closed before they had been sent."""
+    _count(Outcome.CANCELED, Cause.NOT_SENT, entries)
     _record_many(run, (chunk.first_id, chunk.last_id), "canceled", entries, {})
 
 
@@ -76,6 +102,24 @@ def _record_many(
     if entries:
         range_ = {"run": run, "first_entry": ids[0], "last_entry": ids[1], "entries": entries}
         logger.info("entries closed", extra={"schema": SCHEMA, "outcome": outcome} | range_ | told)
+
+
+def _count(outcome: str, cause: str, entries: int = 1) -> None:
+    """A code that only another version has is one of many."""
+    known = (outcome, cause) if cause in VERDICTS else ("other", "other")
+    REQUESTS.add(*known, by=entries)
+
+
+def record_sent_again(number: int) -> None:
+    """Note which attempt of an entry, sent by the form, this is."""
+    if number > 1:
+        RETRIES.add("form")
+
+
+def record_requeued(entries: int) -> None:
+    """Note that entries of a run wait for another turn; call it once that is committed."""
+    if entries:
+        RETRIES.add("run", by=entries)
 
 
 def record_exported(export: AuditExport, state: str, rows: int) -> None:

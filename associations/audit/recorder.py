@@ -253,6 +253,7 @@ def _first(
 
 def record_attempt(entry: AssociationRequest, number: int, attempt: Attempt) -> None:
     """Keep one exchange of an entry's. If that cannot be, its answer counts all the same."""
+    events.record_sent_again(number)
     try:
         _retry(lambda: insert(lambda: _add_attempt(entry, number, attempt)))
     except DBError:
@@ -298,6 +299,8 @@ def close_entry(
             _new_attempt(entry, *last, late=not is_closed).save(force_insert=True)
         return is_closed
 
+    if last:
+        events.record_sent_again(last[0])
     as_it_is = vars(entry).copy()
     try:
         if not _retry(lambda: insert(write) if last else write()):
@@ -569,7 +572,9 @@ def requeue(entries: QuerySet[AssociationRequest], batch: AssociationBatch | Non
     verdict = verdict_of(batch.cause) if batch else None
     in_doubt = batch is not None and (verdict is None or verdict.linked is not Linked.NO)
     went_with = {"batch": batch} if in_doubt else {}
-    entries.filter(outcome=Outcome.SENDING).update(outcome=Outcome.QUEUED, **went_with)
+    under_way = entries.filter(outcome=Outcome.SENDING)
+    put_back = under_way.update(outcome=Outcome.QUEUED, **went_with)
+    transaction.on_commit(lambda: events.record_requeued(put_back))
 
 
 def requeue_interrupted(chunk: BulkChunk) -> None:
@@ -672,7 +677,7 @@ def close_entries_by_batch(
         under_way.filter(pk=pk).update(**columns)
     closed = under_way.update(**shared, outcome=outcome, batch=batch, finished_at=timezone.now())
     _count(chunk.run_id, {outcome: closed})
-    transaction.on_commit(lambda: events.record_batch_closed(batch, ids, outcome, closed))
+    transaction.on_commit(lambda: events.record_batch_closed(batch, ids, answer, closed))
     return closed
 
 

@@ -15,6 +15,8 @@ from django.core.signals import setting_changed
 from django.dispatch import receiver
 
 from associations.gateway import call_limit, rate_limiter
+from associations.gateway.calls import count_call
+from associations.hubspot.answers import Attempt
 from associations.hubspot.client import HubSpotClient, Limits
 from associations.hubspot.lookups import SECONDS
 from hubadmin import __version__
@@ -40,9 +42,14 @@ def _client(**options: Any) -> HubSpotClient:
         proxy_url=settings.HUBSPOT_PROXY_URL,
         ca_bundle=settings.HUBSPOT_CA_BUNDLE,
         user_agent=f"hubadmin/{__version__}",
-        learn=call_limit.learn,
+        learn=_learn,
         **options,
     )
+
+
+def _learn(path: str, attempt: Attempt) -> None:
+    count_call(path, attempt)
+    call_limit.learn(path, attempt)
 
 
 @lru_cache(maxsize=1)

@@ -30,7 +30,7 @@ MOST_RANGES = 200  # as many as a database takes in one condition
 
 
 def log_lines(now: datetime) -> Iterator[Item]:
-    seal = next(iter(read_rows(AuditSeal.objects.reverse()[:1])), None)
+    seal = last_seal()
     if isinstance(seal, UnreadableRow):
         yield _altered()
     elif problem := _forgery(seal):
@@ -49,6 +49,19 @@ def log_lines(now: datetime) -> Iterator[Item]:
         yield _abandoned_line(entry)
     else:
         yield _open_line(oldest_open())
+
+
+def last_seal() -> AuditSeal | UnreadableRow | None:
+    return next(iter(read_rows(AuditSeal.objects.reverse()[:1])), None)
+
+
+def unsealed_since(seal: AuditSeal | None, before: datetime) -> datetime | None:
+    """When an entry was closed that still waits for a seal though it was closed before this moment.
+
+    Raises ManifestError, if the last seal was altered.
+    """
+    coverage = read(seal.manifest).coverage["entry"] if seal else Coverage()
+    return _waiting_since(coverage, before)
 
 
 def oldest_open() -> AssociationRequest | None:
@@ -142,11 +155,11 @@ def _verification_lines() -> Iterator[Item]:
 
 def _waiting_lines(seal: AuditSeal | None, now: datetime) -> Iterator[Item]:
     try:
-        coverage = read(seal.manifest).coverage["entry"] if seal else Coverage()
+        waiting = unsealed_since(seal, now - LONGEST_WAIT)
     except ManifestError:
         yield _altered()
         return
-    if waiting := _waiting_since(coverage, now - LONGEST_WAIT):
+    if waiting:
         text = gettext("Closed entries wait for a seal, one of them since {moment}.")
         advice = gettext(
             "Find out whether <code>manage.py seal_audit_log --every 60</code> runs, and what it "

@@ -50,7 +50,7 @@ def quota_of(shown: Shown, now: datetime) -> Quota | None:
     if usage := shown.usage.value:
         return Quota(usage.limit, usage.used, usage.resets_at)
     account = shown.account.value
-    return _from_the_log(now, _zone(account.time_zone if account else ""))
+    return quota_in_the_log(now, _zone(account.time_zone if account else ""))
 
 
 def quota_lines(shown: Shown, quota: Quota | None) -> Iterator[Item]:
@@ -113,7 +113,11 @@ def _advice(quota: Quota) -> str:
     return ""
 
 
-def _from_the_log(now: datetime, zone: ZoneInfo | None) -> Quota | None:
+def quota_in_the_log(now: datetime, zone: ZoneInfo | None = None) -> Quota | None:
+    """Return what the newest answer told that tells of it; it was of the last 24 hours or the day.
+
+    Without the account's time zone nobody knows when its day began.
+    """
     since, resets_at = _day(now, zone)
     for exchange in sorted(_newest(), key=lambda each: each.started_at, reverse=True):
         limit, left = (_count(exchange.headers, name) for name in ("Daily", "Daily-Remaining"))

@@ -6,25 +6,45 @@ Its id and log line, the time zone it is answered in, its size, and what browser
 import logging
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from zoneinfo import available_timezones
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.urls import get_resolver, reverse
 from django.utils import timezone
 from django.utils.cache import patch_cache_control
 
 from hubadmin.logging import REQUEST_ID
+from hubadmin.web import measuring
 from hubadmin.web.client_ip import client_ip
 from hubadmin.web.http import VISIBLE_ASCII, AnyHttpRequest
 
 logger = logging.getLogger("hubadmin.request")
 
 CLIENT_ID_LENGTH = 64
-PROBES = ("healthz", "readyz")
+PROBES = ("healthz", "readyz", "metrics")
+METHODS = ("GET", "POST", "HEAD")
+
+
+def _failures_yet_to_come() -> Iterator[measuring.Labels]:
+    views = [name for name in get_resolver().reverse_dict if isinstance(name, str)]
+    yield from ((view, method, "5xx") for view in views for method in ("GET", "POST"))
+
+
+REQUESTS = measuring.Counter(
+    "hubadmin_http_requests",
+    "Requests to this site that were answered.",
+    ("view", "method", "status"),
+    _failures_yet_to_come,
+)
+DURATION = measuring.Histogram(
+    "hubadmin_http_request_duration_seconds",
+    "Time until the answer to a request began.",
+    ("view",),
+)
 
 
 class RequestLogMiddleware:
@@ -42,7 +62,9 @@ class RequestLogMiddleware:
         try:
             response = self.get_response(request)
             response["X-Request-ID"] = request.id
-            self._log(request, response, start)
+            seconds = time.monotonic() - start
+            self._log(request, response, seconds)
+            self._measure(request, response, seconds)
         finally:
             REQUEST_ID.reset(reset)
         return response
@@ -52,14 +74,14 @@ class RequestLogMiddleware:
         inbound = request.headers.get("X-Request-ID", "")
         return "".join(each for each in inbound if each in VISIBLE_ASCII)[:CLIENT_ID_LENGTH]
 
-    def _log(self, request: AnyHttpRequest, response: HttpResponse, start: float) -> None:
+    def _log(self, request: AnyHttpRequest, response: HttpResponse, seconds: float) -> None:
         # Only if some view has asked already: a log line shall not need the database.
         user = getattr(request, "_cached_user", None)
         extra = {
             "method": request.method,
             "path": request.path,
             "status": response.status_code,
-            "duration_ms": round((time.monotonic() - start) * 1000),
+            "duration_ms": round(seconds * 1000),
             "user": user.pk if user else None,
             "client_ip": client_ip(request),
         }
@@ -67,10 +89,18 @@ class RequestLogMiddleware:
         logger.log(self._level(request, response), "request", extra=extra)
 
     @staticmethod
+    def _measure(request: HttpRequest, response: HttpResponse, seconds: float) -> None:
+        """By the view's name, of which there are few; whatever has none is alike."""
+        view = (request.resolver_match and request.resolver_match.url_name) or "none"
+        method = request.method if request.method in METHODS else "other"
+        REQUESTS.add(view, str(method), f"{response.status_code // 100}xx")
+        DURATION.observe(seconds, view)
+
+    @staticmethod
     def _level(request: HttpRequest, response: HttpResponse) -> int:
         """Every few seconds somebody asks whether all is well; that it is, nobody has to read."""
         is_probe = request.resolver_match and request.resolver_match.url_name in PROBES
-        return logging.DEBUG if is_probe and response.status_code < 500 else logging.INFO
+        return logging.DEBUG if is_probe and response.status_code < 400 else logging.INFO
 
 
 class ViewerTimeZoneMiddleware:

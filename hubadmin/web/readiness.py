@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from threading import Lock
+from typing import Any
 
 from django.contrib.sessions.models import Session
 from django.db import Error as DBError
@@ -127,6 +128,25 @@ def _is_busy(error: DBError) -> bool:
     """Whether somebody else holds a lock: SQLite's words, and PostgreSQL's code."""
     cause = error.__cause__
     return "locked" in str(cause) or getattr(cause, "sqlstate", "") == "55P03"
+
+
+def state() -> tuple[int, dict[str, Any]]:
+    """Return what /readyz answers: an HTTP status, and what it tells."""
+    try:
+        missing = {name: check() for name, check in CHECKS.items()}
+        is_up_to_date = not any(missing.values())
+        is_refused = is_up_to_date and is_write_refused()
+        found = warnings() if is_up_to_date else {}
+    except DBError:
+        logger.exception("not ready")
+        return 503, {"status": "failed", "database": "unreachable"}
+    for name, lacking in missing.items():
+        if lacking:
+            return 503, {"status": "failed", f"{name}_missing": lacking}
+    if is_refused:
+        return 503, {"status": "failed", "database": "not writable"}
+    status = {"status": "degraded" if found else "ok"}
+    return 200, status | dict.fromkeys(["database", *missing], "ok") | found
 
 
 def forget() -> None:

@@ -7,7 +7,6 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
-from django.db import Error as DBError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
@@ -34,21 +33,8 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @login_not_required
 def readyz(request: HttpRequest) -> HttpResponse:
     """The process can do its work: its database is up to date, writable, and guards the log."""
-    try:
-        missing = {name: check() for name, check in readiness.CHECKS.items()}
-        is_up_to_date = not any(missing.values())
-        is_refused = is_up_to_date and readiness.is_write_refused()
-        warnings = readiness.warnings() if is_up_to_date else {}
-    except DBError:
-        logger.exception("not ready")
-        return JsonResponse({"status": "failed", "database": "unreachable"}, status=503)
-    for name, found in missing.items():
-        if found:
-            return JsonResponse({"status": "failed", f"{name}_missing": found}, status=503)
-    if is_refused:
-        return JsonResponse({"status": "failed", "database": "not writable"}, status=503)
-    status = {"status": "degraded" if warnings else "ok"}
-    return JsonResponse(status | dict.fromkeys(["database", *missing], "ok") | warnings)
+    status, told = readiness.state()
+    return JsonResponse(told, status=status)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

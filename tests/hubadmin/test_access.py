@@ -141,6 +141,8 @@ EXPECTED = {
     "language": (WRONG_METHOD, (302, 302, 302, 302, 302)),
     "healthz": (OPEN_TO_ALL, WRONG_METHOD),
     "readyz": (OPEN_TO_ALL, WRONG_METHOD),
+    # Nobody has set its token.
+    "metrics": ((404, 404, 404, 404, 404), WRONG_METHOD),
 }
 
 

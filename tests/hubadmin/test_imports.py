@@ -36,6 +36,7 @@ LAYERS = [
     ["bulk"],
     ["status"],
     ["notices"],
+    ["metrics"],
     ["urls"],
     ["checks", "context_processors", "management", "migrations", "templatetags"],
     ["apps"],

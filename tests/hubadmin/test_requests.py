@@ -22,6 +22,7 @@ OPEN = {
     "language",
     "healthz",
     "readyz",
+    "metrics",
 }
 
 

@@ -50,6 +50,10 @@ class Process:
     def __exit__(self, *_: object) -> None:
         self.stop()
 
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
     def output(self) -> str:
         """All that it has said so far; still there when it has ended."""
         if not self._file.closed:

@@ -60,6 +60,11 @@ class Server:
         self._stack.close()
 
     @property
+    def pid(self) -> int:
+        """Of its first process."""
+        return self._process.pid
+
+    @property
     def upstream(self) -> str:
         """Where an Apache finds it, as in `ProxyPass`."""
         if self.socket:
