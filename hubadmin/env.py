@@ -3,11 +3,14 @@
 import os
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 PROBLEMS: list[str] = []
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",  # wait for the write lock at the start, never fail half way
     "timeout": 20,
@@ -46,6 +49,26 @@ def percent(name: str, default: float) -> float:
     except ValueError:
         PROBLEMS.append(f"{name} is {env.str(name)!r}; it must be a number, such as 0.5.")
         return default
+
+
+def log_level(name: str, default: str) -> str:
+    """Return the name of a level; the default if there is none, or none of this name."""
+    level = env.str(name, default=default).upper()
+    if level in LEVELS:
+        return level
+    PROBLEMS.append(f"{name} is {level!r}; it must be one of {', '.join(LEVELS)}.")
+    return default
+
+
+def time_zone(name: str, default: str) -> str:
+    """Return the name of a time zone; the default if there is none, or none of this name."""
+    zone = env.str(name, default=default)
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        PROBLEMS.append(f"{name} is {zone!r}; no time zone is called so. One is Europe/Berlin.")
+        return default
+    return zone
 
 
 def secret(name: str) -> str:
@@ -88,8 +111,22 @@ def mail_from(url: str) -> dict[str, Any]:
 
 
 def database_from(url: str) -> dict[str, Any]:
-    """Return Django's settings for a database address, with what each kind needs to run well."""
-    database: dict[str, Any] = env.db_url_config(url)
+    """Return Django's settings for a database address, with what each kind needs to run well.
+
+    The address may hold a password, so what is wrong with it is told without it.
+    """
+    try:
+        database: dict[str, Any] = env.db_url_config(url)
+        is_known = database["ENGINE"].endswith((".sqlite3", ".postgresql"))
+    except (ImproperlyConfigured, KeyError, ValueError):
+        is_known = False
+    if not is_known:
+        PROBLEMS.append(
+            "DATABASE_URL is no address of a database that hubadmin can use; one is like "
+            "postgres://user:password@db.example.com:5432/hubadmin."
+        )
+        # In which there is nothing to mistake for what was meant.
+        database = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
     database |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
     if database["ENGINE"].endswith("sqlite3"):
         database["OPTIONS"] = SQLITE_OPTIONS | database.get("OPTIONS", {})

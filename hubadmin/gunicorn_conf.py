@@ -2,7 +2,6 @@
 
 import logging
 import os
-import sys
 from typing import Any
 
 import django
@@ -67,7 +66,7 @@ def on_starting(server: Any) -> None:
     """Refuse to serve without what serving needs; log what else the checks have to say."""
     os.umask(0o077)  # as in the settings: with `--daemon` gunicorn has set another since
     if found := startup.problems():
-        sys.exit(startup.refusal("hubadmin", found))
+        startup.end(startup.refusal("hubadmin", found))
     logger.info("the server starts", extra=startup.VERSION)
     if settings.AUDIT_SIGNING_KEY and not settings.DEMO:
         logger.info("AUDIT_SIGNING_KEY is set here, where AUDIT_PUBLIC_KEYS would do")

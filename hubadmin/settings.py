@@ -13,11 +13,13 @@ from hubadmin.env import (
     BASE_DIR,
     database_from,
     env,
+    log_level,
     mail_from,
     names,
     number,
     percent,
     secret,
+    time_zone,
 )
 from hubadmin.env import PROBLEMS as PROBLEMS  # a setting as well: the checks tell them
 from hubadmin.receivers import receivers
@@ -266,7 +268,7 @@ LOCALE_PATHS = [BASE_DIR / "associations" / "locale"]  # one catalogue for the w
 FORMAT_MODULE_PATH = ["hubadmin.formats"]
 USE_I18N = True
 USE_TZ = True
-TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+TIME_ZONE = time_zone("TIME_ZONE", "UTC")
 
 # --- Security -----------------------------------------------------------------------------------
 
@@ -317,7 +319,7 @@ DEFAULT_EXCEPTION_REPORTER_FILTER = "hubadmin.logging.ReporterFilter"
 
 # --- Logs: one JSON line an event ---------------------------------------------------------------
 
-LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
+LOG_LEVEL = log_level("LOG_LEVEL", "INFO")
 # Takes tokens out of each line, whoever wrote it.
 LOG_REDACTOR = "associations.hubspot.sanitizing.redact"
 # Takes out of people's names what cannot be seen.

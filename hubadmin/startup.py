@@ -6,6 +6,7 @@ import re
 import signal
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from django.conf import settings
 from django.core.checks import CheckMessage, run_checks
@@ -38,9 +39,12 @@ COMMIT = commit_of(settings.BASE_DIR)
 VERSION = {"version": __version__, "commit": COMMIT or None}
 
 
-def problems() -> list[str]:
-    """Return why nothing may start, a sentence each; log what else the checks have to say."""
-    messages = [each for each in run_checks(include_deployment_checks=True) if _counts(each)]
+def problems(*, is_serving: bool = True) -> list[str]:
+    """Return why nothing may start, a sentence each; log what else the checks have to say.
+
+    What does not serve people needs no more than can be read.
+    """
+    messages = [each for each in run_checks(include_deployment_checks=is_serving) if _counts(each)]
     found = serious(messages)
     if not found:
         for message in messages:
@@ -54,6 +58,19 @@ def serious(messages: list[CheckMessage]) -> list[str]:
 
 def refusal(who: str, found: list[str]) -> str:
     return f"{who} does not start:\n" + "\n".join(f"- {problem}" for problem in found)
+
+
+def is_read_by_a_person() -> bool:
+    """Whether what this process says goes to a terminal, and to no collector of logs."""
+    return settings.DEBUG or sys.stderr.isatty()
+
+
+def end(why: str, code: int = 1) -> NoReturn:
+    """End this process, and say why: in a line of the log, or as it is to a person."""
+    if is_read_by_a_person():
+        sys.exit(why)
+    logger.critical(" ".join(why.replace("\n- ", " ").split()))
+    sys.exit(code)
 
 
 def _counts(message: CheckMessage) -> bool:

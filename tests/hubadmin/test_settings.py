@@ -50,6 +50,9 @@ def calls(is_ours: Callable[[ast.expr], bool]) -> set[str]:
     }
 
 
+READERS = ("names", "number", "percent", "log_level", "time_zone")
+
+
 def secrets() -> set[str]:
     """The names that may also come from a file."""
     return calls(lambda function: isinstance(function, ast.Name) and function.id == "secret")
@@ -59,11 +62,7 @@ def variables() -> set[str]:
     """The names that the settings read from the environment."""
     return (
         secrets()
-        | calls(
-            lambda function: (
-                isinstance(function, ast.Name) and function.id in ("names", "number", "percent")
-            )
-        )
+        | calls(lambda function: isinstance(function, ast.Name) and function.id in READERS)
         | calls(
             lambda function: (
                 isinstance(function, ast.Attribute)

@@ -3,7 +3,7 @@ import signal
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import Error as DBError
 from django.db import connection
 from django_q.brokers import Broker, get_broker
@@ -12,15 +12,15 @@ from associations.bulk import shutdown
 from associations.bulk.worker.broker import BrokerAwayError
 from associations.bulk.worker.pool import Pool
 from associations.bulk.worker.scheduler import Scheduler
+from associations.management.service import ServiceCommand
 from associations.notices.service import telling
 from hubadmin import startup
 
 logger = logging.getLogger(__name__)
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = "Work on bulk runs until SIGINT or SIGTERM. As many as you like may run, anywhere."
-    requires_system_checks = []  # it runs all of them, as gunicorn does
 
     def handle(self, *args: Any, **options: Any) -> None:
         if found := startup.problems():

@@ -3,7 +3,7 @@ import signal
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.db import Error as DBError
 
 from associations.audit.integrity import id_ranges, processes
@@ -14,13 +14,14 @@ from associations.audit.integrity.processes import ENDED
 from associations.audit.integrity.sealing import Unreadable, seal_for_ever, seal_log
 from associations.audit.integrity.signing import SigningKeyError, own_key
 from associations.audit.recorder import close_abandoned
+from associations.management.service import ServiceCommand
 from associations.notices.service import telling_as_sealer
 from hubadmin import startup
 
 logger = logging.getLogger(__name__)
 
 
-class Command(BaseCommand):
+class Command(ServiceCommand):
     help = "Seal what has been closed in the audit log since the last seal."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -30,6 +31,8 @@ class Command(BaseCommand):
         processes.add_option(parser)
 
     def handle(self, *args: Any, every: float | None, processes: int, **options: Any) -> None:
+        if found := startup.problems(is_serving=False):
+            raise CommandError(startup.refusal("The sealer", found))
         self.processes = processes
         try:
             own_key()
