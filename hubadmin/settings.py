@@ -120,6 +120,9 @@ SSO_GROUPS_SEPARATOR = env.str("SSO_GROUPS_SEPARATOR", default=";")
 # What seals the log signs with the first; whoever checks the seals needs only the public keys.
 AUDIT_SIGNING_KEY = secret("AUDIT_SIGNING_KEY")
 AUDIT_PUBLIC_KEYS = names("AUDIT_PUBLIC_KEYS")
+# Where what HubSpot had answered waits while the log cannot be written; audit/spool.py says where
+# else.
+SPOOL_DIR = env.str("SPOOL_DIR", default="")
 
 # --- Notices ------------------------------------------------------------------------------------
 

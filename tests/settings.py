@@ -51,6 +51,9 @@ METRICS_TOKEN = ""
 SSO_SUPPORT_GROUPS = ["support"]
 SSO_ADMIN_GROUPS = ["admin"]
 
+# There is no such folder. A test that wants something kept has one of its own.
+SPOOL_DIR = "/dev/null/spool"
+
 LOGGING = LOGGING | {"handlers": {"stderr": {"class": "logging.NullHandler"}}}
 
 TEST_RUNNER = "tests.runner.Runner"

@@ -7,12 +7,15 @@ concerns a run is part of a transaction of the caller's, which began with a hold
 import base64
 import hashlib
 import logging
+import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
+from threading import Lock, Thread
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +26,9 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from associations.audit import events
+from associations.audit import events, spool
 from associations.audit.integrity import signing
+from associations.audit.integrity.candidates import LONGEST_TRANSACTION
 from associations.audit.integrity.names import HANDED_ON, erased_since
 from associations.db import insert, retry_on_outage
 from associations.gateway import clients
@@ -45,6 +49,7 @@ from associations.models import (
     AssociationCheck,
     AssociationRequest,
     AuditExport,
+    AuditSeal,
     AuditVerification,
     BulkChunk,
     BulkRow,
@@ -252,12 +257,13 @@ def _first(
 
 
 def record_attempt(entry: AssociationRequest, number: int, attempt: Attempt) -> None:
-    """Keep one exchange of an entry's. If that cannot be, its answer counts all the same."""
+    """Log one exchange of an entry's. If that cannot be, it is kept here until it can."""
     events.record_sent_again(number)
     try:
         _retry(lambda: insert(lambda: _add_attempt(entry, number, attempt)))
     except DBError:
         known = {"entry": entry.pk, "number": number, "http_status": attempt.http_status}
+        known["kept"] = _keep(spool.Kept(attempt, [entry.pk], number))
         logger.exception("an attempt could not be logged", extra=known)
 
 
@@ -288,8 +294,8 @@ def close_entry(
     """Close the entry by this answer, unless somebody was first; return it as it now stands.
 
     `last` is the attempt that brought it, with its number, if that is not in the log yet; `seen`
-    are the columns that verification fills. If the log fails now, the entry stays `sending`;
-    close_abandoned() closes it by what is known.
+    are the columns that verification fills. If the log fails now, the entry stays `sending`, and
+    what was answered is kept here: read_back() closes the entry by it.
     """
 
     def write() -> bool:
@@ -310,6 +316,8 @@ def close_entry(
         vars(entry).update(as_it_is)
         known = {"entry": entry.pk, "cause": answer.cause, "http_status": answer.http_status}
         known["correlation_id"] = answer.correlation_id
+        number, attempt = last or (0, None)
+        known["kept"] = _keep(spool.Kept(attempt, [entry.pk], number, closes=True))
         logger.exception("the log could not be written after sending", extra=known)
     return entry
 
@@ -367,6 +375,8 @@ def close_abandoned() -> None:
     abandoned = AssociationRequest.objects.abandoned(timezone.now() - longest)
     unseen = AssociationRequest.objects.look_due(timezone.now() - longest)
     try:
+        if spool.may_wait():
+            read_back()
         for pk in list(abandoned.values_list("pk", flat=True)):
             _close_if_readable(pk)
         for pk in list(unseen.values_list("pk", flat=True)):
@@ -380,8 +390,17 @@ def close_abandoned_now_and_then() -> None:
 
     What was abandoned has been for a minute and more, so a few seconds later is soon enough.
     """
-    if cache.add(ABANDONED_CLOSED, True, CLOSED_FOR_SECONDS):
+    if spool.may_wait() or cache.add(ABANDONED_CLOSED, True, CLOSED_FOR_SECONDS):
         close_abandoned()
+
+
+def look_after_log() -> None:
+    """Do what is to be done each round, also for the other processes of this machine."""
+    try:
+        read_back()
+    except DBError:
+        logger.exception("what HubSpot had answered could not be logged")
+    close_abandoned()
 
 
 def _give_up_look(pk: int) -> None:
@@ -441,6 +460,133 @@ def _attempt(row: AssociationAttempt) -> Attempt:
         detail=row.detail,
         call=row.call,
     )
+
+
+# --- what HubSpot had answered while the log could not be written ---------------------------------
+
+READ_BACK_SECONDS = 5.0  # between two tries, in the process that keeps something
+_reading_back, _trying = Lock(), Lock()
+
+
+def _keep(kept: spool.Kept) -> bool:
+    is_kept = spool.keep(kept)
+    if is_kept and _trying.acquire(blocking=False):
+        Thread(target=_try_to_read_back, daemon=True).start()
+    return is_kept
+
+
+def _try_to_read_back() -> None:
+    """Until it has been: a seal that comes before would show the answer as older than it."""
+    try:
+        while spool.may_wait():
+            time.sleep(READ_BACK_SECONDS)
+            try:
+                read_back()
+            except DBError:
+                connection.close()
+    finally:
+        _trying.release()
+        connection.close()
+
+
+def read_back() -> None:
+    """Write into the log what waits on this machine, each once. Raises DBError.
+
+    What an entry that is open waited for closes it; one that was closed meanwhile has a late
+    attempt more.
+    """
+    if not _reading_back.acquire(blocking=False):
+        return  # another thread is at it
+    try:
+        with spool.taken() as waiting:
+            for file, kept in waiting:
+                _take_back(file, kept)
+    finally:
+        _reading_back.release()
+
+
+def _take_back(file: Path, kept: spool.Kept) -> None:
+    try:
+        with transaction.atomic():
+            _write_back(kept)
+    except IntegrityError as error:
+        spool.put_aside(file, str(error).strip())
+        return
+    except UNREADABLE as error:
+        demand_value(error)
+        spool.put_aside(file, repr(error))
+        return
+    told = {"entries": kept.entries, "number": kept.number, "closes": kept.closes}
+    logger.warning("what HubSpot had answered was logged afterwards", extra=told)
+    transaction.on_commit(lambda: spool.remove(file))
+
+
+def _write_back(kept: spool.Kept) -> None:
+    """Part of a transaction. Raises ValueError if the log has no place for it."""
+    if kept.attempt:
+        _demand_in_time(kept.attempt)
+    if kept.batch and kept.attempt:
+        batch = _add_batch(kept.attempt, **kept.batch)
+        requeue(_still_under_way(kept, run=batch.run_id), batch)
+        return
+    # Locked, so that `late` is exact.
+    entry = AssociationRequest.objects.select_for_update().filter(pk__in=kept.entries[:1]).first()
+    if entry is None:
+        raise ValueError("the log has no such entry")
+    if entry.run_id and kept.attempt:
+        record_attempts([(entry, kept.attempt)])
+        _close_or_requeue(entry, kept)
+    elif kept.attempt and not entry.attempts.filter(number=kept.number).exists():
+        new = _new_attempt(entry, kept.number, kept.attempt, late=not entry.is_open)
+        insert(lambda: new.save(force_insert=True))
+    if kept.closes:
+        _close_by_attempts(entry.pk)
+
+
+def _close_or_requeue(entry: AssociationRequest, kept: spool.Kept) -> None:
+    """What an answer leaves open the run sends again, as it would have."""
+    answer = answers_of(entry)[-1]
+    if entry.is_open and answer.cause is Cause.CONFIRMED:
+        close_entries(entry.run_id or 0, [(entry, answer)])
+    else:
+        requeue(_still_under_way(kept, run=entry.run_id or 0))
+
+
+def _still_under_way(kept: spool.Kept, run: int) -> QuerySet[AssociationRequest]:
+    """Those that nobody has sent since."""
+    ids, started_at = kept.entries, kept.attempt and kept.attempt.started_at
+    entries = AssociationRequest.objects.filter(run=run, pk__range=(ids[0], ids[-1]))
+    return entries.filter(outcome=Outcome.SENDING, sent_at__lte=started_at)
+
+
+def _demand_in_time(attempt: Attempt) -> None:
+    """What is much older than the last seal would look dated back, and is for people to judge."""
+    sealed_at = AuditSeal.objects.order_by("number").values_list("sealed_at", flat=True).last()
+    if sealed_at and attempt.started_at < sealed_at - LONGEST_TRANSACTION + CLOSING_GRACE:
+        raise ValueError("the log was sealed long after it")
+
+
+@contextmanager
+def kept_if_away(*rows: tuple[AssociationRequest, Attempt]) -> Iterator[None]:
+    """Keep these exchanges of a run on this machine, if the log cannot be written."""
+    try:
+        yield
+    except DBError:
+        for entry, attempt in rows:
+            _keep(spool.Kept(attempt, [entry.pk]))
+        raise
+
+
+def keep_batch(
+    chunk: BulkChunk,
+    attempt: Attempt,
+    answer: Answer,
+    types: tuple[str, str],
+    ids: Sequence[int],
+) -> None:
+    """Keep the exchange with these entries of a chunk on this machine."""
+    batch = _columns_of_batch(chunk, answer, types, len(ids))
+    _keep(spool.Kept(attempt, [min(ids), max(ids)], batch=batch))
 
 
 def record_check(
@@ -584,6 +730,9 @@ def requeue_interrupted(chunk: BulkChunk) -> None:
     hides that an earlier call may have made the link.
     """
     under_way = chunk.entries.filter(outcome=Outcome.SENDING)
+    if not under_way.exists():
+        return
+    read_back()  # what this machine knows of them
     left = list(under_way.order_by("pk"))
     # One that is under way has been sent; the type does not say so.
     sent = [(entry, entry.sent_at) for entry in left if entry.sent_at]
@@ -610,15 +759,25 @@ def record_batch(
     chunk: BulkChunk, attempt: Attempt, answer: Answer, types: tuple[str, str], inputs: int
 ) -> AssociationBatch:
     """Keep an exchange; the same one a second time is what it was."""
+    return _add_batch(attempt, **_columns_of_batch(chunk, answer, types, inputs))
+
+
+def _columns_of_batch(
+    chunk: BulkChunk, answer: Answer, types: tuple[str, str], inputs: int
+) -> dict[str, Any]:
+    """Those that are not of the exchange itself."""
+    run, cause = chunk.run_id, str(answer.cause)
+    sides = {"from_object_type": types[0], "to_object_type": types[1]}
+    return sides | {"run_id": run, "inputs": inputs, "cause": cause}
+
+
+def _add_batch(attempt: Attempt, *, cause: str, **columns: Any) -> AssociationBatch:
     values = _exchange(attempt)
     batch, _ = AssociationBatch.objects.get_or_create(
-        run_id=chunk.run_id,
-        from_object_type=types[0],
-        to_object_type=types[1],
-        inputs=inputs,
+        **columns,
         started_at=values.pop("started_at"),
         duration_ms=values.pop("duration_ms"),
-        defaults=values | {"cause": answer.cause},
+        defaults=values | {"cause": cause},
     )
     return batch
 

@@ -9,6 +9,8 @@ import re
 from dataclasses import replace
 from functools import partial
 
+from django.db import Error as DBError
+
 from associations.audit import recorder
 from associations.bulk import backoff
 from associations.bulk.leases import StoppedError, asks_for, hold, mark_rows, release
@@ -53,13 +55,18 @@ def send_batch(run: BulkRun, chunk: BulkChunk, until: float) -> None:
             from_object_type=types[0], to_object_type=types[1], pairs=[row[1:] for row in rows]
         )
         answer = _read(attempt, types, [row[1:] for row in rows])
-        # Even if the lease is lost: the call was made, and the log shall show it.
-        batch = retry_on_outage(
-            lambda: recorder.record_batch(chunk, attempt, answer, types, len(rows))
-        )
-        answer, merged = _read_by_identity(run, types, rows, answer)
-        if _conclude_batch(run, chunk, rows, batch, attempt, answer, merged):
-            _send_suspects(run, chunk, rows, answer, until)
+        try:
+            # Even if the lease is lost: the call was made, and the log shall show it.
+            batch = retry_on_outage(
+                lambda: recorder.record_batch(chunk, attempt, answer, types, len(rows))
+            )
+            ended, merged = _read_by_identity(run, types, rows, answer)
+            is_left = _conclude_batch(run, chunk, rows, batch, attempt, ended, merged)
+        except DBError:
+            recorder.keep_batch(chunk, attempt, answer, types, [row[0] for row in rows])
+            raise
+        if is_left:
+            _send_suspects(run, chunk, rows, ended, until)
     else:
         release(chunk)
 

@@ -107,14 +107,14 @@ def _send_wave(
     reaction = backoff.reaction_to([(attempt, answer) for _, attempt, answer in ended])
     if not reaction.is_answered and _is_silent_on_these(ended):
         reaction = backoff.Reaction()
-    try:
-        retry_on_outage(lambda: _conclude_wave(run, chunk, ended, reaction))
-    except LeaseLostError:
-        # The calls were made, and the log shall show them.
-        retry_on_outage(
-            lambda: recorder.record_attempts((entry, attempt) for entry, attempt, _ in ended)
-        )
-        raise
+    made = [(entry, attempt) for entry, attempt, _ in ended]
+    with recorder.kept_if_away(*made):
+        try:
+            retry_on_outage(lambda: _conclude_wave(run, chunk, ended, reaction))
+        except LeaseLostError:
+            # The calls were made, and the log shall show them.
+            retry_on_outage(lambda: recorder.record_attempts(made))
+            raise
     return reaction.wait
 
 

@@ -182,12 +182,13 @@ def _concluded(run: BulkRun, chunk: BulkChunk, rows: list[_Row]) -> float:
         recorder.close_entries(run.pk, answers, {pk: seen for pk, (_, seen) in over.items()})
         recorder.requeue(AssociationRequest.objects.filter(pk__in=[r.entry.pk for r in rows]))
 
-    try:
-        retry_on_outage(conclude)
-    except LeaseLostError:
-        # The calls were made, and the log shall show them.
-        retry_on_outage(lambda: recorder.record_attempts(calls))
-        raise
+    with recorder.kept_if_away(*calls):
+        try:
+            retry_on_outage(conclude)
+        except LeaseLostError:
+            # The calls were made, and the log shall show them.
+            retry_on_outage(lambda: recorder.record_attempts(calls))
+            raise
     return reaction.wait
 
 

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 
+from associations.audit import spool
 from associations.audit.integrity import id_ranges, signing, triggers
 from associations.audit.integrity.candidates import NAMED, find_unreadable
 from associations.audit.integrity.chain_verification import TamperedError, check_seal
@@ -43,6 +44,7 @@ def log_lines(now: datetime) -> Iterator[Item]:
     yield from _verification_lines()
     yield from _stranger_lines(find_strangers())
     yield _trigger_line(triggers.problems())
+    yield from spool_lines(spool.waiting())
     longest = timedelta(seconds=clients.interactive().limits.total) + CLOSING_GRACE
     abandoned = AssociationRequest.objects.for_list().abandoned(now - longest)
     if entry := abandoned.order_by("created_at", "id").first():
@@ -203,6 +205,36 @@ def _trigger_line(problems: list[str]) -> Item:
         "verify the log with <code>manage.py verify_audit_log</code>."
     )
     return Item(Level.WRONG, text, html(advice), tuple(problems), NoticeEvent.LOG_ALTERED)
+
+
+def spool_lines(waiting: spool.Waiting) -> Iterator[Item]:
+    """What this machine keeps of HubSpot's answers, for which the log could not be written."""
+    if waiting.aside:
+        text = ngettext(
+            "{count} answer of HubSpot that this machine kept cannot be used for the log.",
+            "{count} answers of HubSpot that this machine kept cannot be used for the log.",
+            waiting.aside,
+        )
+        advice = gettext(
+            "See the server's log for why, and the file for what HubSpot said. Delete it once "
+            "nobody needs it any more."
+        )
+        named = (f"{spool.folder()}/*{spool.ASIDE}",)
+        yield Item(Level.WRONG, html(text, count=waiting.aside), advice, named)
+    if waiting.is_full:
+        text = gettext("This machine keeps no further answers of HubSpot: there is no more room.")
+        yield Item(Level.WRONG, text, codes=(str(spool.folder()),))
+    if waiting.files:
+        text = ngettext(
+            "{count} answer of HubSpot waits on this machine for the log.",
+            "{count} answers of HubSpot wait on this machine for the log.",
+            waiting.files,
+        )
+        advice = gettext(
+            "They are logged within seconds once the database can be written, by the process that "
+            "had them, by a worker or by <code>manage.py seal_audit_log</code> of this machine."
+        )
+        yield Item(Level.WARNING, html(text, count=waiting.files), html(advice))
 
 
 def _open_line(entry: AssociationRequest | None) -> Item:

@@ -19,7 +19,7 @@ from django.conf import settings
 
 from associations.audit.integrity import signing
 from associations.audit.integrity.sealing import seal_for_ever
-from associations.audit.recorder import close_abandoned
+from associations.audit.recorder import look_after_log
 from hubadmin.demo.sandbox import Sandbox
 
 START_SECONDS = 30
@@ -79,7 +79,7 @@ def seal_meanwhile() -> None:
     """Seal the log as production does beside its servers; it ends with this process."""
     key = secret_of(settings.DEMO_DIR, "audit_key", lambda: signing.new_key()[0])
     settings.AUDIT_SIGNING_KEY = key
-    work = partial(seal_for_ever, SEAL_SECONDS, before_each=close_abandoned)
+    work = partial(seal_for_ever, SEAL_SECONDS, before_each=look_after_log)
     threading.Thread(target=work, daemon=True).start()
 
 

@@ -37,6 +37,13 @@ class Cluster:
         """As after a crash: nobody's transaction ends in order."""
         self._run("pg_ctl", "restart", "--mode=immediate", "--wait", f"--options={self._options}")
 
+    def stop(self) -> None:
+        """Without waiting for anybody's transaction."""
+        self._run("pg_ctl", "stop", "--mode=fast", "--wait")
+
+    def start(self) -> None:
+        self._run("pg_ctl", "start", "--wait", f"--options={self._options}")
+
     def _run(self, program: str, *arguments: str) -> None:
         who: dict[str, Any] = {"user": "postgres"} if os.getuid() == 0 else {}
         subprocess.run(

@@ -18,6 +18,7 @@ from django_q.brokers import Broker
 from django_q.models import Failure
 from django_q.tasks import async_task
 
+from associations.audit import recorder
 from associations.bulk import approval, backoff
 from associations.bulk.services import NotPossibleError, discard
 from associations.bulk.turns import has_work
@@ -68,6 +69,7 @@ class Scheduler:
 
     def _tick(self) -> None:
         if self._is_due("beat", BEAT_SECONDS):
+            recorder.read_back()
             Worker.objects.update_or_create(name=self._name, defaults={"seen_at": timezone.now()})
         runs = list(BulkRun.objects.filter(state__in=UNDER_WAY).order_by("pk"))
         if self._is_due("alive", ALIVE_SECONDS):

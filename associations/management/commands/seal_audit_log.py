@@ -13,7 +13,7 @@ from associations.audit.integrity.manifest import ManifestError
 from associations.audit.integrity.processes import ENDED
 from associations.audit.integrity.sealing import Unreadable, seal_for_ever, seal_log
 from associations.audit.integrity.signing import SigningKeyError, own_key
-from associations.audit.recorder import close_abandoned
+from associations.audit.recorder import look_after_log
 from associations.management.service import ServiceCommand
 from associations.notices.service import telling_as_sealer
 from hubadmin import startup
@@ -55,7 +55,7 @@ class Command(ServiceCommand):
             ) from error
 
     def seal_once(self) -> None:
-        close_abandoned()
+        look_after_log()
         seals, unreadable = 0, Unreadable()
         for seal in seal_log(unreadable, processes=self.processes):
             self.stdout.write(f"seal {seal.number}\t{seal.head}")
@@ -76,6 +76,6 @@ class Command(ServiceCommand):
         logger.info("the sealer starts", extra=startup.VERSION)
         try:
             with telling_as_sealer():
-                seal_for_ever(seconds, before_each=close_abandoned, processes=self.processes)
+                seal_for_ever(seconds, before_each=look_after_log, processes=self.processes)
         except KeyboardInterrupt:
             self.stdout.write("Sealing has ended.")

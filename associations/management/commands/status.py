@@ -7,7 +7,10 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error as DBError
 from django.utils import timezone, translation
 from django.utils.html import strip_tags
+from django.utils.translation import gettext
 
+from associations.audit import spool
+from associations.status.auditlog import spool_lines
 from associations.status.report import Item, Level, Section, headline_of
 from associations.status.sections import tell
 from hubadmin.startup import VERSION
@@ -39,7 +42,9 @@ class Command(BaseCommand):
             parts = tell().parts
         except DBError as error:
             why = " ".join(str(error).split())
-            self._write(UNKNOWN, f"the database cannot be asked: {why}", [], as_json)
+            waits = Section("log", gettext("The audit log"), [*spool_lines(spool.waiting())])
+            parts = [waits] if waits.lines else []
+            self._write(UNKNOWN, f"the database cannot be asked: {why}", parts, as_json)
             return UNKNOWN
         code = max(CODES[line.level] for part in parts for line in part.lines)
         worst = headline_of(parts) if code else None
