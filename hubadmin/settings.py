@@ -346,6 +346,20 @@ LOGGING: dict[str, Any] = {
     },
 }
 
+# --- What `manage.py doctor` tries, side by side; told in this order ------------------------------
+
+# Each is a title and a function that yields findings (hubadmin/web/doctor.py).
+DOCTOR = [
+    ("Settings", "hubadmin.doctor.in_settings"),
+    ("Files", "hubadmin.doctor.in_files"),
+    ("Database", "associations.status.doctor.database"),
+    ("Audit log", "associations.status.doctor.audit_log"),
+    ("Bulk runs", "associations.status.doctor.bulk_runs"),
+    ("Redis", "associations.status.doctor.tasks_in_redis"),
+    ("HubSpot", "associations.status.doctor.hubspot"),
+    ("Sign-in", "hubadmin.sso.doctor.look"),
+]
+
 # --- Ours ---------------------------------------------------------------------------------------
 
 DEMO = False

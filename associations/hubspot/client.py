@@ -120,6 +120,12 @@ class HubSpotClient:
         self._token = token
         self._session = _session(token, user_agent, proxy_url, ca_bundle, pool_size)
 
+    @property
+    def authorities(self) -> str:
+        """The file or folder of those whose certificates are believed."""
+        told = self._session.verify
+        return told if isinstance(told, str) else requests.utils.DEFAULT_CA_BUNDLE_PATH
+
     def on_behalf(self, is_still_in: IsStillIn) -> "HubSpotClient":
         """Return the same client, for calls of a person who may leave meanwhile.
 

@@ -84,7 +84,7 @@ class _Write:
         if time.monotonic() < self._due_at:
             return
         try:
-            _write()
+            write()
             self._is_refused = False
         except DBError as error:
             if _is_busy(error):
@@ -98,7 +98,8 @@ _last_write = _Write()
 is_write_refused = _last_write.is_refused
 
 
-def _write() -> None:
+def write() -> None:
+    """Have a row of our own committed. Raises DBError."""
     row = Session(pk=WRITTEN, expire_date=timezone.now() + timedelta(days=1))
     with _no_long_wait(), transaction.atomic():
         if connection.vendor == "postgresql":

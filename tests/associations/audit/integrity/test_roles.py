@@ -17,7 +17,7 @@ from django.utils import timezone
 from django_q.brokers import get_broker
 
 from associations.audit import recorder
-from associations.audit.integrity import triggers
+from associations.audit.integrity import role_rights, triggers
 from associations.audit.recorder import RequestMeta
 from associations.bulk import services, tasks
 from associations.bulk.worker import scheduler
@@ -34,7 +34,9 @@ from associations.models import (
     SecurityEvent,
     Worker,
 )
+from associations.status import doctor
 from hubadmin.models import User
+from hubadmin.web.doctor import Level
 from tests.associations.audit.integrity.base import (
     ATTEMPT,
     BATCH,
@@ -130,6 +132,40 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
         self.assertEqual({each.state for each in AuditExport.objects.all()}, {"complete"})
         client.post("/sign-out")
         self.assertEqual(client.get("/").status_code, 302)
+
+    def test_the_doctor_knows_the_rights_of_the_readme(self) -> None:
+        rights = role_rights.of_this_role()
+        self.assertEqual(rights, role_rights.Rights(self.name, False, False))
+        self.assertEqual([each.level for each in doctor._rights()], [Level.OK])
+        changes = (
+            "REVOKE UPDATE ON django_session FROM {}; GRANT UPDATE ON django_session TO {}",
+            "REVOKE SELECT ON hubadmin_user FROM {}; GRANT SELECT ON hubadmin_user TO {}",
+            "GRANT DELETE ON associations_auditseal TO {}; "
+            "REVOKE DELETE ON associations_auditseal FROM {}",
+            "GRANT UPDATE (reason) ON associations_associationrequest TO {}; "
+            "REVOKE UPDATE (reason) ON associations_associationrequest FROM {}",
+        )
+        told = (
+            (["UPDATE on django_session"], []),
+            (["SELECT on hubadmin_user"], []),
+            ([], ["DELETE on associations_auditseal"]),
+            ([], ["UPDATE (reason) on associations_associationrequest"]),
+        )
+        for change, (lacking, beyond) in zip(changes, told, strict=True):
+            there, back = change.format(self.name, self.name).split("; ")
+            self.execute(database_url(**self.owner), [there])
+            rights = role_rights.of_this_role()
+            self.execute(database_url(**self.owner), [back])
+            self.assertEqual((rights.lacking, rights.beyond), (lacking, beyond), change)
+
+    def test_the_doctor_knows_the_owner_and_a_superuser(self) -> None:
+        with self.connected_as(self.owner):
+            (found,) = doctor._rights()
+            self.assertIn("owns the tables", found.text)
+        with self.connected_as({"USER": "postgres"}):
+            (found,) = doctor._rights()
+            self.assertIn("is a superuser", found.text)
+        self.assertEqual(found.level, Level.WARNING)
 
     def test_what_the_triggers_let_be_filled_in_is_granted_and_nothing_else(self) -> None:
         columns = {field.column for field in AssociationRequest._meta.concrete_fields}
