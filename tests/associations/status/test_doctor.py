@@ -22,7 +22,6 @@ from tests.hubadmin.test_health import read_only
 from tests.identity.processes import free_port, listens
 from tests.support import LogTransactionTestCase, database_away, missing_table, needed
 
-
 REDIS = shutil.which("redis-server")
 
 
