@@ -82,5 +82,9 @@ def on_reload(server: Any) -> None:
         for name, value in before.items():
             setattr(settings, name, value)
         logger.error("secrets were not changed", extra={"why": errors})
-    else:
-        logger.info("secrets were read again")
+        return
+    changed = [name for name, value in before.items() if getattr(settings, name) != value]
+    logger.info("secrets were read again", extra={"changed": changed})
+    if fixed := [name for name in ROTATED if os.environ.get(name)]:
+        what = "these secrets come from no file of their own, and stay as they were at the start"
+        logger.warning(what, extra={"secrets": fixed})

@@ -167,6 +167,17 @@ class Worker(ThreadWorker):
         self.waiting: dict[Connection, None] = {}  # for their requests; who waits longest is first
         self.closing: dict[Connection, float] = {}  # until when each may linger
 
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """As gunicorn's; but whoever stops leaves the address to the next server at once.
+
+        Else it would be taken for as long as a submit is under way, and a connection that comes
+        meanwhile would wait for nobody.
+        """
+        super().set_accept_enabled(enabled)
+        if not enabled and not (self.alive and self.is_parent_alive()):
+            for listener in self.sockets:
+                listener.close()
+
     def accept(self, listener: socket.socket) -> None:
         """As gunicorn's, with our kind of connection.
 

@@ -30,6 +30,8 @@ os.umask(0o077)
 # --- Serving ------------------------------------------------------------------------------------
 
 SECRET_KEY = secret("SECRET_KEY")
+# Others whose signatures count as well, while the key is changed machine by machine.
+SECRET_KEY_FALLBACKS = secret("SECRET_KEY_FALLBACKS").replace(",", " ").split()
 DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = names("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = names("CSRF_TRUSTED_ORIGINS")

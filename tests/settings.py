@@ -11,6 +11,7 @@ from hubadmin.settings import *  # noqa: F403 - settings are layered whole
 from hubadmin.settings import BASE_DIR, LOGGING, database_from, env
 
 SECRET_KEY = "tests-only"
+SECRET_KEY_FALLBACKS = []
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 CSRF_TRUSTED_ORIGINS = []
 TRUSTED_PROXY_COUNT = 0

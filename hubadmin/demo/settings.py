@@ -31,6 +31,7 @@ SSO_SUPPORT_GROUPS = ["support"]
 SSO_ADMIN_GROUPS = ["admin"]
 
 SECRET_KEY = env.str("DEMO_SECRET_KEY", default="")
+SECRET_KEY_FALLBACKS = []
 AUDIT_SIGNING_KEY = env.str("DEMO_AUDIT_KEY", default="")
 AUDIT_PUBLIC_KEYS = []
 DEBUG = False

@@ -93,7 +93,7 @@ def finish(request: HttpRequest) -> SignIn:
     if not request.GET.get("code"):
         raise RefusedError("the provider sent neither a code nor an error")
     app = provider()
-    token = _verified_token(app, request)
+    token = _verified_token(app, request, begun)
     return SignIn(
         claims=_with_userinfo(app, token),
         id_token=token["id_token"],
@@ -102,7 +102,7 @@ def finish(request: HttpRequest) -> SignIn:
     )
 
 
-def _verified_token(app: Provider, request: HttpRequest) -> dict[str, Any]:
+def _verified_token(app: Provider, request: HttpRequest, begun: Pending) -> dict[str, Any]:
     """Exchange the code for tokens, and return them with the ID token's claims as `userinfo`."""
     options = {
         "iss": {"essential": True, "value": settings.SSO_ISSUER},
@@ -114,10 +114,10 @@ def _verified_token(app: Provider, request: HttpRequest) -> dict[str, Any]:
         token = app.fetch_access_token(
             code=request.GET["code"],
             redirect_uri=_callback(request),
-            code_verifier=pending.verifier(state),
+            code_verifier=pending.verifier(state, begun),
         )
         token["userinfo"] = app.parse_id_token(
-            token, pending.nonce(state), claims_options=options, leeway=LEEWAY
+            token, pending.nonce(state, begun), claims_options=options, leeway=LEEWAY
         )
     except requests.RequestException as error:
         raise ProviderUnavailableError(f"the provider does not answer: {error!r}") from error

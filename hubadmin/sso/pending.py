@@ -8,7 +8,7 @@ may know (PKCE's verifier, the nonce) is made of the sign-in's state and the sec
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import wraps
 from urllib.parse import urlsplit
 
@@ -33,14 +33,15 @@ class Pending:
 
     next_page: str
     silent: bool
+    key: str | bytes = field(default="", repr=False)  # which it was begun with
 
 
-def nonce(state: str) -> str:
-    return _made_of(state, "nonce")
+def nonce(state: str, begun: Pending | None = None) -> str:
+    return _made_of(state, "nonce", begun)
 
 
-def verifier(state: str) -> str:
-    return _made_of(state, "verifier")
+def verifier(state: str, begun: Pending | None = None) -> str:
+    return _made_of(state, "verifier", begun)
 
 
 def keep(request: HttpRequest, response: HttpResponse, state: str, begun: Pending) -> None:
@@ -58,11 +59,16 @@ def find(request: HttpRequest) -> Pending | None:
     """Return what was begun in this browser, of which the provider's answer tells the state."""
     state = request.GET.get("state", "")
     value = request.COOKIES.get(_PREFIX + state, "")
-    try:
-        next_page, silent = signing.loads(value, salt=_SALT + state, max_age=SECONDS)
-    except signing.BadSignature:
-        return None
-    return Pending(next_page, silent)
+    # While the secret key is changed machine by machine, another one may have begun it.
+    for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS):
+        try:
+            next_page, silent = signing.loads(
+                value, key=key, salt=_SALT + state, max_age=SECONDS, fallback_keys=[]
+            )
+        except signing.BadSignature:
+            continue
+        return Pending(next_page, silent, key)
+    return None
 
 
 def used_up(view: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
@@ -93,6 +99,7 @@ def _signed(state: str, begun: Pending) -> str:
     return signing.dumps([home, begun.silent], salt=_SALT + state)
 
 
-def _made_of(state: str, purpose: str) -> str:
-    digest = salted_hmac(f"{_SALT}.{purpose}", state, algorithm="sha256").digest()
+def _made_of(state: str, purpose: str, begun: Pending | None) -> str:
+    key = begun.key if begun else settings.SECRET_KEY
+    digest = salted_hmac(f"{_SALT}.{purpose}", state, key, algorithm="sha256").digest()
     return urlsafe_b64encode(digest).decode().rstrip("=")
