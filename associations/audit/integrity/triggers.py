@@ -5,11 +5,12 @@ after every one; whatever is missing, switched off or changed is found by `probl
 """
 
 import hashlib
+import re
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import OperationalError, connections, models, transaction
 
@@ -59,10 +60,47 @@ class Trigger:
     sql: str
     drop: str
     mark: str
+    # Of one that guards columns: which, and all else that the database tells of it.
+    columns: frozenset[str] = frozenset()
+    rest: str = ""
+
+    def is_whole(self, found: "_Found | None") -> bool:
+        """Whether this is what the database has, or what a later version has made of it.
+
+        That one guards its own new columns as well. While machines are upgraded one after the
+        other, the columns that this version knows are guarded as they were.
+        """
+        if found is None or found.mark == self.mark:
+            return found is not None
+        further = found.columns - self.columns
+        is_more = bool(self.columns) and found.columns > self.columns and found.rest == self.rest
+        return is_more and not further & _KNOWN_COLUMNS[self.table]
 
     @property
     def tables(self) -> set[str]:
         return {self.table, *(each for each in (TEXT_INDEX, NAMES_INDEX) if each in self.sql)}
+
+
+class _Found(NamedTuple):
+    """What a database has of a trigger that stands in force: as it is with Trigger."""
+
+    mark: str
+    columns: frozenset[str] = frozenset()
+    rest: str = ""
+
+
+_KNOWN_COLUMNS = {
+    model._meta.db_table: frozenset(field.column for field in model._meta.concrete_fields)
+    for model in (AssociationRequest, AuditExport)
+}
+_OF_COLUMNS = re.compile(r"(.+ UPDATE) OF ([a-z_, ]+)( ON .+)", re.S)
+
+
+def _parted(sql: str) -> tuple[frozenset[str], str]:
+    """The columns that a trigger guards, as its SQL has them, and what remains of that."""
+    if found := _OF_COLUMNS.fullmatch(sql):
+        return frozenset(found[2].split(", ")), found[1] + found[3]
+    return frozenset(), sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +162,13 @@ def expected(vendor: str, missing: Collection[str] = ()) -> list[Trigger]:
 
 
 def problems(using: str = "default") -> list[str]:
-    """Name each trigger that is missing, switched off or not what it should be."""
+    """Name each trigger that is missing, switched off or not what it should be.
+
+    What is beside these a later version may have put there; strangers.py tells of it.
+    """
     connection = connections[using]
     found = _found(connection)
-    return [t.name for t in expected(connection.vendor) if found.get(t.name) != t.mark]
+    return [t.name for t in expected(connection.vendor) if not t.is_whole(found.get(t.name))]
 
 
 def install(using: str = "default") -> None:
@@ -166,7 +207,7 @@ def remove(using: str = "default", *, keep: Collection[str] = ()) -> None:
     """Take off every trigger that this or an earlier version has installed, but those to keep."""
     connection = connections[using]
     with connection.cursor() as cursor:
-        for name, table, _ in _rows(connection):
+        for name, table, *_ in _rows(connection):
             if name not in keep:
                 on = f" ON {table}" if connection.vendor == "postgresql" else ""
                 cursor.execute(f"DROP TRIGGER {name}{on}")
@@ -228,7 +269,7 @@ def _sqlite(table: str, name: str, event: str, condition: str, body: str) -> Tri
     when = f" WHEN {condition}" if condition else ""
     full_name = f"{PREFIX}{table.removeprefix('associations_')}_{name}"
     sql = f"CREATE TRIGGER {full_name} {event} ON {table}{when} BEGIN {body}; END"
-    return Trigger(full_name, table, sql, f"DROP TRIGGER IF EXISTS {full_name}", mark=sql)
+    return Trigger(full_name, table, sql, f"DROP TRIGGER IF EXISTS {full_name}", sql, *_parted(sql))
 
 
 def _on_sqlite(guard: _Guard) -> Trigger:
@@ -331,7 +372,8 @@ def _postgresql(guard: _Guard, *, each: str = "ROW") -> Trigger:
         f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {name}; "
         f"COMMENT ON TRIGGER {name} ON {table} IS '{mark}'"
     )
-    return Trigger(name, table, sql, f"DROP TRIGGER IF EXISTS {name} ON {table}", mark)
+    drop, (columns, _) = f"DROP TRIGGER IF EXISTS {name} ON {table}", _parted(create(""))
+    return Trigger(name, table, sql, drop, mark, columns, table + guard.why)
 
 
 def _tables() -> list[str]:
@@ -352,13 +394,19 @@ _POSTGRESQL_FOUND = """
 SELECT t.tgname, t.tgrelid::regclass::text,
        CASE WHEN t.tgenabled = 'A' AND p.prosrc = %s AND (p.proowner = c.relowner OR o.rolsuper)
              AND pg_catalog.split_part(d.note, ' ', 2) = d.definition
-            THEN pg_catalog.split_part(d.note, ' ', 1) END
+            THEN pg_catalog.split_part(d.note, ' ', 1) END,
+       CASE WHEN t.tgtype = 19 AND t.tgqual IS NULL THEN d.columns END,
+       pg_catalog.encode(t.tgargs, 'escape')
 FROM pg_catalog.pg_trigger t
 JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
 JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
 JOIN pg_catalog.pg_roles o ON o.oid = p.proowner, LATERAL (
     SELECT pg_catalog.obj_description(t.oid, 'pg_trigger') AS note,
-           pg_catalog.md5(pg_catalog.pg_get_triggerdef(t.oid)) AS definition
+           pg_catalog.md5(pg_catalog.pg_get_triggerdef(t.oid)) AS definition,
+           (SELECT pg_catalog.array_agg(a.attname::pg_catalog.text)
+            FROM pg_catalog.pg_attribute a
+            WHERE a.attrelid = t.tgrelid AND a.attnum = ANY (t.tgattr::pg_catalog.int2[]))
+           AS columns
 ) d WHERE NOT t.tgisinternal
 """
 _DEFINITION = """
@@ -373,7 +421,7 @@ def _note_definition(cursor: Any, trigger: Trigger) -> None:
     cursor.execute(f"COMMENT ON TRIGGER {trigger.name} ON {trigger.table} IS '{note}'")
 
 
-def _rows(connection: Any) -> list[tuple[str, str, str | None]]:
+def _rows(connection: Any) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(_POSTGRESQL_FOUND, [_REFUSE_BODY])
@@ -382,5 +430,12 @@ def _rows(connection: Any) -> list[tuple[str, str, str | None]]:
         return [row for row in cursor.fetchall() if row[0].startswith(PREFIX)]
 
 
-def _found(connection: Any) -> dict[str, str | None]:
-    return {name: mark for name, _, mark in _rows(connection)}
+def _found(connection: Any) -> dict[str, _Found]:
+    """Those that are in force, by name."""
+    if connection.vendor == "postgresql":
+        return {
+            name: _Found(mark, frozenset(columns or ()), table + why.removesuffix(r"\000"))
+            for name, table, mark, columns, why in _rows(connection)
+            if mark
+        }
+    return {name: _Found(sql, *_parted(sql)) for name, _, sql in _rows(connection)}

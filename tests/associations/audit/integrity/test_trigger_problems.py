@@ -1,11 +1,16 @@
 """What is missing, switched off or changed of the triggers: found, told, and put right again."""
 
 import unittest
+from unittest import mock
 
 from django.db import connection
 from django.test import skipUnlessDBFeature, tag
 
+from associations.audit import recorder
 from associations.audit.integrity import triggers
+from associations.audit.recorder import NOWHERE
+from associations.hubspot.answers import Answer
+from associations.hubspot.outcomes import Cause
 from tests.associations.audit.integrity.base import (
     ENTRY,
     SEAL,
@@ -15,6 +20,7 @@ from tests.associations.audit.integrity.base import (
     sql,
     undone,
 )
+from tests.support import LINK
 
 CLOSED = "hubadmin_associationrequest_closed"
 EMPTY_FUNCTION = "RETURNS trigger LANGUAGE plpgsql AS $$BEGIN RETURN NEW; END$$"
@@ -161,3 +167,64 @@ class PostgreSQLProblemTests(ProblemTestCase):
         """Put another in the place of the trigger, which keeps all that is known of that one."""
         sql(f"CREATE OR REPLACE TRIGGER {CLOSED} BEFORE UPDATE ON {ENTRY} {by}")
         sql(f"ALTER TABLE {ENTRY} ENABLE ALWAYS TRIGGER {CLOSED}")
+
+
+class LaterVersionTests(ProblemTestCase):
+    """A server of this version, while a later one has the database already."""
+
+    ASKED_GUARD = "hubadmin_associationrequest_asked"
+
+    def setUp(self) -> None:
+        super().setUp()
+        sql(f"ALTER TABLE {ENTRY} ADD COLUMN asked_later varchar(20) DEFAULT '' NOT NULL")
+
+    def guarded_by(self, asked: str) -> None:
+        """Have a version install its triggers that guards these columns."""
+        with mock.patch.object(triggers, "ASKED", asked):
+            trigger = next(
+                each
+                for each in triggers.expected(connection.vendor)
+                if each.name == self.ASKED_GUARD
+            )
+            sql(trigger.drop)
+            triggers.install()
+            self.assertEqual(triggers.problems(), [])
+
+    def test_a_column_and_a_trigger_that_it_does_not_know_are_no_reason_to_stop(self) -> None:
+        later = "hubadmin_associationrequest_later"
+        trigger = next(each for each in self.expected if each.name == CLOSED)
+        for statement in trigger.sql.replace(CLOSED, later).split(
+            "; " if on_postgresql() else "\0"
+        ):
+            sql(statement)
+        self.guarded_by(f"{triggers.ASKED} asked_later")
+        self.assertEqual(triggers.problems(), [])
+        self.assertEqual(self.client.get("/readyz").status_code, 200)
+        before = installed()
+        triggers.install()
+        self.assertEqual(installed(), before)
+        entry, _ = recorder.open_entry(user=self.user, meta=NOWHERE, reason="", **LINK)
+        recorder.close_entry(entry, Answer(Cause.CONFIRMED))
+        self.assertEqual(entry.outcome, "linked")
+
+    def test_what_it_knows_has_to_be_guarded_as_before(self) -> None:
+        for asked in (
+            triggers.ASKED.replace(" reason", ""),
+            triggers.ASKED.replace(" reason", " asked_later"),
+            f"{triggers.ASKED} outcome",  # it could close nothing any more
+        ):
+            with self.subTest(asked), undone():
+                self.guarded_by(asked)
+                self.assert_named(self.ASKED_GUARD)
+
+    def test_whatever_it_says_it_has_to_refuse(self) -> None:
+        with undone():
+            self.guarded_by(f"{triggers.ASKED} asked_later")
+            found = next(each for each in self.expected if each.name == self.ASKED_GUARD)
+            sql(found.drop)
+            if on_postgresql():
+                sql("CREATE FUNCTION no_refusal() " + EMPTY_FUNCTION)
+                sql(found.sql.split(";")[0].replace("hubadmin_refuse", "no_refusal"))
+            else:
+                sql(found.sql.replace("RAISE(ABORT, 'what an entry asked for never changes')", "1"))
+            self.assert_named(self.ASKED_GUARD)
