@@ -11,7 +11,6 @@ from hubadmin.web import measuring
 from hubadmin.web.http import VISIBLE_ASCII
 
 SHORTEST_TOKEN = 16  # characters; what is shorter could be guessed
-SECRET_LENGTH = 32
 
 
 @register
@@ -27,16 +26,6 @@ def secret_key(**kwargs: Any) -> Iterable[CheckMessage]:
         settings.SECRET_KEY  # noqa: B018 - Django raises when it is empty
     except ImproperlyConfigured:
         yield Error("SECRET_KEY is not set; README says how to make one.", id="hubadmin.E002")
-
-
-@register(deploy=True)
-def former_keys(**kwargs: Any) -> Iterable[CheckMessage]:
-    if any(len(str(key)) < SECRET_LENGTH for key in settings.SECRET_KEY_FALLBACKS):
-        yield Error(
-            f"SECRET_KEY_FALLBACKS names a key of fewer than {SECRET_LENGTH} characters. Keys "
-            "stand apart by commas, and hold none.",
-            id="hubadmin.E036",
-        )
 
 
 @register(deploy=True)

@@ -100,12 +100,24 @@ class RotationTests(unittest.TestCase):
             finally:
                 over.set()
             addresses = [address for people in running for address in people.result()]
-        self.server.output_with("secrets were read again")
+        self.assert_said('"secrets were read again", "changed": ["HUBSPOT_ACCESS_TOKEN"]')
         outcomes = self.outcomes()
         page = {"rejected": "/requests/{}/", "linked": "/?linked={}"}
         led_to = [page[outcome].format(pk) for pk, outcome in outcomes.items()]
         self.assertEqual(sorted(addresses), sorted(led_to))
         self.assertEqual(set(outcomes.values()), {"rejected", "linked"})
+
+    def assert_said(self, *texts: str) -> None:
+        """The log has these; and which secrets a file cannot have changed; and none of them."""
+        told = '"secrets": ["SSO_HEADER_SECRET"]'
+        for text in (*texts, told):
+            log = self.server.output_with(text)
+        for secret in (SECRET, SANDBOX_TOKEN + '"', NO_SCOPES_TOKEN):
+            self.assertNotIn(secret, log)
+
+    def test_that_nothing_has_changed_is_said_too(self) -> None:
+        self.server.reload()
+        self.assert_said('"secrets were read again", "changed": []')
 
     def test_a_file_that_is_wrong_changes_nothing(self) -> None:
         self.token_file.write_text("no token\n")

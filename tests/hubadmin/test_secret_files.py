@@ -67,8 +67,11 @@ class SecretFileTestCase(unittest.TestCase):
 class ReadTests(SecretFileTestCase):
     def read(self, **environment: str) -> dict[str, str]:
         code = "import json; from django.conf import settings as s; print(json.dumps({"
-        where = {"DATABASE_URL": "'sqlite:///' + s.DATABASES['default']['NAME']"}
-        where["NOTICE_RECEIVERS"] = "' '.join(s.NOTICE_RECEIVERS[0][:3])"
+        where = {
+            "DATABASE_URL": "'sqlite:///' + s.DATABASES['default']['NAME']",
+            "SECRET_KEY_FALLBACKS": "','.join(s.SECRET_KEY_FALLBACKS)",
+            "NOTICE_RECEIVERS": "' '.join(s.NOTICE_RECEIVERS[0][:3])",
+        }
         where["EMAIL_URL"] = (
             "f'smtp+tls://{s.EMAIL_HOST_USER}:{s.EMAIL_HOST_PASSWORD}@{s.EMAIL_HOST}:{s.EMAIL_PORT}'"
         )

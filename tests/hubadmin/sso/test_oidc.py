@@ -1,6 +1,9 @@
 """OpenID Connect from start to sign-out; what a hostile provider tries is in tests/identity."""
 
+import hashlib
 import logging
+from base64 import urlsafe_b64encode
+from contextlib import AbstractContextManager
 from functools import partial
 from unittest import mock
 
@@ -11,6 +14,7 @@ from hubadmin.sso.oidc_provider import provider
 from tests.hubadmin.sso.base import CLIENT_SECRET, ProviderTestCase, query_of
 from tests.identity import forgery
 from tests.identity.hostile import DISCOVERY, GONE
+from tests.support import SignedInClient
 
 EVIL = (
     "//evil.test",
@@ -27,6 +31,42 @@ EVIL = (
     "https:evil.test",
     "http://testserver/",
 )
+
+
+class KeyTests(ProviderTestCase):
+    """The secret key is changed machine by machine, as hubadmin/README.md says to."""
+
+    OLD, NEW = "old-" + 60 * "o", "new-" + 60 * "n"
+    # What each machine has, one step after the other.
+    STEPS = ((OLD, []), (OLD, [NEW]), (NEW, [OLD]), (NEW, []))
+
+    def with_keys(self, key: str, others: list[str]) -> AbstractContextManager[None]:
+        return self.settings(SECRET_KEY=key, SECRET_KEY_FALLBACKS=others)
+
+    def test_who_is_signed_in_and_who_is_about_to_notices_nothing(self) -> None:
+        for machines in zip(self.STEPS[:2], self.STEPS[1:3], strict=True):
+            for one, other in (machines, machines[::-1]):
+                self.client = SignedInClient()
+                with self.with_keys(*one):
+                    asked = self.go()
+                with self.with_keys(*other):
+                    answer = self.come_back(asked)
+                    self.assertRedirects(answer, "/requests/")
+                exchange = self.provider.asked("/token")[-1]
+                digest = hashlib.sha256(exchange["code_verifier"].encode()).digest()
+                challenge = urlsafe_b64encode(digest).decode().rstrip("=")
+                self.assertEqual(challenge, asked["code_challenge"])
+                for each in (one, other):
+                    with self.with_keys(*each):
+                        self.assertEqual(self.client.get("/requests/").status_code, 200)
+
+    def test_a_key_that_is_not_known_any_more_signs_nobody_in(self) -> None:
+        with self.with_keys(*self.STEPS[0]):
+            asked = self.go()
+            self.sign_in()
+        with self.with_keys(*self.STEPS[3]):
+            self.assertEqual(self.client.get("/requests/").status_code, 302)
+            self.assertEqual(self.come_back(asked).status_code, 400)
 
 
 class SignInTests(ProviderTestCase):
