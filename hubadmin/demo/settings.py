@@ -10,11 +10,14 @@ import sys
 from pathlib import Path
 
 os.environ["ENV_FILE"] = ""  # a stray .env must not lead the demo to another HubSpot
-_OWN = re.compile(r"DATABASE_URL|WEB_(WORKERS|THREADS)|TRUSTED_PROXY_COUNT|DEBUG|(WORKER|BULK)_\w+")
+_OWN = re.compile(
+    r"DATABASE_URL|WEB_(WORKERS|THREADS)|TRUSTED_PROXY_COUNT|DEBUG|(WORKER|BULK|NOTICE)_\w+"
+)
 for name in filter(_OWN.fullmatch, [*os.environ]):
     del os.environ[name]  # the demo has its own, whatever is exported
 
 from hubadmin.env import database_from, env, number
+from hubadmin.receivers import receivers
 from hubadmin.settings import *  # noqa: F403 - settings are layered whole
 from hubadmin.settings import DEMO_DIR, LOGGING
 
@@ -45,6 +48,12 @@ DATABASES = {"default": database_from(f"sqlite:///{DEMO_DIR}/{DATABASE_NAME}.sql
 TIME_ZONE = "UTC"
 # To see how runs are approved.
 BULK_APPROVAL_ROWS = number("DEMO_APPROVAL_ROWS", 0)
+
+# To see who is told what, on this machine alone.
+NOTICE_RECEIVERS = receivers(env.str("DEMO_NOTICE_RECEIVERS", default=""))
+NOTICE_PRIVATE_RECEIVERS = [each.name for each in NOTICE_RECEIVERS]
+NOTICE_SIGNING_SECRET = "of the demo, no secret"  # noqa: S105
+SITE_URL, EMAIL_HOST = "http://127.0.0.1:8000", ""
 
 # Nobody collects it, and the terminal stays readable.
 LOGGING["loggers"].pop("hubadmin.audit")
