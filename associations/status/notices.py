@@ -49,13 +49,15 @@ def notice_lines() -> Iterator[Item]:
 
 def _line(name: str, told: dict[str, Any] | None) -> Item:
     if told is None:
-        return Item(Level.WELL, html(gettext("{name}: nothing was to be sent yet."), name=name))
-    text = gettext("{name}: nothing was delivered yet.")
+        return Item(
+            Level.WELL, html(gettext("Notices for {name}: none was to be sent yet."), name=name)
+        )
+    text = gettext("Notices for {name}: none was delivered yet.")
     if told["last"]:
-        text = gettext("{name}: last delivered {moment}.")
+        text = gettext("Notices for {name}: last delivered {moment}.")
     whole = html(text, name=name, moment=time_of(told["last"]) if told["last"] else "")
     if told["waiting"]:
-        text = ngettext("{count} notice waits.", "{count} notices wait.", told["waiting"])
+        text = ngettext("{count} waits.", "{count} wait.", told["waiting"])
         whole = two_sentences(whole, text.format(count=told["waiting"]))
     if told["given_up"]:
         text = ngettext(

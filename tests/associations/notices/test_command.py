@@ -64,8 +64,8 @@ class SendNoticesTests(TestCase):
             self.assertIn("A test of hubadmin's notices", self.hooks.posts[0].json["text"])
             self.assertIn(f"{SITE}/status/", self.hooks.posts[0].json["text"])
             shown = [each.text for each in notice_lines()]
-        self.assertIn("chat: last delivered", shown[0])
-        self.assertEqual(shown[1], "team: nothing was to be sent yet.")
+        self.assertIn("Notices for chat: last delivered", shown[0])
+        self.assertEqual(shown[1], "Notices for team: none was to be sent yet.")
         # Nobody tries a test again.
         self.assertFalse(Delivery.objects.filter(next_at__isnull=False).exists())
 

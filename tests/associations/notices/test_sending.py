@@ -211,15 +211,17 @@ class StatusTests(TestCase):
     def test_what_was_delivered_what_waits_and_what_was_given_up(self) -> None:
         receivers = "a json x; b json x"
         ((level, text, _), _) = self.lines(receivers)
-        self.assertEqual((level, text), ("well", "a: nothing was to be sent yet."))
+        self.assertEqual((level, text), ("well", "Notices for a: none was to be sent yet."))
         with told(receivers):
             put("1")
-        self.assertIn("a: nothing was delivered yet. 1 notice waits.", self.lines(receivers)[0][1])
+        self.assertIn(
+            "Notices for a: none was delivered yet. 1 waits.", self.lines(receivers)[0][1]
+        )
         outbox.note_sent(outbox.claim("a")[0])
         outbox.note_failed(outbox.claim("b")[0], "answered_503")
         (a, b) = self.lines(receivers)
         self.assertEqual(a[0], "well")
-        self.assertRegex(a[1], r"(?s)a: last delivered <time.*</time>\.$")
+        self.assertRegex(a[1], r"(?s)Notices for a: last delivered <time.*</time>\.$")
         self.assertEqual(b[0], "warning")
         self.assertIn("HTTP 503", b[2])
         self.assertIn("send_notices --test b", b[2])
