@@ -4,7 +4,7 @@ Nothing in the one flow tells of anything: whatever happened stands there, and i
 look, whoever died in between.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -67,13 +67,21 @@ Standing = Mapping[NoticeEvent, dict[str, int]]
 
 
 def watch() -> None:
-    """Look, unless somebody has a moment ago. What cannot be looked at keeps nothing else back."""
-    now = timezone.now()
-    if not settings.NOTICE_RECEIVERS or not _is_my_turn("watched_at", WATCH_EVERY, now):
+    """Look, unless somebody has a moment ago. What cannot be looked at keeps nothing else back.
+
+    At HubSpot only a process with a token looks. The others, as the sealer, take no turn of its.
+    """
+    if not settings.NOTICE_RECEIVERS:
         return
-    outbox.clear(now)
+    now = timezone.now()
+    Watch.objects.get_or_create(pk=1, defaults={"began_at": now})
+    sources: list[Callable[[datetime], object]] = []
+    if _is_my_turn("watched_at", WATCH_EVERY, now):
+        sources += [outbox.clear, _what_happened, _log, _workers, _calls]
+    if settings.HUBSPOT_ACCESS_TOKEN and _is_my_turn("looked_at", LOOK_EVERY, now):
+        sources += [_version, _hubspot]
     failure: Exception | None = None
-    for source in (_what_happened, _log, _workers, _calls, _hubspot):
+    for source in sources:
         try:
             source(now)
         except Exception as error:
@@ -83,7 +91,6 @@ def watch() -> None:
 
 
 def _is_my_turn(what: str, every: timedelta, now: datetime) -> bool:
-    Watch.objects.get_or_create(pk=1, defaults={"began_at": now})
     # In the future: a clock was set back.
     is_due = Q(**{what: None}) | Q(**{f"{what}__lte": now - every}) | Q(**{f"{what}__gt": now})
     return Watch.objects.filter(is_due, pk=1).update(**{what: now}) > 0
@@ -94,7 +101,7 @@ def _is_my_turn(what: str, every: timedelta, now: datetime) -> bool:
 
 def _what_happened(now: datetime) -> None:
     since = max(now - LOOKED_BACK, Watch.objects.get(pk=1).began_at)
-    outbox.put_new([*_of_runs(now, since), *_of_the_sweep(since), *_of_the_version(now)])
+    outbox.put_new([*_of_runs(now, since), *_of_the_sweep(since)])
 
 
 def _of_runs(now: datetime, since: datetime) -> Iterator[Told]:
@@ -137,14 +144,12 @@ def _of_the_sweep(since: datetime) -> Iterator[Told]:
         yield Told(NoticeEvent.LINKS_CHANGED, key, reverse("changed"), {"links": links})
 
 
-def _of_the_version(now: datetime) -> Iterator[Told]:
-    """The sealer may have no token: it does not know of which version the others make use."""
+def _version(now: datetime) -> None:
     days = days_of_support(timezone.localdate(now))
-    reached = [each for each in VERSION_DAYS if days <= each]
-    if reached and settings.HUBSPOT_ACCESS_TOKEN:
+    if reached := [each for each in VERSION_DAYS if days <= each]:
         key = f"{NoticeEvent.VERSION_ENDS}/{settings.HUBSPOT_API_VERSION}/{reached[0]}"
         path = f"{reverse('status')}#version"
-        yield Told(NoticeEvent.VERSION_ENDS, key, path, {"days": days})
+        outbox.put_new([Told(NoticeEvent.VERSION_ENDS, key, path, {"days": days})])
 
 
 # --- what lasts -----------------------------------------------------------------------------------
@@ -171,9 +176,6 @@ def _are_spiking(failures: Failures) -> bool:
 
 
 def _hubspot(now: datetime) -> None:
-    """Not by the sealer, which may have no token."""
-    if not settings.HUBSPOT_ACCESS_TOKEN or not _is_my_turn("looked_at", LOOK_EVERY, now):
-        return
     shown = look_at_hubspot()
     error = shown.account.error
     if error and error.cause not in (*NOT_ALLOWED, Cause.TOKEN_REFUSED):

@@ -247,6 +247,12 @@ class HubSpotTests(WatchTestCase):
             self.assertEqual(self.watch_after(timedelta(days=100)), [])
         self.assertEqual(len(self.sandbox.requests), asked)
 
+    def test_whoever_has_none_takes_nobodys_turn(self) -> None:
+        self.fault(DETAILS, status=401, times=None)
+        with override_settings(HUBSPOT_ACCESS_TOKEN=""):
+            self.assertEqual(self.watch_after(), [])
+        self.assertEqual(self.watch_after(timedelta(seconds=2)), ["token_refused"])
+
     def test_it_costs_three_calls_in_five_minutes(self) -> None:
         asked = len(self.sandbox.requests)
         for _ in range(20):
@@ -294,7 +300,7 @@ class WholeTests(WatchTestCase):
     def test_few_look(self) -> None:
         self.watch_after()
         self.now += timedelta(seconds=5)
-        with self.at(self.now), self.assertNumQueries(2):
+        with self.at(self.now), self.assertNumQueries(3):
             watch()
 
     def test_a_clock_that_was_set_back_stops_nobody(self) -> None:

@@ -168,6 +168,7 @@ class InsideTests(WebhookTestCase):
         for address in (
             *("127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.1"),
             *("100.64.0.1", "224.0.0.1", "::1", "fe80::1%eth0", "fd00::1", "::ffff:10.0.0.1"),
+            "::ffff:100.64.0.1",
         ):
             with self.subTest(address), self.assertRaises(webhooks._InsideError):
                 webhooks._demand_outside(address)
