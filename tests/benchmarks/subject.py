@@ -153,6 +153,21 @@ class Subject:
             _timed(samples, "call", self.app.call)
         return samples
 
+    def counted(self, count: int) -> Samples:
+        """So many submits that nobody counts for /metrics, and as many in turns that are counted.
+
+        Without the signal of changed settings, which would begin the counting anew.
+        """
+        samples: Samples = {}
+        turns = (("uncounted", ""), ("counted", "a-token-of-this-benchmark"))
+        for number in range(count):
+            for name, token in turns if number % 2 else reversed(turns):
+                fields = self.fields()
+                settings.METRICS_TOKEN = token
+                _timed(samples, name, lambda fields=fields: self.post(fields))
+                settings.METRICS_TOKEN = ""
+        return samples
+
     @contextmanager
     def checked(self) -> Iterator[None]:
         """Each submit within has to be an entry that is closed as linked, and one PUT."""
@@ -277,8 +292,9 @@ def serve(subject: Subject, rows: int) -> None:
     for line in sys.stdin:
         name, *count = line.split()
         with subject.checked():
-            if name == "flows":
-                told: Any = medians(subject.flows(int(*count)))
+            if count:
+                some = {"flows": subject.flows, "counted": subject.counted}[name]
+                told: Any = medians(some(int(*count)))
             else:
                 told = {"statements": subject.statements, "syncs": subject.syncs}[name]()
         print(json.dumps(told), flush=True)
@@ -299,7 +315,11 @@ def main() -> None:
         else:
             from associations.gateway import rate_limiter
 
-            with override_settings(**ours, HUBSPOT_VERIFY=False), closing(rate_limiter):
+            with (
+                tempfile.TemporaryDirectory() as folder,
+                override_settings(**ours, HUBSPOT_VERIFY=False, METRICS_DIR=folder),
+                closing(rate_limiter),
+            ):
                 serve(Subject(hubadmin(), hubspot), rows)
     finally:
         runner.teardown_databases(databases)

@@ -1,5 +1,5 @@
 """How near the submit comes to what it cannot do without, and to what others need for the same:
-`python -m tests.benchmarks.submit [--quick] [--only costs|load]`.
+`python -m tests.benchmarks.submit [--quick] [--only costs|counting|load]`.
 
 hubadmin and its peers (tests/benchmarks/peers) take turns, each in a process of its own; within
 each turn the submit and its floor alternate call by call. Medians of the rounds; what a goal is
@@ -103,6 +103,21 @@ def costs(hubspot: str, rounds: int, flows: int, rows: int) -> None:
         tell_database(sides)
 
 
+def counting(hubspot: str, rounds: int, submits: int) -> None:
+    """What it costs that submits are counted for /metrics."""
+    with (
+        tempfile.TemporaryDirectory(dir=settings.BASE_DIR, prefix=".test.sqlite3-") as folder,
+        Side(OURS, Path(folder), hubspot, 1) as side,
+    ):
+        side.rounds += [side.ask(f"counted {submits}") for _ in range(rounds)]
+    print(
+        f"\n{connection.vendor}: a submit that is counted for /metrics / one that is not: "
+        f"CPU {side.ratio('counted', 'uncounted'):.3f} "
+        f"({side.cost('counted'):.2f} and {side.cost('uncounted'):.2f} ms), "
+        f"wall {side.ratio('counted', 'uncounted', CLOCK):.3f}"
+    )
+
+
 def tell_costs(sides: list[Side], rows: int) -> None:
     ours, *peers = sides
     print(
@@ -160,12 +175,14 @@ def tell_database(sides: list[Side]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="whether it works, in one short round")
-    parser.add_argument("--only", choices=["costs", "load"])
+    parser.add_argument("--only", choices=["costs", "counting", "load"])
     options = parser.parse_args()
     with sandbox(0) as hubspot:
-        if options.only != "load":
+        if options.only in (None, "costs"):
             costs(hubspot, *((1, 2, 2) if options.quick else (ROUNDS, FLOWS, ROWS)))
-        if options.only != "costs":
+        if options.only in (None, "counting"):
+            counting(hubspot, *((1, 2) if options.quick else (ROUNDS, 2 * FLOWS)))
+        if options.only in (None, "load"):
             crowd.measure(hubspot, submits=1 if options.quick else crowd.SUBMITS)
 
 

@@ -25,6 +25,13 @@ class HubadminTests(SandboxMixin, LogTransactionTestCase):
             samples = self.subject.flows(2)
         self.assertEqual({len(each) for each in samples.values()}, {2})
 
+    def test_a_submit_is_measured_counted_and_not(self) -> None:
+        with tempfile.TemporaryDirectory() as folder, override_settings(METRICS_DIR=folder):
+            with self.subject.checked():
+                samples = self.subject.counted(2)
+            self.assertTrue([*Path(folder).glob("counter_*.db")])
+        self.assertEqual([len(samples[name]) for name in ("counted", "uncounted")], [2, 2])
+
     def test_the_floor_is_one_statement_that_commits(self) -> None:
         with self.subject.checked():
             said = self.subject.statements()
