@@ -375,7 +375,7 @@ def close_abandoned() -> None:
     abandoned = AssociationRequest.objects.abandoned(timezone.now() - longest)
     unseen = AssociationRequest.objects.look_due(timezone.now() - longest)
     try:
-        if spool.may_wait():
+        if _is_left_to_read_back():
             read_back()
         for pk in list(abandoned.values_list("pk", flat=True)):
             _close_if_readable(pk)
@@ -390,7 +390,7 @@ def close_abandoned_now_and_then() -> None:
 
     What was abandoned has been for a minute and more, so a few seconds later is soon enough.
     """
-    if spool.may_wait() or cache.add(ABANDONED_CLOSED, True, CLOSED_FOR_SECONDS):
+    if _is_left_to_read_back() or cache.add(ABANDONED_CLOSED, True, CLOSED_FOR_SECONDS):
         close_abandoned()
 
 
@@ -473,6 +473,11 @@ def _keep(kept: spool.Kept) -> bool:
     if is_kept and _trying.acquire(blocking=False):
         Thread(target=_try_to_read_back, daemon=True).start()
     return is_kept
+
+
+def _is_left_to_read_back() -> bool:
+    """Whether somebody else has to: no page waits for a database that a thread is waiting for."""
+    return spool.may_wait() and not _trying.locked()
 
 
 def _try_to_read_back() -> None:

@@ -148,7 +148,7 @@ def _demand_ours(place: Path) -> None:
 def waiting() -> Waiting:
     """Count them; none where there is no such folder, or it is another account's."""
     files = aside = size = 0
-    with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+    with suppress(OSError):
         for each in os.scandir(folder()):
             files += each.name.endswith(WAITING)
             aside += each.name.endswith(ASIDE)
@@ -172,14 +172,14 @@ def taken() -> Iterator[Iterator[tuple[Path, Kept]]]:
 
 
 def _usable() -> Iterator[tuple[Path, Kept]]:
+    names = list[str]()
+    with suppress(OSError):  # there is no such folder, or it is another account's
+        found = [each.name for each in os.scandir(folder())]
+        names = sorted(name for name in found if name.endswith((WAITING, UNDER_WAY)))
     try:
-        with os.scandir(folder()) as found:
-            names = sorted(each.name for each in found if each.name.endswith((WAITING, UNDER_WAY)))
         if names:
             _demand_ours(folder())
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except PermissionError as error:
+    except OSError as error:
         logger.warning("what waits for the log cannot be read", extra={"why": str(error)})
         return
     for name in names:
@@ -228,11 +228,15 @@ def _is_batch(found: Any) -> bool:
 
 
 def remove(file: Path) -> None:
-    file.unlink(missing_ok=True)
+    """Forget what the log has. If that cannot be, it is told there once all the same."""
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        logger.error("a file that is not needed stays", extra={"why": str(error)})
 
 
 def put_aside(file: Path, why: str) -> None:
     """Keep a file that cannot be used, where nobody takes it up again."""
     logger.error("an answer that was kept cannot be used", extra={"file": file.name, "why": why})
-    with suppress(FileNotFoundError):
+    with suppress(OSError):  # another process was quicker, or the disk is read-only
         file.rename(file.with_suffix(ASIDE))

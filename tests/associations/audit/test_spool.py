@@ -48,8 +48,9 @@ class SpoolMixin:
         super().setUp()
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory())) / "spool"
         self.enterContext(override_settings(SPOOL_DIR=str(self.folder)))
-        recorder._trying.acquire()
-        self.addCleanup(recorder._trying.release)
+        self.threads = mock.patch.object(recorder, "_try_to_read_back", recorder._trying.release)
+        self.threads.start()
+        self.addCleanup(self.threads.stop)
         self.addCleanup(spool._may_wait.clear)
         spool._may_wait.clear()
 
@@ -163,16 +164,37 @@ class ReadBackTests(SpoolTestCase):
         self.assert_told(entry, outcome="linked")
 
     def test_the_process_itself_does_it_as_soon_as_it_can(self) -> None:
-        recorder._trying.release()
-        try:
-            with mock.patch.object(recorder, "READ_BACK_SECONDS", 0.2):
-                entry = self.submit_and_lose_the_log()
-                deadline = time.monotonic() + 20
-                while self.files() and time.monotonic() < deadline:
-                    time.sleep(0.1)
-        finally:
-            recorder._trying.acquire()  # once the thread has ended
+        self.threads.stop()
+        self.addCleanup(self.threads.start)
+        with mock.patch.object(recorder, "READ_BACK_SECONDS", 0.2):
+            entry = self.submit_and_lose_the_log()
+            deadline = time.monotonic() + 20
+            while recorder._trying.locked():
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.1)
         self.assert_told(entry, outcome="linked")
+        self.assertEqual(self.files(), [])
+
+    def test_meanwhile_no_page_waits_for_it(self) -> None:
+        entry = self.submit_and_lose_the_log()
+        with recorder._trying:  # as long as the thread is at it
+            self.client.get("/")
+            entry.refresh_from_db()
+            self.assertEqual(entry.outcome, "sending")
+        self.client.get("/")
+        self.assert_told(entry, outcome="linked")
+
+    def test_a_file_that_cannot_be_removed_is_told_once_all_the_same(self) -> None:
+        entry = self.submit_and_lose_the_log()
+        with (
+            mock.patch.object(Path, "unlink", side_effect=PermissionError("read-only")),
+            self.assertLogs("associations.audit.spool", "ERROR"),
+        ):
+            self.assertEqual(self.client.get("/").status_code, 200)
+        self.assert_told(entry, outcome="linked")
+        recorder.read_back()
+        self.assert_told(entry, outcome="linked")
+        self.assertEqual(self.files(), [])
 
     def test_while_it_is_away_nothing_is_lost(self) -> None:
         entry = self.submit_and_lose_the_log()
