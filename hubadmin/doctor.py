@@ -24,7 +24,7 @@ from django.utils.module_loading import import_string
 from hubadmin.web.doctor import Finding, Level
 from hubadmin.web.static_files import names
 
-WHOLE_SECONDS = 12.0
+WHOLE_SECONDS = 10.0
 CONNECT_SECONDS = 4
 MIB = 1024 * 1024
 LITTLE, TOO_LITTLE = 1024 * MIB, 100 * MIB

@@ -17,7 +17,7 @@ from django.dispatch import receiver
 from associations.gateway import call_limit, rate_limiter
 from associations.gateway.calls import count_call
 from associations.hubspot.answers import Attempt
-from associations.hubspot.client import HubSpotClient, Limits
+from associations.hubspot.client import HubSpotClient, Learn, Limits
 from associations.hubspot.lookups import SECONDS
 from hubadmin import __version__
 
@@ -33,7 +33,12 @@ class NoSlotError(Exception):
     """All calls are in use; whoever wanted one may do something else meanwhile."""
 
 
-def _client(**options: Any) -> HubSpotClient:
+def _learn(path: str, attempt: Attempt) -> None:
+    count_call(path, attempt)
+    call_limit.learn(path, attempt)
+
+
+def _client(*, learn: Learn = _learn, **options: Any) -> HubSpotClient:
     """Return a client for the configured account; `options` are further ones of HubSpotClient."""
     return HubSpotClient(
         base_url=settings.HUBSPOT_API_BASE_URL,
@@ -42,14 +47,9 @@ def _client(**options: Any) -> HubSpotClient:
         proxy_url=settings.HUBSPOT_PROXY_URL,
         ca_bundle=settings.HUBSPOT_CA_BUNDLE,
         user_agent=f"hubadmin/{__version__}",
-        learn=_learn,
+        learn=learn,
         **options,
     )
-
-
-def _learn(path: str, attempt: Attempt) -> None:
-    count_call(path, attempt)
-    call_limit.learn(path, attempt)
 
 
 @lru_cache(maxsize=1)
@@ -131,6 +131,11 @@ def sweep(note: Callable[[], object]) -> HubSpotClient:
         return True
 
     return bulk_read().with_turns(admit)
+
+
+def without_database() -> HubSpotClient:
+    """Return what makes a few calls while the database may be away: no limit is asked or learnt."""
+    return _client(pool_size=3, learn=lambda path, attempt: None)
 
 
 OF_WORKERS = (bulk_put, bulk_undo, bulk_batch, bulk_read)

@@ -222,9 +222,9 @@ def tasks_in_redis() -> Iterator[Finding]:
 def hubspot() -> Iterator[Finding]:
     """Whether HubSpot is reached, takes the token and lets it do what people need."""
     address = settings.HUBSPOT_API_BASE_URL.rstrip("/") + HUBSPOT_PATH
+    client = clients.without_database()
     try:
-        authorities, proxy = clients.looking().authorities, settings.HUBSPOT_PROXY_URL
-        answered = ask(address, authorities=authorities, proxy=proxy)
+        answered = ask(address, authorities=client.authorities, proxy=settings.HUBSPOT_PROXY_URL)
     except (OSError, http.client.HTTPException, ValueError) as error:
         told = why(error)
         advice = "See whether a firewall is in the way, or HUBSPOT_PROXY_URL is missing or wrong."
@@ -240,7 +240,7 @@ def hubspot() -> Iterator[Finding]:
     yield Finding(Level.OK, f"{settings.HUBSPOT_API_BASE_URL} answers.")
     if told_time := clock("HubSpot", answered.date, answered.at):
         yield told_time
-    shown = look_at_hubspot()
+    shown = look_at_hubspot(client)
     yield from _told(account_lines(shown))
     yield from _told(version_lines(timezone.localdate()))
     yield from _told(scope_lines(shown, timezone.now()))

@@ -9,10 +9,11 @@ from django.conf import settings
 from django.utils.formats import date_format
 from django.utils.translation import gettext, ngettext
 
+from associations.gateway import clients
 from associations.gateway.cache import run_concurrently
 from associations.hubspot import lookups
 from associations.hubspot.answers import missing_scopes_in
-from associations.hubspot.client import SUPPORT_ENDS, ReadError
+from associations.hubspot.client import SUPPORT_ENDS, HubSpotClient, ReadError
 from associations.hubspot.outcomes import Cause
 from associations.hubspot.sanitizing import json_object, keyed
 from associations.hubspot.scopes import has_scope, scopes_for
@@ -55,10 +56,11 @@ class Shown:
         return next((each.portal_id for each in told_by if each and each.portal_id), "")
 
 
-def look_at_hubspot() -> Shown:
+def look_at_hubspot(client: HubSpotClient | None = None) -> Shown:
     """Ask HubSpot all of it at the same time; it takes no longer than the slowest answer may."""
     asked = (lookups.account, lookups.token_scopes, lookups.usage)
-    return Shown(*run_concurrently(*(partial(look, each) for each in asked)))
+    client = client or clients.looking()
+    return Shown(*run_concurrently(*(partial(look, each, client) for each in asked)))
 
 
 def is_not_told(shown: Shown, error: ReadError | None) -> bool:

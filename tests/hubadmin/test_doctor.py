@@ -263,6 +263,13 @@ class CommandTests(SandboxMixin, LogTransactionTestCase):
         self.assertIn("it does not answer in time", written)
         self.assertIn("Database: The database cannot be asked", written)
 
+    def test_hubspot_is_asked_though_the_database_swallows_everything(self) -> None:
+        with listening(Silent) as silent:
+            code, written = self.doctor(DATABASE_URL=f"postgres://u:canary@{silent[7:]}/x")
+        self.assertEqual(code, 2)
+        self.assertIn("HubSpot accepts this site's access token", written)
+        self.assertNotIn("did not end within", written)
+
     def test_a_provider_with_an_authority_of_its_own(self) -> None:
         with own_authority() as (context, file), listening(answering(404), context) as address:
             where = {"SSO_DISCOVERY_URL": f"{address}/x", "HUBSPOT_API_BASE_URL": address}
