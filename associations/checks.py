@@ -10,7 +10,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Info, Tags, Warning, register
 from django.db import connections
 
-from associations.audit.integrity import schema_rights, signing
+from associations.audit.integrity import schema_rights, signing, timestamp_authority
+from associations.audit.integrity import timestamps as proven_times
 from associations.gateway import rate_limiter
 from associations.gateway.clients import BULK_BATCH
 from associations.hubspot.client import OBJECT_PATHS, SUPPORT_ENDS
@@ -88,6 +89,34 @@ def audit_keys(**kwargs: Any) -> Iterable[CheckMessage]:
             )
     except signing.SigningKeyError as error:
         yield Error(str(error), id="hubadmin.E012")
+
+
+@register(deploy=True)
+def timestamps(**kwargs: Any) -> Iterable[CheckMessage]:
+    url, user = settings.AUDIT_TSA_URL, settings.AUDIT_TSA_USER
+    if url and not re.fullmatch(r"https?://[^/\s@]+(/\S*)?", url):
+        yield Error(
+            "AUDIT_TSA_URL is no address: it must be like https://tsa.example.com/tsr. A name and "
+            "a password have settings of their own.",
+            id="hubadmin.E030",
+        )
+    if user and not (settings.AUDIT_TSA_PASSWORD and url.startswith("https:")):
+        yield Error(
+            "AUDIT_TSA_USER needs AUDIT_TSA_PASSWORD, and AUDIT_TSA_URL to be an https address.",
+            id="hubadmin.E031",
+        )
+    if url or settings.AUDIT_TSA_CA:
+        try:
+            timestamp_authority.authorities()
+        except timestamp_authority.AuthorityError as error:
+            yield Error(f"{error}.", id="hubadmin.E032")
+    try:
+        proven_times.beginning()
+    except ValueError:
+        yield Error(
+            f"AUDIT_TSA_SINCE is {settings.AUDIT_TSA_SINCE!r}; it must be a day like 2026-11-29.",
+            id="hubadmin.E033",
+        )
 
 
 @register(deploy=True)

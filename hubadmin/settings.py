@@ -125,6 +125,12 @@ AUDIT_PUBLIC_KEYS = names("AUDIT_PUBLIC_KEYS")
 # Where what HubSpot had answered waits while the log cannot be written; audit/spool.py says where
 # else.
 SPOOL_DIR = env.str("SPOOL_DIR", default="")
+# A third party's time on the seals (RFC 3161): whom to ask, whom to believe, and since when.
+AUDIT_TSA_URL = env.str("AUDIT_TSA_URL", default="")
+AUDIT_TSA_CA = env.str("AUDIT_TSA_CA", default="")
+AUDIT_TSA_SINCE = env.str("AUDIT_TSA_SINCE", default="")
+AUDIT_TSA_USER = env.str("AUDIT_TSA_USER", default="")
+AUDIT_TSA_PASSWORD = secret("AUDIT_TSA_PASSWORD")
 
 # --- Notices ------------------------------------------------------------------------------------
 

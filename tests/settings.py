@@ -37,6 +37,8 @@ HUBSPOT_UI_URL = "https://app.hubspot.com"
 HUBSPOT_PORTAL_ID = "4242"
 AUDIT_SIGNING_KEY = "dGhlIHRlc3RzIHNpZ24gd2l0aCB0aGlzIG9uZSBrZXk="
 AUDIT_PUBLIC_KEYS = []
+AUDIT_TSA_URL = AUDIT_TSA_CA = AUDIT_TSA_SINCE = ""
+AUDIT_TSA_USER = AUDIT_TSA_PASSWORD = ""
 SSO_MODE = "oidc"
 SSO_ISSUER = "https://id.example.com"
 SSO_CLIENT_ID, SSO_CLIENT_SECRET = "hubadmin", "client-secret"

@@ -30,6 +30,7 @@ from associations.audit import events, spool
 from associations.audit.integrity import signing
 from associations.audit.integrity.candidates import LONGEST_TRANSACTION
 from associations.audit.integrity.names import HANDED_ON, erased_since
+from associations.audit.integrity.timestamp_authority import Time
 from associations.db import insert, retry_on_outage
 from associations.gateway import clients
 from associations.hubspot.answers import (
@@ -50,6 +51,7 @@ from associations.models import (
     AssociationRequest,
     AuditExport,
     AuditSeal,
+    AuditTimestamp,
     AuditVerification,
     BulkChunk,
     BulkRow,
@@ -978,3 +980,18 @@ def record_verification(**found: Any) -> AuditVerification:
         verification.signature = signing.sign(verification.statement)
     insert(lambda: verification.save(force_insert=True))
     return verification
+
+
+def record_timestamp(seal: AuditSeal, answer: bytes, told: Time, asked_at: datetime) -> None:
+    """Keep what an authority has answered about a seal. Raises SigningKeyError."""
+    row = AuditTimestamp(
+        asked_at=asked_at,
+        seal=seal.number,
+        head=seal.head,
+        told_at=told.at,
+        policy=told.policy,
+        serial=told.serial,
+        token=base64.b64encode(answer).decode(),
+    )
+    row.signature = signing.sign(row.statement)
+    insert(lambda: row.save(force_insert=True))

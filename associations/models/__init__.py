@@ -29,7 +29,13 @@ from associations.models.requests import (
     AssociationRequest,
     Finding,
 )
-from associations.models.seals import AuditExport, AuditPruning, AuditSeal, AuditVerification
+from associations.models.seals import (
+    AuditExport,
+    AuditPruning,
+    AuditSeal,
+    AuditTimestamp,
+    AuditVerification,
+)
 
 __all__ = [
     "OPEN_OUTCOMES",
@@ -44,6 +50,7 @@ __all__ = [
     "AuditFilter",
     "AuditPruning",
     "AuditSeal",
+    "AuditTimestamp",
     "AuditVerification",
     "BulkChunk",
     "BulkKey",

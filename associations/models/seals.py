@@ -1,5 +1,6 @@
 """What watches over the log: its seals, and who took a copy or a part of it away."""
 
+import hashlib
 from datetime import UTC
 
 from django.conf import settings
@@ -108,3 +109,31 @@ class AuditPruning(models.Model):
     @property
     def statement(self) -> str:
         return f"pruned {self.last_seal} {self.head} {self.archive_sha256}"
+
+
+@restrained
+class AuditTimestamp(models.Model):
+    """That an authority which nobody here controls has seen the head of a seal (RFC 3161).
+
+    `token` is its answer, a TimeStampResp in DER and base64; `told_at`, `policy` and `serial` are
+    what that says, for people. `signature` is that of `statement`, so that nobody without the key
+    can have another's token count for a seal that there never was.
+    """
+
+    asked_at = models.DateTimeField()  # by our own clock, as all that is sealed has a time of it
+    # No key: a seal may be archived and taken out, and one that is gone otherwise has to be told.
+    seal = models.PositiveBigIntegerField()
+    head = models.CharField(max_length=64)
+    told_at = models.DateTimeField()  # by the authority's clock
+    policy = models.CharField(max_length=200)
+    serial = models.CharField(max_length=100)
+    token = models.TextField()
+    signature = models.CharField(max_length=100)
+
+    def __str__(self) -> str:
+        return f"a third party's time on seal {self.seal}"
+
+    @property
+    def statement(self) -> str:
+        token = hashlib.sha256(self.token.encode()).hexdigest()
+        return f"timestamp {self.seal} {self.head} {token}"

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.utils.translation import gettext, ngettext
 
 from associations.audit import spool
-from associations.audit.integrity import id_ranges, signing, triggers
+from associations.audit.integrity import id_ranges, signing, timestamps, triggers
 from associations.audit.integrity.candidates import NAMED, find_unreadable
 from associations.audit.integrity.chain_verification import TamperedError, check_seal
 from associations.audit.integrity.manifest import Coverage, ManifestError, read
@@ -23,10 +24,12 @@ from associations.models import (
     Sealer,
 )
 from associations.models.readable import UnreadableRow, read_rows, readable_only, with_readable
-from associations.status.report import Item, Level, html
+from associations.status.report import Item, Level, html, two_sentences
 from associations.texts.labels import time_of
 
 LONGEST_WAIT = timedelta(minutes=15)  # for a seal, of which there is one a minute
+# For an authority's answer: it is asked a minute after midnight (UTC), and again and again.
+UNANSWERED, TOO_LONG = timedelta(hours=2), timedelta(days=2)
 MOST_RANGES = 200  # as many as a database takes in one condition
 
 
@@ -38,6 +41,7 @@ def log_lines(now: datetime) -> Iterator[Item]:
         yield problem
     else:
         yield _seal_line(seal)
+        yield from _time_lines(now)
         yield from _waiting_lines(seal, now)
         yield from _unreadable_lines(find_unreadable())
     yield from _sealer_lines()
@@ -88,6 +92,32 @@ def _seal_line(seal: AuditSeal | None) -> Item:
     text = gettext("The last seal is number {number}, of {moment}. Its head:")
     moment = time_of(seal.sealed_at)
     return Item(Level.WELL, html(text, number=seal.number, moment=moment), codes=(seal.head,))
+
+
+def _time_lines(now: datetime) -> Iterator[Item]:
+    """How old a third party's newest time is, where one is asked for any."""
+    if not settings.AUDIT_TSA_URL or _key_problem():
+        return
+    newest, due = timestamps.newest(), timestamps.due(now)
+    if newest is None:
+        text = gettext("No third party has told the time of a seal yet.")
+    else:
+        text = html(
+            gettext("A third party told the time of seal {number}: {moment}."),
+            number=newest.seal,
+            moment=time_of(newest.told_at),
+        )
+    if due is None or now - due.since < UNANSWERED:
+        yield Item(Level.WELL, text)
+        return
+    waits = gettext("The timestamp authority has been asked for a newer one since {moment}.")
+    advice = gettext(
+        "The sealer's log says why it does not answer, and the sealer goes on asking. Sealing goes "
+        "on meanwhile; after three days <code>manage.py verify_audit_log</code> names the gap."
+    )
+    level = Level.WRONG if now - due.since >= TOO_LONG else Level.WARNING
+    whole = two_sentences(text, html(waits, moment=time_of(due.since)))
+    yield Item(level, whole, html(advice))
 
 
 def _key_problem() -> str:

@@ -21,6 +21,7 @@ from associations.models import (
     AssociationRequest,
     AuditErasure,
     AuditSeal,
+    AuditTimestamp,
     BulkRun,
     RecordNames,
     SecurityEvent,
@@ -177,6 +178,7 @@ class LogOfBeforeTests(MigrationTestCase):
         migrate("0003_text_index")
         expected = triggers.expected(connection.vendor)
         since = {CHECK, BATCH, EVENT, RecordNames._meta.db_table, AuditErasure._meta.db_table}
+        since.add(AuditTimestamp._meta.db_table)
         later = {t.name for t in expected if t.table in since}
         # These name columns that came later; of the others they guard all.
         entry, export = ("hubadmin_associationrequest_{}", "hubadmin_auditexport_taken")

@@ -17,6 +17,7 @@ COMMANDS = "hubadmin.management.commands"
 SANDBOX_COMMAND = f"{COMMANDS}.hubspot_sandbox"
 DEMO = ["hubadmin.demo", f"{COMMANDS}.demo", SANDBOX_COMMAND]
 ASKS_PROVIDER = ["hubadmin.sso.oidc", "hubadmin.sso.gateway_token"]
+ASKS_FOR_TIMES = "associations.audit.integrity.timestamp_authority"
 VOCABULARY = [
     f"{HUBSPOT}.{name}" for name in ("object_types", "record_references", "outcomes", "unseen")
 ]
@@ -56,8 +57,8 @@ RULES: dict[str, Callable[[str, str], bool]] = {
     "requests is for the client, what asks the identity provider, and webhooks": lambda m, n: (
         within(n, "requests") and m not in (CLIENT, WEBHOOKS) and not within(m, *ASKS_PROVIDER)
     ),
-    "only the client and its transport import urllib3": lambda module, name: (
-        within(name, "urllib3") and module not in (CLIENT, f"{HUBSPOT}.transport")
+    "only the client, its transport and what asks for times import urllib3": lambda module, name: (
+        within(name, "urllib3") and module not in (CLIENT, f"{HUBSPOT}.transport", ASKS_FOR_TIMES)
     ),
     "the HubSpot package knows nothing else of ours": lambda module, name: (
         within(module, HUBSPOT) and is_ours(name) and not within(name, HUBSPOT)
@@ -101,7 +102,7 @@ BREACHES = {
         ("associations.linking.services", "import requests"),
         ("hubadmin.web.views", "def f():\n    from requests.adapters import HTTPAdapter"),
     ],
-    "only the client and its transport import urllib3": [
+    "only the client, its transport and what asks for times import urllib3": [
         ("associations.hubspot.answers", "import urllib3.connection as c"),
     ],
     "the HubSpot package knows nothing else of ours": [

@@ -48,6 +48,7 @@ SEALABLE = {
     "event": Q(pk__gt=0),
     "verification": Q(pk__gt=0),
     "erasure": Q(pk__gt=0),
+    "timestamp": Q(pk__gt=0),
 }
 # Other attempts are part of their entries.
 NEVER_SEALED = {kind: Q(late=False) if kind == "attempt" else Q(pk__lt=0) for kind in KINDS}

@@ -4,12 +4,12 @@ What was made up before it was sealed proves nothing false of the rest: it is a 
 proof goes on.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from django.db.models import QuerySet
 
-from associations.audit.integrity import id_ranges, signing
+from associations.audit.integrity import id_ranges, signing, timestamps
 from associations.audit.integrity.beginning import made_up_prunings, seal_left_by_pruning
 from associations.audit.integrity.candidates import never_given, rows_there
 from associations.audit.integrity.chronology import Chronology, open_but_ahead
@@ -36,6 +36,7 @@ from associations.audit.integrity.serialization import (
     readable_digests_of,
     rows_of,
 )
+from associations.audit.integrity.witnesses import Witness, Witnesses
 from associations.models import AuditSeal
 from associations.models.readable import UNREADABLE
 
@@ -49,6 +50,7 @@ NAMES = {
     "event": "Security event",
     "verification": "Verification",
     "erasure": "Erasure",
+    "timestamp": "Timestamp",
 }
 FINDINGS_NAMED = 5
 _AT_ONCE = 20  # seals read in one query
@@ -63,6 +65,7 @@ class Report:
     """How far the log is proven. `heads` are those asked for, with the number of their seal.
 
     `findings` are the first of those that do not touch what is proven, `found` is how many.
+    `times` are those of a third party that are true; `are_signed` where that was looked at.
     """
 
     seals: int = 0
@@ -72,6 +75,8 @@ class Report:
     heads: dict[str, int] = field(default_factory=dict)
     findings: list[str] = field(default_factory=list)
     found: int = 0
+    times: list[Witness] = field(default_factory=list)
+    are_signed: bool = True
 
     def add(self, finding: str) -> None:
         self.found += 1
@@ -107,20 +112,28 @@ def verify(
     after: str = "",
     up_to: int | None = None,
     heads: tuple[str, ...] = (),
+    kept: Iterable[Witness] = (),
     progress: Callable[[Report], object] = lambda report: None,
     processes: int = 1,
 ) -> Report:
     """Go through all seals and what they hold; or only those after the one with this head.
 
-    The chain is followed here; what its seals hold is read and hashed by so many processes. Raises
+    The chain is followed here; what its seals hold is read and hashed by so many processes. It is
+    held against what a third party knew, and against the heads `kept` elsewhere. Raises
     TamperedError; LookupError if no seal has the head `after`; SigningKeyError.
     """
     report, trusted = Report(), signing.trusted_keys()
     start = _seal_with(after) if after else None
     left = _check_beginning(trusted)
+    times = timestamps.prove(after=start.number if start else 0, up_to=up_to)
+    report.times, report.are_signed = times.proven, times.is_signed
+    known = Witnesses([*times.proven, *kept])
     erased = erased_sides()
     with Processes(processes) as others:
         for link, found in others.each(_prove, _links(start, left, up_to, erased, trusted)):
+            if rewritten := known.contradict(link.seal):
+                report.last = known.last
+                raise TamperedError(rewritten)
             for finding in found.odd:
                 report.add(finding)
             if found.amiss:  # unless somebody has erased some meanwhile
@@ -133,9 +146,12 @@ def verify(
             if link.seal.head in heads:
                 report.heads[link.seal.head] = link.seal.number
             progress(report)
+    if up_to is None and (gone := known.miss(report.last)):
+        raise TamperedError(gone)
     report.pruned_to = left.number if left and not after else None
     made_up = (*made_up_prunings(), *made_up_erasures())
-    for finding in (*made_up, *_chosen_numbers(), *open_but_ahead()):
+    late = timestamps.untimely(times, is_whole=not after and up_to is None)
+    for finding in (*made_up, *times.findings, *late, *_chosen_numbers(), *open_but_ahead()):
         report.add(finding)
     _check_heads(report, heads, start)
     return report

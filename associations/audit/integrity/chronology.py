@@ -42,6 +42,7 @@ TIMES = {
     "event": ("at",),
     "verification": ("finished_at",),
     "erasure": ("erased_at",),
+    "timestamp": ("asked_at",),
 }
 # These may have been open for as long as they like, and are sealed once they are closed.
 CLOSED = {"entry": "finished_at", "export": "finished_at"}

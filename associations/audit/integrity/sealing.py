@@ -32,6 +32,7 @@ from associations.audit.integrity.manifest import (
 )
 from associations.audit.integrity.processes import Processes
 from associations.audit.integrity.serialization import readable_digests_of
+from associations.audit.integrity.stamping import Stamping
 from associations.gateway import signs_of_life
 from associations.models import AuditSeal
 from associations.models.readable import UnreadableRow, read_rows
@@ -123,7 +124,7 @@ def seal_for_ever(
 ) -> None:
     """Seal again and again. A database that is away is no reason to stop."""
     unreadable, forget_at = Unreadable(), 0.0
-    seals, say_at = 0, 0.0
+    seals, say_at, stamping = 0, 0.0, Stamping()
     while True:
         if time.monotonic() >= forget_at:
             unreadable, forget_at = Unreadable(), time.monotonic() + UNREADABLE_SECONDS
@@ -131,6 +132,7 @@ def seal_for_ever(
             before_each()
             for _ in seal_log(unreadable, processes=processes):
                 seals += 1
+            stamping.go_on()
             if time.monotonic() >= say_at:
                 signs_of_life.give()
                 alive_logger.info("the sealer is alive", extra={"seals": seals})

@@ -26,6 +26,7 @@ from associations.models import (
     AuditErasure,
     AuditExport,
     AuditPruning,
+    AuditTimestamp,
     AuditVerification,
     SecurityEvent,
 )
@@ -41,6 +42,7 @@ KINDS: dict[str, type[models.Model]] = {
     "event": SecurityEvent,
     "verification": AuditVerification,
     "erasure": AuditErasure,
+    "timestamp": AuditTimestamp,
 }
 # How many are read at once: an answer about thousands of pairs may be of megabytes.
 ROWS_AT_ONCE = {kind: 10 if kind == "batch" else 2_000 for kind in KINDS}

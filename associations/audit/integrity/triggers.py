@@ -24,6 +24,7 @@ from associations.models import (
     AuditExport,
     AuditPruning,
     AuditSeal,
+    AuditTimestamp,
     AuditVerification,
     RecordNames,
     SecurityEvent,
@@ -34,6 +35,7 @@ from associations.models.querysets import NAMES, NAMES_INDEX, TEXT_INDEX, TEXTS
 _FIXED = (
     *(AssociationAttempt, AssociationBatch, AssociationCheck),
     *(AuditSeal, AuditPruning, AuditVerification, SecurityEvent, RecordNames, AuditErasure),
+    AuditTimestamp,
 )
 # What an entry says from its first moment on; only the answer to it may be filled in.
 ASKED = (
@@ -290,7 +292,7 @@ def _unique_keys(missing: Collection[str]) -> Iterator[tuple[str, str]]:
     yield AuditSeal._meta.db_table, "number = NEW.number OR head = NEW.head"
     for model in (
         *(AssociationBatch, AssociationCheck, AuditExport, AuditPruning),
-        *(AuditVerification, SecurityEvent, AuditErasure),
+        *(AuditVerification, SecurityEvent, AuditErasure, AuditTimestamp),
     ):
         yield model._meta.db_table, "id = NEW.id"
     yield RecordNames._meta.db_table, "entry_id = NEW.entry_id"

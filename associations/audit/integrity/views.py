@@ -9,7 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from associations.audit.downloads import download
-from associations.audit.exports import end_line
+from associations.audit.exports import end_line, readable_lines
 from associations.audit.integrity import signing, triggers
 from associations.audit.integrity.archive import seal_line
 from associations.audit.integrity.candidates import find_unreadable
@@ -19,7 +19,7 @@ from associations.audit.integrity.sealing import waiting_for_a_seal
 from associations.audit.integrity.strangers import find_strangers
 from associations.audit.integrity.verifications import newest_results
 from associations.audit.recorder import record_download
-from associations.models import AuditSeal, AuditVerification
+from associations.models import AuditSeal, AuditTimestamp, AuditVerification
 from associations.models.readable import UNREADABLE, demand_value, read_rows, readable_only
 from hubadmin.web.http import AuthenticatedHttpRequest, admin_required
 
@@ -51,7 +51,10 @@ def integrity(request: AuthenticatedHttpRequest) -> HttpResponse:
 @admin_required
 @download
 def seals(request: AuthenticatedHttpRequest) -> HttpResponseBase:
-    """Every seal as a line of JSON, and an end: with an export, all that an auditor needs."""
+    """Every seal as a line of JSON, what a third party told of them, and an end.
+
+    With an export, all that an auditor needs.
+    """
     record_download(request, "seals.jsonl")
     response = StreamingHttpResponse(
         _seal_lines(), content_type="application/x-ndjson; charset=utf-8"
@@ -101,4 +104,7 @@ def _seal_lines() -> Iterator[bytes]:
         number = found[-1].pk
         if not isinstance(number, int):
             break  # SQLite has it after all numbers
+    for _, told in readable_lines("timestamp", AuditTimestamp.objects.order_by("pk")):
+        lines += 1
+        yield f"{told}\n".encode()
     yield end_line(lines, began_at, query="")

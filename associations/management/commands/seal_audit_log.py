@@ -13,6 +13,7 @@ from associations.audit.integrity.manifest import ManifestError
 from associations.audit.integrity.processes import ENDED
 from associations.audit.integrity.sealing import Unreadable, seal_for_ever, seal_log
 from associations.audit.integrity.signing import SigningKeyError, own_key
+from associations.audit.integrity.stamping import Stamping
 from associations.audit.recorder import look_after_log
 from associations.management.service import ServiceCommand
 from associations.notices.service import telling_as_sealer
@@ -60,6 +61,8 @@ class Command(ServiceCommand):
         for seal in seal_log(unreadable, processes=self.processes):
             self.stdout.write(f"seal {seal.number}\t{seal.head}")
             seals += 1
+        if why := Stamping().go_on():
+            self.stderr.write(f"No third party's time on the seals now: {why}.")
         if unreadable:
             names = [
                 f"{kind} {pk}" for kind, ids in unreadable.items() for pk in id_ranges.each(ids)

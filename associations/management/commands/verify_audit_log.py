@@ -143,9 +143,22 @@ class Command(BaseCommand):
         if report.pruned_to:
             text += f"\nWhat seals 1 to {report.pruned_to} held was archived and taken out."
         text += "".join(f"\n{told}" for told in erasures_told())
+        text += self.times()
         if later := waiting_for_a_seal(COUNTED):
             text += f"\nClosed since, and in no seal yet: {later}."
         return text
+
+    def times(self) -> str:
+        """What a third party's times show, if there are any."""
+        if not (times := self.report.times):
+            return ""
+        if not self.report.are_signed:
+            return (
+                f"\nA third party's times on the seals: {len(times)}. AUDIT_TSA_CA is not set "
+                "here, so nobody has looked at their signatures."
+            )
+        newest = times[-1].statement
+        return f"\n{newest[0].upper()}{newest[1:]}; its times on {len(times)} seals are proven."
 
     def proven_so_far(self) -> str:
         last = self.report.last

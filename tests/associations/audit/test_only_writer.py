@@ -15,6 +15,7 @@ LOG = {
     "AuditExport",
     "SecurityEvent",
     "AuditVerification",
+    "AuditTimestamp",
 }
 # How rows of the log are reached from others, and what a variable that holds one is called.
 RELATED = {"entries", "open_entries", "attempts", "batches", "checks", "events"}

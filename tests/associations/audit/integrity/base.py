@@ -29,6 +29,7 @@ from associations.models import (
     AuditExport,
     AuditPruning,
     AuditSeal,
+    AuditTimestamp,
     AuditVerification,
     BulkRun,
     RecordNames,
@@ -259,6 +260,16 @@ class LogMixin:
     def erasure(self, **fields: Any) -> AuditErasure:
         values = {"erased_at": self.clock(), "by": "root", "records": ["contacts/501"]}
         row = AuditErasure(**(values | {"entries": {"from": "1"}} | fields))
+        row.signature = signing.sign(row.statement)
+        row.save(force_insert=True)
+        return row
+
+    def timestamp(self, **fields: Any) -> AuditTimestamp:
+        """One of no authority, for tests that are about rows."""
+        values = {"asked_at": self.clock(), "told_at": self.clock(), "seal": 1, "head": "0" * 64}
+        row = AuditTimestamp(
+            **(values | {"policy": "1.2", "serial": "1", "token": "MAA="} | fields)
+        )
         row.signature = signing.sign(row.statement)
         row.save(force_insert=True)
         return row

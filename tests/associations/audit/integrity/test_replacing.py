@@ -16,6 +16,7 @@ from associations.models import (
     AuditExport,
     AuditPruning,
     AuditSeal,
+    AuditTimestamp,
     AuditVerification,
     RecordNames,
     SecurityEvent,
@@ -39,6 +40,7 @@ INSERTS: list[tuple[type[Model], set[str]]] = [
     *((model, set()) for model in (AssociationCheck, AuditExport, AuditPruning)),
     (AuditVerification, set()),
     (AuditErasure, set()),
+    (AuditTimestamp, set()),
     (RecordNames, set()),
     (SecurityEvent, set()),
     (AssociationRequest, {"id"}),
@@ -64,7 +66,7 @@ class ReplaceTests(CommittedLogTestCase):
         self.checks = self.check(self.closed), self.check(self.closed)
         self.finished = self.export()
         self.running = self.export(state="running", finished_at=None, rows=None)
-        self.pruning(), self.verification(), self.event(), self.erasure()
+        self.pruning(), self.verification(), self.event(), self.erasure(), self.timestamp()
         self.names_of(self.closed)
         self.waiting = self.entries_of(self.bulk_run(), 2)
         self.batch(self.waiting[0].run)

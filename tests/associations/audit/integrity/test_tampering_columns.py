@@ -50,11 +50,12 @@ class ColumnTests(TamperTestCase):
         # Of a seal that there is not: the first one would count as the new start of the chain.
         pruning = self.pruning(last_seal=10**6, is_signed=True)
         verification = self.verification(head="a", finding="b", signature="c")
-        erasure = self.erasure()
+        erasure, timestamp = self.erasure(), self.timestamp(seal=10**6)
         self.seal_all()
         rows = {"entry": self.second[0].pk, "attempt": self.late.pk, "check": self.checks[0].pk}
         rows |= {"batch": self.batches[1].pk, "export": self.taken.pk, "pruning": pruning.pk}
         rows |= {"event": event.pk, "verification": verification.pk, "erasure": erasure.pk}
+        rows |= {"timestamp": timestamp.pk}
         self.assertEqual(rows.keys(), KINDS.keys())
         for kind, pk in rows.items():
             finding = f"{NAMES[kind]} {pk} was altered"

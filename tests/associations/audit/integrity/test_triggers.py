@@ -15,6 +15,7 @@ from associations.models import (
     AuditExport,
     AuditPruning,
     AuditSeal,
+    AuditTimestamp,
     AuditVerification,
     RecordNames,
     SecurityEvent,
@@ -39,6 +40,7 @@ from tests.associations.audit.integrity.named import NAMES
 FIXED = (
     *(AssociationAttempt, AssociationBatch, AssociationCheck),
     *(AuditSeal, AuditPruning, AuditVerification, SecurityEvent, RecordNames, AuditErasure),
+    AuditTimestamp,
 )
 MODELS = (AssociationRequest, AuditExport, *FIXED)
 REFUSED = "never change|nothing is deleted|gets another number|log is replaced|is not emptied"
@@ -72,6 +74,7 @@ class TriggerTestCase(LogTestCase):
         self.pruning(), self.verification(), self.event()
         RecordNames.objects.create(entry=self.closed, from_name="Ada Byron")
         AuditErasure.objects.create(erased_at=self.clock(), by="nobody")
+        self.timestamp()
         settle()
 
     def assert_refused(self, statement: str, *parameters: Any) -> None:
@@ -151,6 +154,7 @@ class RemovalTests(TriggerTestCase):
             EVENT,
             NAMES,
             AuditErasure._meta.db_table,
+            AuditTimestamp._meta.db_table,
             f"{ENTRY}, {ATTEMPT}, {CHECK}, {NAMES}",
             f"{BATCH}, {ENTRY}, {ATTEMPT}, {CHECK}, {NAMES}",
         ):
