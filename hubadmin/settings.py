@@ -131,6 +131,8 @@ AUDIT_TSA_CA = env.str("AUDIT_TSA_CA", default="")
 AUDIT_TSA_SINCE = env.str("AUDIT_TSA_SINCE", default="")
 AUDIT_TSA_USER = env.str("AUDIT_TSA_USER", default="")
 AUDIT_TSA_PASSWORD = secret("AUDIT_TSA_PASSWORD")
+# Where what seals writes the heads down, on a machine that is not the database's.
+AUDIT_HEADS_FILE = env.str("AUDIT_HEADS_FILE", default="")
 
 # --- Notices ------------------------------------------------------------------------------------
 

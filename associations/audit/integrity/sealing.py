@@ -21,6 +21,7 @@ from associations.audit.integrity.candidates import (
 )
 from associations.audit.integrity.chain_verification import TamperedError, check_seal
 from associations.audit.integrity.chronology import Chronology
+from associations.audit.integrity.heads_file import HeadsFile
 from associations.audit.integrity.manifest import (
     NOTHING_BEFORE,
     Coverage,
@@ -124,7 +125,7 @@ def seal_for_ever(
 ) -> None:
     """Seal again and again. A database that is away is no reason to stop."""
     unreadable, forget_at = Unreadable(), 0.0
-    seals, say_at, stamping = 0, 0.0, Stamping()
+    seals, say_at, stamping, heads = 0, 0.0, Stamping(), HeadsFile()
     while True:
         if time.monotonic() >= forget_at:
             unreadable, forget_at = Unreadable(), time.monotonic() + UNREADABLE_SECONDS
@@ -132,6 +133,7 @@ def seal_for_ever(
             before_each()
             for _ in seal_log(unreadable, processes=processes):
                 seals += 1
+            heads.keep()
             stamping.go_on()
             if time.monotonic() >= say_at:
                 signs_of_life.give()

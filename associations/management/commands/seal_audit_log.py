@@ -9,6 +9,7 @@ from django.db import Error as DBError
 from associations.audit.integrity import id_ranges, processes
 from associations.audit.integrity.candidates import told_unreadable
 from associations.audit.integrity.chain_verification import TamperedError
+from associations.audit.integrity.heads_file import HeadsFile
 from associations.audit.integrity.manifest import ManifestError
 from associations.audit.integrity.processes import ENDED
 from associations.audit.integrity.sealing import Unreadable, seal_for_ever, seal_log
@@ -61,6 +62,7 @@ class Command(ServiceCommand):
         for seal in seal_log(unreadable, processes=self.processes):
             self.stdout.write(f"seal {seal.number}\t{seal.head}")
             seals += 1
+        HeadsFile().keep()
         if why := Stamping().go_on():
             self.stderr.write(f"No third party's time on the seals now: {why}.")
         if unreadable:

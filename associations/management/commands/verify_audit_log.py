@@ -11,11 +11,14 @@ from django.utils import timezone
 from associations.audit.integrity import archive, processes, triggers
 from associations.audit.integrity.candidates import find_unreadable, told_unreadable
 from associations.audit.integrity.chain_verification import Report, TamperedError, verify
+from associations.audit.integrity.heads_file import HeadsFileError
+from associations.audit.integrity.heads_file import witnesses as heads_kept
 from associations.audit.integrity.names import erasures_told
 from associations.audit.integrity.processes import ENDED
 from associations.audit.integrity.sealing import waiting_for_a_seal
 from associations.audit.integrity.signing import SigningKeyError
 from associations.audit.integrity.strangers import find_strangers
+from associations.audit.integrity.witnesses import Witness
 from associations.audit.recorder import record_verification
 
 PROGRESS_SECONDS = 5
@@ -73,9 +76,14 @@ class Command(BaseCommand):
             raise CommandError(self.how_to_go_on()) from None
 
     def prove_log(self, heads: tuple[str, ...], after: str) -> None:
+        kept, no_heads = self.heads_kept()  # first: the log may grow meanwhile
         try:
             self.report = verify(
-                after=after, heads=heads, progress=self.progress, processes=self.processes
+                after=after,
+                heads=heads,
+                kept=kept,
+                progress=self.progress,
+                processes=self.processes,
             )
         except TamperedError as error:
             self.record(finding=str(error))
@@ -86,14 +94,21 @@ class Command(BaseCommand):
             finding = f"These triggers are missing or changed: {', '.join(missing)}."
             self.record(finding=finding)
             raise CommandError(f"{finding} `manage.py migrate` installs them.{self.proven()}")
-        if findings := [*self.findings(), *self.unreadable(), *self.strangers()]:
+        if findings := [*self.findings(), *no_heads, *self.unreadable(), *self.strangers()]:
             self.record(finding=" ".join(findings))
             raise CommandError("\n".join(["NOT PROVEN in all.", *findings, self.proven().strip()]))
         if not self.report.last and waiting_for_a_seal(1):
             raise CommandError(self.proven().strip())
         self.record()
         self.stdout.write(self.proven().strip())
-        self.tell_of_heads(heads)
+        self.tell_of_heads(heads, kept)
+
+    def heads_kept(self) -> tuple[list[Witness], list[str]]:
+        """What AUDIT_HEADS_FILE knows, and why it knows nothing though it should."""
+        try:
+            return heads_kept(), []
+        except HeadsFileError as error:
+            return [], [str(error)]
 
     def prove_archive(self, file: Path) -> None:
         try:
@@ -164,9 +179,16 @@ class Command(BaseCommand):
         last = self.report.last
         return f"\nProven before that: up to seal {last.number}." if last else ""
 
-    def tell_of_heads(self, heads: tuple[str, ...]) -> None:
+    def tell_of_heads(self, heads: tuple[str, ...], kept: list[Witness]) -> None:
         last = self.report.last
-        if not heads or not last:
+        if last and kept:
+            newest = max(each.number for each in kept)
+            self.stdout.write(
+                f"The log is the one that {kept[0].who} knows, up to seal {newest} at least."
+            )
+        if (not heads and kept) or not last:
+            return
+        if not heads:
             self.stdout.write(
                 "Without a head noted elsewhere (--head), nothing shows whether seals were cut off "
                 "after this one."
