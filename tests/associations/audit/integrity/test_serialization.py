@@ -117,7 +117,7 @@ class LineTests(LogTestCase):
         entry = self.full_entry()
         self.check(entry, types=[{"label": "é"}], is_linked=None)
         self.batch(self.bulk_run()), self.export(), self.event(), self.pruning()
-        self.verification(), self.erasure()
+        self.verification(), self.erasure(), self.timestamp()
         for kind, model in KINDS.items():
             with self.subTest(kind):
                 ids = [*model._default_manager.values_list("pk", flat=True)]
