@@ -95,7 +95,12 @@ def untimely(times: Times, *, is_whole: bool) -> Iterator[str]:
     """
     yield from _later_than_known(times.proven)
     if times.is_signed and is_whole:
-        yield from _unknown_for_long(times.proven)
+        try:
+            begun = beginning()
+        except ValueError:
+            yield f"AUDIT_TSA_SINCE is {settings.AUDIT_TSA_SINCE!r}, which is no day."
+        else:
+            yield from _unknown_for_long(times.proven, begun)
 
 
 def _day(moment: datetime) -> datetime:
@@ -145,12 +150,11 @@ def _later_than_known(proven: list[Witness]) -> Iterator[str]:
                 yield f"Seal {each.number} says {format_moment(sealed_at)}, but {each.statement}."
 
 
-def _unknown_for_long(proven: list[Witness]) -> Iterator[str]:
+def _unknown_for_long(proven: list[Witness], begun: datetime | None) -> Iterator[str]:
     """Seals that nobody outside has known for longer than it takes to ask an authority again.
 
     Whoever makes seals anew cannot have their times of then, and may have left them out.
     """
-    begun = beginning()
     first = AuditSeal.objects.filter(sealed_at__gte=begun).first() if begun else None
     if begun is None and proven:
         known = proven[0].number

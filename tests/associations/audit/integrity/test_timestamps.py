@@ -332,6 +332,8 @@ class GapTests(StampedMixin, LogTestCase):
         since = (self.began + 6 * DAY).date().isoformat()
         with override_settings(AUDIT_TSA_SINCE=since):
             self.assert_proven()
+        with override_settings(AUDIT_TSA_SINCE="last week"):
+            self.assert_not_proven("AUDIT_TSA_SINCE is 'last week', which is no day")
 
     def test_none_since_then(self) -> None:
         for day in range(2, 7):
