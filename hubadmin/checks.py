@@ -1,5 +1,6 @@
 """What must be right about the project before it serves. gunicorn runs these as it starts."""
 
+import ssl
 from collections.abc import Iterable
 from typing import Any
 
@@ -26,6 +27,20 @@ def secret_key(**kwargs: Any) -> Iterable[CheckMessage]:
         settings.SECRET_KEY  # noqa: B018 - Django raises when it is empty
     except ImproperlyConfigured:
         yield Error("SECRET_KEY is not set; README says how to make one.", id="hubadmin.E002")
+
+
+@register(deploy=True)
+def ca_bundle(**kwargs: Any) -> Iterable[CheckMessage]:
+    """Named here, and not at the first sign-in by a library's words."""
+    try:
+        if settings.CA_BUNDLE:
+            ssl.create_default_context(cafile=settings.CA_BUNDLE)
+    except OSError as error:
+        yield Error(
+            f"CA_BUNDLE is {settings.CA_BUNDLE!r}; it must be a file of certificates in PEM form: "
+            f"{error.strerror or error}.",
+            id="hubadmin.E040",
+        )
 
 
 @register(deploy=True)

@@ -110,24 +110,36 @@ def mail_from(url: str) -> dict[str, Any]:
     return mail
 
 
-def database_from(url: str) -> dict[str, Any]:
+def database_from(url: str, ca_bundle: str = "") -> dict[str, Any]:
     """Return Django's settings for a database address, with what each kind needs to run well.
 
     The address may hold a password, so what is wrong with it is told without it.
     """
-    try:
-        database: dict[str, Any] = env.db_url_config(url)
-        is_known = database["ENGINE"].endswith((".sqlite3", ".postgresql"))
-    except (ImproperlyConfigured, KeyError, ValueError):
-        is_known = False
-    if not is_known:
+    database = _database_named_by(url)
+    if database is None:
         PROBLEMS.append(
             "DATABASE_URL is no address of a database that hubadmin can use; one is like "
-            "postgres://user:password@db.example.com:5432/hubadmin."
+            "postgres://user:password@db.example.com:5432/hubadmin. In its user name and its "
+            "password, write what is neither letter nor digit by its code: @ is %40, / is %2F, "
+            "# is %23, : is %3A, % is %25."
         )
         # In which there is nothing to mistake for what was meant.
         database = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
     database |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
+    options = database.setdefault("OPTIONS", {})
+    if ca_bundle and options.get("sslmode", "").startswith("verify-"):
+        options.setdefault("sslrootcert", ca_bundle)
     if database["ENGINE"].endswith("sqlite3"):
-        database["OPTIONS"] = SQLITE_OPTIONS | database.get("OPTIONS", {})
+        database["OPTIONS"] = SQLITE_OPTIONS | options
     return database
+
+
+def _database_named_by(url: str) -> dict[str, Any] | None:
+    """None where it cannot be read: a `/` or a `?` in its password is where the host would end."""
+    try:
+        database: dict[str, Any] = env.db_url_config(url)
+        is_known = database["ENGINE"].endswith((".sqlite3", ".postgresql"))
+    except (ImproperlyConfigured, KeyError, ValueError):
+        return None
+    name, is_file = database.get("NAME"), database["ENGINE"].endswith("sqlite3")
+    return database if is_known and name and (is_file or "@" not in name) else None

@@ -54,13 +54,17 @@ WEB_BIND = env.str("WEB_BIND", default="127.0.0.1:8000")
 WEB_WORKERS = number("WEB_WORKERS", 2)
 WEB_THREADS = number("WEB_THREADS", 32)
 
+# Whom to trust to name a server by TLS, instead of those that certifi and the system know: for
+# HubSpot, the identity provider and, where its address asks for `verify-full`, PostgreSQL.
+CA_BUNDLE = env.str("CA_BUNDLE", default="")
+
 # --- HubSpot ------------------------------------------------------------------------------------
 
 HUBSPOT_API_BASE_URL = env.str("HUBSPOT_API_BASE_URL", default="https://api.hubapi.com")
 HUBSPOT_ACCESS_TOKEN = secret("HUBSPOT_ACCESS_TOKEN")
 HUBSPOT_API_VERSION = env.str("HUBSPOT_API_VERSION", default="v4")
 HUBSPOT_PROXY_URL = env.str("HUBSPOT_PROXY_URL", default="")
-HUBSPOT_CA_BUNDLE = env.str("HUBSPOT_CA_BUNDLE", default="")
+HUBSPOT_CA_BUNDLE = env.str("HUBSPOT_CA_BUNDLE", default=CA_BUNDLE)
 # Look before and after each request whether the records are linked: up to three calls more.
 HUBSPOT_VERIFY = env.bool("HUBSPOT_VERIFY", default=True)
 KEEP_RECORD_NAMES = env.bool("KEEP_RECORD_NAMES", default=True)
@@ -193,7 +197,7 @@ Q_CLUSTER = {
 
 DATABASES = {
     "default": database_from(
-        secret("DATABASE_URL") or f"sqlite:///{BASE_DIR / '.hubadmin.sqlite3'}",
+        secret("DATABASE_URL") or f"sqlite:///{BASE_DIR / '.hubadmin.sqlite3'}", CA_BUNDLE
     )
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"

@@ -5,6 +5,7 @@ ends as soon as the gateway ends it.
 """
 
 import re
+import ssl
 import time
 from functools import lru_cache
 from json import JSONDecodeError
@@ -125,6 +126,7 @@ def _key_set() -> PyJWKClient:
         lifespan=KEYS_LIFESPAN,
         timeout=KEYS_TIMEOUT,
         cooldown_duration=KEYS_COOLDOWN,
+        ssl_context=ssl.create_default_context(cafile=settings.CA_BUNDLE or None),
     )
 
 
@@ -132,7 +134,9 @@ def _key_set() -> PyJWKClient:
 def _load_balancer_key(kid: str) -> Any:
     """Return a key of AWS, which serves each as PEM at an address of its own."""
     address = f"{settings.SSO_KEYS_URL.rstrip('/')}/{kid}"
-    answer = requests.get(address, timeout=KEYS_TIMEOUT, allow_redirects=False)
+    answer = requests.get(
+        address, timeout=KEYS_TIMEOUT, allow_redirects=False, verify=settings.CA_BUNDLE or True
+    )
     if 400 <= answer.status_code < 500:
         raise RefusedError("the token names a key that the load balancer does not have")
     answer.raise_for_status()
@@ -141,6 +145,6 @@ def _load_balancer_key(kid: str) -> Any:
 
 @receiver(setting_changed)
 def _forget_keys(*, setting: str, **kwargs: Any) -> None:
-    if setting.startswith("SSO_"):
+    if setting.startswith("SSO_") or setting == "CA_BUNDLE":
         _key_set.cache_clear()
         _load_balancer_key.cache_clear()

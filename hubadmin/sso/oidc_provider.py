@@ -45,6 +45,10 @@ class _Session(OAuth2Session):
         super().__init__(*args, default_timeout=TIMEOUT, **kwargs)
         self.max_redirects = 0
 
+    def request(self, *args: Any, **kwargs: Any) -> Any:
+        # Said of each request: over the session's REQUESTS_CA_BUNDLE in the environment would win.
+        return super().request(*args, verify=settings.CA_BUNDLE or None, **kwargs)
+
 
 class Provider(DjangoOAuth2App):
     """Authlib's client, stricter: one issuer, known algorithms, and keys that may be rotated."""
@@ -150,7 +154,7 @@ def provider() -> Provider:
 
 @receiver(setting_changed)
 def _forget_provider(*, setting: str, **kwargs: Any) -> None:
-    if setting.startswith("SSO_"):
+    if setting.startswith("SSO_") or setting == "CA_BUNDLE":
         provider.cache_clear()
 
 

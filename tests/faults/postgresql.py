@@ -8,11 +8,17 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from tests.identity.apache import certify
+
 _OPTIONS = "-c fsync=on -c max_connections=300 -c listen_addresses=127.0.0.1"
 
 
 class Cluster:
     """Use it by `with`; it needs PostgreSQL's own programs, and root or somebody else's account."""
+
+    def __init__(self, *, strict: bool = False) -> None:
+        """`strict`: by TCP only with TLS (its `certificate`, for localhost) and a password."""
+        self._strict = strict
 
     def __enter__(self) -> "Cluster":
         self._folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
@@ -23,10 +29,16 @@ class Cluster:
         if os.getuid() == 0:
             shutil.chown(self._folder, "postgres")
         self.data = self._folder / "data"
-        self._run("initdb", "--auth=trust", "--username=postgres", "--no-sync")
+        by_tcp = "scram-sha-256" if self._strict else "trust"
+        methods = "--auth-local=trust", f"--auth-host={by_tcp}"
+        self._run("initdb", *methods, "--username=postgres", "--no-sync")
         self._options = f"{_OPTIONS} -p {port} -k {self._folder}"
+        if self._strict:
+            self._demand_tls()
         self._run("pg_ctl", "start", "--wait", f"--options={self._options}")
         self.url = f"postgres://postgres@127.0.0.1:{port}/lane"
+        self.by_socket = f"postgres://postgres@/postgres?host={self._folder}&port={port}"
+        self.port = port
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -43,6 +55,17 @@ class Cluster:
 
     def start(self) -> None:
         self._run("pg_ctl", "start", "--wait", f"--options={self._options}")
+
+    def _demand_tls(self) -> None:
+        self.certificate, key = self.data / "server.crt", self.data / "server.key"
+        certify(self.certificate, key)
+        for each in (self.certificate, key):
+            if os.getuid() == 0:
+                shutil.chown(each, "postgres")
+            each.chmod(0o600)
+        rules = self.data / "pg_hba.conf"
+        rules.write_text(rules.read_text().replace("\nhost ", "\nhostssl "))
+        self._options += " -c ssl=on"
 
     def _run(self, program: str, *arguments: str) -> None:
         who: dict[str, Any] = {"user": "postgres"} if os.getuid() == 0 else {}

@@ -85,7 +85,7 @@ class Apache:
         with ExitStack() as stack:
             folder = Path(stack.enter_context(TemporaryDirectory(prefix="apache-")))
             self.certificate = folder / "certificate.pem"  # for `verify=` of requests
-            _certify(self.certificate, folder / "key.pem")
+            certify(self.certificate, folder / "key.pem")
             (folder / "apache.conf").write_text(self._configuration(folder))
             command = [str(APACHE), "-DFOREGROUND", "-d", str(folder), "-f", "apache.conf"]
             self._process = stack.enter_context(Process(command))
@@ -121,7 +121,7 @@ class Apache:
         return "\n".join([*lines, site])
 
 
-def _certify(certificate: Path, key: Path) -> None:
+def certify(certificate: Path, key: Path) -> None:
     """Make a certificate for localhost, signed by itself."""
     options = "-x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
     extensions = ("subjectAltName=DNS:localhost", "keyUsage=critical,digitalSignature,keyCertSign")

@@ -1,21 +1,21 @@
-"""Databases by the dozen: copies of one that is migrated, for the two roles of hubadmin/README.md.
+"""Databases by the dozen: copies of one that is migrated, for the two roles of PostgreSQL.
 
 On PostgreSQL a copy is made from a template, on SQLite it is a copy of a file. Whatever is done to
 one within `undone()` is rolled back, as whatever role it was done.
 """
 
 import os
-import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from pathlib import Path
 
-from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, transaction
 
 from associations.gateway import rate_limiter
+from tests.associations.audit.integrity.processes import database_url
+from tests.associations.audit.integrity.serving import run_the_script
 
 SERVING, OWNER = "serving", "owner"
 ROLES = (SERVING, OWNER)
@@ -141,36 +141,15 @@ class Databases:
                 path.unlink()
 
     def _make_for_two_roles(self) -> None:
-        """As the README has it, which tells of each step by whom, where and when."""
-        is_made = False
-        for told, statements in readme_steps(self.empty):
-            if "after" in told:
-                continue
-            use(self.empty if is_made and "that database" in told else self.home)
-            self._run(told, statements)
-            if not is_made:
-                use(self.empty)  # as where a cluster comes from before PostgreSQL 15
-                execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
-            is_made = True
-        use(self.empty)
+        """By the script that an administrator runs before `migrate` and after it."""
+        run_the_script(database_url(), self.empty)
+        use(self.empty)  # as where a cluster comes from before PostgreSQL 15
+        execute("GRANT CREATE ON SCHEMA public TO PUBLIC")
+        run_the_script(database_url(), self.empty)
         with self.as_role(OWNER):
             migrate()
-        for told, statements in readme_steps(self.empty):
-            if "after" in told:
-                self._run(told, statements)
-
-    def _run(self, told: str, statements: str) -> None:
-        with self.as_role(OWNER) if "as hubadmin_owner" in told else nullcontext():
-            execute(*filter(str.strip, statements.split(";\n")))
+        run_the_script(database_url(), self.empty)
 
 
 def migrate(*arguments: str) -> None:
     call_command("migrate", *arguments, verbosity=0, interactive=False)
-
-
-def readme_steps(name: str) -> list[tuple[str, str]]:
-    """What hubadmin/README.md has one run: the comment of each step, and its SQL for `name`."""
-    text = (settings.BASE_DIR / "hubadmin" / "README.md").read_text().split("## PostgreSQL")[1]
-    blocks = "".join(re.findall(r"```sql\n(.*?)```", text, re.S)).replace("'…'", "'secret'")
-    steps = re.findall(r"^-- (.*)\n((?:(?!--).*\n)+)", blocks, re.M)
-    return [(told, re.sub(r"\bhubadmin(_owner)?\b", rf"{name}\1", sql)) for told, sql in steps]

@@ -1,9 +1,12 @@
-"""Somebody who has got hold of the role that serves: no more rights than hubadmin/README.md gives.
+"""Somebody who has got hold of the role that serves: no more rights than the script of roles gives.
 
 On SQLite, where there are no roles, whatever the triggers let through.
 """
 
+import os
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,13 +15,31 @@ from django.db import connection, transaction
 
 from tests.associations.audit.integrity.base import LogMixin, on_postgresql, sql
 
+SCRIPT = settings.BASE_DIR / "hubadmin" / "deploy" / "postgresql-roles.sql"
 
-def steps_of_the_readme(name: str) -> list[str]:
-    """Its SQL, step by step, for roles and a database of another name."""
-    text = (settings.BASE_DIR / "hubadmin" / "README.md").read_text().split("## PostgreSQL")[1]
-    block = re.search(r"```sql\n(.*?)```", text, re.S)[1].replace("'…'", "'secret'")
-    named = re.sub(r"\bhubadmin(_owner)?\b", rf"{name}\1", block)
-    return re.split(r"^--.*\n", named, flags=re.M)[1:]
+
+def run_the_script(address: str, name: str, **environment: str) -> None:
+    """As an administrator does, for a database and roles of this name. Raises AssertionError."""
+    names = f"database={name}", f"owner={name}_owner", f"serving={name}"
+    variables = [f"--set={each}" for each in names]
+    ended = subprocess.run(
+        [shutil.which("psql") or "psql", address, "--no-psqlrc", *variables, "--file", SCRIPT],
+        env={"PATH": os.environ["PATH"]} | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    if ended.returncode or ended.stdout or ended.stderr:
+        raise AssertionError(ended.stdout + ended.stderr)
+
+
+def rights(**names: str) -> Iterator[tuple[str, bool]]:
+    """The statements of its transaction, for roles of these names; whether each writes others."""
+    text = re.search(r"^BEGIN;\n(.+)^COMMIT;", SCRIPT.read_text(), re.M | re.S)[1]
+    for name, value in names.items():
+        text = text.replace(f':"{name}"', value).replace(f":'{name}'", f"'{value}'")
+    for statement, end in re.findall(r"(.+?)(;| \\gexec)$", re.sub("--.*", "", text), re.M | re.S):
+        yield statement, end != ";"
 
 
 def serving_role() -> str:
@@ -29,11 +50,10 @@ def add_serving_role() -> None:
     """As long as the transaction of the test lasts; the tables are there already."""
     name = serving_role()
     sql(f"CREATE ROLE {name}")
-    sql(f"GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO {name}")
-    sql(f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO {name}")
-    for statement in steps_of_the_readme(name)[-1].split(";\n"):
-        if statement.strip():
-            sql(statement)
+    ((owner,),) = sql("SELECT current_user")
+    for statement, writes_others in rights(owner=owner, serving=name):
+        for (written,) in sql(statement) if writes_others else [(statement,)]:
+            sql(written)
 
 
 @contextmanager

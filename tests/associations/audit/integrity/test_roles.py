@@ -1,6 +1,7 @@
-"""The two roles of hubadmin/README.md, PostgreSQL: what serves can do its work, and no more."""
+"""The two roles of PostgreSQL: what serves can do its work, and no more."""
 
 import re
+import shutil
 import tempfile
 import time
 import unittest
@@ -54,16 +55,18 @@ from tests.associations.audit.integrity.base import (
     sql,
 )
 from tests.associations.audit.integrity.processes import database_url, manage
-from tests.associations.audit.integrity.serving import steps_of_the_readme
+from tests.associations.audit.integrity.serving import run_the_script
 from tests.associations.linking.base import named_entry_of
-from tests.support import LINK, SandboxMixin, SignedInClient, person
+from tests.support import LINK, SandboxMixin, SignedInClient, needed, person
 
 TABLES = (ENTRY, ATTEMPT, CHECK, BATCH, SEAL, EXPORT, PRUNING, EVENT)
 
 
 @unittest.skipUnless(on_postgresql(), "SQLite has no roles")
+@needed(shutil.which("psql"), "psql")
 class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
     databases = {"default"}
+    PASSWORDS = {"HUBADMIN_OWNER_PASSWORD": "secret", "HUBADMIN_PASSWORD": "secret"}
 
     @classmethod
     def setUpClass(cls) -> None:
@@ -72,14 +75,15 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
         cls.owner = {"NAME": cls.name, "USER": f"{cls.name}_owner", "PASSWORD": "secret"}
         cls.serving = cls.owner | {"USER": cls.name}
         cls.addClassCleanup(cls.execute, database_url(), cls.away())
-        as_superuser, in_there, before, after = steps_of_the_readme(cls.name)
-        cls.execute(database_url(), [*cls.away(), *as_superuser.split(";\n")])
-        cls.execute(database_url(NAME=cls.name), in_there.split(";\n"))
-        cls.execute(database_url(**cls.owner), before.split(";\n"))
+        cls.execute(database_url(), cls.away())
+        # Twice each, by whoever is not sure: first by a superuser, after `migrate` by the owner.
+        for _ in range(2):
+            run_the_script(database_url(NAME="postgres"), cls.name, **cls.PASSWORDS)
         done = manage("migrate", DATABASE_URL=database_url(**cls.owner))
         if done.returncode:
             raise AssertionError(done.stderr)
-        cls.execute(database_url(**cls.owner), after.split(";\n"))
+        for _ in range(2):
+            run_the_script(database_url(**cls.owner), cls.name)
 
     @classmethod
     def away(cls) -> list[str]:
@@ -112,9 +116,22 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
 
     # --- what serving takes
 
-    def test_the_readme_tells_four_steps(self) -> None:
-        self.assertEqual(len(steps_of_the_readme("x")), 4)
+    def test_it_is_the_serving_role_that_is_tried(self) -> None:
         self.assertEqual(sql("SELECT current_user"), [(self.name,)])
+
+    def test_what_is_granted_besides_is_taken_back_and_a_later_table_needs_no_hand(self) -> None:
+        with self.connected_as(self.owner):
+            sql(f"GRANT UPDATE, DELETE ON {SEAL} TO {self.name}")
+            sql("CREATE TABLE later (id int GENERATED ALWAYS AS IDENTITY, text text)")
+            self.addCleanup(self.execute, database_url(**self.owner), ["DROP TABLE later"])
+        sql("INSERT INTO later (text) VALUES ('x')")
+        run_the_script(database_url(**self.owner), self.name)
+        self.assert_refused(f"DELETE FROM {SEAL}")
+        self.assert_refused("DELETE FROM later")
+
+    def test_the_serving_role_cannot_run_the_script(self) -> None:
+        with self.assertRaisesRegex(AssertionError, "must be member of role|permission denied"):
+            run_the_script(database_url(**self.serving), self.name)
 
     def test_everything_that_people_do(self) -> None:
         client = SignedInClient(self.user)
