@@ -41,13 +41,13 @@ TLS_PROXY = """
 
 def tls_proxy(upstream: str) -> str:
     """Ends TLS, and does what README demands of every proxy."""
-    return _replace(TLS_PROXY, {"unix:/run/hubadmin/socket|http://hubadmin/": upstream})
+    return replace(TLS_PROXY, {"unix:/run/hubadmin/socket|http://hubadmin/": upstream})
 
 
 def naive_proxy(upstream: str, secret: str) -> str:
     """Set up wrongly: it vouches for headers that it passes on as the browser sent them."""
     vouched = f'  RequestHeader set X-SSO-Secret "{secret}"\n\n  ProxyPreserveHost'
-    return _replace(tls_proxy(upstream), {"  ProxyPreserveHost": vouched})
+    return replace(tls_proxy(upstream), {"  ProxyPreserveHost": vouched})
 
 
 def openid_proxy(upstream: str, provider: RealProvider, secret: str) -> str:
@@ -61,10 +61,11 @@ def openid_proxy(upstream: str, provider: RealProvider, secret: str) -> str:
         "the same as SSO_HEADER_SECRET": secret,
         "unix:/run/hubadmin/socket|http://hubadmin/": upstream,
     }
-    return _replace(example, changes)
+    return replace(example, changes)
 
 
-def _replace(text: str, changes: dict[str, str]) -> str:
+def replace(text: str, changes: dict[str, str]) -> str:
+    """The text for this machine; each of these has to stand in it. Raises AssertionError."""
     for old, new in changes.items():
         if old not in text:
             raise AssertionError(f"{old!r} is missing in:\n{text}")
@@ -117,7 +118,7 @@ class Apache:
             "/etc/ssl/hubadmin.pem": str(self.certificate),
             "/etc/ssl/private/hubadmin.key": str(folder / "key.pem"),
         }
-        site = _replace(self._site, here).replace("https://hubadmin.example.com", self.origin)
+        site = replace(self._site, here).replace("https://hubadmin.example.com", self.origin)
         return "\n".join([*lines, site])
 
 

@@ -80,6 +80,11 @@ class Process:
     def send_signal(self, number: int) -> None:
         self._process.send_signal(number)
 
+    def kill(self) -> None:
+        """End it and its children without a warning."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
     def stop(self, seconds: float = 40) -> int:
         """End it as an administrator would, and by force if it will not. Returns its code."""
         atexit.unregister(self.stop)

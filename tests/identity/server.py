@@ -11,13 +11,20 @@ import sys
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Self
+from typing import Any, Self
 
 from django.conf import settings
 
 from hubadmin.demo.sandbox import SANDBOX_TOKEN
 from tests.identity.apache import ACCOUNT
 from tests.identity.processes import Process, free_port
+
+# Hands a socket on: it is the fourth file, and meant for the process of this number.
+AS_SYSTEMD = (
+    "import os, sys; os.dup2(int(sys.argv[1]), 3); "
+    "os.environ |= {'LISTEN_FDS': '1', 'LISTEN_PID': str(os.getpid())}; "
+    "os.execvp(sys.argv[2], sys.argv[2:])"
+)
 
 
 class Server:
@@ -28,15 +35,20 @@ class Server:
         hubspot: str,
         *,
         unix: bool = False,
+        listener: socket.socket | None = None,
         tree: Path = settings.BASE_DIR,
         **environment: str,
     ) -> None:
         """`hubspot` is the address of a sandbox; `environment` goes over the defaults.
 
+        `listener` is what it is to serve at, opened by somebody else, as systemd does.
         `tree` is a checkout of hubadmin, if another than this is to be measured.
         """
         self._tree = tree
         self.port, self._unix = (None if unix else free_port()), unix
+        self._listener = listener
+        if listener:
+            self.port = listener.getsockname()[1]
         self.socket: Path | None = None
         self._changes = {"HUBSPOT_API_BASE_URL": hubspot} | environment
 
@@ -47,11 +59,7 @@ class Server:
                 self.socket = folder / "socket"
             self.environment = self._defaults(folder) | self._changes
             self.manage("migrate", "--verbosity", "0")
-            command = [sys.executable, "-m", "gunicorn", "-c", "python:hubadmin.gunicorn_conf"]
-            self._process = stack.enter_context(
-                Process(command, env=self.environment, cwd=self._tree)
-            )
-            self._process.wait_until(self._answers)
+            self._start(stack)
             self._open_to_proxies(folder)
             self._stack = stack.pop_all()
         return self
@@ -99,6 +107,25 @@ class Server:
     def stop(self) -> int:
         """End it by SIGTERM; returns its exit code."""
         return self._process.stop()
+
+    def restart(self) -> None:
+        """End it by SIGTERM, and start it anew with what it had."""
+        self.stop()
+        self._start(self._stack)
+
+    def kill(self) -> None:
+        """End all of its processes at once, as when its machine loses power."""
+        self._process.kill()
+
+    def _start(self, stack: ExitStack) -> None:
+        command = [sys.executable, "-m", "gunicorn", "-c", "python:hubadmin.gunicorn_conf"]
+        options: dict[str, Any] = {"env": self.environment, "cwd": self._tree}
+        if self._listener:
+            descriptor = self._listener.fileno()
+            command = [sys.executable, "-c", AS_SYSTEMD, str(descriptor), *command]
+            options["pass_fds"] = [descriptor]
+        self._process = stack.enter_context(Process(command, **options))
+        self._process.wait_until(self._answers)
 
     def _defaults(self, folder: Path) -> dict[str, str]:
         return {
