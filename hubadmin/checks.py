@@ -1,5 +1,6 @@
 """What must be right about the project before it serves. gunicorn runs these as it starts."""
 
+import re
 import ssl
 from collections.abc import Iterable
 from typing import Any
@@ -41,6 +42,17 @@ def ca_bundle(**kwargs: Any) -> Iterable[CheckMessage]:
             f"{error.strerror or error}.",
             id="hubadmin.E040",
         )
+
+
+@register(deploy=True)
+def security_contact(**kwargs: Any) -> Iterable[CheckMessage]:
+    for contact in settings.SECURITY_CONTACT:
+        if not re.fullmatch(r"(mailto:[^\s@]+@|https://|tel:\+?)[^\s@]+", contact):
+            yield Error(
+                f"SECURITY_CONTACT names {contact!r}; it must be an address such as "
+                "mailto:security@example.com or https://example.com/security.",
+                id="hubadmin.E041",
+            )
 
 
 @register(deploy=True)

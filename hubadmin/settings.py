@@ -40,6 +40,8 @@ TRUSTED_PROXY_COUNT = number("TRUSTED_PROXY_COUNT", 0)
 
 # For how long people may undo what they have linked; admins may at any time.
 UNDO_HOURS = number("UNDO_HOURS", 24)
+# Whom to tell of a weakness, as /.well-known/security.txt says to anybody; none: there is no such.
+SECURITY_CONTACT = names("SECURITY_CONTACT")
 # What one person may send, counted in the log and so by all machines together; 0 is no limit.
 SUBMITS_PER_PERSON_PER_MINUTE = number("SUBMITS_PER_PERSON_PER_MINUTE", 60)
 # What one person may find by words; whoever needs more wants a list, which HubSpot gives.

@@ -18,6 +18,7 @@ urlpatterns = [
     path("language", choose_language, name="language"),
     path("healthz", views.healthz, name="healthz"),
     path("readyz", views.readyz, name="readyz"),
+    path(".well-known/security.txt", views.security_txt, name="security_txt"),
 ]
 
 handler400 = "hubadmin.web.views.bad_request"

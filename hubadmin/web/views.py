@@ -2,15 +2,17 @@
 
 import logging
 import sys
+from datetime import timedelta
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -18,6 +20,8 @@ from hubadmin.web import drafts, outages, readiness
 from hubadmin.web.context_processors import contact
 
 logger = logging.getLogger(__name__)
+
+SECURITY_TXT_DAYS = 30  # for how long what it says may be kept; RFC 9116 wants less than a year
 
 
 @require_safe
@@ -35,6 +39,22 @@ def readyz(request: HttpRequest) -> HttpResponse:
     """The process can do its work: its database is up to date, writable, and guards the log."""
     status, told = readiness.state()
     return JsonResponse(told, status=status)
+
+
+@require_safe
+@never_cache
+@login_not_required
+def security_txt(request: HttpRequest) -> HttpResponse:
+    """Whom to tell of a weakness, for whoever has found one (RFC 9116)."""
+    if not settings.SECURITY_CONTACT:
+        raise Http404
+    expires = timezone.now() + timedelta(days=SECURITY_TXT_DAYS)
+    lines = [f"Contact: {contact}" for contact in settings.SECURITY_CONTACT] + [
+        f"Expires: {expires:%Y-%m-%dT00:00:00Z}",
+        f"Preferred-Languages: {', '.join(code for code, _ in settings.LANGUAGES)}",
+        f"Canonical: {request.build_absolute_uri(request.path)}",
+    ]
+    return HttpResponse("\n".join([*lines, ""]), content_type="text/plain; charset=utf-8")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -143,6 +143,7 @@ EXPECTED = {
     "readyz": (OPEN_TO_ALL, WRONG_METHOD),
     # Nobody has set its token.
     "metrics": ((404, 404, 404, 404, 404), WRONG_METHOD),
+    "security_txt": ((404, 404, 404, 404, 404), WRONG_METHOD),  # the tests name no contact
 }
 
 

@@ -23,6 +23,7 @@ OPEN = {
     "healthz",
     "readyz",
     "metrics",
+    "security_txt",
 }
 
 
