@@ -61,7 +61,7 @@ class AddressTests(unittest.TestCase):
             with self.subTest(password):
                 said = self.run_manage("check", address=f"postgres://h:{password}@localhost:1/h")
                 self.assertIn(
-                    "In its user name and its password, write what is neither letter nor", said
+                    "In its user name and its password, write what", said
                 )
                 self.assertNotIn("Traceback", said)
                 self.assertNotIn(password, said)
