@@ -77,7 +77,8 @@ SELECT format('GRANT UPDATE, DELETE ON %s TO %I', to_regclass('public.' || name)
 FROM (VALUES
   ('associations_bulkrun'), ('associations_bulkupload'), ('associations_bulkrow'), ('associations_bulkkey'),
   ('associations_bulkchunk'), ('associations_callslot'), ('associations_callpause'), ('associations_worker'),
-  ('associations_sweep'), ('django_q_ormq'), ('django_q_task'), ('django_q_schedule'),
+  ('associations_sealer'), ('associations_sweep'), ('associations_notice'), ('associations_delivery'),
+  ('associations_condition'), ('associations_watch'), ('django_q_ormq'), ('django_q_task'), ('django_q_schedule'),
   ('django_session'), ('hubadmin_providersession'), ('hubadmin_providerlogout')
 ) AS passing(name)
 WHERE to_regclass('public.' || name) IS NOT NULL \gexec
