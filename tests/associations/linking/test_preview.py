@@ -112,6 +112,14 @@ class PanelTests(PreviewTestCase):
         self.sandbox.fault(method="POST", path=path, status=200, body=body)
         self.shows("&lt;script&gt;")
 
+    def test_on_the_forms_button_as_well(self) -> None:
+        body = {"results": [{"id": "501", "properties": {"firstname": "<i>Ada & Co"}}]}
+        path = "objects/contacts/batch/read"
+        self.sandbox.fault(method="POST", path=path, status=200, body=body)
+        page = self.client.post("/", FIELDS | {"check": "1"}).text
+        self.assertIn('Link <bdi class="cut" data-name="from">&lt;i&gt;Ada &amp; Co</bdi> to', page)
+        self.assertNotIn("<i>", page)
+
     def test_not_asked_by_a_script_it_is_the_form(self) -> None:
         answer = self.client.post("/preview/", FIELDS)
         self.assertContains(answer, 'value="501"')
