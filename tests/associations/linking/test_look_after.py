@@ -1,10 +1,12 @@
 """A submit that nobody waits longer for than for the PUT: the looks around it are made by pages."""
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 from unittest import mock
 
-from django.db import DatabaseError, OperationalError, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.test import override_settings
 from django.utils import timezone
 
@@ -213,6 +215,24 @@ class NobodyCameTests(LookAfterTestCase):
         entry.refresh_from_db()
         self.assertEqual((entry.verified, entry.look_due), (None, None))
         self.assertEqual((entry.outcome, entry.unverified_cause), ("linked", "interrupted"))
+
+    def test_a_look_that_is_made_just_before_it_is_given_up_counts(self) -> None:
+        entry = self.submitted()
+        looked: list[AssociationRequest] = []
+
+        def look_first(execute: Callable, statement: str, *more: Any) -> Any:
+            if statement.startswith("UPDATE") and not looked:
+                looked.append(AssociationRequest.objects.get(pk=entry.pk))
+                services.look_after(looked[0])
+            return execute(statement, *more)
+
+        late = mock.patch.object(recorder, "CLOSING_GRACE", timedelta(hours=-1))
+        no_error = self.assertNoLogs("associations.audit.recorder", "ERROR")
+        with late, no_error, connection.execute_wrapper(look_first):
+            recorder.close_abandoned()
+        self.assertTrue(looked)
+        entry.refresh_from_db()
+        self.assertEqual((entry.verified, entry.unverified_cause), (True, ""))
 
 
 class ProofTests(LookAfterTestCase):
