@@ -109,7 +109,8 @@ class ProcessesTests(CommittedLogTestCase):
 class NumberTests(LogTestCase):
     def test_in_a_transaction_nobody_else_is_asked(self) -> None:
         self.sealed_log(3)
-        with mock.patch("associations.audit.integrity.processes.ProcessPoolExecutor") as pool:
+        self.enterContext(mock.patch.object(processes, "ALONE", 0))
+        with mock.patch.object(processes, "ProcessPoolExecutor") as pool:
             self.assertEqual(verify(processes=4).seals, 3)
         pool.assert_not_called()
 

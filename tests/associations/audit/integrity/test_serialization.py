@@ -146,6 +146,16 @@ class LineTests(LogTestCase):
                 with mock.patch.object(serialization, "_as_read", side_effect=AssertionError):
                     self.assertIn(expected, self.line_of("entry", entry))
 
+    def test_what_is_empty_is_left_out_however_it_is_written(self) -> None:
+        entry = self.full_entry()
+        with unchecked(), triggers.lifted():
+            sql(f"UPDATE {ENTRY} SET errors = '[]' WHERE id = {entry.pk}")
+            whole = self.line_of("entry", entry)
+            for text in ("null", '""', "[ ]", "{\n}"):
+                with self.subTest(text):
+                    sql(f"UPDATE {ENTRY} SET errors = %s WHERE id = {entry.pk}", text)
+                    self.assertEqual(self.line_of("entry", entry), whole)
+
     def test_a_day_that_there_is_not_is_no_time(self) -> None:
         for text in ("2026-02-30 09:30:00.000120", "2026-11-24 25:30:00.000120"):
             with self.subTest(text), self.assertRaises(ValueError):
