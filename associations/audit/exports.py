@@ -280,14 +280,16 @@ def _written(rows: models.QuerySet[Any, Any]) -> tuple[int, list[str]]:
     sql, parameters = rows.query.sql_with_params()
     with connections[rows.db].cursor() as cursor:
         try:
-            return _in_parts(cursor.execute(sql, parameters))
+            cursor.execute(sql, parameters)
+            return _in_parts(cursor)  # Django's, not the driver's: whose errors are none of these
         except UNREADABLE as error:
             demand_value(error)
             # SQLite holds what is no text: with a mark in its place.
             database = cursor.db.connection
             database.text_factory = lambda text: text.decode("utf-8", "replace")
             try:
-                return _in_parts(cursor.execute(sql, parameters))
+                cursor.execute(sql, parameters)
+                return _in_parts(cursor)
             finally:
                 database.text_factory = str
 

@@ -5,9 +5,9 @@ import io
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from unittest import mock
+from unittest import mock, skipUnless
 
-from django.db import models
+from django.db import OperationalError, connection, models
 from django.test import TestCase
 from django.utils import timezone
 
@@ -17,6 +17,7 @@ from associations.hubspot.object_types import CATALOGUE
 from associations.hubspot.outcomes import VERDICTS, Cause, Outcome
 from associations.hubspot.unseen import visible
 from associations.models import AssociationBatch, AssociationRequest, BulkRun, RecordNames
+from tests.associations.audit.integrity.base import ENTRY, as_owner, sql
 from tests.associations.linking.base import entry_of
 from tests.support import person
 
@@ -169,6 +170,17 @@ class CellTests(CSVTestCase):
         for row, text in zip(self.rows(), reversed(ODD_TEXTS), strict=True):
             found = [row[name] for name in ("reason", "error_text", "user_agent")]
             self.assertEqual(found, [visible(text)] * 3)
+
+    @skipUnless(connection.vendor == "sqlite", "PostgreSQL holds no such text")
+    def test_what_is_no_text_has_a_mark_and_only_here(self) -> None:
+        entry_of(self.user, reason="SUP-2")
+        broken = entry_of(self.user, reason="SUP-1")
+        with as_owner():
+            sql(f"UPDATE {ENTRY} SET status = CAST(x'41ff' AS TEXT) WHERE id = {broken.pk}")
+        found = [(row["reason"], row["status"]) for row in self.rows()]
+        self.assertEqual(found, [("SUP-1", "A\ufffd"), ("SUP-2", "")])
+        with self.assertRaises(OperationalError):  # elsewhere it is still what nobody can read
+            sql(f"SELECT status FROM {ENTRY}")
 
 
 class FormulaTests(CSVTestCase):
