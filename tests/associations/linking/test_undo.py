@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from associations.audit import recorder
 from associations.audit.recorder import RequestMeta
-from associations.hubspot.outcomes import Linked
+from associations.hubspot.outcomes import Cause, Linked
 from associations.linking import services, undo
 from associations.linking.undo import Bar, NotUndoableError
 from associations.models import AssociationRequest, AuditFilter
@@ -152,6 +152,12 @@ class BarTests(UndoTestCase):
     def test_what_cannot_be_looked_at_is_not_touched(self) -> None:
         self.fault(status=500, times=None)
         self.assert_barred(Bar.NOT_SEEN)
+
+    def test_nor_is_what_only_one_of_the_two_records_shows(self) -> None:
+        path = "companies/contacts/batch/read"
+        self.sandbox.fault(method="POST", path=path, status=200, body={"results": []}, times=None)
+        error = self.assert_barred(Bar.NOT_SEEN).look.error
+        self.assertEqual(error.cause, Cause.NOT_SHOWN)
 
 
 class AnswerTests(UndoTestCase):
