@@ -1,7 +1,7 @@
-"""What the role may that this process connects as, beside what hubadmin/README.md grants it.
+"""What the role may that this process connects as, beside what deploy/postgresql-roles.sql grants.
 
 PostgreSQL; SQLite has no roles. Each table may be read and added to; what else serving takes stands
-here, and a test compares it with README's grants.
+here, and a test compares it with what that script grants.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,8 @@ _ENTRY, _EXPORT = AssociationRequest._meta, AuditExport._meta
 # Rows of these come and go.
 FREE = (
     *("bulkrun", "bulkupload", "bulkrow", "bulkkey", "bulkchunk"),
-    *("callslot", "callpause", "worker", "sweep"),
+    *("callslot", "callpause", "worker", "sealer", "sweep"),
+    *("notice", "delivery", "condition", "watch"),
 )
 FREE_ELSEWHERE = (
     *("django_q_ormq", "django_q_task", "django_q_schedule"),
@@ -43,7 +44,7 @@ WHERE attrelid = pg_catalog.to_regclass(%s) AND attnum > 0 AND NOT attisdropped
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """Which role it is, and by what its rights differ from README's, such as `DELETE on …`."""
+    """Which role it is, and by what its rights differ from the script's, such as `DELETE on …`."""
 
     role: str
     is_superuser: bool

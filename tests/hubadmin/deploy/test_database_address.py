@@ -60,9 +60,7 @@ class AddressTests(unittest.TestCase):
         for password in ("s/x", "12/x", "s?x"):
             with self.subTest(password):
                 said = self.run_manage("check", address=f"postgres://h:{password}@localhost:1/h")
-                self.assertIn(
-                    "In its user name and its password, write what", said
-                )
+                self.assertIn("In its user name and its password, write what", said)
                 self.assertNotIn("Traceback", said)
                 self.assertNotIn(password, said)
 
