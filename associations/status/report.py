@@ -10,6 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
+from associations.gateway import clients
 from associations.hubspot.client import HubSpotClient, ReadError
 from associations.hubspot.outcomes import Cause
 from associations.models import NoticeEvent
@@ -90,10 +91,10 @@ class Reading:
     error: ReadError | None = None
 
 
-def look(lookup: Callable[[HubSpotClient], Any], client: HubSpotClient) -> Reading:
+def look(lookup: Callable[[HubSpotClient], Any], client: HubSpotClient | None = None) -> Reading:
     """Look now; what was remembered would not say how things stand."""
     try:
-        return Reading(lookup(client))
+        return Reading(lookup(client or clients.looking()))
     except ReadError as error:
         return Reading(error=error)
 

@@ -9,7 +9,6 @@ from django.conf import settings
 from django.utils.formats import date_format
 from django.utils.translation import gettext, ngettext
 
-from associations.gateway import clients
 from associations.gateway.cache import run_concurrently
 from associations.hubspot import lookups
 from associations.hubspot.answers import missing_scopes_in
@@ -59,7 +58,6 @@ class Shown:
 def look_at_hubspot(client: HubSpotClient | None = None) -> Shown:
     """Ask HubSpot all of it at the same time; it takes no longer than the slowest answer may."""
     asked = (lookups.account, lookups.token_scopes, lookups.usage)
-    client = client or clients.looking()
     return Shown(*run_concurrently(*(partial(look, each, client) for each in asked)))
 
 
