@@ -100,5 +100,6 @@ def _compare(using: str, rights: Rights, table: str, granted: set[str] | None) -
     rights.beyond.extend(f"{name} on {table}" for name in sorted(may - should))
     for found, which in ((wanted - updated, rights.lacking), (updated - wanted, rights.beyond)):
         if found:
-            named = "" if found == {*columns} else f" ({', '.join(sorted(found))})"
-            which.append(f"UPDATE{named} on {table}")
+            is_all = found == {*columns}
+            of = "UPDATE on" if is_all else f"UPDATE ({', '.join(sorted(found))}) on"
+            which.append(f"{of} {table}")
