@@ -191,7 +191,22 @@ def _take_all_the_time(until: float, results: multiprocessing.Queue) -> None:
     os._exit(0)  # what it has of its parent's connections it leaves alone
 
 
+def _tell_connection(results: multiprocessing.Queue) -> None:
+    results.put(rate_limiter.run(id))
+    results.close()
+    results.join_thread()
+    os._exit(0)  # as above
+
+
 class SharedTests(LimiterTestCase):
+    def test_a_forked_process_has_a_connection_of_its_own(self) -> None:
+        context = multiprocessing.get_context("fork")
+        results, of_parent = context.Queue(), rate_limiter.run(id)
+        process = context.Process(target=_tell_connection, args=(results,))
+        process.start()
+        self.assertNotEqual(results.get(timeout=20), of_parent)
+        process.join()
+
     def test_processes_and_threads_share_it(self) -> None:
         context = multiprocessing.get_context("fork")
         results = context.Queue()
