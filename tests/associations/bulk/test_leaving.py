@@ -1,12 +1,14 @@
 """Runs of people who may no longer act: nothing more leaves in their name."""
 
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
 from typing import Any
 from unittest import mock
 
 from django.core.management import call_command
+from django.db import connection
 from django.test import override_settings
 from django.utils import timezone
 
@@ -19,9 +21,10 @@ from associations.bulk import (
     staging,
     tasks,
 )
+from associations.bulk.files.errors import FileError, FileReason
 from associations.bulk.leases import StoppedError, claim
 from associations.bulk.worker.scheduler import Scheduler
-from associations.models import BulkRun, RunState, SecurityEvent, SendMode
+from associations.models import BulkRow, BulkRun, RunState, SecurityEvent, SendMode
 from hubadmin.models import Role, User
 from tests.associations.bulk.engine import NO_CONTACT, EngineTestCase, row
 from tests.associations.linking.base import PageTestCase, run_of
@@ -109,6 +112,24 @@ class ReadingTests(EngineTestCase):
         run.refresh_from_db()
         self.assertEqual((run.state, run.problem), (RunState.UNREADABLE, "access_ended"))
         self.assertEqual(self.sandbox.requests[before:], [])
+
+    def test_one_that_is_being_read_is_read_no_further(self) -> None:
+        run = claim(BulkRun.objects.filter(pk=self.uploaded(*ROWS).pk))
+        written = []
+
+        def leave_after_the_first(execute: Callable, statement: str, *more: Any) -> Any:
+            result = execute(statement, *more)
+            if statement.startswith(f'INSERT INTO "{BulkRow._meta.db_table}"'):
+                written.append(statement)
+                leave(self.user, role=Role.NONE)
+            return result
+
+        self.enterContext(mock.patch.object(staging, "ROWS_AT_ONCE", 5))
+        self.enterContext(connection.execute_wrapper(leave_after_the_first))
+        with self.assertRaises(FileError) as raised:
+            staging.stage(run, time.monotonic() + 60)
+        self.assertEqual(raised.exception.reason, FileReason.ACCESS_ENDED)
+        self.assertEqual(len(written), 1)
 
     def test_rows_that_are_read_are_not_looked_up(self) -> None:
         run = claim(BulkRun.objects.filter(pk=self.uploaded(*ROWS).pk))
