@@ -13,6 +13,7 @@ class ServiceCommand(BaseCommand):
     A person at a terminal reads it in plain text, as of any other command.
     """
 
+    _called_from_command_line: bool  # Django's own, which its types leave out
     requires_system_checks = []  # it runs them itself: what they find is told as all else, too
 
     def execute(self, *args: Any, **options: Any) -> str | None:
