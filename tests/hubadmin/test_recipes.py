@@ -209,6 +209,7 @@ class PageTests(SimpleTestCase):
         *("bulk_undo", "bulk_ask", "bulk_withdraw", "bulk_approve", "bulk_refuse"),
         *("export", "event_export", "seals"),
         "changed_again",
+        "metrics",
     }
     # Pages that the browser comes to by what it does.
     BY_A_CLICK = {"request", "together", "bulk_run", "changed_alike"}
