@@ -98,24 +98,24 @@ def timestamps(**kwargs: Any) -> Iterable[CheckMessage]:
         yield Error(
             "AUDIT_TSA_URL is no address: it must be like https://tsa.example.com/tsr. A name and "
             "a password have settings of their own.",
-            id="hubadmin.E030",
+            id="hubadmin.E060",
         )
     if user and not (settings.AUDIT_TSA_PASSWORD and url.startswith("https:")):
         yield Error(
             "AUDIT_TSA_USER needs AUDIT_TSA_PASSWORD, and AUDIT_TSA_URL to be an https address.",
-            id="hubadmin.E031",
+            id="hubadmin.E061",
         )
     if url or settings.AUDIT_TSA_CA:
         try:
             timestamp_authority.authorities()
         except timestamp_authority.AuthorityError as error:
-            yield Error(f"{error}.", id="hubadmin.E032")
+            yield Error(f"{error}.", id="hubadmin.E062")
     try:
         proven_times.beginning()
     except ValueError:
         yield Error(
             f"AUDIT_TSA_SINCE is {settings.AUDIT_TSA_SINCE!r}; it must be a day like 2026-11-29.",
-            id="hubadmin.E033",
+            id="hubadmin.E063",
         )
 
 
@@ -161,39 +161,39 @@ def notices(**kwargs: Any) -> Iterable[CheckMessage]:
     """Addresses are secrets: receivers are named, not shown."""
     receivers = settings.NOTICE_RECEIVERS
     for problem in chain.from_iterable(map(_problems_of, receivers)):
-        yield Error(f"NOTICE_RECEIVERS: {problem}", id="hubadmin.E020")
+        yield Error(f"NOTICE_RECEIVERS: {problem}", id="hubadmin.E050")
     names = [each.name for each in receivers]
     for name in sorted({each for each in names if names.count(each) > 1}):
-        yield Error(f"NOTICE_RECEIVERS: two receivers are called {name}.", id="hubadmin.E020")
+        yield Error(f"NOTICE_RECEIVERS: two receivers are called {name}.", id="hubadmin.E050")
     if receivers and not is_safe_address(settings.SITE_URL):
         yield Error(
             "SITE_URL is not set, or no https address: notices lead to this site's pages by it. "
             "It is like https://hubadmin.example.com.",
-            id="hubadmin.E021",
+            id="hubadmin.E051",
         )
     kinds = {each.kind for each in receivers}
     if "json" in kinds and len(settings.NOTICE_SIGNING_SECRET) < SHORTEST_SECRET:
         yield Error(
             "NOTICE_SIGNING_SECRET is not set, or too short: receivers of the kind json know by it "
             f"whose notices these are. It takes {SHORTEST_SECRET} characters or more.",
-            id="hubadmin.E022",
+            id="hubadmin.E052",
         )
     if "email" in kinds and not settings.EMAIL_HOST:
         yield Error(
             "EMAIL_URL is not set, and NOTICE_RECEIVERS has e-mail addresses. It is like "
             "smtp+tls://user:password@mail.example.com:587.",
-            id="hubadmin.E023",
+            id="hubadmin.E053",
         )
     is_clear = not (settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL)
     if settings.EMAIL_HOST_PASSWORD and is_clear and settings.EMAIL_HOST not in LOOPBACK:
         yield Error(
             "EMAIL_URL would send its password in the clear; use smtp+tls:// or smtp+ssl://.",
-            id="hubadmin.E024",
+            id="hubadmin.E054",
         )
     for name in sorted({*settings.NOTICE_PRIVATE_RECEIVERS} - {*names}):
         yield Error(
             f"NOTICE_PRIVATE_RECEIVERS names {name!r}, which NOTICE_RECEIVERS does not.",
-            id="hubadmin.E020",
+            id="hubadmin.E050",
         )
 
 

@@ -69,7 +69,7 @@ def metrics(**kwargs: Any) -> Iterable[CheckMessage]:
         yield Error(
             f"METRICS_TOKEN must have {SHORTEST_TOKEN} letters, digits and signs or more.",
             hint='`python3 -c "import secrets; print(secrets.token_urlsafe(32))"` makes one.',
-            id="hubadmin.E020",
+            id="hubadmin.E055",
         )
     if why := measuring.trouble():
-        yield Error(f"METRICS_DIR is {settings.METRICS_DIR!r}: {why}.", id="hubadmin.E021")
+        yield Error(f"METRICS_DIR is {settings.METRICS_DIR!r}: {why}.", id="hubadmin.E056")

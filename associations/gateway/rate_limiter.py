@@ -53,8 +53,6 @@ FIRST_OF_SEARCHES = 900_000
 # when it was last lowered.
 FIRST_OF_LIMIT = 950_000
 LINE, LOWERED = FIRST_OF_LIMIT + 90, FIRST_OF_LIMIT + 91
-# And one that is no slot either: when the sealer was last seen (signs_of_life.py).
-SEALER = FIRST_OF_LIMIT + 95
 RISE = 0.2  # calls a second
 # From here on they are people's own: so many for each, looks, then downloads, then finds.
 FIRST_OF_PEOPLE, OF_EACH_PERSON = 1_000_000, 100

@@ -20,7 +20,6 @@ class ServiceCommand(BaseCommand):
         try:
             return super().execute(*args, **options)
         except CommandError as error:
-            called = self._called_from_command_line  # type: ignore[attr-defined]  # Django sets it
-            if not called or startup.is_read_by_a_person():
+            if not self._called_from_command_line or startup.is_read_by_a_person():
                 raise
             startup.end(str(error), error.returncode)

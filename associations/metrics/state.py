@@ -14,17 +14,24 @@ from threading import Lock
 
 from django.conf import settings
 from django.db import Error as DBError
-from django.db.models import Count, F, Sum
+from django.db.models import Count, F, Max, Sum
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from associations.audit.integrity.manifest import ManifestError
 from associations.db import QueryTimeoutError, query_timeout
-from associations.gateway import rate_limiter, signs_of_life
+from associations.gateway import rate_limiter
 from associations.hubspot.client import SUPPORT_ENDS
 from associations.hubspot.outcomes import VERDICTS, Outcome
-from associations.models import OPEN_OUTCOMES, AssociationRequest, BulkRun, RunState, Worker
+from associations.models import (
+    OPEN_OUTCOMES,
+    AssociationRequest,
+    BulkRun,
+    RunState,
+    Sealer,
+    Worker,
+)
 from associations.models.bulk import ENDED, UNDER_WAY
 from associations.models.readable import UNREADABLE, UnreadableRow, with_readable
 from associations.status.auditlog import last_seal, unsealed_since
@@ -139,8 +146,11 @@ def seals() -> Iterator[Metric]:
 
 
 def sealer() -> Iterator[Metric]:
-    text = "When the sealer was last through the log; it tells once a minute."
-    yield from _moment("sealer_seen", text, signs_of_life.last())
+    text = (
+        "When what seals again and again last gave a sign of life; there is none if it has ended."
+    )
+    seen = Sealer.objects.aggregate(last=Max("seen_at"))["last"]
+    yield from _moment("sealer_seen", text, seen)
 
 
 def sweep() -> Iterator[Metric]:

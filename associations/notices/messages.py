@@ -114,7 +114,7 @@ def _links_changed(numbers: Numbers) -> str:
 
 
 def _quota(numbers: Numbers) -> str:
-    return _filled(gettext("{percent}% of HubSpot's calls of the day are used."), numbers)
+    return _filled(gettext("HubSpot's calls of the day are used up to {percent}%."), numbers)
 
 
 def _filled(text: str, numbers: Numbers) -> str:

@@ -182,23 +182,23 @@ class NoticeTests(CheckTestCase):
             ("ops slack https://a.example; ops email a@b.example", "two receivers are called ops."),
         ):
             with self.subTest(text):
-                self.assert_notices(text, "hubadmin.E020", words=words)
+                self.assert_notices(text, "hubadmin.E050", words=words)
 
     def test_what_they_need(self) -> None:
         mail, signed = "ops email ops@example.com", "soc json https://a.example"
         for address in ("", "http://hub.example.com", "hub.example.com"):
-            self.assert_notices(mail, "hubadmin.E021", SITE_URL=address)
+            self.assert_notices(mail, "hubadmin.E051", SITE_URL=address)
         for secret in ("", "canary"):
-            self.assert_notices(signed, "hubadmin.E022", NOTICE_SIGNING_SECRET=secret)
-        self.assert_notices(mail, "hubadmin.E023", EMAIL_HOST="")
+            self.assert_notices(signed, "hubadmin.E052", NOTICE_SIGNING_SECRET=secret)
+        self.assert_notices(mail, "hubadmin.E053", EMAIL_HOST="")
         self.assert_notices(
-            signed, "hubadmin.E020", words="'sco'", NOTICE_PRIVATE_RECEIVERS=["sco"]
+            signed, "hubadmin.E050", words="'sco'", NOTICE_PRIVATE_RECEIVERS=["sco"]
         )
         self.assert_notices("", SITE_URL="", NOTICE_SIGNING_SECRET="", EMAIL_HOST="")
 
     def test_no_password_goes_in_the_clear(self) -> None:
         mail, password = "ops email ops@example.com", {"EMAIL_HOST_PASSWORD": "canary"}
-        self.assert_notices(mail, "hubadmin.E024", **password)
+        self.assert_notices(mail, "hubadmin.E054", **password)
         self.assert_notices(mail, **password, EMAIL_USE_TLS=True)
         self.assert_notices(mail, **password, EMAIL_USE_SSL=True)
         self.assert_notices(mail, **password, EMAIL_HOST="127.0.0.1")

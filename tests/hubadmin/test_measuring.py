@@ -109,7 +109,7 @@ class CheckTests(CheckTestCase):
     def test_a_token_that_could_be_guessed_or_that_no_header_has(self) -> None:
         own = {"METRICS_DIR": str(self.folder)}
         for token in ("short", "x" * 15, "with a space in between", "länger als sechzehn"):
-            self.assert_says("hubadmin.E020", METRICS_TOKEN=token, **own)
+            self.assert_says("hubadmin.E055", METRICS_TOKEN=token, **own)
         self.assert_says(METRICS_TOKEN=TOKEN, **own)
         self.assert_says(METRICS_TOKEN="", METRICS_DIR="/proc/nowhere")
 
@@ -118,7 +118,7 @@ class CheckTests(CheckTestCase):
         file = self.folder / "file"
         file.touch()
         for path in (self.folder, file, file / "below"):
-            self.assert_says("hubadmin.E021", METRICS_TOKEN=TOKEN, METRICS_DIR=str(path))
+            self.assert_says("hubadmin.E056", METRICS_TOKEN=TOKEN, METRICS_DIR=str(path))
         new = self.folder / "new" / "metrics"
         self.assert_says(METRICS_TOKEN=TOKEN, METRICS_DIR=str(new))
         self.assertFalse(new.parent.exists(), "a check makes nothing: it may be root's")

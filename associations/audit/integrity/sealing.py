@@ -34,7 +34,6 @@ from associations.audit.integrity.manifest import (
 from associations.audit.integrity.processes import Processes
 from associations.audit.integrity.serialization import readable_digests_of
 from associations.audit.integrity.stamping import Stamping
-from associations.gateway import signs_of_life
 from associations.models import AuditSeal
 from associations.models.readable import UnreadableRow, read_rows
 
@@ -136,7 +135,6 @@ def seal_for_ever(
             heads.keep()
             stamping.go_on()
             if time.monotonic() >= say_at:
-                signs_of_life.give()
                 alive_logger.info("the sealer is alive", extra={"seals": seals})
                 seals, say_at = 0, time.monotonic() + ALIVE_SECONDS
         except (DBError, ManifestError, TamperedError, BrokenProcessPool):

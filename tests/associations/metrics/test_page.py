@@ -17,10 +17,10 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families
 
 from associations.audit.integrity import sealing
-from associations.gateway import rate_limiter, signs_of_life
+from associations.gateway import rate_limiter
 from associations.hubspot.outcomes import VERDICTS
 from associations.metrics import state
-from associations.models import AssociationCheck, AuditSeal, Worker
+from associations.models import AssociationCheck, AuditSeal, Sealer, Worker
 from hubadmin import __version__
 from hubadmin.startup import COMMIT
 from hubadmin.web import measuring, middleware, readiness
@@ -155,7 +155,7 @@ class StateTests(MeasuredMixin, TestCase):
         entry_of(user, finished_at=hour)
         self.assertEqual(self.samples()[of("unsealed_since_timestamp_seconds")], hour.timestamp())
         [*sealing.seal_log()]
-        signs_of_life.give()
+        Sealer.objects.create(name="one", seen_at=now)
         found = self.samples()
         self.assertNotIn(of("unsealed_since_timestamp_seconds"), found)
         sealed_at = AuditSeal.objects.last().sealed_at.timestamp()

@@ -16,9 +16,10 @@ from django.test import SimpleTestCase, TestCase
 from django.utils import timezone
 
 from associations.audit.integrity import sealing
-from associations.gateway import rate_limiter, signs_of_life
+from associations.gateway import rate_limiter
 from associations.gateway.calls import count_call
 from associations.hubspot.answers import Attempt
+from associations.models import Sealer
 from tests.associations.linking.base import entry_of, run_of
 from tests.associations.metrics.test_page import MeasuredMixin, samples
 from tests.support import SignedInClient, needed, person
@@ -59,7 +60,7 @@ class NameTests(MeasuredMixin, TestCase):
         entry_of(user, finished_at=now - timedelta(hours=1))
         entry_of(user, outcome="sending", cause="", finished_at=None)
         run_of(user, state="paused", stop_cause="scope_missing")
-        signs_of_life.give()
+        Sealer.objects.create(name="one", seen_at=now)
         count_call("/crm/v3/objects/contacts/batch/read", Attempt(now, 5, http_status=200))
         SignedInClient(user).get("/")
         with self.settings(HUBSPOT_CALLS_PER_10_SECONDS=20, HUBSPOT_CALLS_FOR_PEOPLE=4):

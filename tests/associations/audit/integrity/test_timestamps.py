@@ -397,12 +397,12 @@ class SettingsTests(SimpleTestCase):
         url = {"AUDIT_TSA_URL": "https://tsa.example.com/tsr"}
         pair = {"AUDIT_TSA_USER": "ada", "AUDIT_TSA_PASSWORD": "canary"}
         self.assertEqual(self.found(**file, **url, **pair, AUDIT_TSA_SINCE="2026-11-29"), [])
-        self.assertEqual(self.found(**url), ["hubadmin.E032"])
-        self.assertEqual(self.found(AUDIT_TSA_CA="/nowhere"), ["hubadmin.E032"])
+        self.assertEqual(self.found(**url), ["hubadmin.E062"])
+        self.assertEqual(self.found(AUDIT_TSA_CA="/nowhere"), ["hubadmin.E062"])
         for odd in ("tsa.example.com", "https://ada:canary@tsa.example.com/", "https:///x"):
-            self.assertEqual(self.found(**file, AUDIT_TSA_URL=odd), ["hubadmin.E030"])
+            self.assertEqual(self.found(**file, AUDIT_TSA_URL=odd), ["hubadmin.E060"])
         insecure = {"AUDIT_TSA_URL": "http://tsa.example.com/tsr"}
         self.assertEqual(self.found(**file, **insecure), [])
-        self.assertEqual(self.found(**file, **insecure, **pair), ["hubadmin.E031"])
-        self.assertEqual(self.found(**file, **url, AUDIT_TSA_USER="ada"), ["hubadmin.E031"])
-        self.assertEqual(self.found(AUDIT_TSA_SINCE="last week"), ["hubadmin.E033"])
+        self.assertEqual(self.found(**file, **insecure, **pair), ["hubadmin.E061"])
+        self.assertEqual(self.found(**file, **url, AUDIT_TSA_USER="ada"), ["hubadmin.E061"])
+        self.assertEqual(self.found(AUDIT_TSA_SINCE="last week"), ["hubadmin.E063"])
