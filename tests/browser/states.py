@@ -95,8 +95,7 @@ def foreseen(case: BrowserTestCase, page: Page) -> None:
 
 
 def checked(case: BrowserTestCase, page: Page) -> None:
-    linking()(case, page)
-    page.click("text=Open the entry")
+    entry_of_the_strip(case, page)
     page.click("text=Check again")
     page.wait_for_url("**?checked")
 
@@ -127,7 +126,14 @@ def linking(*association: str, **fault: object) -> Show:
 
 def entry_of_the_strip(case: BrowserTestCase, page: Page) -> None:
     linking()(case, page)
+    _strip_at_rest(page)
     page.click("text=Open the entry")
+
+
+def _strip_at_rest(page: Page) -> None:
+    """A click on what is just being replaced by what the look has shown goes nowhere."""
+    page.wait_for_selector(".strip")
+    page.wait_for_load_state("networkidle")
 
 
 def undoing(company: str, *, label: str = "", then: str = "") -> Show:
@@ -137,6 +143,7 @@ def undoing(company: str, *, label: str = "", then: str = "") -> Show:
         linking("Contact", "503", "Company", company)(case, page)
         if label:
             case.linked_already("contacts", "503", "companies", company, label=label)
+        _strip_at_rest(page)
         page.click(".strip >> text=Undo")
         if then:
             page.click(f"text={then}")
