@@ -127,6 +127,7 @@ class PreviewTests(BrowserTestCase):
     def test_check_again_tells_and_takes_the_focus(self) -> None:
         page = self.signed_in()
         self.link(page, "Contact", "502", "Company", "902")
+        page.wait_for_load_state("networkidle")  # else what the look shows may replace the link
         page.click("text=Open the entry")
         page.click("text=Check again")
         check = page.locator(".just-checked")
