@@ -16,6 +16,7 @@ from typing import Any, Self
 from django.conf import settings
 
 from hubadmin.demo.sandbox import SANDBOX_TOKEN
+from tests import demo
 from tests.identity.apache import ACCOUNT
 from tests.identity.processes import Process, free_port
 
@@ -25,6 +26,8 @@ AS_SYSTEMD = (
     "os.environ |= {'LISTEN_FDS': '1', 'LISTEN_PID': str(os.getpid())}; "
     "os.execvp(sys.argv[2], sys.argv[2:])"
 )
+
+DATABASE = "hubadmin.sqlite3"
 
 
 class Server:
@@ -58,7 +61,7 @@ class Server:
             if self._unix:
                 self.socket = folder / "socket"
             self.environment = self._defaults(folder) | self._changes
-            self.manage("migrate", "--verbosity", "0")
+            self._make_database(folder)
             self._start(stack)
             self._open_to_proxies(folder)
             self._stack = stack.pop_all()
@@ -133,7 +136,7 @@ class Server:
             "HOME": str(folder),
             "ENV_FILE": "",
             "DJANGO_SETTINGS_MODULE": "hubadmin.settings",
-            "DATABASE_URL": f"sqlite:///{folder / 'hubadmin.sqlite3'}",
+            "DATABASE_URL": f"sqlite:///{folder / DATABASE}",
             "SECRET_KEY": secrets.token_urlsafe(50),
             "ALLOWED_HOSTS": "localhost,127.0.0.1",
             "TRUSTED_PROXY_COUNT": "1",
@@ -144,6 +147,13 @@ class Server:
             "WEB_BIND": f"unix:{self.socket}" if self.socket else f"127.0.0.1:{self.port}",
             "WEB_WORKERS": "2",
         }
+
+    def _make_database(self, folder: Path) -> None:
+        is_of_this_tree = self._tree == settings.BASE_DIR and "DATABASE_URL" not in self._changes
+        if demo.migrated and is_of_this_tree:
+            shutil.copy(demo.migrated, folder / DATABASE)
+        else:
+            self.manage("migrate", "--verbosity", "0")
 
     def _answers(self) -> bool:
         connection = http.client.HTTPConnection("localhost", self.port)

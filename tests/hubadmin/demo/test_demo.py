@@ -174,7 +174,10 @@ class RefusalTests(unittest.TestCase):
         self.assertIn("HUBSPOT_ACCESS_TOKEN", text)
 
     def test_a_real_hubspot_only_if_serving_it_is_safe(self) -> None:
-        real = {"HUBSPOT_API_BASE_URL": "http://hubspot.invalid", "HUBSPOT_ACCESS_TOKEN": "a-token-of-no-portal"}
+        real = {
+            "HUBSPOT_API_BASE_URL": "http://hubspot.invalid",
+            "HUBSPOT_ACCESS_TOKEN": "a-token-of-no-portal",
+        }
         ended = self.ended("--real-hubspot", "--port", "0", **real)
         self.assertEqual(ended.returncode, 1)
         self.assertIn("must be an https address", ended.stderr)
