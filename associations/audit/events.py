@@ -6,12 +6,14 @@ README documents the fields; they are added to, never renamed.
 import logging
 
 from associations.audit.integrity.serialization import format_moment
+from associations.audit.integrity.timestamp_authority import Time
 from associations.hubspot.answers import Answer
 from associations.hubspot.outcomes import VERDICTS, Cause, Outcome
 from associations.models import (
     AssociationBatch,
     AssociationRequest,
     AuditExport,
+    AuditSeal,
     BulkChunk,
     EventKind,
     SecurityEvent,
@@ -120,6 +122,12 @@ def record_requeued(entries: int) -> None:
     """Note that entries of a run wait for another turn; call it once that is committed."""
     if entries:
         RETRIES.add("run", by=entries)
+
+
+def record_told_time(seal: AuditSeal, told: Time) -> None:
+    """Write one line for the time that a third party has told of a seal."""
+    said = {"seal": seal.number, "head": seal.head, "told_at": told.at.isoformat()}
+    logger.info("a third party has told the time of a seal", extra=said | {"serial": told.serial})
 
 
 def record_exported(export: AuditExport, state: str, rows: int) -> None:

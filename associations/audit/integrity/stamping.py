@@ -10,6 +10,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
+from associations.audit import events
 from associations.audit.integrity import signing, timestamp_authority
 from associations.audit.integrity.chain_verification import check_seal
 from associations.audit.integrity.timestamp_authority import AuthorityError
@@ -67,5 +68,4 @@ def _stamp(waiting: Due) -> None:
             f"it says that it is {told.at:%Y-%m-%d %H:%M} UTC, and the clock here another time"
         )
     record_timestamp(seal, answer, told, asked_at)
-    said = {"seal": seal.number, "head": seal.head, "told_at": told.at.isoformat()}
-    logger.info("a third party has told the time of a seal", extra=said | {"serial": told.serial})
+    events.record_told_time(seal, told)

@@ -13,9 +13,17 @@ from django.utils import timezone
 
 from associations.audit import events
 from associations.audit.integrity import sealing
+from associations.audit.integrity.timestamp_authority import Time
 from associations.hubspot.answers import Answer
 from associations.hubspot.outcomes import Cause
-from associations.models import AssociationBatch, AuditExport, BulkChunk, EventKind, SecurityEvent
+from associations.models import (
+    AssociationBatch,
+    AuditExport,
+    AuditSeal,
+    BulkChunk,
+    EventKind,
+    SecurityEvent,
+)
 from hubadmin.logging import REQUEST_ID, JSONFormatter
 from tests.associations.linking.base import entry_of, run_of
 from tests.support import person
@@ -112,6 +120,7 @@ class FieldTests(TestCase):
         entry_of(user)
         with self.captureOnCommitCallbacks(execute=True):
             [*sealing.seal_log()]
+        events.record_told_time(AuditSeal.objects.last(), Time(now, "1.2.3", "1a"))
         return seen
 
     def test_every_field_of_every_line_has_its_attribute(self) -> None:
