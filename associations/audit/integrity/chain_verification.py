@@ -6,6 +6,7 @@ proof goes on.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.db.models import QuerySet
 
@@ -113,14 +114,16 @@ def verify(
     up_to: int | None = None,
     heads: tuple[str, ...] = (),
     kept: Iterable[Witness] = (),
+    as_of: datetime | None = None,
     progress: Callable[[Report], object] = lambda report: None,
     processes: int = 1,
 ) -> Report:
     """Go through all seals and what they hold; or only those after the one with this head.
 
     The chain is followed here; what its seals hold is read and hashed by so many processes. It is
-    held against what a third party knew, and against the heads `kept` elsewhere. Raises
-    TamperedError; LookupError if no seal has the head `after`; SigningKeyError.
+    held against what a third party knew, and against the heads `kept` elsewhere; a copy `as_of` a
+    time is as old as that. Raises TamperedError; LookupError if no seal has the head `after`;
+    SigningKeyError.
     """
     report, trusted = Report(), signing.trusted_keys()
     start = _seal_with(after) if after else None
@@ -150,7 +153,7 @@ def verify(
         raise TamperedError(gone)
     report.pruned_to = left.number if left and not after else None
     made_up = (*made_up_prunings(), *made_up_erasures())
-    late = timestamps.untimely(times, is_whole=not after and up_to is None)
+    late = timestamps.untimely(times, is_whole=not after and up_to is None, as_of=as_of)
     for finding in (*made_up, *times.findings, *late, *_chosen_numbers(), *open_but_ahead()):
         report.add(finding)
     _check_heads(report, heads, start)

@@ -11,7 +11,7 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from io import FileIO
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from associations.models import AuditSeal
 
 MOST_BYTES = 2 * 1024 * 1024  # about 20,000 seals: two weeks of one a minute
 AT_FIRST = 10_000  # seals of a log that is older than its file
+UNDER_WAY = timedelta(minutes=1)  # a seal has its time before others see it
 _AT_ONCE = 500
 _LINE = re.compile(r"([1-9][0-9]{0,15}) ([0-9a-f]{64}) ([0-9]{4}[0-9T:.-]{15,22}Z)", re.ASCII)
 _OF_ANOTHER_LOG = (
@@ -36,10 +37,11 @@ class HeadsFileError(Exception):
     """The file shows nothing of this log; the message says why."""
 
 
-def witnesses() -> list[Witness]:
+def witnesses(as_of: datetime | None = None) -> list[Witness]:
     """Return what the file knows of this log; nothing where there is no such setting.
 
-    Read it before the log, which may have grown since, and never has less. Raises HeadsFileError.
+    Of a copy `as_of` a time: what the copy should have by then. Read it before the log, which may
+    have grown since, and never has less. Raises HeadsFileError.
     """
     if not settings.AUDIT_HEADS_FILE:
         return []
@@ -47,6 +49,10 @@ def witnesses() -> list[Witness]:
         kept = _read(Path(settings.AUDIT_HEADS_FILE).read_bytes())
     except OSError as error:
         raise HeadsFileError(_unreadable(error)) from error
+    if as_of:
+        last = AuditSeal.objects.values_list("number", flat=True).last() or 0
+        until = as_of - UNDER_WAY
+        kept = [each for each in kept if each.number <= last or each.at < until]
     if kept:
         _newest_in_the_log(kept)
     return kept

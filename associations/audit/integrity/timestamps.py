@@ -88,10 +88,11 @@ def prove(*, after: int = 0, up_to: int | None = None) -> Times:
     return times
 
 
-def untimely(times: Times, *, is_whole: bool) -> Iterator[str]:
+def untimely(times: Times, *, is_whole: bool, as_of: datetime | None = None) -> Iterator[str]:
     """Name seals of a proven chain that say another time than was told, or have none for long.
 
-    The latter where the chain `is_whole`, up to its end, and somebody looks at signatures.
+    The latter where the chain `is_whole`, up to its end, and somebody looks at signatures; its end
+    is now, or what it was `as_of` a time.
     """
     yield from _later_than_known(times.proven)
     if times.is_signed and is_whole:
@@ -100,7 +101,7 @@ def untimely(times: Times, *, is_whole: bool) -> Iterator[str]:
         except ValueError:
             yield f"AUDIT_TSA_SINCE is {settings.AUDIT_TSA_SINCE!r}, which is no day."
         else:
-            yield from _unknown_for_long(times.proven, begun)
+            yield from _unknown_for_long(times.proven, begun, as_of or timezone.now())
 
 
 def _day(moment: datetime) -> datetime:
@@ -150,7 +151,9 @@ def _later_than_known(proven: list[Witness]) -> Iterator[str]:
                 yield f"Seal {each.number} says {format_moment(sealed_at)}, but {each.statement}."
 
 
-def _unknown_for_long(proven: list[Witness], begun: datetime | None) -> Iterator[str]:
+def _unknown_for_long(
+    proven: list[Witness], begun: datetime | None, end: datetime
+) -> Iterator[str]:
     """Seals that nobody outside has known for longer than it takes to ask an authority again.
 
     Whoever makes seals anew cannot have their times of then, and may have left them out.
@@ -167,7 +170,7 @@ def _unknown_for_long(proven: list[Witness], begun: datetime | None) -> Iterator
         if each:
             seals, known = seals.filter(number__lte=each.number), each.number
         sealed_at = seals.values_list("sealed_at", flat=True).first()
-        until = each.at if each else timezone.now()
+        until = each.at if each else end
         if sealed_at and until - sealed_at > LATEST:
             days = (until - sealed_at) / timedelta(days=1)
             yield (

@@ -1,5 +1,6 @@
 import time
 from concurrent.futures.process import BrokenProcessPool
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ class Command(BaseCommand):
         "Prove the audit log by its seals, or name the first thing in it that was altered, "
         "removed, inserted or reordered. Exit code 0: proven; 1: not."
     )
+    stealth_options = ("as_of",)  # for check_backup: the log is a copy, as old as that
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
@@ -56,9 +58,10 @@ class Command(BaseCommand):
         after: str,
         archive: Path | None,
         processes: int,
+        as_of: datetime | None = None,
         **options: Any,
     ) -> None:
-        self.processes = processes
+        self.processes, self.as_of = processes, as_of
         self.report, self.started_at = Report(), timezone.now()
         self.told_at, self.heads = time.monotonic(), tuple(head)
         try:
@@ -82,6 +85,7 @@ class Command(BaseCommand):
                 after=after,
                 heads=heads,
                 kept=kept,
+                as_of=self.as_of,
                 progress=self.progress,
                 processes=self.processes,
             )
@@ -106,7 +110,7 @@ class Command(BaseCommand):
     def heads_kept(self) -> tuple[list[Witness], list[str]]:
         """What AUDIT_HEADS_FILE knows, and why it knows nothing though it should."""
         try:
-            return heads_kept(), []
+            return heads_kept(self.as_of), []
         except HeadsFileError as error:
             return [], [str(error)]
 

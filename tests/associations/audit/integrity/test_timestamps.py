@@ -339,6 +339,9 @@ class GapTests(StampedMixin, LogTestCase):
         for day in range(2, 7):
             self.work(day)
         self.assert_not_proven("For [67].. days, .* no third party knew a seal. Either")
+        # A copy that was taken then lacks nothing.
+        code, said = run("verify_audit_log", as_of=self.began + 4 * DAY)
+        self.assertEqual(code, 0, said)
 
 
 @needs_openssl
