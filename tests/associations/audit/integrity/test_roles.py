@@ -356,6 +356,26 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
         self.assertEqual(RecordNames.objects.get(pk=entry.pk).from_name, "")
         self.assert_proven()
 
+    @needed(all(map(shutil.which, ("pg_dump", "pg_restore"))), "pg_dump, pg_restore")
+    def test_a_backup_is_made_by_the_owner_alone_and_proven_by_whoever_makes_databases(
+        self,
+    ) -> None:
+        self.entry(), seal()
+        place = self.enterContext(tempfile.TemporaryDirectory())
+        done = manage("backup", place, DATABASE_URL=database_url(**self.serving))
+        self.assertEqual(done.returncode, 4, done.stderr)
+        self.assertIn(f"The role {self.name} does not own the tables", done.stderr)
+        done = manage("backup", place, DATABASE_URL=database_url(**self.owner))
+        self.assertEqual(done.returncode, 0, done.stderr)
+        checker = {"NAME": "postgres", "USER": f"{self.name}_check", "PASSWORD": "secret"}
+        away = f"DROP ROLE IF EXISTS {checker['USER']}"
+        self.addCleanup(self.execute, database_url(USER="postgres"), [away])
+        create = f"CREATE ROLE {checker['USER']} LOGIN CREATEDB PASSWORD 'secret'"
+        self.execute(database_url(USER="postgres"), [away, create])
+        (folder,) = Path(place).iterdir()
+        done = manage("check_backup", str(folder), DATABASE_URL=database_url(**checker))
+        self.assertEqual(done.returncode, 0, done.stderr)
+
     def test_nothing_is_pruned_but_by_the_owner(self) -> None:
         self.entry()
         seal()
