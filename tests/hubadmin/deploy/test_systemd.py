@@ -46,7 +46,7 @@ class AnalyzedTests(SimpleTestCase):
                 self.assertEqual((ended.returncode, ended.stderr), (0, ""))
 
     def test_each_is_hardened(self) -> None:
-        self.assertEqual(len(units("*.service")), 6)
+        self.assertEqual(len(units("*.service")), 7)
         for unit in units("*.service"):
             with self.subTest(unit.name):
                 ended = self.analyze(
@@ -63,7 +63,7 @@ class WrittenTests(SimpleTestCase):
             re.search(r"^ExecStart=(.+)", each.read_text(), re.M)[1] for each in units("*.service")
         ]
         commands = {re.search(r"manage\.py (\w+)", each)[1] for each in started if "manage" in each}
-        self.assertEqual(len(commands), 5)
+        self.assertEqual(len(commands), 6)
         self.assertLessEqual(commands, {*get_commands()})
         self.assertIn("-c python:hubadmin.gunicorn_conf", " ".join(started))
 
