@@ -21,6 +21,7 @@ from django.db import Error as DBError
 from django.db import connections
 from django.utils.module_loading import import_string
 
+from hubadmin.web import measuring
 from hubadmin.web.doctor import Finding, Level
 from hubadmin.web.static_files import names
 
@@ -32,6 +33,7 @@ TEMPORARY = 256 * MIB  # for the texts of a workbook
 SECRETS = (
     *("HUBSPOT_ACCESS_TOKEN", "SSO_CLIENT_SECRET", "SSO_HEADER_SECRET"),
     *("AUDIT_SIGNING_KEY", "WORKER_BROKER_URL", "HUBSPOT_PROXY_URL"),
+    *("AUDIT_TSA_PASSWORD", "EMAIL_HOST_PASSWORD", "NOTICE_SIGNING_SECRET", "METRICS_TOKEN"),
 )
 HIDDEN = "(not shown)"
 
@@ -105,7 +107,8 @@ def _shown(findings: Iterable[Finding]) -> list[Finding]:
 
 def _secrets() -> list[str]:
     """The longest first, as one may be part of another."""
-    found: set[str] = {getattr(settings, name) for name in SECRETS}
+    found: set[str] = {getattr(settings, name, "") or "" for name in SECRETS}
+    found |= {each.address for each in settings.NOTICE_RECEIVERS}
     found |= {*map(str, settings.SECRET_KEY_FALLBACKS)}
     with suppress(ImproperlyConfigured):  # there is none
         found.add(settings.SECRET_KEY)
@@ -142,6 +145,16 @@ def in_files() -> Iterator[Finding]:
         yield Finding(Level.OK, "How much room PostgreSQL's disk has cannot be seen from here.")
     uploads = 2 * settings.BULK_MAX_BYTES * settings.WORKER_PROCESSES + TEMPORARY
     yield _room("temporary files", Path(tempfile.gettempdir()), uploads, TOO_LITTLE)
+    if settings.METRICS_TOKEN:
+        yield _counting()
+
+
+def _counting() -> Finding:
+    if told := measuring.trouble():
+        text = f"METRICS_DIR cannot be used, so nothing is counted for /metrics: {told}."
+        advice = "Give it a folder of this account's alone, that exists or can be made."
+        return Finding(Level.FAILED, text, advice)
+    return Finding(Level.OK, "METRICS_DIR can be used.")
 
 
 def _room(what: str, folder: Path, little: int, too_little: int) -> Finding:

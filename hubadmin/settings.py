@@ -370,10 +370,12 @@ DOCTOR = [
     ("Files", "hubadmin.doctor.in_files"),
     ("Database", "associations.status.doctor.database"),
     ("Audit log", "associations.status.doctor.audit_log"),
+    ("Timestamps", "associations.status.doctor.timestamps"),
     ("Bulk runs", "associations.status.doctor.bulk_runs"),
     ("Redis", "associations.status.doctor.tasks_in_redis"),
     ("HubSpot", "associations.status.doctor.hubspot"),
     ("Sign-in", "hubadmin.sso.doctor.look"),
+    ("Notices", "associations.notices.doctor.receivers"),
 ]
 
 # --- Ours ---------------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ from django.utils import timezone
 from associations.hubspot.outcomes import Cause
 from associations.hubspot.sanitizing import keyed, whole_number
 from associations.models import (
+    AssociationAttempt,
+    AssociationBatch,
     BulkRun,
     Condition,
     EventKind,
@@ -25,7 +27,7 @@ from associations.models import (
     Watch,
 )
 from associations.models.bulk import ENDED
-from associations.models.readable import read_rows, readable_only
+from associations.models.readable import read_rows, readable_only, with_readable
 from associations.notices import outbox
 from associations.notices.outbox import Told
 from associations.status.auditlog import log_lines
@@ -53,6 +55,12 @@ QUIET = timedelta(minutes=15)
 PATIENCE = dict.fromkeys(
     (NoticeEvent.WORKER_SILENT, NoticeEvent.SEALER_SILENT), timedelta(seconds=15)
 )
+# What HubSpot answered people and runs within that, it says now; of so many answers, the newest.
+SAID_LATELY, ANSWERS = timedelta(minutes=1), 20
+REFUSALS = {
+    Cause.TOKEN_REFUSED: NoticeEvent.TOKEN_REFUSED,
+    Cause.SCOPE_MISSING: NoticeEvent.SCOPE_MISSING,
+}
 FAILED_AT_LEAST = 10  # calls, within the hour, of which at least so many per cent failed
 VERSION_DAYS = (-1, 7, 30, 90)
 OF_THE_LOG = (
@@ -77,7 +85,7 @@ def watch() -> None:
     Watch.objects.get_or_create(pk=1, defaults={"began_at": now})
     sources: list[Callable[[datetime], object]] = []
     if _is_my_turn("watched_at", WATCH_EVERY, now):
-        sources += [outbox.clear, _what_happened, _log, _workers, _calls]
+        sources += [outbox.clear, _what_happened, _log, _workers, _calls, _refusals]
     if settings.HUBSPOT_ACCESS_TOKEN and _is_my_turn("looked_at", LOOK_EVERY, now):
         sources += [_version, _hubspot]
     failure: Exception | None = None
@@ -173,6 +181,23 @@ def _calls(now: datetime) -> None:
 def _are_spiking(failures: Failures) -> bool:
     is_much = failures.level in (Level.WARNING, Level.WRONG)
     return is_much and failures.failed >= FAILED_AT_LEAST
+
+
+def _refusals(now: datetime) -> None:
+    """What HubSpot has just refused people and runs, for want of a token or a scope.
+
+    It costs no call. That it is over only a look at HubSpot tells: silence says nothing.
+    """
+    since = now - SAID_LATELY
+    attempts = with_readable(AssociationAttempt.objects.order_by("-id"), "started_at")
+    batches = with_readable(AssociationBatch.objects.order_by("-id"), "started_at")
+    answers = [
+        *attempts.values_list("started_at", "request__cause")[:ANSWERS],
+        *batches.values_list("started_at", "cause")[:ANSWERS],
+    ]
+    causes = {cause for at, cause in answers if at >= since}
+    standing = {event: {} for cause, event in REFUSALS.items() if cause in causes}
+    stands([*standing], standing, now, part="hubspot")
 
 
 def _hubspot(now: datetime) -> None:

@@ -108,11 +108,16 @@ def kind_of(error: BaseException) -> str:
     return "no_connection"
 
 
-def _demand_outside(address: str) -> None:
+def is_inside(address: str) -> bool:
+    """Whether this IP address is private, loopback, link-local or the like."""
     ip = ip_address(address.partition("%")[0])
     if isinstance(ip, IPv6Address):
         ip = ip.ipv4_mapped or ip
-    if not ip.is_global or ip.is_multicast:
+    return not ip.is_global or ip.is_multicast
+
+
+def _demand_outside(address: str) -> None:
+    if is_inside(address):
         raise _InsideError
 
 

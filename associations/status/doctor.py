@@ -14,10 +14,10 @@ from django.utils import timezone
 from django.utils.html import strip_tags
 
 from associations.audit import spool
-from associations.audit.integrity import role_rights, signing
+from associations.audit.integrity import role_rights, signing, timestamp_authority
 from associations.audit.integrity.manifest import ManifestError, read
 from associations.gateway import clients
-from associations.models import AuditSeal
+from associations.models import AuditSeal, Sealer
 from associations.models.readable import UnreadableRow, read_rows
 from associations.status.auditlog import log_lines
 from associations.status.bulk import run_lines
@@ -150,6 +150,7 @@ def audit_log() -> Iterator[Finding]:
     yield _spool()
     _demand_database()
     yield from _keys()
+    yield _sealer()
     yield from _told(log_lines(timezone.now()))
 
 
@@ -190,6 +191,40 @@ def _spool() -> Finding:
     text = f"Answers of HubSpot could not be kept in {folder} while the log is away."
     advice = "Set SPOOL_DIR to a folder that the account that serves may write to."
     return Finding(Level.WARNING, text, advice)
+
+
+def _sealer() -> Finding:
+    """One that has not ended in order, a line of the status page tells."""
+    if Sealer.objects.alive().exists():
+        return Finding(Level.OK, "What seals the log again and again gives signs of life.")
+    text = "No manage.py seal_audit_log --every is running."
+    return Finding(Level.OK, text, "Let it run as a service, or a timer run seal_audit_log.")
+
+
+def timestamps() -> Iterator[Finding]:
+    """Whether the authority for times answers at all, and it is known whom to believe."""
+    if not settings.AUDIT_TSA_URL:
+        return
+    try:
+        count = len(timestamp_authority.authorities())
+    except timestamp_authority.AuthorityError as error:
+        yield Finding(Level.FAILED, f"{error}.", "Name a file of its certificates in AUDIT_TSA_CA.")
+    else:
+        yield Finding(Level.OK, f"AUDIT_TSA_CA can be read; certificates: {count}.")
+    advice = "Compare AUDIT_TSA_URL with its documents, and see whether this machine reaches it."
+    try:
+        answered = ask(settings.AUDIT_TSA_URL, authorities="")  # the system's
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        text = f"The timestamp authority (AUDIT_TSA_URL) cannot be reached: {why(error)}."
+        yield Finding(Level.FAILED, text, advice)
+        return
+    if answered.status >= 500:
+        text = f"The timestamp authority answers with HTTP {answered.status}."
+        yield Finding(Level.WARNING, text, "See whether it has trouble; it is asked once a day.")
+        return
+    yield Finding(Level.OK, "The timestamp authority answers.")
+    if told_time := clock("the timestamp authority", answered.date, answered.at):
+        yield told_time
 
 
 def bulk_runs() -> Iterator[Finding]:

@@ -141,6 +141,19 @@ def ask(address: str, *, authorities: str, proxy: str = "") -> Answered:
     return Answered(answer.status, kind, answer.headers.get("Date"), at)
 
 
+def connect(address: str, *, authorities: str) -> str:
+    """Connect to an address as `ask` does, by TLS if it is https, and say nothing.
+
+    Return the IP address at the other end. Raises OSError, ValueError.
+    """
+    connection = _connection(address, authorities, proxy="")
+    try:
+        connection.connect()
+        return str(connection.sock.getpeername()[0])
+    finally:
+        connection.close()
+
+
 def _connection(address: str, authorities: str, proxy: str) -> http.client.HTTPConnection:
     url = urlsplit(address)
     host, port = url.hostname or "", url.port

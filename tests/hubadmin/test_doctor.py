@@ -157,6 +157,16 @@ class FilesTests(SimpleTestCase):
         self.assertEqual(nowhere.level, Level.FAILED)
         self.assertIn("No such file", nowhere.text)
 
+    def test_where_processes_count(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            counting = override_settings(METRICS_TOKEN="x" * 20, METRICS_DIR=f"{folder}/a")
+            with counting:
+                self.assertIn("METRICS_DIR can be used.", [e.text for e in doctor.in_files()])
+            self.assertEqual([*Path(folder).iterdir()], [])
+            Path(folder, "a").touch()
+            with counting:
+                self.assertEqual([*doctor.in_files()][-1].level, Level.FAILED)
+
     @override_settings(BASE_DIR="/nowhere")
     def test_static_files(self) -> None:
         self.assertEqual({each.level for each in doctor.in_files()} - {"warning"}, {"ok"})
@@ -285,6 +295,30 @@ class CommandTests(SandboxMixin, LogTransactionTestCase):
             code, written = self.doctor(HUBSPOT_API_BASE_URL=address)
         self.assertEqual(code, 2)
         self.assertIn("seconds ahead of HubSpot's", written)
+
+    def test_notices_metrics_and_times_in_the_words_of_nobody_secret(self) -> None:
+        hook = f"{refused().replace('127.0.0.1', 'localhost')}/canary-path"
+        with tempfile.TemporaryDirectory() as folder:
+            code, written = self.doctor(
+                SITE_URL="https://hubadmin.example.com",
+                NOTICE_RECEIVERS=f"chat slack {hook}; ops email canary@example.com",
+                NOTICE_PRIVATE_RECEIVERS="chat",
+                EMAIL_URL=f"smtp://canary-user:canary-pw@{refused()[7:]}",
+                METRICS_TOKEN="canary-token-of-metrics",
+                METRICS_DIR=folder,
+                AUDIT_TSA_URL=refused(),
+                AUDIT_TSA_CA="/nowhere.pem",
+            )
+        self.assertEqual(code, 2)
+        for told in (
+            "The receiver chat cannot be used: nobody listens there",
+            "The mail server, for notices to ops, cannot be used: nobody listens there",
+            "The timestamp authority (AUDIT_TSA_URL) cannot be reached: nobody listens there",
+            "AUDIT_TSA_CA cannot be read",
+            "METRICS_DIR can be used.",
+            "Nobody is alive who sends notices",
+        ):
+            self.assertIn(told, written)
 
     def test_a_token_that_hubspot_refuses(self) -> None:
         code, written = self.doctor(HUBSPOT_ACCESS_TOKEN="pat-canary")

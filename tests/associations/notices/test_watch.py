@@ -223,6 +223,33 @@ class HubSpotTests(WatchTestCase):
         self.fault("access-token-info", status=404, times=None)
         self.assertEqual(self.watch_after(), ["scope_missing"])
 
+    def test_what_people_were_refused_is_told_without_a_look(self) -> None:
+        for status, cause in ((401, "token_refused"), (403, "scope_missing")):
+            refused = {"outcome": "rejected", "http_status": status, "cause": cause}
+            entry = entry_of(self.user, **refused)
+            self.attempt(entry, number=1, http_status=status, started_at=self.now)
+            asked = len(self.sandbox.requests)
+            self.assertEqual(self.watch_after(timedelta(seconds=16)), [cause])
+            self.assertEqual(len(self.sandbox.requests), asked)
+            self.assertEqual(self.watch_after(timedelta(seconds=16)), [])
+
+    def test_that_it_is_over_only_a_look_tells(self) -> None:
+        entry = entry_of(self.user, outcome="rejected", cause="token_refused")
+        self.attempt(entry, number=1, http_status=401, started_at=self.now)
+        seal()
+        self.assertEqual(self.watch_after(timedelta(seconds=16)), ["token_refused"])
+        with override_settings(HUBSPOT_ACCESS_TOKEN=""):
+            for _ in range(8):
+                self.assertEqual(self.watch_after(), [])
+        self.assertEqual(self.watch_after(), ["token_refused over"])
+
+    def test_what_was_refused_long_ago_or_otherwise_is_no_news(self) -> None:
+        entry = entry_of(self.user, outcome="rejected", cause="token_refused")
+        self.attempt(entry, number=1, http_status=401, started_at=self.now - 5 * MINUTE)
+        other = entry_of(self.user, outcome="rejected", cause="record_not_found")
+        self.attempt(other, number=1, http_status=404, started_at=self.now)
+        self.assertEqual(self.watch_after(timedelta(seconds=16)), [])
+
     def used(self, percent: int) -> None:
         self.sandbox.reset()
         usage = {"usageLimit": 1000, "currentUsage": 10 * percent, "name": "private-apps"}

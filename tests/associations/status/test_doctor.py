@@ -10,14 +10,16 @@ from pathlib import Path
 
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
-from django.test import override_settings
+from django.test import SimpleTestCase, override_settings
+from django.utils import timezone
 
 from associations.audit.integrity import signing
-from associations.models import AuditSeal
+from associations.models import AuditSeal, Sealer
 from associations.status import doctor
 from hubadmin.web.doctor import Finding, Level
 from tests.associations.audit.integrity.base import seal
 from tests.associations.linking.base import PageTestCase, entry_of
+from tests.hubadmin.broken_servers import answering, listening, own_authority, refused
 from tests.hubadmin.test_health import read_only
 from tests.identity.processes import free_port, listens
 from tests.support import LogTransactionTestCase, database_away, missing_table, needed
@@ -111,6 +113,33 @@ class LogTests(PageTestCase):
         with tempfile.TemporaryDirectory() as folder, self.settings(SPOOL_DIR=f"{folder}/a/b"):
             self.assertEqual(doctor._spool().level, Level.OK)
             self.assertEqual([*Path(folder).iterdir()], [])
+
+    def test_a_sealer_that_is_alive_or_none(self) -> None:
+        self.assertIn("No manage.py seal_audit_log", doctor._sealer().text)
+        Sealer.objects.create(name="s", seen_at=timezone.now())
+        self.assertIn("gives signs of life", said(list(doctor.audit_log())))
+
+
+class TimestampTests(SimpleTestCase):
+    def found(self, address: str, file: str) -> list[Finding]:
+        with self.settings(AUDIT_TSA_URL=f"{address}/tsr", AUDIT_TSA_CA=file):
+            return list(doctor.timestamps())
+
+    def test_whether_it_answers_and_whom_to_believe(self) -> None:
+        with own_authority() as (_, file):
+            with listening(answering(405)) as address:
+                found = self.found(address, str(file))
+                self.assertEqual([each.level for each in found], ["ok", "ok", "ok"])
+                self.assertIn("clock agrees with the timestamp authority's", said(found))
+                found = self.found(address, "/nowhere.pem")
+                self.assertEqual([each.level for each in found], ["failed", "ok", "ok"])
+                self.assertIn("AUDIT_TSA_CA cannot be read", said(found))
+            with listening(answering(503)) as address:
+                self.assertIn("answers with HTTP 503", said(self.found(address, str(file))))
+            self.assertIn("connection refused", said(self.found(refused(), str(file))))
+
+    def test_where_none_is_asked_nothing_is_said(self) -> None:
+        self.assertEqual(list(doctor.timestamps()), [])
 
 
 class HubSpotTests(PageTestCase):
