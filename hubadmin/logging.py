@@ -67,6 +67,13 @@ MOST_WAITING = 5_000  # lines, some MiB
 FLUSH_SECONDS = 2.0  # that an end waits for what was not written yet
 
 
+def unread() -> list[str]:
+    """Say, for /readyz, that nobody reads this process's log: the log itself cannot."""
+    handlers = logging.getLogger().handlers
+    lost = sum(each.lost for each in handlers if isinstance(each, NonBlockingHandler))
+    return [f"{lost} lines were dropped: nobody reads them"] if lost else []
+
+
 class NonBlockingHandler(logging.Handler):
     """Have a thread write the lines, so that nobody waits for who reads them.
 
@@ -96,6 +103,11 @@ class NonBlockingHandler(logging.Handler):
             return
         self._put += 1
         self._queue.put(line)
+
+    @property
+    def lost(self) -> int:
+        """How many lines of this process were dropped of which no line could tell yet."""
+        return self._dropped - self._told if self._pid == os.getpid() else 0
 
     def flush(self) -> None:
         """Wait for the thread, but not for ever."""

@@ -196,7 +196,7 @@ def _refusals(now: datetime) -> None:
         *batches.values_list("started_at", "cause")[:ANSWERS],
     ]
     causes = {cause for at, cause in answers if at >= since}
-    standing = {event: {} for cause, event in REFUSALS.items() if cause in causes}
+    standing: Standing = {event: {} for cause, event in REFUSALS.items() if cause in causes}
     stands([*standing], standing, now, part="hubspot")
 
 

@@ -70,6 +70,7 @@ class Site:
 
     environment: dict[str, str] = field(default_factory=dict)
     prefix: tuple[str, ...] = ()  # of the worker's command
+    port: int = 0
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -115,6 +116,11 @@ class Site:
     def _start(self, *arguments: str, prefix: tuple[str, ...] = (), **changes: str) -> Process:
         command = [*prefix, sys.executable, str(MANAGE), *arguments]
         return Process(command, env=self.server.environment | changes).__enter__()
+
+    @property
+    def probed(self) -> str:
+        """Where monitoring asks: this site's server, or another one of it, if a test says so."""
+        return f"http://127.0.0.1:{self.port or self.server.port}"
 
     def start_worker(self) -> None:
         self.worker = self._start("run_worker")
@@ -186,8 +192,7 @@ class Site:
     def metrics(self) -> Samples:
         with suppress(requests.RequestException):
             headers = {"Authorization": f"Bearer {TOKEN}", "Host": "localhost"}
-            address = f"http://127.0.0.1:{self.server.port}/metrics"
-            answer = requests.get(address, headers=headers, timeout=15)
+            answer = requests.get(f"{self.probed}/metrics", headers=headers, timeout=15)
             return {
                 (sample.name, frozenset(sample.labels.items())): sample.value
                 for family in text_string_to_metric_families(answer.text if answer.ok else "")
@@ -197,8 +202,8 @@ class Site:
 
     def readyz(self) -> str:
         with suppress(requests.RequestException):
-            address = f"http://127.0.0.1:{self.server.port}/readyz"
-            return requests.get(address, headers={"Host": "localhost"}, timeout=15).text
+            headers = {"Host": "localhost"}
+            return requests.get(f"{self.probed}/readyz", headers=headers, timeout=15).text
         return "no answer"
 
     def status(self) -> list[str]:

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.test import SimpleTestCase, tag
 
 from hubadmin.logging import JSONFormatter, NonBlockingHandler
+from hubadmin.web import readiness
 from tests.identity.processes import free_port
 from tests.identity.server import Server
 from tests.identity.test_request_line import SETTINGS
@@ -69,6 +70,20 @@ class HandlerTests(SimpleTestCase):
         self.assertEqual([each["event"] for each in lines[:2]], ["line 0", "line 1"])
         self.logger.warning("and on")
         self.assertEqual([each["event"] for each in self.read("and on")], ["and on"])
+
+    def test_readyz_says_so_meanwhile(self) -> None:
+        """The log cannot, until somebody reads it."""
+        (handler,) = self.logger.handlers
+        root = logging.getLogger()
+        root.addHandler(handler)
+        self.addCleanup(root.removeHandler, handler)
+        self.assertEqual(readiness.WARNINGS["log_lines"](), [])
+        for number in range(1000):
+            self.logger.warning("line %s", number)
+        (said,) = readiness.WARNINGS["log_lines"]()
+        self.assertRegex(said, r"^\d{3} lines were dropped: nobody reads them$")
+        self.read("were dropped")
+        self.assertEqual(readiness.WARNINGS["log_lines"](), [])
 
 
 @tag("own_database")
