@@ -74,7 +74,12 @@ class BackupTests(BackupMixin, CommittedLogTestCase):
         counts, made = [], []
         with self.somebody_writes():
             for _ in range(3):
+                before = AssociationRequest.objects.count()
                 made.append(self.one_more())
+                held = Manifest.read(made[-1]).contents.entries
+                # Whatever was there before it began, and nothing that came after its end.
+                self.assertLessEqual(before, held)
+                self.assertLessEqual(held, AssociationRequest.objects.count())
                 time.sleep(1)
         for folder in made:
             said = self.assert_is_proven(folder)
