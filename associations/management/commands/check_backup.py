@@ -72,7 +72,7 @@ class Command(BaseCommand):
 
     def proven(self, manifest: Manifest) -> str:
         held = manifest.contents
-        sealed = f"unaltered up to seal {held.seal}" if held.seal else "of which no seal proves any"
+        sealed = f"unaltered up to seal {held.seal}" if held.seal else "and has no seal yet"
         return (
             f"Proven: {self.folder} restores to the log of {manifest.taken_at:%Y-%m-%d %H:%M:%S} "
             f"UTC, whole with its {held.entries} entries, {sealed}."
