@@ -20,6 +20,7 @@ from uuid import uuid4
 
 from django.conf import settings
 
+from associations.audit import durable_files
 from associations.hubspot.answers import Attempt
 from associations.hubspot.outcomes import Cause
 
@@ -117,25 +118,13 @@ def _write(file: Path, kept: Kept) -> None:
     part = file.with_suffix(UNDER_WAY)
     text = json.dumps({"format": FORMAT, **asdict(kept)}, default=str, ensure_ascii=False)
     try:
-        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as opened:
-            opened.write(text)
-            opened.flush()
-            os.fsync(descriptor)
+        durable_files.write(part, text, errors="replace")
         part.rename(file)
     except OSError:
         with suppress(OSError):
             part.unlink()
         raise
-    _sync(file.parent)
-
-
-def _sync(place: Path) -> None:
-    descriptor = os.open(place, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    durable_files.sync(file.parent)
 
 
 def _demand_ours(place: Path) -> None:

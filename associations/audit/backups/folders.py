@@ -7,7 +7,6 @@ another one, which begins with a point.
 
 import hashlib
 import json
-import os
 import re
 import shutil
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any, Protocol, Self
 
 from django.utils import timezone
 
+from associations.audit.durable_files import write
 from associations.audit.integrity.serialization import format_moment
 from associations.models import AssociationRequest, AuditSeal
 from hubadmin import __version__
@@ -228,23 +228,3 @@ def note_proof(folder: Path) -> None:
     beside.unlink(missing_ok=True)
     write(beside, json.dumps(told, indent=2) + "\n")
     beside.replace(folder / PROVEN)
-
-
-def write(file: Path, text: str) -> None:
-    """A new file, for this account alone, down to the disk."""
-    with os.fdopen(create(file), "w", encoding="utf-8") as opened:
-        opened.write(text)
-        opened.flush()
-        os.fsync(opened.fileno())
-
-
-def create(file: Path) -> int:
-    return os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-
-
-def sync(path: Path) -> None:
-    opened = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(opened)
-    finally:
-        os.close(opened)

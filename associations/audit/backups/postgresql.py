@@ -16,7 +16,8 @@ from typing import IO
 from django.db import connection
 from psycopg.pq import Conninfo
 
-from associations.audit.backups.folders import BackupError, Code, create
+from associations.audit.backups.folders import BackupError, Code
+from associations.audit.durable_files import create
 
 _PIECE = 1024 * 1024
 # Without indexes, which a dump has not either; it is compressed, so it is less than that.

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from associations.audit.backups import folders, postgresql
 from associations.audit.backups.folders import BackupError, Code, Contents, Manifest
+from associations.audit.durable_files import create, sync, write
 from associations.audit.integrity import role_rights
 from hubadmin import __version__
 
@@ -57,9 +58,9 @@ def _take(place: Path) -> tuple[Path, Manifest]:
     part.mkdir(mode=0o700)
     try:
         manifest = _fill(part, taken_at)
-        folders.sync(part)
+        sync(part)
         part.rename(final)
-        folders.sync(place)
+        sync(place)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
@@ -70,7 +71,7 @@ def _fill(part: Path, taken_at: datetime) -> Manifest:
     kind = connection.vendor
     database = part / folders.DATABASES[kind]
     contents = _dump(database) if kind == "postgresql" else _copy(database)
-    folders.write(part / folders.HEAD, f"{contents.head}\n")
+    write(part / folders.HEAD, f"{contents.head}\n")
     manifest = Manifest(
         taken_at=taken_at,
         version=__version__,
@@ -79,7 +80,7 @@ def _fill(part: Path, taken_at: datetime) -> Manifest:
         contents=contents,
         files={each.name: folders.digest(each) for each in (database, part / folders.HEAD)},
     )
-    folders.write(part / folders.MANIFEST, manifest.text())
+    write(part / folders.MANIFEST, manifest.text())
     return manifest
 
 
@@ -90,13 +91,13 @@ def _version() -> str:
 
 def _copy(file: Path) -> Contents:
     """SQLite's backup, in one step: in smaller ones it would begin anew after each write."""
-    os.close(folders.create(file))
+    os.close(create(file))
     connection.ensure_connection()
     with closing(sqlite3.connect(file)) as copy:
         connection.connection.backup(copy)
         copy.execute("PRAGMA journal_mode = DELETE")  # all of it is in the one file
         contents = Contents.read(copy.cursor())
-    folders.sync(file)
+    sync(file)
     return contents
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from django.utils.dateparse import parse_datetime
 
+from associations.audit.durable_files import sync
 from associations.audit.integrity import signing
 from associations.audit.integrity.chain_verification import TamperedError, check_seal
 from associations.audit.integrity.manifest import read
@@ -59,6 +60,7 @@ def write_archive(path: Path, seals: Iterable[AuditSeal]) -> str:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+    sync(path.absolute().parent)  # before anything is taken out of the log
     return whole.hexdigest()
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from django.conf import settings
 
+from associations.audit.durable_files import sync
 from associations.audit.integrity.serialization import format_moment
 from associations.audit.integrity.witnesses import Witness
 from associations.models import AuditSeal
@@ -147,7 +148,7 @@ def _thin_out(kept: list[Witness]) -> None:
         lines = [f"{each.number} {each.head} {format_moment(each.at)}\n" for each in stay]
         _write(file, "".join(lines).encode())
     beside.replace(settings.AUDIT_HEADS_FILE)
-    _sync_folder()
+    sync(Path(settings.AUDIT_HEADS_FILE).parent)
 
 
 def _write(file: FileIO, data: bytes) -> None:
@@ -170,17 +171,9 @@ def _locked() -> Iterator[FileIO]:
                 is_same = False
             if is_same:  # nobody has put another one into its place meanwhile
                 if is_new:
-                    _sync_folder()
+                    sync(Path(settings.AUDIT_HEADS_FILE).parent)
                 yield file
                 return
-
-
-def _sync_folder() -> None:
-    folder = os.open(Path(settings.AUDIT_HEADS_FILE).parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _unreadable(error: OSError) -> str:
