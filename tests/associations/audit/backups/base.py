@@ -34,7 +34,7 @@ class BackupMixin(LogMixin):
         self.place.mkdir(mode=0o700)
         self.checker = f"sqlite:///{self.folder / 'nobody.sqlite3'}"
         if on_postgresql():
-            role = f"{connection.settings_dict['NAME']}_check"
+            self.role = role = f"{connection.settings_dict['NAME']}_check"
             self.addCleanup(self.as_superuser, f"DROP ROLE IF EXISTS {role}")
             self.as_superuser(
                 f"DROP ROLE IF EXISTS {role}",
@@ -45,8 +45,10 @@ class BackupMixin(LogMixin):
     def tearDown(self) -> None:
         """Nothing is left of a database that was restored aside."""
         if on_postgresql():
+            # Of this process's role, or of a superuser, who is refused; others work beside it.
             left = self.as_superuser(
-                "SELECT datname FROM pg_database WHERE datname LIKE 'hubadmin\\_check\\_%'"
+                "SELECT datname FROM pg_database WHERE datname LIKE 'hubadmin\\_check\\_%' AND "
+                f"pg_get_userbyid(datdba) IN ('{self.role}', current_user)"
             )
             self.assertEqual(left, [])
         self.assertFalse((self.folder / "nobody.sqlite3").exists())
