@@ -2,6 +2,7 @@
 
 import ctypes
 import logging
+import os
 import re
 import signal
 import sys
@@ -80,7 +81,12 @@ def _counts(message: CheckMessage) -> bool:
 _PR_SET_PDEATHSIG = 1
 
 
-def end_with_parent(number: int = signal.SIGKILL) -> None:
-    """On Linux, have the kernel send this process the signal when its parent dies, however."""
+def end_with_parent(number: int = signal.SIGKILL, *, parent: int = 0) -> None:
+    """On Linux, have the kernel send this process the signal when its parent dies, however.
+
+    Who that is, if it is known, tells whether it has died already.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number)
+        if parent and os.getppid() != parent:
+            os.kill(os.getpid(), number)

@@ -1,6 +1,9 @@
-"""Which version runs, and which commit: by git's files, without git."""
+"""Which version runs, and which commit: by git's files, without git; and who ends with whom."""
 
+import subprocess
+import sys
 import tempfile
+import unittest
 from pathlib import Path
 
 from django.conf import settings
@@ -44,3 +47,26 @@ class CommitTests(SimpleTestCase):
     def test_of_this_process(self) -> None:
         self.assertEqual(startup.VERSION["version"], __version__)
         self.assertEqual(startup.COMMIT, startup.commit_of(settings.BASE_DIR))
+
+
+ORPHAN = """
+import os, time
+from hubadmin.startup import end_with_parent
+parent = os.getpid()
+if os.fork():
+    os._exit(0)
+while os.getppid() == parent:
+    time.sleep(0.01)
+end_with_parent(parent=parent)
+print("it goes on")
+"""
+
+
+@unittest.skipUnless(sys.platform == "linux", "only Linux ends a process with its parent")
+class OrphanTests(unittest.TestCase):
+    def test_one_whose_parent_has_died_before_it_asked_ends(self) -> None:
+        command = [sys.executable, "-c", ORPHAN]
+        ended = subprocess.run(
+            command, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=60
+        )
+        self.assertEqual((ended.returncode, ended.stdout, ended.stderr), (0, "", ""))

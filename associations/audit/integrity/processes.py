@@ -84,7 +84,7 @@ class Processes:
                 # Not forked: a connection must not be in two processes.
                 mp_context=get_context("spawn"),
                 initializer=_begin,
-                initargs=(connection.settings_dict["NAME"],),
+                initargs=(connection.settings_dict["NAME"], os.getpid()),
             )
         return self._pool.submit(call, *arguments)
 
@@ -117,8 +117,8 @@ class Processes:
         return 1 if self._pool is None else 3 * self.number
 
 
-def _begin(database: str) -> None:
+def _begin(database: str, parent: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is for the process that has started this one
-    end_with_parent()  # killed, it tells nobody to end
+    end_with_parent(parent=parent)  # killed, it tells nobody to end
     django.setup()
     connections["default"].settings_dict["NAME"] = database

@@ -25,11 +25,23 @@ logger = logging.getLogger(__name__)
 STOP_SECONDS = 45  # longer than the longest call to HubSpot
 
 
+_parent = 0  # the process that forks
+
+
+def _note_parent() -> None:
+    global _parent
+    _parent = os.getpid()
+
+
+def _end_with_parent() -> None:
+    end_with_parent(parent=_parent)
+
+
 class Pool:
     """A sentinel and its processes; `keep_alive()` is called again and again."""
 
     def __init__(self) -> None:
-        os.register_at_fork(after_in_child=end_with_parent)
+        os.register_at_fork(before=_note_parent, after_in_child=_end_with_parent)
         self._start()
 
     def _start(self) -> None:
