@@ -119,6 +119,8 @@ class HubSpotClient:
         self._base_url = base_url.rstrip("/")
         self._token = token
         self._session = _session(token, user_agent, proxy_url, ca_bundle, pool_size)
+        # The `Date` of the latest answer, and when it came, by this machine's clock.
+        self.last_date: tuple[str, datetime] | None = None
 
     @property
     def authorities(self) -> str:
@@ -289,6 +291,7 @@ class HubSpotClient:
             allow_redirects=False,
             stream=True,  # so that no body is read beyond its bound
         )
+        self.last_date = response.headers.get("Date", ""), datetime.now(UTC)
         headers = clean_headers(response.headers, _KEPT_HEADERS, self._token)
         end: dict[str, Any] = {"http_status": response.status_code, "headers": headers}
         with response:

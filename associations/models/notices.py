@@ -20,6 +20,7 @@ class NoticeEvent(models.TextChoices):
     QUOTA_80 = "quota_80"
     QUOTA_95 = "quota_95"
     VERSION_ENDS = "version_ends"
+    CLOCK_DIFFERS = "clock_differs"
     CALLS_FAILING = "calls_failing"
     LINKS_CHANGED = "links_changed"
     SEAL_LATE = "seal_late"

@@ -140,6 +140,9 @@ _SENTENCES: dict[NoticeEvent, Callable[[Numbers], str]] = {
     NoticeEvent.VERSION_ENDS: _version_ends,
     NoticeEvent.CALLS_FAILING: _calls_failing,
     NoticeEvent.LINKS_CHANGED: _links_changed,
+    NoticeEvent.CLOCK_DIFFERS: lambda _: gettext(
+        "A machine's clock is wrong: what it writes into the log bears a wrong time."
+    ),
     NoticeEvent.SEAL_LATE: lambda _: gettext("Closed entries of the audit log wait for a seal."),
     NoticeEvent.LOG_ALTERED: lambda _: gettext(
         "The audit log, or what guards it, is not as hubadmin has left it."

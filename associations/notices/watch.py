@@ -32,12 +32,12 @@ from associations.notices import outbox
 from associations.notices.outbox import Told
 from associations.status.auditlog import log_lines
 from associations.status.bulk import worker_line
+from associations.status.clocks import hubspot_clock_line
 from associations.status.failures import Failures, failures_since
-from associations.status.quota import quota_lines, quota_of
+from associations.status.quota import EVENTS, Quota, quota_in_the_log, quota_of
 from associations.status.report import Item, Level
 from associations.status.token import (
     NOT_ALLOWED,
-    Shown,
     account_lines,
     days_of_support,
     look_at_hubspot,
@@ -85,7 +85,7 @@ def watch() -> None:
     Watch.objects.get_or_create(pk=1, defaults={"began_at": now})
     sources: list[Callable[[datetime], object]] = []
     if _is_my_turn("watched_at", WATCH_EVERY, now):
-        sources += [outbox.clear, _what_happened, _log, _workers, _calls, _refusals]
+        sources += [outbox.clear, _what_happened, _log, _workers, _calls, _refusals, _calls_left]
     if settings.HUBSPOT_ACCESS_TOKEN and _is_my_turn("looked_at", LOOK_EVERY, now):
         sources += [_version, _hubspot]
     failure: Exception | None = None
@@ -211,13 +211,22 @@ def _hubspot(now: datetime) -> None:
         standing |= _told(scope_lines(shown, now))
         looked.append(NoticeEvent.SCOPE_MISSING)
     stands(looked, standing, now, part="hubspot")
-    _quota(shown, now)
+    _quota(quota_of(shown, now), now)
+    if line := hubspot_clock_line(shown):
+        stands([NoticeEvent.CLOCK_DIFFERS], _told([line]), now, part="clocks")
 
 
-def _quota(shown: Shown, now: datetime) -> None:
-    if quota := quota_of(shown, now):
-        numbers = {"percent": int(quota.percent)}
-        standing = dict.fromkeys(_told(quota_lines(shown, quota)), numbers)
+def _calls_left(now: datetime) -> None:
+    """As the newest answer in the log tells: sooner than a look, and it costs no call."""
+    quota = quota_in_the_log(now)
+    if quota and quota.seen_at and now - quota.seen_at < SAID_LATELY:
+        _quota(quota, now)
+
+
+def _quota(quota: Quota | None, now: datetime) -> None:
+    if quota:
+        event = EVENTS.get(quota.level)
+        standing: Standing = {event: {"percent": int(quota.percent)}} if event else {}
         # At 95 % nobody needs to be told of the 80 as well.
         looked = {NoticeEvent.QUOTA_80, NoticeEvent.QUOTA_95}
         if NoticeEvent.QUOTA_95 in standing:

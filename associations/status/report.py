@@ -10,7 +10,6 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from associations.gateway import clients
 from associations.hubspot.client import HubSpotClient, ReadError
 from associations.hubspot.outcomes import Cause
 from associations.models import NoticeEvent
@@ -91,10 +90,10 @@ class Reading:
     error: ReadError | None = None
 
 
-def look(lookup: Callable[[HubSpotClient], Any], client: HubSpotClient | None = None) -> Reading:
+def look(lookup: Callable[[HubSpotClient], Any], client: HubSpotClient) -> Reading:
     """Look now; what was remembered would not say how things stand."""
     try:
-        return Reading(lookup(client or clients.looking()))
+        return Reading(lookup(client))
     except ReadError as error:
         return Reading(error=error)
 

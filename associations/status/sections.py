@@ -10,6 +10,7 @@ from django.utils.translation import gettext
 from associations.gateway.rate_limiter import look_wait
 from associations.status.auditlog import log_lines
 from associations.status.bulk import run_lines
+from associations.status.clocks import clock_lines
 from associations.status.failures import failure_line, failures_since
 from associations.status.notices import notice_lines
 from associations.status.quota import Quota, quota_lines, quota_of
@@ -34,6 +35,7 @@ def tell(user: "User | None" = None) -> Told:
     """Look how things stand: for an admin, whose look it is, or for whoever has a shell."""
     now, quota = timezone.now(), None
     if user and (wait := look_wait(user.pk)):
+        shown = None
         account = calls = [Item(Level.UNKNOWN, looks_used_up(wait))]
     else:
         shown = look_at_hubspot()
@@ -45,6 +47,7 @@ def tell(user: "User | None" = None) -> Told:
         Section("calls", gettext("Calls today"), [*calls, _failures(now)]),
         Section("runs", gettext("Bulk runs"), [*run_lines()]),
         Section("version", gettext("API version"), [*version_lines(timezone.localdate(now))]),
+        Section("clocks", gettext("Clocks"), [*clock_lines(shown, now)]),
         Section("log", gettext("The audit log"), [*log_lines(now), *sweep_lines(user)]),
         Section("notices", gettext("Notices"), [*notice_lines()]),
     ]

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.utils.formats import date_format
 from django.utils.translation import gettext, ngettext
 
+from associations.gateway import clients
 from associations.gateway.cache import run_concurrently
 from associations.hubspot import lookups
 from associations.hubspot.answers import missing_scopes_in
@@ -48,6 +49,7 @@ class Shown:
     account: Reading
     token: Reading
     usage: Reading
+    last_date: tuple[str, datetime] | None = None  # of the latest answer, and when it came
 
     @property
     def portal_id(self) -> str:
@@ -57,8 +59,10 @@ class Shown:
 
 def look_at_hubspot(client: HubSpotClient | None = None) -> Shown:
     """Ask HubSpot all of it at the same time; it takes no longer than the slowest answer may."""
+    client = client or clients.looking()
     asked = (lookups.account, lookups.token_scopes, lookups.usage)
-    return Shown(*run_concurrently(*(partial(look, each, client) for each in asked)))
+    readings = run_concurrently(*(partial(look, each, client) for each in asked))
+    return Shown(*readings, client.last_date)
 
 
 def is_not_told(shown: Shown, error: ReadError | None) -> bool:

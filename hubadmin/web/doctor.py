@@ -86,24 +86,32 @@ def _status(error: BaseException) -> int:
     return status if isinstance(status, int) else 0
 
 
-def clock(whose: str, date: str | None, at: datetime) -> Finding | None:
-    """Compare this machine's clock, which said `at`, with the `Date` of an answer.
+def clock_ahead(date: str | None, at: datetime) -> timedelta | None:
+    """How far this machine's clock, which said `at`, is ahead of the `Date` of an answer.
 
     None where the answer tells none.
     """
     try:
         told = parsedate_to_datetime(date or "")
-    except ValueError:
+        return at - (told if told.tzinfo else told.replace(tzinfo=UTC))
+    except (ValueError, OverflowError):
         return None
-    apart = abs(at - (told if told.tzinfo else told.replace(tzinfo=UTC)))
+
+
+def clock(whose: str, date: str | None, at: datetime) -> Finding | None:
+    """Compare this machine's clock with the `Date` of an answer, if that tells one."""
+    ahead = clock_ahead(date, at)
+    if ahead is None:
+        return None
+    apart = abs(ahead)
     seconds = round(apart.total_seconds())
     if apart <= CLOCK_DIFFERS:
         return Finding(Level.OK, f"This machine's clock agrees with {whose}'s.")
     level = Level.FAILED if apart > CLOCK_WRONG else Level.WARNING
-    ahead = "ahead of" if at > told else "behind"
+    where = "ahead of" if ahead > timedelta() else "behind"
     return Finding(
         level,
-        f"This machine's clock is {seconds} seconds {ahead} {whose}'s.",
+        f"This machine's clock is {seconds} seconds {where} {whose}'s.",
         "Have the clock set by the network (systemd-timesyncd, chrony). Signing in fails where "
         "clocks differ by more than a minute.",
     )

@@ -6,7 +6,7 @@ prints where it showed and after how many seconds: by a notice, in `manage.py st
 notice has to say that it is over (the fifteen quiet minutes before that are skipped).
 `--quiet-minutes N` breaks nothing, uses the site as people do, and counts false alarms.
 
-Some need root (a small disk by tmpfs, PostgreSQL), some faketime.
+Some need root (a small disk by tmpfs, PostgreSQL), faketime, or a C compiler (a wrong clock).
 """
 
 import argparse
@@ -32,6 +32,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
 django.setup()
 
 from tests.faults.broken_site import Samples, Signs, Site, Watcher, kill, of, wait_for
+from tests.faults.clock import Clock
 from tests.faults.postgresql import Cluster
 from tests.identity.hostile import DISCOVERY, HostileProvider
 from tests.identity.server import Server
@@ -391,23 +392,27 @@ def version_ends(site: Site, stack: ExitStack) -> Broken:
     return Broken(Signs("version_ends", "API version v4", ends), said="since its start")
 
 
-def with_a_worker_ten_minutes_ahead(stack: ExitStack) -> Site:
-    return stack.enter_context(Site(prefix=("faketime", "-f", "+10m")))
+def with_a_clock_for_the_worker(stack: ExitStack) -> Site:
+    clock = stack.enter_context(Clock())
+    assigned = [f"{name}={value}" for name, value in clock.environment.items()]
+    return stack.enter_context(Site(prefix=("env", *assigned), clock=clock))
 
 
-@breakdown(with_a_worker_ten_minutes_ahead, "faketime")
+@breakdown(with_a_clock_for_the_worker, "cc")
 def clock_off(site: Site, stack: ExitStack) -> Broken:
-    """The clock of the machine with the workers: only its processes, as root's stays."""
+    """That of the machine with the workers, ten minutes ahead; the others' stay right."""
+    assert site.clock
+    site.clock.set_ahead(600)
 
     def is_found() -> bool:
-        command = ["faketime", "-f", "+10m", sys.executable, "manage.py", "doctor"]
+        command = [*site.prefix, sys.executable, "manage.py", "doctor"]
         done = subprocess.run(
             command, env=site.server.environment, capture_output=True, text=True, timeout=60
         )
         return "clock is" in done.stdout
 
-    said = "nothing watches clocks: doctor finds it"
-    return Broken(Signs(log="clock", status="clock"), said=said, extra=is_found)
+    signs = Signs("clock_differs", "clock_differs")
+    return Broken(signs, said="doctor", extra=is_found)
 
 
 @breakdown()

@@ -23,6 +23,7 @@ from hubadmin.demo.sandbox import Sandbox
 from tests.associations.notices.base import Hooks
 from tests.demo import MANAGE
 from tests.faults.bulk_stack import Visitor
+from tests.faults.clock import Clock
 from tests.identity.processes import Process
 from tests.identity.server import Server
 
@@ -71,6 +72,7 @@ class Site:
     environment: dict[str, str] = field(default_factory=dict)
     prefix: tuple[str, ...] = ()  # of the worker's command
     port: int = 0
+    clock: Clock | None = None  # the worker's, where it has one of its own
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:

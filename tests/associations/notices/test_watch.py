@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from email.utils import format_datetime
 from unittest import mock
 
 from django.test import override_settings
@@ -30,6 +31,7 @@ from tests.associations.notices.base import told
 from tests.associations.status.test_views import USAGE, StatusTestCase
 
 MINUTE = timedelta(minutes=1)
+DAILY_REMAINING = "X-HubSpot-RateLimit-Daily-Remaining"
 DETAILS = "/details"  # of the account, whatever the version
 
 
@@ -265,6 +267,34 @@ class HubSpotTests(WatchTestCase):
             self.assertEqual(self.watch_after(), [], "a new day is no news")
         self.used(99)
         self.assertEqual(self.watch_after(), ["quota_95"])
+
+    def test_an_answer_in_the_log_tells_of_the_day_sooner_than_a_look(self) -> None:
+        asked = len(self.sandbox.requests)
+        for left, events in ((210, []), (190, ["quota_80"]), (60, []), (40, ["quota_95"])):
+            told = {"X-HubSpot-RateLimit-Daily": "1000", DAILY_REMAINING: str(left)}
+            entry = entry_of(self.user, outcome="linked")
+            self.attempt(entry, number=1, headers=told, started_at=self.now)
+            self.assertEqual(self.watch_after(timedelta(seconds=16)), events, left)
+        self.assertEqual(len(self.sandbox.requests), asked)
+        self.assertEqual(Notice.objects.get(event="quota_95").numbers, {"percent": 96})
+
+    def test_what_an_answer_said_long_ago_is_left_to_the_look(self) -> None:
+        told = {"X-HubSpot-RateLimit-Daily": "1000", DAILY_REMAINING: "40"}
+        entry = entry_of(self.user, outcome="linked")
+        self.attempt(entry, number=1, headers=told, started_at=self.now - 2 * MINUTE)
+        self.assertEqual(self.watch_after(timedelta(seconds=16)), [])
+
+    def test_a_clock_that_differs_from_hubspots(self) -> None:
+        for ahead, events in ((29, []), (-29, []), (45, ["clock_differs"]), (-4000, [])):
+            date = format_datetime(datetime.now(UTC) - timedelta(seconds=ahead), usegmt=True)
+            self.sandbox.reset()
+            for method in ("GET", "POST"):
+                self.sandbox.fault(method=method, headers={"Date": date}, times=None)
+            self.assertEqual(self.watch_after(), events, ahead)
+        self.assertEqual(Notice.objects.get().path, "/status/#clocks")
+        self.sandbox.reset()
+        over = [event for _ in range(4) for event in self.watch_after()]
+        self.assertEqual(over, ["clock_differs over"])
 
     def test_without_a_token_hubspot_is_not_asked(self) -> None:
         """The sealer has none, and knows nothing of the version either."""

@@ -118,10 +118,10 @@ class LineTests(SandboxMixin, SimpleTestCase):
                 self.assertTrue(line.advice and line.needs_attention)
 
     def test_a_look_never_raises_and_is_not_remembered(self) -> None:
-        self.assertEqual(look(lookups.account).value.portal_id, "4242")
+        self.assertEqual(look(lookups.account, clients.looking()).value.portal_id, "4242")
         self.sandbox.fault(method="GET", path="details", status=503)
-        self.assertEqual(look(lookups.account).error.cause, Cause.HUBSPOT_DOWN)
-        self.assertEqual(look(lookups.account).value.portal_id, "4242")
+        self.assertEqual(look(lookups.account, clients.looking()).error.cause, Cause.HUBSPOT_DOWN)
+        self.assertEqual(look(lookups.account, clients.looking()).value.portal_id, "4242")
 
 
 class ScopeTests(TestCase):
