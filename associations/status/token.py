@@ -49,7 +49,7 @@ class Shown:
     account: Reading
     token: Reading
     usage: Reading
-    last_date: tuple[str, datetime] | None = None  # of the latest answer, and when it came
+    last_date: tuple[str, datetime] | None  # of the latest answer, and when it came
 
     @property
     def portal_id(self) -> str:
@@ -61,8 +61,8 @@ def look_at_hubspot(client: HubSpotClient | None = None) -> Shown:
     """Ask HubSpot all of it at the same time; it takes no longer than the slowest answer may."""
     client = client or clients.looking()
     asked = (lookups.account, lookups.token_scopes, lookups.usage)
-    readings = run_concurrently(*(partial(look, each, client) for each in asked))
-    return Shown(*readings, client.last_date)
+    account, token, usage = run_concurrently(*(partial(look, each, client) for each in asked))
+    return Shown(account, token, usage, client.last_date)
 
 
 def is_not_told(shown: Shown, error: ReadError | None) -> bool:

@@ -175,7 +175,7 @@ class ScopeTests(TestCase):
 class QuotaTests(TestCase):
     def quota(self, now: datetime = NOON, zone: str = "") -> Quota | None:
         account = lookups.Account("4242", zone) if zone else None
-        return quota_of(Shown(Reading(account), Reading(), Reading(error=TOLD_NOTHING)), now)
+        return quota_of(Shown(Reading(account), Reading(), Reading(error=TOLD_NOTHING), None), now)
 
     def test_the_newest_answer_that_tells(self) -> None:
         attempts(NOON - timedelta(hours=2), headers=DAILY)
@@ -245,7 +245,7 @@ class QuotaTests(TestCase):
     def test_what_hubspot_tells_now_wins_and_the_log_is_not_asked(self) -> None:
         usage = lookups.Usage(1000, 10, NOON)
         with CaptureQueriesContext(connection) as found:
-            quota = quota_of(Shown(Reading(), Reading(), Reading(usage)), NOON)
+            quota = quota_of(Shown(Reading(), Reading(), Reading(usage), None), NOON)
         self.assertEqual((quota.left, quota.seen_at, len(found)), (990, None, 0))
 
 
