@@ -1,4 +1,4 @@
-"""The audit log. Only audit/recorder.py writes it; everybody reads it through the QuerySets."""
+"""The audit log. Only audit/recorder/ writes it; everybody reads it through the QuerySets."""
 
 from datetime import timedelta
 from functools import lru_cache

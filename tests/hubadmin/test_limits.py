@@ -34,7 +34,9 @@ TYPED = {
 def at(seconds: float) -> Iterator[None]:
     """The clock by which submits are counted, so long after the first."""
     now = START + timedelta(seconds=seconds)
-    with mock.patch("associations.audit.recorder.timezone", SimpleNamespace(now=lambda: now)):
+    with mock.patch(
+        "associations.audit.recorder.entries.timezone", SimpleNamespace(now=lambda: now)
+    ):
         yield
 
 

@@ -142,7 +142,7 @@ class CauseTests(SimpleTestCase):
         """It is named where an answer, a failure or a crash is read, not only in the tables."""
         makers = [
             *(ROOT / "associations/hubspot").glob("*.py"),
-            *(ROOT / "associations/audit").glob("*.py"),
+            *(ROOT / "associations/audit/recorder").glob("*.py"),
             ROOT / "associations/linking/undo.py",
         ]
         sources = "".join(p.read_text("utf-8") for p in makers if p.name != "outcomes.py")

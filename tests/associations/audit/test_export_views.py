@@ -91,7 +91,7 @@ class FileTests(ExportTestCase):
         now = datetime(2026, 11, 24, 23, 30, 5, tzinfo=UTC)
         clock = SimpleNamespace(now=lambda: now)
         with (
-            mock.patch("associations.audit.recorder.timezone", clock),
+            mock.patch("associations.audit.recorder.acts.timezone", clock),
             override_settings(TIME_ZONE="Asia/Tokyo"),
         ):
             everything, some = self.export(), self.export("jsonl", "outcome=rejected&range=7d")

@@ -34,7 +34,7 @@ HEADER_MODE = override_settings(SSO_MODE="header", SSO_ISSUER="proxy", SSO_HEADE
 def clock_at(moment: datetime) -> Iterator[None]:
     clock = SimpleNamespace(now=lambda: moment)
     with (
-        mock.patch("associations.audit.recorder.timezone", clock),
+        mock.patch("associations.audit.recorder.acts.timezone", clock),
         mock.patch("associations.audit.security_events.timezone", clock),
     ):
         yield

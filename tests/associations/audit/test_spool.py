@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from associations.audit import recorder, spool
 from associations.audit.integrity.sealing import seal_log
+from associations.audit.recorder import kept
 from associations.bulk import backoff, tasks
 from associations.bulk.worker.scheduler import Scheduler
 from associations.db import retry_on_outage
@@ -48,7 +49,7 @@ class SpoolMixin:
         super().setUp()
         self.folder = Path(self.enterContext(tempfile.TemporaryDirectory())) / "spool"
         self.enterContext(override_settings(SPOOL_DIR=str(self.folder)))
-        self.threads = mock.patch.object(recorder, "_try_to_read_back", recorder._trying.release)
+        self.threads = mock.patch.object(kept, "_try_to_read_back", kept._trying.release)
         self.threads.start()
         self.addCleanup(self.threads.stop)
         self.addCleanup(spool._may_wait.clear)
@@ -166,10 +167,10 @@ class ReadBackTests(SpoolTestCase):
     def test_the_process_itself_does_it_as_soon_as_it_can(self) -> None:
         self.threads.stop()
         self.addCleanup(self.threads.start)
-        with mock.patch.object(recorder, "READ_BACK_SECONDS", 0.2):
+        with mock.patch.object(kept, "READ_BACK_SECONDS", 0.2):
             entry = self.submit_and_lose_the_log()
             deadline = time.monotonic() + 20
-            while recorder._trying.locked():
+            while kept._trying.locked():
                 self.assertLess(time.monotonic(), deadline)
                 time.sleep(0.1)
         self.assert_told(entry, outcome="linked")
@@ -177,7 +178,7 @@ class ReadBackTests(SpoolTestCase):
 
     def test_meanwhile_no_page_waits_for_it(self) -> None:
         entry = self.submit_and_lose_the_log()
-        with recorder._trying:  # as long as the thread is at it
+        with kept._trying:  # as long as the thread is at it
             self.client.get("/")
             entry.refresh_from_db()
             self.assertEqual(entry.outcome, "sending")

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from associations.audit import recorder
 from associations.audit.recorder import NOWHERE, record_event
-from associations.db import TAKEN_NUMBERS
+from associations.db import TAKEN_NUMBERS, insert
 from associations.hubspot.answers import Attempt
 from associations.models import (
     AssociationAttempt,
@@ -113,7 +113,7 @@ class TakenNumberTests(PageTestCase):
         entry_of(self.user, submit_key="a" * 64)
         before = self._given()
         with self.assertRaises(IntegrityError):
-            recorder.insert(lambda: entry_of(self.user, submit_key="a" * 64))
+            insert(lambda: entry_of(self.user, submit_key="a" * 64))
         self.assertEqual(self._given() - before, 1)
 
     def _given(self) -> int:

@@ -445,7 +445,7 @@ class BoundTests(FinderTestCase):
         with override_settings(FINDS_PER_PERSON_PER_HOUR=2):
             for minutes in (70, 50, 10):
                 at = timezone.now() - timedelta(minutes=minutes)
-                with mock.patch("associations.audit.recorder.timezone.now", return_value=at):
+                with mock.patch("associations.audit.recorder.acts.timezone.now", return_value=at):
                     record_event("records_searched", user=self.user)
             found = self.find("bruno")
             self.assertEqual(found.why, Why.TOO_MANY_FINDS)

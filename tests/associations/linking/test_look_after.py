@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from associations.audit import recorder
 from associations.audit.integrity.sealing import seal_log
+from associations.audit.recorder import abandoned, entries
 from associations.linking import services
 from associations.linking.seen import PAIR_SECONDS
 from associations.models import AssociationRequest
@@ -210,7 +211,7 @@ class NobodyCameTests(LookAfterTestCase):
         recorder.close_abandoned()
         entry.refresh_from_db()
         self.assertTrue(entry.look_due, "there is time yet")
-        with mock.patch.object(recorder, "CLOSING_GRACE", timedelta(hours=-1)):
+        with mock.patch.object(abandoned, "CLOSING_GRACE", timedelta(hours=-1)):
             recorder.close_abandoned()
         entry.refresh_from_db()
         self.assertEqual((entry.verified, entry.look_due), (None, None))
@@ -226,7 +227,7 @@ class NobodyCameTests(LookAfterTestCase):
                 services.look_after(looked[0])
             return execute(statement, *more)
 
-        late = mock.patch.object(recorder, "CLOSING_GRACE", timedelta(hours=-1))
+        late = mock.patch.object(abandoned, "CLOSING_GRACE", timedelta(hours=-1))
         no_error = self.assertNoLogs("associations.audit.recorder", "ERROR")
         with late, no_error, connection.execute_wrapper(look_first):
             recorder.close_abandoned()
@@ -255,14 +256,14 @@ class ProofTests(LookAfterTestCase):
 
     def test_a_log_that_fails_leaves_the_look_to_be_made(self) -> None:
         entry = self.submitted()
-        fails = mock.patch.object(recorder, "_close", side_effect=OperationalError("away"))
+        fails = mock.patch.object(entries, "close", side_effect=OperationalError("away"))
         with fails, self.assertLogs("associations.audit.recorder", "ERROR"):
             self.assertTrue(services.look_after(entry).look_due)
         self.assertTrue(self.seen_by_page(entry).verified)
 
     def test_a_closing_that_fails_leaves_it_open_with_nothing_lost(self) -> None:
         token = self.token()
-        fails = mock.patch.object(recorder, "_close", side_effect=OperationalError("away"))
+        fails = mock.patch.object(entries, "close", side_effect=OperationalError("away"))
         with fails, self.assertLogs("associations.audit.recorder", "ERROR") as logged:
             entry = self.submitted(token)
         self.assertEqual((entry.outcome, entry.was_linked), ("sending", False))

@@ -149,7 +149,7 @@ class FlowTests(MergedTestCase):
             self.link()
         entry = AssociationRequest.objects.get()
         later = timezone.now() + timedelta(minutes=10)
-        with mock.patch.object(recorder.timezone, "now", lambda: later):
+        with mock.patch.object(timezone, "now", lambda: later):
             recorder.close_abandoned()
         entry.refresh_from_db()
         self.assertEqual(self.told(entry, "outcome", "cause"), ("unconfirmed", "not_shown"))

@@ -12,7 +12,12 @@ from django.test import TestCase, skipUnlessDBFeature
 from django.utils import timezone
 
 from associations.audit import recorder
-from associations.audit.recorder import ENTRY_BODY_LENGTH, LogUnavailableError, RequestMeta
+from associations.audit.recorder import (
+    ENTRY_BODY_LENGTH,
+    LogUnavailableError,
+    RequestMeta,
+    entries,
+)
 from associations.gateway import clients
 from associations.hubspot.answers import Answer, Attempt
 from associations.hubspot.outcomes import Cause, Linked, Outcome
@@ -276,7 +281,7 @@ class CommitTests(SandboxMixin, LogTransactionTestCase):
             pass
 
     def test_a_closing_whose_commit_was_not_confirmed_is_there_once(self) -> None:
-        real, closings = recorder.insert, list[object]()
+        real, closings = entries.insert, list[object]()
 
         def insert(write: Any, **kwargs: Any) -> Any:
             done = real(write, **kwargs)
@@ -286,7 +291,7 @@ class CommitTests(SandboxMixin, LogTransactionTestCase):
                     raise OperationalError("the connection is lost")
             return done
 
-        with mock.patch.object(recorder, "insert", insert):
+        with mock.patch.object(entries, "insert", insert):
             seen = {"was_linked": False, "was_linked_at": timezone.now()}
             entry = services.create_association(user=self.user, **LINK, **seen)
         self.assertEqual(closings, [True, False])
