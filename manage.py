@@ -16,6 +16,8 @@ def main():  # noqa: ANN201 - parsed by old Pythons too, to tell them what is mi
         os.environ["DJANGO_SETTINGS_MODULE"] = OWN_SETTINGS[command]
     else:
         os.environ.setdefault("DJANGO_SETTINGS_MODULE", "hubadmin.settings")
+    if command == "setup":
+        os.environ["ENV_FILE"] = ""  # it writes files of settings, and goes by none
 
     from django.core.management import execute_from_command_line
 
