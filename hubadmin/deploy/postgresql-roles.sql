@@ -7,7 +7,8 @@
 -- whoever serves, works and seals does it as the other role, which can do no more than that takes.
 --
 -- It may be run again at any time: it makes what is missing, and the rights exactly these.
--- Passwords are taken from the environment, where no list of processes shows them:
+-- `manage.py setup --roles` writes it with the passwords and names that stand in the files of settings.
+-- Else passwords are taken from the environment, where no list of processes shows them:
 -- HUBADMIN_OWNER_PASSWORD and HUBADMIN_PASSWORD; where one is empty, the role's stays as it is.
 -- Other names: -v database=… -v owner=… -v serving=…
 
