@@ -71,9 +71,17 @@ BEFORE = (
 OF_MODE = {
     "oidc": (
         Question("SSO_ISSUER", "The identity provider's issuer, to the letter as it says it"),
-        Question("SSO_CLIENT_ID", "hubadmin's client id, as it is registered at the provider"),
+        Question(
+            "SSO_CLIENT_ID",
+            "hubadmin's client id, as it is registered at the provider, with the redirect URI "
+            "https://<host>/sign-in/callback",
+        ),
         Question("SSO_CLIENT_SECRET", "The client secret, from the same place", "", True),
-        Question("SSO_GROUPS_CLAIM", "The claim with the groups; of Entra ID roles", "groups"),
+        Question(
+            "SSO_GROUPS_CLAIM",
+            "The claim that holds the groups; with Entra ID it is roles",
+            "groups",
+        ),
     ),
     "assertion": (
         Question("SSO_ISSUER", "The issuer in the gateway's tokens, to the letter"),
@@ -89,8 +97,8 @@ OF_MODE = {
 }
 AFTER = (
     Question("TRUSTED_PROXY_COUNT", "How many proxies of yours stand in front; nginx is one", "1"),
-    Question("SSO_SUPPORT_GROUPS", "Groups, by commas, whose members may link records"),
-    Question("SSO_ADMIN_GROUPS", "Groups, by commas, whose members also see the audit log"),
+    Question("SSO_SUPPORT_GROUPS", "Groups, separated by commas, whose members may link records"),
+    Question("SSO_ADMIN_GROUPS", "Groups whose members also see the audit log"),
 )
 # Of a question with several texts that of oidc counts.
 _GROUPS = (BEFORE, *OF_MODE.values(), AFTER, OF_MODE["oidc"])

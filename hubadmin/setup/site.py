@@ -18,6 +18,7 @@ from hubadmin.setup.questions import host_trouble
 DEPLOY = BASE_DIR / "hubadmin" / "deploy"
 DATABASE, SIGNING, PUBLIC = "DATABASE_URL", "AUDIT_SIGNING_KEY", "AUDIT_PUBLIC_KEYS"
 OWNER, SERVING = "hubadmin_owner", "hubadmin"
+ACCOUNT = "hubadmin"  # of this machine, as sysusers.conf makes it; it serves and works
 
 
 class SiteError(Exception):
@@ -30,8 +31,8 @@ class Site:
     def __init__(self, folder: Path) -> None:
         """Raises OSError where there is a file that cannot be read."""
         self.folder = folder.absolute()
-        self.single = SettingsFile(folder / ".env", "hubadmin")
-        self.web = SettingsFile(folder / "web.env", "hubadmin")
+        self.single = SettingsFile(folder / ".env", ACCOUNT)
+        self.web = SettingsFile(folder / "web.env", ACCOUNT)
         self.sealer = SettingsFile(folder / "sealer.env", "hubadmin-sealer")
         self.owner = SettingsFile(folder / "owner.env")
         self.backup = SettingsFile(folder / "backup.env", "hubadmin-owner")
@@ -39,7 +40,7 @@ class Site:
     @property
     def served_by(self) -> SettingsFile:
         """What the web server and the workers read."""
-        return self.single if self.single.lines else self.web
+        return self.web if DATABASE in self.web.lines or not self.single.lines else self.single
 
     def write(self, answers: dict[str, str]) -> Iterator[tuple[SettingsFile, list[str]]]:
         """Complete the files, and tell of each what was written. Raises SiteError, OSError."""
@@ -103,7 +104,7 @@ class Site:
         folder = DEPLOY / "systemd"
         files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
         text = _filled_in("\0".join(path.read_text(encoding="utf-8") for path in files), places)
-        if self.single.lines:
+        if self.served_by is self.single:
             text = re.sub(
                 r"/\w+\.env", "/.env", re.sub(r"hubadmin-(sealer|owner)", "hubadmin", text)
             )
@@ -120,7 +121,7 @@ def _made(answers: dict[str, str]) -> dict[str, str]:
         "SITE_URL": f"https://{answers['ALLOWED_HOSTS'].split(',')[0].strip()}",
     }
     try:
-        home = Path(pwd.getpwnam("hubadmin").pw_dir)
+        home = Path(pwd.getpwnam(ACCOUNT).pw_dir)
     except KeyError:
         return made
     # As the units have it, for commands that are run as this account without them.

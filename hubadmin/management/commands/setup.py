@@ -95,6 +95,10 @@ class Command(BaseCommand):
     def _answers(self, kept: dict[str, str], options: dict[str, Any]) -> dict[str, str]:
         """By variables, with what is kept. Raises CommandError with all that is missing."""
         asks = sys.stdin.isatty() and not options["no_input"]
+        if asks:
+            self.stdout.write(
+                "Enter takes what stands in brackets. Ctrl-C ends it, with nothing written."
+            )
         answers, wrong = dict(kept), list[str]()
         os.environ.update(kept)
         for each in questions(answers):
@@ -119,10 +123,10 @@ class Command(BaseCommand):
         given = {each: os.environ.get(each, "").strip() for each in question.variables}
         given = {name: value for name, value in given.items() if value}
         if not given and asks:
-            default = f" [{question.default}]" if question.default else ""
             self.stdout.write(f"\n{question.text}.")
-            prompt = getpass if question.is_secret else input
-            given = {question.name: prompt(f"{question.name}{default}: ").strip()}
+            ask, hint = (getpass, " (not shown)") if question.is_secret else (input, "")
+            hint = f" [{question.default}]" if question.default else hint
+            given = {question.name: ask(f"{question.name}{hint}: ").strip()}
         if not any(given.values()):
             given = {question.name: question.default}
         os.environ.update(given)

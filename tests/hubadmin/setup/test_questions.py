@@ -7,12 +7,12 @@ from tests.hubadmin.setup.base import CLIENT_SECRET, GIVEN, TOKEN, SetupTestCase
 ANSWERS = {
     "ALLOWED_HOSTS": GIVEN["ALLOWED_HOSTS"],
     "DATABASE_URL [postgres://127.0.0.1:5432/hubadmin]": "",
-    "HUBSPOT_ACCESS_TOKEN": TOKEN,
+    "HUBSPOT_ACCESS_TOKEN (not shown)": TOKEN,
     "HUBSPOT_API_VERSION [2026-09]": "v4",
     "SSO_MODE [oidc]": "",
     "SSO_ISSUER": GIVEN["SSO_ISSUER"],
     "SSO_CLIENT_ID": "hubadmin",
-    "SSO_CLIENT_SECRET": CLIENT_SECRET,
+    "SSO_CLIENT_SECRET (not shown)": CLIENT_SECRET,
     "SSO_GROUPS_CLAIM [groups]": "roles",
     "TRUSTED_PROXY_COUNT [1]": "2",
     "SSO_SUPPORT_GROUPS": "support",
@@ -88,8 +88,8 @@ class TerminalTests(SetupTestCase):
         given = KNOWN | {"SSO_MODE": "header", "SSO_ISSUER": "", "DATABASE_URL": "sqlite:////x/y"}
         terminal = self.terminal(**given)
         terminal.answer("SSO_ISSUER [proxy]: ", "")
-        terminal.answer("SSO_HEADER_SECRET: ", "canary-short")
-        before = terminal.answer("SSO_HEADER_SECRET: ", secret)
+        terminal.answer("SSO_HEADER_SECRET (not shown): ", "canary-short")
+        before = terminal.answer("SSO_HEADER_SECRET (not shown): ", secret)
         self.assertIn("shorter than 32", before)
         self.assertEqual(terminal.end(), 0, terminal.said)
         self.assertNotIn("canary", terminal.said)

@@ -1,10 +1,18 @@
 """The files that setup writes are what hubadmin needs, and nobody reads a secret meanwhile."""
 
+import grp
+import os
+import pwd
+import re
+import unittest
+from pathlib import Path
+from unittest import mock
 from urllib.parse import urlsplit
 
 from django.test import override_settings, tag
 
 from associations.audit.integrity import signing
+from hubadmin.setup import site
 from hubadmin.setup.questions import ALL
 from tests.hubadmin.setup.base import GIVEN, TOKEN, SetupTestCase
 
@@ -45,13 +53,18 @@ class WrittenTests(SetupTestCase):
     def check(self, name: str) -> None:
         """As README says, by the file alone."""
         command = "check", "--deploy", "--fail-level", "WARNING"
-        ended = self.manage(*command, ENV_FILE=str(self.folder / name))
+        ended = self.manage(*command, **self.of(name))
         self.assertEqual(ended.returncode, 0, ended.stderr)
+
+    def of(self, name: str) -> dict[str, str]:
+        """Not with a folder that belongs to a service of this machine."""
+        return {"ENV_FILE": str(self.folder / name), "METRICS_DIR": str(self.folder / "metrics")}
 
     def test_each_file_has_what_its_account_needs_and_no_more(self) -> None:
         self.setup_site(**GIVEN)
         self.assertEqual({each.name for each in self.folder.iterdir()}, FILES)
-        self.assertEqual({each.stat().st_mode & 0o777 for each in self.folder.iterdir()}, {0o600})
+        # Where there is a group of that account, it may read: test_files.py.
+        self.assertEqual({each.stat().st_mode & 0o737 for each in self.folder.iterdir()}, {0o600})
         owner, sealer, web = map(self.lines, ("owner.env", "sealer.env", "web.env"))
         self.assertEqual(self.lines("backup.env"), owner)
         self.assertEqual([*owner], ["DATABASE_URL"])
@@ -210,8 +223,21 @@ class RefusedTests(SetupTestCase):
 
 class HelpTests(SetupTestCase):
     def test_every_flag_says_what_it_is_for(self) -> None:
-        said = self.manage("setup", "--help").stdout
+        said = self.manage("setup", "--help", COLUMNS="1000").stdout
         for question in ALL.values():
             if question.flag:
-                self.assertIn(f"{question.flag} …", said)
-                self.assertIn(question.text.split()[-1], said)
+                self.assertRegex(said, rf"{question.flag} … +{re.escape(question.text)}")
+
+
+class AccountTests(SetupTestCase):
+    @unittest.skipUnless(os.geteuid() == 0, "only root gives a file to others")
+    def test_where_the_services_account_is_its_folder_and_its_group_are_named(self) -> None:
+        account = pwd.getpwnam("daemon")
+        answers = GIVEN | {"DATABASE_URL": "postgres://h/n"}
+        with mock.patch.object(site, "ACCOUNT", account.pw_name):
+            [*site.Site(self.folder).write(answers)]
+        web = self.folder / "web.env"
+        folders = [self.lines("web.env")[name] for name in ("METRICS_DIR", "SPOOL_DIR")]
+        self.assertEqual({str(Path(each).parent) for each in folders}, {account.pw_dir})
+        self.assertEqual(grp.getgrgid(web.stat().st_gid).gr_name, account.pw_name)
+        self.assertEqual(web.stat().st_mode & 0o777, 0o640)
