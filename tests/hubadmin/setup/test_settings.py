@@ -226,7 +226,7 @@ class HelpTests(SetupTestCase):
         said = self.manage("setup", "--help", COLUMNS="1000").stdout
         for question in ALL.values():
             if question.flag:
-                self.assertRegex(said, rf"{question.flag} … +{re.escape(question.text)}")
+                self.assertRegex(said, rf"{question.flag} …\s+{re.escape(question.text)}")
 
 
 class AccountTests(SetupTestCase):
