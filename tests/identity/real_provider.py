@@ -25,13 +25,18 @@ CLIENT_ID = "hubadmin"
 class RealProvider:
     """Runs as long as it is entered. It knows one client and the accounts that a test sets."""
 
-    def __init__(self, *, lean_id_tokens: bool = False) -> None:
-        """`lean_id_tokens`: the userinfo endpoint alone tells more than the subject."""
+    def __init__(self, *, lean_id_tokens: bool = False, issuer: str = "") -> None:
+        """`lean_id_tokens`: the userinfo endpoint alone tells more than the subject.
+
+        `issuer`: what it goes by, if not by its own `address`, where a proxy then has to lead.
+        """
+        self._named = issuer
         self.client_id, self.client_secret = CLIENT_ID, secrets.token_hex(32)
         environment = {
             "PATH": os.environ["PATH"],
             "CLIENT_ID": self.client_id,
             "CLIENT_SECRET": self.client_secret,
+            "ISSUER": issuer,
             "LEAN_ID_TOKENS": "yes" if lean_id_tokens else "",
             # It tells hubadmin of logouts, whose certificate here nobody vouches for.
             "NODE_TLS_REJECT_UNAUTHORIZED": "0",
@@ -50,7 +55,8 @@ class RealProvider:
 
     def _listens(self) -> bool:
         said = re.search(r"^listening at (\S+)$", self._process.output(), re.M)
-        self.issuer = said[1] if said else ""
+        self.address = said[1] if said else ""
+        self.issuer = self._named or self.address
         return bool(said)
 
     def output(self) -> str:
@@ -112,7 +118,7 @@ class RealProvider:
 
     def _control(self, method: str, what: str, **fields: Any) -> Any:
         answer = requests.request(
-            method, f"{self.issuer}/control/{what}", json=fields or None, timeout=10
+            method, f"{self.address}/control/{what}", json=fields or None, timeout=10
         )
         answer.raise_for_status()
         return answer.json()

@@ -1,14 +1,15 @@
 // A real OpenID provider for tests: panva's oidc-provider, on loopback, with everything in memory.
 //
-// Prints `listening at <issuer>` when it is ready, and ends when its standard input does. Tests
-// steer it at /control/…; see the table of controls below.
+// Prints `listening at <address>` when it is ready, and ends when its standard input does. With
+// ISSUER it goes by that address, behind a proxy that ends TLS. Tests steer it at /control/…; see the
+// table of controls below.
 
 import { generateKeyPairSync, randomUUID } from "node:crypto";
 import { createServer } from "node:http";
 
 import { Provider } from "oidc-provider";
 
-const { CLIENT_ID, CLIENT_SECRET, LEAN_ID_TOKENS } = process.env;
+const { CLIENT_ID, CLIENT_SECRET, ISSUER, LEAN_ID_TOKENS } = process.env;
 
 const accounts = new Map(); // by subject: { sub, email, name, groups }
 const client = { client_id: CLIENT_ID, client_secret: CLIENT_SECRET, redirect_uris: [] };
@@ -91,6 +92,7 @@ function newProvider() {
     },
     ttl: { Session: 86400, Grant: 86400, Interaction: 3600, AccessToken: 3600, IdToken: 3600 },
   });
+  made.proxy = Boolean(ISSUER); // believes X-Forwarded-Proto
   made.use(async (ctx, next) => {
     if (ctx.path === "/auth") log.push({ event: "authorization", query: { ...ctx.query } });
     await next();
@@ -196,8 +198,9 @@ const server = createServer((req, res) =>
   }),
 );
 server.listen(0, "127.0.0.1", () => {
-  issuer = `http://127.0.0.1:${server.address().port}`;
+  const address = `http://127.0.0.1:${server.address().port}`;
+  issuer = ISSUER || address;
   provider = newProvider();
-  console.log(`listening at ${issuer}`);
+  console.log(`listening at ${address}`);
 });
 process.stdin.resume().on("end", () => process.exit());
