@@ -14,10 +14,7 @@ from hubadmin.sso.gateway_token import KEYS_TIMEOUT
 from hubadmin.sso.oidc_provider import UNREADABLE, Provider, provider, readable_keys
 from hubadmin.web.doctor import Finding, Level, clock, why
 
-_TRUST = (
-    "If the certificate is by an authority of your own, name a file with it: REQUESTS_CA_BUNDLE "
-    "for SSO_MODE=oidc, SSL_CERT_FILE for SSO_MODE=assertion."
-)
+_TRUST = "If the certificate is by an authority of your own, name a file with it: CA_BUNDLE."
 _WAY = "Compare the address with the provider's documents, and see whether this machine reaches it."
 
 

@@ -285,8 +285,8 @@ class CommandTests(SandboxMixin, LogTransactionTestCase):
             where = {"SSO_DISCOVERY_URL": f"{address}/x", "HUBSPOT_API_BASE_URL": address}
             _, written = self.doctor(**where)
             self.assertEqual(written.count("its TLS certificate is not trusted here"), 2)
-            trusted = {"REQUESTS_CA_BUNDLE": str(file), "HUBSPOT_CA_BUNDLE": str(file)}
-            _, written = self.doctor(**where, **trusted)
+            self.assertIn("name a file with it: CA_BUNDLE.", written)
+            _, written = self.doctor(**where, CA_BUNDLE=str(file))
             self.assertIn("it answers with HTTP 404, not found", written)
             self.assertNotIn("not trusted", written)
 
