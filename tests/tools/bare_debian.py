@@ -29,7 +29,7 @@ PROGRAMS = "debootstrap systemd-nspawn slirp4netns unshare nsenter ip nginx open
 README = ROOT / "hubadmin" / "deploy" / "README.md"
 SERVICES = "hubadmin-web.socket hubadmin-web hubadmin-worker hubadmin-sealer nginx postgresql"
 TIMERS = "hubadmin-clearsessions.timer hubadmin-verify.timer"
-BY_NIGHT = "hubadmin-clearsessions hubadmin-verify"  # what these start
+BY_NIGHT = "hubadmin-clearsessions hubadmin-verify hubadmin-backup"  # what timers start
 MANAGE = "cd /opt/hubadmin && ENV_FILE=/etc/hubadmin/{}.env .venv/bin/python manage.py {}"
 MOST_COMMANDS = 10
 
@@ -38,22 +38,26 @@ def set_up(machine: Machine, outside: Outside) -> bool:
     """Type it all, and tell how it went. Returns whether each command ended well."""
     administrator = Administrator(machine, outside)
     print("brought along ", "; ".join(administrator.bring_along()))
-    typed, begun = commands(README, administrator.values), time.monotonic()
+    typed, begun = commands(README, administrator.answers), time.monotonic()
     print(f"\n{'s':>6}  code  command", flush=True)
     for command in typed:
-        ended = administrator.type(command)
+        ended = administrator.type(command.text)
         print(f"{ended.seconds:>6.1f}  {ended.code:>4}  {_shortened(command.text)}", flush=True)
+        is_well = ended.code <= ("manage.py doctor" in command.text)  # 1: warnings, which it shows
         if ended.code:
-            print("".join(f"        | {line}\n" for line in ended.output.splitlines()[-40:]))
+            print("".join(f"        | {line}\n" for line in ended.output.splitlines()[-60:]))
+        if not is_well:
             break
+    edits = sum(each.opens_editor for each in typed)
     filled = [name for command in typed for name in command.filled]
-    mark = " !" if len(typed) > MOST_COMMANDS else ""
+    joined = sum(each.parts for each in typed)
     print(f"\nminutes        {(time.monotonic() - begun) / 60:.1f}")
-    print(f"commands       {len(typed)}{mark} ({sum(each.parts for each in typed)} joined in them)")
-    print(f"hand edits     {len(administrator.edits)}{' !' * bool(administrator.edits)}", end=" ")
-    print(*administrator.edits)
-    print(f"values filled  {len(filled)}", *filled, flush=True)
-    return not ended.code
+    mark = " !" * (len(typed) > MOST_COMMANDS)
+    print(f"commands       {len(typed)}{mark} ({joined} joined in them)")
+    print(f"hand edits     {edits}{' !' * bool(edits)}")
+    print("answers        ", len(administrator.answers), *administrator.answers)
+    print("values filled  ", len(filled), *filled, flush=True)
+    return is_well
 
 
 def _shortened(text: str) -> str:

@@ -39,3 +39,7 @@ class RecipeTests(TestCase):
 
     def test_what_nobody_knows_is_not_made_up(self) -> None:
         self.assertRaisesRegex(KeyError, "SECRET", self.read, "SECRET=… ls\n")
+
+    def test_an_editor_is_noticed(self) -> None:
+        typed = self.read("nano a.env\nls nanometres /usr/bin/vi\n(umask 077; $EDITOR b.env)\n")
+        self.assertEqual([each.opens_editor for each in typed], [True, False, True])

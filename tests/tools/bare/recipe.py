@@ -9,6 +9,7 @@ from pathlib import Path
 _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.M | re.S)
 # What stands before a `…`: the name of a variable, or of an option.
 _TO_FILL = re.compile(r"([\w-]+)([= ]['\"]?)…")
+_EDITORS = re.compile(r"(?<![\w./-])(nano|vim?|editor|\$EDITOR)(?=\s)")
 _JOINTS = re.compile(r"&&|\|\||;|\|")
 
 
@@ -18,6 +19,11 @@ class Command:
 
     text: str
     filled: list[str] = field(default_factory=list)
+
+    @property
+    def opens_editor(self) -> bool:
+        """Whether somebody has to edit something by hand."""
+        return bool(_EDITORS.search(self.text))
 
     @property
     def parts(self) -> int:
