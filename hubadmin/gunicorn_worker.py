@@ -171,22 +171,28 @@ class Worker(ThreadWorker):
         """As gunicorn's; but whoever stops leaves the address to the next server at once.
 
         Else it would be taken for as long as a submit is under way, and a connection that comes
-        meanwhile would wait for nobody.
+        meanwhile would wait for nobody. Those that have come are let in first: the system would
+        break them off, and with them requests that a proxy may not send twice.
         """
         super().set_accept_enabled(enabled)
         if not enabled and not (self.alive and self.is_parent_alive()):
-            for listener in self.sockets:
+            while self.sockets:
+                listener = self.sockets.pop()
+                while self.nr_conns < self.worker_connections and self.accept(listener):
+                    pass
                 listener.close()
 
-    def accept(self, listener: socket.socket) -> None:
-        """As gunicorn's, with our kind of connection.
+    def accept(self, listener: socket.socket) -> bool:
+        """As gunicorn's, with our kind of connection. Returns whether there was one.
 
         If need be, one makes room: who has been told all and does not go, else who waits longest.
         """
         try:
             client, address = listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):
-            return
+        except BlockingIOError:
+            return False
+        except ConnectionAbortedError:
+            return True
         self.nr_conns += 1
         if self.nr_conns >= self.worker_connections:
             if self.closing:
@@ -194,6 +200,7 @@ class Worker(ThreadWorker):
             elif self.waiting:
                 self._give_up(next(iter(self.waiting)))
         self.enqueue_req(Connection(self.cfg, client, address, listener.getsockname()))
+        return True
 
     def enqueue_req(self, conn: Connection) -> None:
         """Wait for the connection's next request, then have a thread answer it."""

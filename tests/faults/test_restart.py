@@ -1,6 +1,9 @@
 """A server that is started the moment another one is told to stop takes its port over."""
 
+import os
 import re
+import signal
+import socket
 import sys
 import tempfile
 import time
@@ -14,6 +17,7 @@ from django.test import tag
 
 from hubadmin.demo.sandbox import Sandbox
 from tests.faults.test_rotation import AS_ADA, SECRET
+from tests.hubadmin.deploy.crowd import SSO
 from tests.identity.processes import Process
 from tests.identity.server import Server
 from tests.support import LINK
@@ -99,3 +103,31 @@ class RestartTests(unittest.TestCase):
             new.wait_until(self.answers, 20)
             self.assertFalse(submit.done())
             self.assertRegex(submit.result(), r"^/\?linked=")
+
+
+@tag("own_database")
+class BacklogTests(unittest.TestCase):
+    """Whom the system has connected, and nobody has let in yet, when the server is told to stop."""
+
+    COUNT = 6
+
+    def test_they_are_answered(self) -> None:
+        with Server("http://127.0.0.1:9", WEB_WORKERS="1", **SSO) as server:
+            children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text()
+            (worker,) = map(int, children.split())
+            os.kill(worker, signal.SIGSTOP)
+            clients = [
+                self.enterContext(socket.create_connection(("127.0.0.1", server.port), 20))
+                for _ in range(self.COUNT)
+            ]
+            for client in clients:
+                client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            server._process.send_signal(signal.SIGTERM)
+            server._process.wait_until(lambda: self.is_told_to_end(worker))
+            os.kill(worker, signal.SIGCONT)
+            answers = [client.recv(15) for client in clients]
+            self.assertEqual(answers, [b"HTTP/1.1 200 OK"] * self.COUNT)
+
+    def is_told_to_end(self, process: int) -> bool:
+        pending = re.search(r"^ShdPnd:\s+(\w+)", Path(f"/proc/{process}/status").read_text(), re.M)
+        return bool(int(pending[1], 16) >> signal.SIGTERM - 1 & 1)
