@@ -23,11 +23,13 @@ class AssociationsConfig(AppConfig):
         post_migrate.connect(_after_migrate, sender=self)
 
 
-def _before_migrate(*, using: str, plan: Sequence[object] | None = None, **kwargs: Any) -> None:
+def _before_migrate(
+    *, using: str, plan: Sequence[tuple[object, bool]] | None = None, **kwargs: Any
+) -> None:
     from associations.audit.integrity import constraints, triggers
 
     if plan:
-        triggers.remove(using)
+        triggers.make_way(using, is_backwards=any(is_backwards for _, is_backwards in plan))
         constraints.lift(using)
 
 

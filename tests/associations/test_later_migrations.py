@@ -13,7 +13,13 @@ from django.db import DatabaseError, connection
 
 from associations.audit.integrity import triggers
 from associations.models import AssociationAttempt, AssociationRequest, AuditSeal
-from tests.associations.audit.integrity.base import ENTRY, CommittedLogTestCase, seal, sql
+from tests.associations.audit.integrity.base import (
+    ENTRY,
+    CommittedLogTestCase,
+    on_postgresql,
+    seal,
+    sql,
+)
 from tests.associations.migrating import APP, NEWEST, MigrationTestCase, migrate
 
 MIGRATION = """
@@ -70,16 +76,20 @@ class LaterMigrationTests(MigrationTestCase):
         self.assert_guarded()
         self.assert_proven()
 
-    def test_one_that_fails_leaves_a_log_that_is_not_ready(self) -> None:
+    def test_one_that_fails_leaves_a_log_that_is_guarded_or_not_ready(self) -> None:
         names = [trigger.name for trigger in triggers.expected(connection.vendor)]
+        missing = [] if on_postgresql() else names
         with self.later(ADD_FIELD.format(model="associationattempt"), FAIL):
             for to in ("", "9001_later"):
                 with self.assertRaises(DatabaseError):
                     migrate(to)
-                self.assertEqual(triggers.problems(), names)
+                self.assertEqual(triggers.problems(), missing)
                 self.assert_not_ready("migrations_missing", [f"{APP}.9001_later"])
                 with self.settings(MIGRATION_MODULES={}):
-                    self.assert_not_ready("triggers_missing", names)
+                    if missing:
+                        self.assert_not_ready("triggers_missing", names)
+                    else:
+                        self.assert_guarded()
                 migrate("9000_later")
                 self.assertEqual(triggers.problems(), [])
         self.assert_guarded()

@@ -1,7 +1,7 @@
 """The triggers in the database: they keep the log append-only, and SQLite's text index up to date.
 
-They are taken off before a migration (SQLite could not rebuild a table under them) and installed
-after every one; whatever is missing, switched off or changed is found by `problems()`.
+Where a migration could not work under them they are taken off before it; what is missing is
+installed after every one. Whatever is missing, switched off or changed is found by `problems()`.
 """
 
 import hashlib
@@ -181,8 +181,10 @@ def install(using: str = "default") -> None:
     """
     connection = connections[using]
     wrong, there = set(problems(using)), {*connection.introspection.table_names()}
+    if not wrong:
+        return
     with transaction.atomic(using=using), connection.cursor() as cursor:
-        if wrong and connection.vendor == "postgresql":
+        if connection.vendor == "postgresql":
             cursor.execute(_REFUSE)
         for trigger in expected(connection.vendor, _missing_columns(connection, there)):
             if trigger.name in wrong and trigger.tables <= there:
@@ -190,6 +192,17 @@ def install(using: str = "default") -> None:
                 cursor.execute(trigger.sql)
                 if connection.vendor == "postgresql":
                     _note_definition(cursor, trigger)
+
+
+def make_way(using: str = "default", *, is_backwards: bool = False) -> None:
+    """Before a migration, take off what it could not work under.
+
+    SQLite could not make a table anew, and going back takes columns away that are guarded. What is
+    added to PostgreSQL's tables is in nobody's way: there the log stays guarded, and servers of the
+    release before stay ready.
+    """
+    if is_backwards or connections[using].vendor != "postgresql":
+        remove(using)
 
 
 def _missing_columns(connection: Any, tables: set[str]) -> set[str]:
