@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -22,7 +23,7 @@ class Nginx:
     """Serves at `origin`, https on this machine, whatever listens at these ports."""
 
     def __init__(self, *ports: int, changes: Sequence[tuple[str, str]] = ()) -> None:
-        self.port = free_port()
+        self.port, self._plain_port = free_port(), free_port()
         self.origin = f"https://localhost:{self.port}"
         self._ports, self._changes = ports, dict(changes)
 
@@ -40,6 +41,12 @@ class Nginx:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
+    def serve(self, *ports: int) -> None:
+        """Hand requests to these from now on, as after a change of its file and a reload."""
+        self._ports = ports
+        (self.folder / "nginx.conf").write_text(self._configuration())
+        self._process.send_signal(signal.SIGHUP)
+
     def command(self, *options: str) -> list[str]:
         conf = "nginx.conf", "-g", "daemon off;"
         return [NGINX or "nginx", "-p", str(self.folder), "-e", "stderr", *options, "-c", *conf]
@@ -51,7 +58,7 @@ class Nginx:
         servers = "\n".join(SERVER.replace("8000", str(port)) for port in self._ports)
         here = {
             SERVER: servers,
-            "listen 80;": f"listen 127.0.0.1:{free_port()};",
+            "listen 80;": f"listen 127.0.0.1:{self._plain_port};",
             "listen [::]:80;": "",
             "listen 443 ssl;": f"listen 127.0.0.1:{self.port} ssl;",
             "listen [::]:443 ssl;": "",
