@@ -15,6 +15,7 @@ make databases and roles, or `sqlite`: one machine, whose socket stays open mean
 import argparse
 import os
 import sys
+from functools import partial
 
 import django
 
@@ -41,9 +42,11 @@ def main() -> int:
     wrong = []
     for commit in commits:
         print(f"from {commit}, {told.rows} entries, {told.database}", flush=True)
-        numbers = {"rows": told.rows, "requests": told.requests, "hups": told.hups}
+        numbers = {"rows": told.rows, "requests": told.requests, "hups": told.hups, "workers": 2}
         sockets = not told.without_sockets
-        wrong += upgraded(commit, told.database, **numbers, sockets=sockets, say=print)
+        wrong += upgraded(
+            commit, told.database, **numbers, sockets=sockets, say=partial(print, flush=True)
+        )
     print("wrong:", *wrong, sep="\n  ") if wrong else print("all is well")
     return 1 if wrong else 0
 

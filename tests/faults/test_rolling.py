@@ -15,7 +15,7 @@ from tests.support import needed
 @tag("long", "own_database")
 @needed(NGINX, "nginx")
 @needed(shutil.which("pg_config") is not None, "PostgreSQL's server")
-@needed(bool(releases()), "git's history, back to the release before,")
+@needed(bool(releases()), "a clone of git with the release before, which a shallow one has not,")
 class RollingTests(unittest.TestCase):
     """What the tool of the same name does at length: python -m tests.faults.rolling."""
 
@@ -27,8 +27,9 @@ class RollingTests(unittest.TestCase):
                 releases()[0].commit,
                 server,
                 rows=300,
-                requests=240,
-                hups=40,
+                requests=180,
+                hups=20,
+                workers=1,
                 sockets=True,
                 say=told.append,
             )

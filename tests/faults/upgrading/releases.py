@@ -37,7 +37,7 @@ def check_out(commit: str, folder: Path) -> Path:
 
 
 def _version(commit: str) -> str:
-    return re.search(r'"(.+)"', _git("show", f"{commit}:{VERSION}").decode())[1]
+    return re.search(r'__version__ = "(.+)"', _git("show", f"{commit}:{VERSION}").decode())[1]
 
 
 def _git(*arguments: str) -> bytes:

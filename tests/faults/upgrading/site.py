@@ -1,11 +1,13 @@
 """A site of several machines behind nginx, whose code is exchanged while people use it."""
 
+import os
 import secrets
 import socket
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,12 +26,25 @@ PROBE_SECONDS = 0.25
 RELOAD_SECONDS = 2  # for nginx, whose processes of before hand over what they have begun
 
 
+def migrate(tree: Path, database: Database) -> None:
+    """As the owner of the tables, by the code of a release; then give the rights."""
+    own = {"DATABASE_URL": database.owner_url, "ENV_FILE": "", "SECRET_KEY": "x" * 50}
+    ended = subprocess.run(
+        [sys.executable, tree / "manage.py", "migrate", "--verbosity", "0"],
+        env={"PATH": os.environ["PATH"]} | own,
+        capture_output=True,
+        text=True,
+    )
+    if ended.returncode:
+        raise AssertionError(ended.stderr[-3000:])
+    database.grant()
+
+
 class Machine(Server):
     """A server of some release, asked for /readyz all the while that it serves."""
 
     def __init__(self, hubspot: str, database: Database, **more: Any) -> None:
         super().__init__(hubspot, DATABASE_URL=database.url, **more)
-        self._database = database
         self.not_ready: list[tuple[float, str]] = []  # for how many seconds, and what it said
 
     def __enter__(self) -> Self:
@@ -45,13 +60,13 @@ class Machine(Server):
         self._prober.join()
         super().__exit__(*error)
 
-    def become(self, tree: Path, *, migrates: bool = False) -> None:
+    def become(self, tree: Path, meanwhile: Callable[[Path], None] | None = None) -> None:
         """Stop, and start with the code of another release."""
         self._serves.clear()
         self.stop()
         self._tree = tree
-        if migrates:
-            self.migrate(tree)
+        if meanwhile:
+            meanwhile(tree)
         self._start(self._stack)
         self._serves.set()
 
@@ -62,17 +77,8 @@ class Machine(Server):
         self.reload()
         self._process.output_with(said, before + 1, seconds=60)
 
-    def migrate(self, tree: Path) -> None:
-        """As the owner of the tables, by the code of a release; then give the rights."""
-        command = [sys.executable, tree / "manage.py", "migrate", "--verbosity", "0"]
-        own = self.environment | {"DATABASE_URL": self._database.owner_url}
-        ended = subprocess.run(command, env=own, capture_output=True, text=True)
-        if ended.returncode:
-            raise AssertionError(ended.stderr[-3000:])
-        self._database.grant()
-
     def _make_database(self, folder: Path) -> None:
-        self.migrate(self._tree)
+        """The site does."""
 
     def _probe(self) -> None:
         last = time.monotonic()
@@ -95,11 +101,11 @@ class Site:
     """Machines, a worker and a sealer of one release, HubSpot's stand-in, and nginx in front."""
 
     def __init__(
-        self, tree: Path, database: Database, machines: int = 2, *, sockets: bool = True
+        self, tree: Path, database: Database, *, machines: int, workers: int, sockets: bool
     ) -> None:
         """`sockets` stay open while a machine is restarted, as systemd's do; else they close."""
         self._tree, self._database, self._count = tree, database, machines
-        self._sockets = sockets
+        self._workers, self._sockets = str(workers), sockets
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -111,8 +117,10 @@ class Site:
                 "SPOOL_DIR": f"{folder}/spool",
                 "METRICS_DIR": f"{folder}/metrics",
                 "HUBSPOT_CALLS_PER_10_SECONDS": "0",
+                "WEB_WORKERS": self._workers,
                 "WORKER_PROCESSES": "1",
             }
+            migrate(self._tree, self._database)
             self.machines = [
                 stack.enter_context(self._machine(stack, shared)) for _ in range(self._count)
             ]

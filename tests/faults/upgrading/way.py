@@ -1,5 +1,6 @@
 """The way from a release of before to this one and back, while people use the site."""
 
+import itertools
 import os
 import re
 import time
@@ -15,9 +16,11 @@ from django.conf import settings
 from tests.faults.upgrading.databases import ENTRY, Database, PostgreSQL, SQLite
 from tests.faults.upgrading.load import People, pair, reason
 from tests.faults.upgrading.releases import check_out
-from tests.faults.upgrading.site import Site
+from tests.faults.upgrading.site import Site, migrate
 
 NEW = settings.BASE_DIR
+BETWEEN_HUPS = 20  # requests
+Say = Callable[[str], object]
 
 
 @dataclass(slots=True)
@@ -48,8 +51,9 @@ class Row:
 class Upgrade:
     """The way there and back, each step a phase."""
 
-    def __init__(self, site: Site, old: Path, people: People) -> None:
-        self._site, self._old, self._people = site, old, people
+    def __init__(self, site: Site, database: Database, old: Path, people: People, say: Say) -> None:
+        self._site, self._database, self._old, self._people = site, database, old, people
+        self._say = say
         self.phases: list[Phase] = []
         self.troubles: list[str] = []
 
@@ -87,7 +91,7 @@ class Upgrade:
 
         return {
             "both old": _nothing,
-            "migrate": lambda: first.migrate(NEW),
+            "migrate": lambda: migrate(NEW, self._database),
             "both old, new tables": _nothing,
             "sealer, server 1 to new": first_of_the_new,
             "one old, one new": _nothing,
@@ -105,7 +109,7 @@ class Upgrade:
 
         def upgrade() -> None:
             site.stop_processes()
-            machine.become(NEW, migrates=True)
+            machine.become(NEW, lambda tree: migrate(tree, self._database))
             site.start_processes(NEW)
 
         def go_back() -> None:
@@ -124,10 +128,10 @@ class Upgrade:
 
     def _reload(self, requests: int = 0) -> None:
         """HUP to one server after the other, again and again, until so many were asked for."""
-        while sum(each.phase == "HUP" for each in [*self._people.requests]) < requests:
-            for machine in self._site.machines:
-                machine.read_secrets_again()
-                time.sleep(1)
+        machines = itertools.cycle(self._site.machines)
+        for count in range(0, requests, BETWEEN_HUPS):
+            next(machines).read_secrets_again()
+            self._people.wait_for(min(requests, count + BETWEEN_HUPS))
 
     @contextmanager
     def _phase(self, name: str) -> Iterator[None]:
@@ -141,6 +145,9 @@ class Upgrade:
                 phase.not_ready += seconds
                 phase.said[said[:200]] += 1
         self.troubles += self._site.ended()
+        own = [each for each in [*self._people.requests] if each.phase == name]
+        failed = sum(each.has_failed for each in own)
+        self._say(f"{name}: {phase.seconds:.1f} s, {len(own)} requests, {failed} failed")
 
 
 def _nothing() -> None:
@@ -194,8 +201,9 @@ def upgraded(
     rows: int,
     requests: int,
     hups: int,
+    workers: int,
     sockets: bool,
-    say: Callable[[str], None],
+    say: Say,
 ) -> list[str]:
     """Go the way from this commit and back; return what was wrong."""
     with ExitStack() as stack:
@@ -208,11 +216,13 @@ def upgraded(
             else PostgreSQL(server, f"rolling_{os.getpid()}_{commit[:7]}")
         )
         database = stack.enter_context(own)
-        site = stack.enter_context(Site(old, database, 1 if is_sqlite else 2, sockets=sockets))
+        site = stack.enter_context(
+            Site(old, database, machines=1 if is_sqlite else 2, workers=workers, sockets=sockets)
+        )
         people = People(site.nginx.origin, str(site.nginx.certificate))
         people.link_once()
         database.fill(rows)
-        upgrade = Upgrade(site, old, people)
+        upgrade = Upgrade(site, database, old, people, say)
         upgrade.run(requests, hups)
         done = judged(upgrade, site, database, people)
         say(table(done))
@@ -225,7 +235,6 @@ def upgraded(
         for (phase, what, status, text), times in failures.most_common(12):
             say(f"{phase}: {times} x {what}: {status} {text}")
         for phase in upgrade.phases:
-            say(f"{phase.name}: {phase.seconds:.1f} s")
             for said, times in phase.said.most_common(3):
                 say(f"{phase.name}: {times} x /readyz: {said}")
         for name, tree in ("old", old), ("new", NEW):
