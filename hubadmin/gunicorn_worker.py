@@ -5,6 +5,7 @@ does not close: a few dozen slow ones, signed in or not, would hold up everybody
 gathers requests as they come, and closes connections without waiting. Each request has a deadline.
 """
 
+import errno
 import re
 import selectors
 import socket
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import IO, Any
 
 from django.conf import settings
@@ -37,6 +39,9 @@ IN_MEMORY = 128 * 1024  # bytes of a request: all of its head; of a body the res
 ON_DISK = 16  # bodies that may be on their way at the same time
 LINGER_SECONDS = 2  # in which a client may read what it was told last
 CHUNK = 64 * 1024
+TURNED_AWAY_SECONDS = 0.1  # in which whoever is told that there is no room may send what they want
+TOLD_EVERY = 60  # seconds; so often the log says the same
+_NO_MORE_FILES = (errno.EMFILE, errno.ENFILE)
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]{1,15})[ \t]*\r\n", re.I)
 _OF_THE_LINE = (InvalidRequestLine, InvalidRequestMethod, InvalidHTTPVersion)
@@ -166,6 +171,12 @@ class Worker(ThreadWorker):
         super().__init__(*args, **kwargs)
         self.waiting: dict[Connection, None] = {}  # for their requests; who waits longest is first
         self.closing: dict[Connection, float] = {}  # until when each may linger
+        self.spare: IO[bytes] | None = None  # a file to do without once no more can be opened
+        self.told_at = -float(TOLD_EVERY)
+
+    def init_process(self) -> None:
+        self._keep_a_file_spare()
+        super().init_process()
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """As gunicorn's; but whoever stops leaves the address to the next server at once.
@@ -193,6 +204,11 @@ class Worker(ThreadWorker):
             return False
         except ConnectionAbortedError:
             return True
+        except OSError as error:
+            if error.errno not in _NO_MORE_FILES:
+                raise
+            self._turn_away(listener)
+            return False
         self.nr_conns += 1
         if self.nr_conns >= self.worker_connections:
             if self.closing:
@@ -201,6 +217,35 @@ class Worker(ThreadWorker):
                 self._give_up(next(iter(self.waiting)))
         self.enqueue_req(Connection(self.cfg, client, address, listener.getsockname()))
         return True
+
+    def _turn_away(self, listener: socket.socket) -> None:
+        """Tell whoever waits that no more files can be open; there is one in reserve for this.
+
+        They would wait else until there are, and gunicorn's own would end the whole process.
+        """
+        if time.monotonic() - self.told_at >= TOLD_EVERY:
+            self.told_at = time.monotonic()
+            self.log.error("no more files can be open: people are turned away (LimitNOFILE)")
+        if self.spare:
+            self.spare.close()
+        try:
+            client, _ = listener.accept()
+        except OSError:
+            time.sleep(TURNED_AWAY_SECONDS)  # a thread was quicker; the loop is not to spin
+        else:
+            # What they have sent is read, or the end of the connection would overtake the answer.
+            with client, suppress(OSError):
+                client.settimeout(TURNED_AWAY_SECONDS)
+                client.recv(CHUNK)
+                text = "The server is too busy. Nothing was done; please try again in a minute."
+                util.write_error(client, 503, "Service Unavailable", text)
+        self._keep_a_file_spare()
+
+    def _keep_a_file_spare(self) -> None:
+        try:
+            self.spare = Path("/dev/null").open("rb")  # noqa: SIM115 - it is to stay open
+        except OSError:
+            self.spare = None
 
     def enqueue_req(self, conn: Connection) -> None:
         """Wait for the connection's next request, then have a thread answer it."""

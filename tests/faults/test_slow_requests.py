@@ -1,5 +1,6 @@
 """Requests that come slowly, in pieces, or never whole, at the real server without a proxy."""
 
+import itertools
 import re
 import resource
 import socket
@@ -8,6 +9,7 @@ import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, suppress
+from pathlib import Path
 
 import requests
 from django.test import tag
@@ -138,6 +140,32 @@ class FullTests(SlowTestCase):
         client = self.client()
         client.send(GET)
         self.assertIn('{"status": "ok"}', client.answer(b"}"))
+
+    def test_who_comes_when_no_more_files_can_be_open_is_told(self) -> None:
+        (worker,) = wait_for(lambda: children(self.server._process._process.pid))
+        limits = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+        opened = {int(each.name) for each in Path(f"/proc/{worker}/fd").iterdir()}
+        numbers = (each for each in range(limits[0]) if each not in opened)
+        *_, last = itertools.islice(numbers, 3)  # there is room for three more
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, (last + 1, limits[1]))
+        kept = [self.client() for _ in range(8)]
+        for client in kept:
+            client.send(GET)
+        answers = [client.answer(b"}") for client in kept]
+        told = [each for each in answers if '{"status": "ok"}' not in each]
+        self.assertGreaterEqual(len(told), 5)
+        for each in told:
+            self.assertRegex(each, r"^HTTP/1.1 503 [\s\S]*Nothing was done; please try again")
+        for client in kept:
+            client.close()
+        log = self.server.output_with("no more files can be open")
+        self.assertNotIn("Exception in worker process", log)
+        self.assertEqual(log.count("no more files can be open"), 1)
+        resource.prlimit(worker, resource.RLIMIT_NOFILE, limits)
+        client = self.client()
+        client.send(GET)
+        self.assertIn('{"status": "ok"}', client.answer(b"}"))
+        self.assertEqual(children(self.server._process._process.pid), [worker])
 
 
 @tag("own_database")
