@@ -84,7 +84,11 @@ _COUNT = f"SELECT COUNT(*), {_IN_USE} FROM {{slots}} AND used_at > {{now}} - {{w
 _LEAVE_NOW = f"""
 UPDATE {TABLE} SET used_at = {{now}} WHERE number BETWEEN 1 AND %s AND used_at > {{now}} - %s
 """
-_SET_BACK = f"UPDATE {TABLE} SET used_at = {{now}} WHERE used_at > {{now}} + {_AHEAD}"
+# So that the newest of them is of just now: what was used ten seconds before that is free again.
+_SET_BACK = f"""
+UPDATE {TABLE} SET used_at = used_at - (SELECT MAX(used_at) FROM {TABLE}) + {{now}}
+WHERE used_at > {{now}} + {_AHEAD}
+"""
 DIALECTS = {
     "postgresql": {
         "now": "extract(epoch from clock_timestamp())",

@@ -115,6 +115,22 @@ class PatienceTests(SandboxMixin, LimiterTestCase):
         while rate_limiter.acquire_interactive(0):
             pass
 
+    def test_what_a_clock_set_back_has_left_counts_as_it_would_have(self) -> None:
+        ages = {
+            1: 0.0,
+            2: self.window / 2,
+            3: self.window + 1,
+            4: 600.0,
+        }  # of the slots' uses, when it was set
+        for number, age in ages.items():
+            execute(f"UPDATE {TABLE} SET used_at = %s WHERE number = {number}", -age)
+        execute(f"UPDATE {TABLE} SET used_at = %s + used_at WHERE number < 5", time.time() + 10_800)
+        execute(f"UPDATE {TABLE} SET used_at = %s WHERE number > 4", time.time())
+        rate_limiter.bulk_wait()
+        used, _ = rate_limiter.usage()
+        self.assertEqual(used, LIMIT - 2)
+        self.assertTrue(rate_limiter.acquire_interactive(0))
+
     def test_a_person_does_not_wait_for_long(self) -> None:
         start = time.monotonic()
         self.assertFalse(rate_limiter.acquire_interactive(10))
