@@ -402,7 +402,7 @@ def with_a_clock_for_the_worker(stack: ExitStack) -> Site:
 def clock_off(site: Site, stack: ExitStack) -> Broken:
     """That of the machine with the workers, ten minutes ahead; the others' stay right."""
     assert site.clock
-    site.clock.set_ahead(600)
+    site.clock.be_ahead(600)
 
     def is_found() -> bool:
         command = [*site.prefix, sys.executable, "manage.py", "doctor"]

@@ -26,8 +26,9 @@ from tests.faults.bulk_stack import Visitor
 from tests.faults.clock import Clock
 from tests.identity.processes import Process
 from tests.identity.server import Server
+from tests.load.people import SECRET
 
-TOKEN, SECRET = "a-token-to-read-metrics", "a-shared-secret-of-more-than-32-characters"
+TOKEN = "a-token-to-read-metrics"
 LINK = {"from_object_type": "contacts", "to_object_type": "companies"}
 Labels = frozenset[tuple[str, str]]
 Samples = dict[tuple[str, Labels], float]
@@ -71,13 +72,14 @@ class Site:
 
     environment: dict[str, str] = field(default_factory=dict)
     prefix: tuple[str, ...] = ()  # of the worker's command
+    everywhere: tuple[str, ...] = ()  # before each command
     port: int = 0
     clock: Clock | None = None  # the worker's, where it has one of its own
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
             self.folder = Path(stack.enter_context(TemporaryDirectory(prefix="broken-")))
-            self.sandbox = stack.enter_context(Sandbox())
+            self.sandbox = stack.enter_context(Sandbox(keep_requests=1_000_000))
             self.hooks = stack.enter_context(Hooks())
             settings = {
                 "HUBSPOT_API_VERSION": "2026-09",
@@ -97,7 +99,9 @@ class Site:
                 "SSO_ISSUER": "proxy",
                 "SSO_HEADER_SECRET": SECRET,
             }
-            self.server = Server(self.sandbox.url, **settings | self.environment)
+            self.server = Server(
+                self.sandbox.url, prefix=self.everywhere, **settings | self.environment
+            )
             stack.enter_context(self.server)
             self.worker = self._start("run_worker", prefix=self.prefix)
             self.sealer = self._start("seal_audit_log", "--every", "5", HUBSPOT_ACCESS_TOKEN="")
@@ -116,7 +120,7 @@ class Site:
         self._stack.close()
 
     def _start(self, *arguments: str, prefix: tuple[str, ...] = (), **changes: str) -> Process:
-        command = [*prefix, sys.executable, str(MANAGE), *arguments]
+        command = [*self.everywhere, *prefix, sys.executable, str(MANAGE), *arguments]
         return Process(command, env=self.server.environment | changes).__enter__()
 
     @property
@@ -147,10 +151,13 @@ class Site:
             return self.visitor._post("/", LINK | pair).status_code
         return 0
 
-    def upload(self, rows: int, start: bool = True) -> str:
-        """Upload a file of so many pairs, and start the run once it is ready; return its path."""
+    def upload(self, rows: int, start: bool = True, first: tuple[int, int] = (501, 901)) -> str:
+        """Upload a file of so many pairs, and start the run once it is ready; return its path.
+
+        `first` are the ids of the first contact and the first company.
+        """
         file = self.folder / f"pairs-{time.monotonic_ns()}.csv"
-        pairs = "".join(f"{n},{n + 400}\n" for n in range(501, 501 + rows))
+        pairs = "".join(f"{first[0] + n},{first[1] + n}\n" for n in range(rows))
         file.write_text(f"contact id,company id\n{pairs}")
         with file.open("rb") as opened:
             answer = self.visitor.post("/bulk/", data={}, files={"file": opened})

@@ -16,12 +16,25 @@ _OPTIONS = "-c fsync=on -c max_connections=300 -c listen_addresses=127.0.0.1"
 class Cluster:
     """Use it by `with`; it needs PostgreSQL's own programs, and root or somebody else's account."""
 
-    def __init__(self, *, strict: bool = False) -> None:
-        """`strict`: by TCP only with TLS (its `certificate`, for localhost) and a password."""
-        self._strict = strict
+    def __init__(
+        self,
+        *,
+        strict: bool = False,
+        place: Path | None = None,
+        base: Path | None = None,
+        options: str = "",
+        **changes: str,
+    ) -> None:
+        """`strict`: by TCP only with TLS (its `certificate`, for localhost) and a password.
+
+        `place` is a folder to be in; `base` is a base backup to start from, which it takes away;
+        `options` are more of the server's, as for `pg_ctl`; `changes` go over its environment.
+        """
+        self._strict, self._place, self._base = strict, place, base
+        self._more, self._changes = options, changes
 
     def __enter__(self) -> "Cluster":
-        self._folder = Path(tempfile.mkdtemp(prefix="postgresql-"))
+        self._folder = Path(tempfile.mkdtemp(prefix="postgresql-", dir=self._place))
         self._programs = Path(_output("pg_config", "--bindir"))
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
@@ -31,8 +44,11 @@ class Cluster:
         self.data = self._folder / "data"
         by_tcp = "scram-sha-256" if self._strict else "trust"
         methods = "--auth-local=trust", f"--auth-host={by_tcp}"
-        self._run("initdb", *methods, "--username=postgres", "--no-sync")
-        self._options = f"{_OPTIONS} -p {port} -k {self._folder}"
+        if self._base:
+            shutil.move(self._base, self.data)
+        else:
+            self._run("initdb", *methods, "--username=postgres", "--no-sync")
+        self._options = f"{_OPTIONS} -p {port} -k {self._folder} {self._more}"
         if self._strict:
             self._demand_tls()
         self._run("pg_ctl", "start", "--wait", f"--options={self._options}")
@@ -73,6 +89,7 @@ class Cluster:
             [self._programs / program, "--pgdata", self.data, *arguments],
             check=True,
             cwd=self._folder,
+            env=os.environ | self._changes,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             **who,

@@ -40,13 +40,16 @@ class Server:
         unix: bool = False,
         listener: socket.socket | None = None,
         tree: Path = settings.BASE_DIR,
+        prefix: tuple[str, ...] = (),
         **environment: str,
     ) -> None:
         """`hubspot` is the address of a sandbox; `environment` goes over the defaults.
 
         `listener` is what it is to serve at, opened by somebody else, as systemd does.
-        `tree` is a checkout of hubadmin, if another than this is to be measured.
+        `tree` is a checkout of hubadmin, if another than this is to be measured; `prefix` stands
+        before the command, as `prlimit` would.
         """
+        self._prefix = prefix
         self._tree = tree
         self.port, self._unix = (None if unix else free_port()), unix
         self._listener = listener
@@ -97,7 +100,7 @@ class Server:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
         if ended.returncode:
             raise AssertionError(f"manage.py {' '.join(arguments)}:\n{ended.stderr}")
@@ -121,7 +124,8 @@ class Server:
         self._process.kill()
 
     def _start(self, stack: ExitStack) -> None:
-        command = [sys.executable, "-m", "gunicorn", "-c", "python:hubadmin.gunicorn_conf"]
+        gunicorn = [sys.executable, "-m", "gunicorn", "-c", "python:hubadmin.gunicorn_conf"]
+        command = [*self._prefix, *gunicorn]
         options: dict[str, Any] = {"env": self.environment, "cwd": self._tree}
         if self._listener:
             descriptor = self._listener.fileno()
