@@ -153,7 +153,7 @@ class FullTests(SlowTestCase):
             client.send(GET)
         answers = [client.answer(b"}") for client in kept]
         told = [each for each in answers if '{"status": "ok"}' not in each]
-        self.assertGreaterEqual(len(told), 5)
+        self.assertTrue(told)
         for each in told:
             self.assertRegex(each, r"^HTTP/1.1 503 [\s\S]*Nothing was done; please try again")
         for client in kept:
