@@ -42,7 +42,6 @@ django.setup()
 import requests
 
 from tests.faults.breakdowns import _run as run_program
-from tests.faults.breakdowns import on_postgresql
 from tests.faults.broken_site import Site, _events, wait_for
 from tests.faults.clock import Clock
 from tests.faults.postgresql import Cluster
@@ -56,7 +55,7 @@ SETTLING_SECONDS = 240  # longer than it takes until what was interrupted is clo
 DELAY = 0.15  # of each call to HubSpot
 # Where the stand-in's made-up records begin, of people's links and of the run.
 CONTACTS, COMPANIES, RUN_CONTACTS, RUN_COMPANIES = 1_000_001, 2_000_001, 1_100_001, 2_010_001
-ENTRIES = "associations_associationrequest"
+ENTRIES, ATTEMPTS = "associations_associationrequest", "associations_associationattempt"
 PUT = re.compile(r"/(\d+)/associations/default/[^/]+/(\d+)")
 NOTHING_SENT = re.compile("nothing was sent", re.I)
 IS_LINKED = " is now linked to "
@@ -222,8 +221,10 @@ def lacking(needs: tuple[str, ...]) -> str:
     return ", ".join(each for each in needs if not is_there.get(each, bool(shutil.which(each))))
 
 
-def usual(stack: ExitStack, **more: Any) -> Site:
-    return stack.enter_context(Site(**more))
+def usual(stack: ExitStack, environment: dict[str, str] | None = None, **more: Any) -> Site:
+    """So many calls a second that a crowd and a run leave one another enough."""
+    calls = {"HUBSPOT_CALLS_PER_10_SECONDS": "1000"}
+    return stack.enter_context(Site(calls | (environment or {}), **more))
 
 
 def small_disk(stack: ExitStack, mib: int) -> Path:
@@ -289,6 +290,10 @@ def disk_full_postgresql(site: Site, stack: ExitStack) -> Repair:
             site.cluster.start()
 
     return repair
+
+
+def on_postgresql(stack: ExitStack) -> Site:
+    return with_cluster(stack, Cluster())
 
 
 @outage(on_postgresql, "root", "pg_config", said="killed, and started at once")
@@ -602,10 +607,16 @@ def compare(site: Site, crowd: Crowd) -> Iterator[str]:
             of_run[str(first), str(second)] += 1
         else:
             entries.setdefault(reason, []).append(outcome)
+    attempts = dict(
+        site.sql(
+            f"SELECT reason, count(*) FROM {ENTRIES} JOIN {ATTEMPTS} "
+            f"ON {ATTEMPTS}.request_id = {ENTRIES}.id GROUP BY reason"
+        )
+    )
     for it in crowd.submits:
         own, puts = entries.get(it.reason, []), taken[it.pair]
         told = " / ".join(f"{each.status} {each.words}" for each in it.told)
-        if len(own) > 1 or puts > 1:
+        if len(own) > 1 or puts > attempts.get(it.reason, 0):
             yield f"doubled: {it.reason}: entries {own}, taken {puts} times; told {told}"
         if puts and not own:
             yield f"lost: HubSpot took {it.reason}, the log does not know it; told {told}"
@@ -651,12 +662,17 @@ def prove(site: Site, found: Found) -> None:
         )
         words = " ".join((done.stdout or done.stderr).split())
         found.proofs.append(f"{command}: exit code {done.returncode}: {words[:400]}")
-        if done.returncode:
+        if done.returncode and not (hasattr(site, "clock") and says_only_when(words)):
             found.findings.append(f"{command} ends with {done.returncode}: {words[:300]}")
     ready = site.readyz()
     found.proofs.append(f"readyz: {ready}")
     if '"status": "ok"' not in ready:
         found.findings.append(f"readyz: {ready}")
+
+
+def says_only_when(words: str) -> bool:
+    """Whether nothing but the time of something is not proven: its clock was wrong, as it says."""
+    return "was dated ahead" in words and not re.search("altered|gone|inserted|rewritten", words)
 
 
 def main() -> int:

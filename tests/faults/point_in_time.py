@@ -47,7 +47,7 @@ class Findings:
 def archiving(archive: Path) -> str:
     return (
         "-c wal_level=replica -c archive_mode=on -c max_wal_senders=4 "
-        f"-c archive_command='cp\\ %p\\ {archive}/%f'"
+        f"-c archive_command='cp %p {archive}/%f'"
     )
 
 

@@ -55,7 +55,7 @@ JUDGED_MINUTES = 30
 # Where the stand-in's made-up records begin, of people's links and of runs.
 CONTACTS, COMPANIES, RUN_CONTACTS, RUN_COMPANIES = 1_000_001, 2_000_001, 1_100_001, 2_010_001
 PUT = re.compile(r"/(\d+)/associations/default/[^/]+/(\d+)")
-ENTRIES = "associations_associationrequest"
+ENTRIES, ATTEMPTS = "associations_associationrequest", "associations_associationattempt"
 
 
 @dataclass
@@ -299,19 +299,23 @@ class Soak:
         for reason, count in reasons.items():
             if reason.startswith("person ") and count > 1:
                 yield f"doubled: {reason} has {count} entries"
-        by_pair = Counter(
-            (str(first), str(second))
-            for first, second in self.sql(
-                f"SELECT from_object_id, to_object_id FROM {ENTRIES} "
-                "WHERE run_id IS NULL AND outcome = 'linked'"
+        # What it did not answer in time is sent once more: an attempt each, whatever came of it.
+        by_pair = {
+            (str(first), str(second)): (outcome, attempts)
+            for first, second, outcome, attempts in self.sql(
+                f"SELECT from_object_id, to_object_id, outcome, count({ATTEMPTS}.id) "
+                f"FROM {ENTRIES} LEFT JOIN {ATTEMPTS} ON {ATTEMPTS}.request_id = {ENTRIES}.id "
+                f"WHERE run_id IS NULL GROUP BY {ENTRIES}.id"
             )
-        )
+        }
         journal = [each for each in self.sandbox.requests if each["status"] in (200, 201)]
         puts = Counter(PUT.search(each["path"]).groups() for each in journal if _is_put(each))
-        for pair, count in (puts - by_pair).items():
-            yield f"doubled: HubSpot took {pair} {count} times more than the log says"
-        for pair, count in (by_pair - puts).items():
-            yield f"lost: the log has {pair} {count} times more than HubSpot took it"
+        for pair, count in puts.items():
+            if count > by_pair.get(pair, ("", 0))[1]:
+                yield f"doubled: HubSpot took {pair} {count} times, the log has {by_pair.get(pair)}"
+        for pair, (outcome, _) in by_pair.items():
+            if outcome == "linked" and not puts[pair]:
+                yield f"lost: the log says that {pair} is linked, HubSpot has not taken it"
         sent = sum(
             each["method"] == "POST" and "/batch/associate" in each["path"]
             for each in self.sandbox.requests
