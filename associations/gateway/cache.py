@@ -28,11 +28,16 @@ class _Shown:
     shown_at: float
     until: float
 
+    @property
+    def is_fresh(self) -> bool:
+        # What was shown later than now was shown before the clock was set back.
+        return self.shown_at <= time() < self.until
+
 
 def is_fresh(look: Callable[..., Any], *arguments: Any, whose: int = 0) -> bool:
     """Whether one of the lookups need not be made anew just now."""
     shown: _Shown | None = cache.get(_key(look, arguments, whose))
-    return shown is not None and time() < shown.until
+    return shown is not None and shown.is_fresh
 
 
 def cached_lookup(
@@ -51,7 +56,7 @@ def cached_lookup(
     """
     key = _key(look, arguments, whose)
     before: _Shown | None = cache.get(key)
-    if before and time() < before.until and (seconds or before.error):
+    if before and before.is_fresh and (seconds or before.error):
         shown = before
     else:
         shown = _look_again(look, arguments, seconds, client)

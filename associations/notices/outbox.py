@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from associations.models import Delivery, Notice, NoticeEvent
@@ -61,7 +61,9 @@ def claim(receiver: str) -> list[Delivery]:
     What was not tried yet comes first: one that it never takes keeps no other back.
     """
     now = timezone.now()
-    due = Delivery.objects.filter(receiver=receiver, next_at__lte=now).select_related("notice")
+    # A notice of the future is of before the clock was set back.
+    is_due = Q(next_at__lte=now) | Q(attempts=0, notice__at__gt=now, next_at=F("notice__at"))
+    due = Delivery.objects.filter(is_due, receiver=receiver).select_related("notice")
     return [
         each
         for each in due.order_by("attempts", "pk")[:AT_ONCE]

@@ -4,6 +4,7 @@ A person's role and whether they are active are read with every request, so a ch
 counts at once in all of their sessions.
 """
 
+import math
 import time
 from collections import Counter
 from collections.abc import Mapping
@@ -31,6 +32,7 @@ NO_CLAIMS: Mapping[str, Any] = MappingProxyType({})
 _KEY = "sso"
 _ENDED = "sso_ended"
 _SEEN_EVERY = 60  # seconds; activity is written down no more often
+CLOCKS_DIFFER = 300  # seconds, at most, of two machines; a time that is further ahead is none
 
 
 def start(
@@ -136,7 +138,8 @@ def recheck_is_due(request: HttpRequest) -> bool:
     """Whether the provider has to be asked again before this person sees or does anything."""
     if settings.SSO_MODE != "oidc":
         return False  # the demo has no provider; a proxy speaks with every request
-    return time.time() - facts(request)["checked_at"] >= settings.SSO_RECHECK_SECONDS
+    since = time.time() - facts(request)["checked_at"]
+    return since >= settings.SSO_RECHECK_SECONDS or since < -CLOCKS_DIFFER
 
 
 def recognise(request: HttpRequest, user: User) -> None:
@@ -180,7 +183,8 @@ def _why_over(user: User | AnonymousUser, facts: dict[str, Any]) -> str:
     now = time.time()
     if not user.is_authenticated:
         return "the person has been deactivated"
-    if "signed_in_at" not in facts:
+    # One that began in the future began before the clock was set back.
+    if facts.get("signed_in_at", math.inf) - now > CLOCKS_DIFFER:
         return "its age is not known"
     if now - facts["signed_in_at"] >= settings.SSO_SESSION_SECONDS:
         return LIFETIME
@@ -197,5 +201,5 @@ def _is_activity(request: HttpRequest) -> bool:
 
 def _note_activity(request: HttpRequest) -> None:
     now = time.time()
-    if now - facts(request)["seen_at"] >= _SEEN_EVERY:
+    if abs(now - facts(request)["seen_at"]) >= _SEEN_EVERY:
         change_now(request, lambda session: _KEY in session and session[_KEY].update(seen_at=now))

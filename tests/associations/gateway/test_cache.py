@@ -58,6 +58,15 @@ class MemoryTests(SandboxMixin, SimpleTestCase):
         self.now += FAILURE_SECONDS
         self.assertEqual(self.name(), "Ada Byron")
 
+    def test_nothing_outlives_a_clock_that_was_set_back(self) -> None:
+        self.sandbox.fault(method="POST", status=503)
+        with self.assertRaises(ReadError):
+            self.name()
+        for _ in range(2):
+            self.now -= 3 * 60 * 60
+            self.assertEqual(self.name(), "Ada Byron")
+        self.assertEqual(self.asked(), 3)
+
     def test_that_there_is_nothing_is_remembered_only_for_a_moment(self) -> None:
         for asked in (1, 1, 2):
             self.assertIsNone(cached_lookup(lookups.find_record, "contacts", "9", seconds=60))

@@ -4,6 +4,7 @@ import time
 from datetime import timedelta
 from unittest import mock
 
+from django.db.models import Q
 from django.test import TestCase, tag
 from django.utils import timezone
 
@@ -49,6 +50,13 @@ class OutboxTests(TestCase):
         with mock.patch.object(outbox.timezone, "now", return_value=later):
             self.assertEqual(len(outbox.claim("a")), 1)
 
+    def test_a_clock_that_was_set_back_keeps_no_notice_back(self) -> None:
+        ahead = timezone.now() + timedelta(hours=3)
+        with told("a json x"), mock.patch.object(outbox.timezone, "now", return_value=ahead):
+            put()
+        self.assertEqual(len(outbox.claim("a")), 1)
+        self.assertEqual(outbox.claim("a"), [])
+
     def test_of_two_that_saw_the_same_one_has_it(self) -> None:
         with told("a json x"):
             put()
@@ -57,10 +65,11 @@ class OutboxTests(TestCase):
         seen = mock.Mock()
         seen.select_related.return_value.order_by.return_value = [stale]
         real = Delivery.objects.filter
-        both = mock.patch.object(
-            Delivery.objects, "filter", side_effect=lambda **by: real(**by) if "pk" in by else seen
-        )
-        with both:
+
+        def both(*which: Q, **by: object) -> object:
+            return real(*which, **by) if "pk" in by else seen
+
+        with mock.patch.object(Delivery.objects, "filter", side_effect=both):
             self.assertEqual(outbox.claim("a"), [])
 
     def test_pauses_grow(self) -> None:

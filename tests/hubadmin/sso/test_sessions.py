@@ -99,6 +99,23 @@ class LifetimeTests(ProviderTestCase):
         session.save()
         self.assertFalse(self.is_in())
 
+    def test_nor_does_one_last_longer_by_a_clock_that_was_set_back(self) -> None:
+        with later(4 * MINUTE):
+            self.sign_in()
+        self.assertTrue(self.is_in())  # another machine's clock may be as much ahead
+        with later(3 * HOUR):
+            self.sign_in()
+        with self.assertLogs("hubadmin.sso") as logs:
+            self.assertFalse(self.is_in())
+        self.assertEqual(logs.records[0].why, "its age is not known")
+
+    def test_activity_counts_again_once_the_clock_is_set_back(self) -> None:
+        with later(50 * MINUTE):
+            self.assertTrue(self.is_in())
+        self.assertTrue(self.is_in())
+        with later(61 * MINUTE):
+            self.assertFalse(self.is_in())
+
     def test_activity_that_cannot_be_noted_costs_nobody_their_page(self) -> None:
         # As if another tab had got a new key for the session meanwhile: its row is gone.
         gone = mock.patch.object(SessionStore, "save", side_effect=UpdateError)
@@ -110,6 +127,12 @@ class RecheckTests(ProviderTestCase):
     def setUp(self) -> None:
         super().setUp()
         self.sign_in(email="ada@example.com")
+
+    def test_a_check_of_the_future_is_none(self) -> None:
+        """The clock was set back since: the provider is asked now, not hours later."""
+        with later(16 * MINUTE):
+            self.come_back(self.go("/requests/"), email="ada@example.com")
+        self.go("/requests/")
 
     def test_it_is_asked_unseen_and_leads_back(self) -> None:
         with later(14 * MINUTE):
