@@ -89,7 +89,7 @@ def look(machine: Machine, outside: Outside) -> bool:
         print(f"\nmanage.py {command}: exit code {ended.code}\n{ended.output}")
     print("\nlog lines from WARNING on:")
     for line in machine.said("journalctl --unit 'hubadmin-*' --output cat").splitlines():
-        if line.startswith("{") and json.loads(line).get("level") not in ("INFO", "DEBUG"):
+        if line.startswith("{") and json.loads(line).get("level") not in ("info", "debug"):
             print(f"  {line[:300]}")
     return all(each.is_well for each in seen) and len(puts) == 1
 
