@@ -27,7 +27,7 @@ class RollingTests(unittest.TestCase):
                 releases()[0].commit,
                 server,
                 rows=300,
-                requests=180,
+                requests=120,
                 hups=20,
                 workers=1,
                 sockets=True,
