@@ -51,7 +51,8 @@ PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%%|{\w*}")
 NAMES = re.compile(
     r"[A-Z][A-Z0-9_]*|\w+_\w+|--\w+|manage\.py|migrate|v4|hubadmin|HubSpot|Lines|Ed25519|Cookie|"
     r"https|(status|app)\.hubspot\.com|contacts?|record|UTF-8|[KM]iB|Excel|Redis|Enter|Tab|"
-    r"ops|email|example\.com|xls[bx]?|ods|OpenDocument|Windows|Macintosh|Unix|Shift|EUC-JP|SHA-256",
+    r"ops|email|example\.com|xls[bx]?|ods|OpenDocument|Windows|Macintosh|Unix|Shift|EUC-JP|SHA-256|"
+    r"systemd-timesyncd|chrony",
     re.ASCII,
 )
 HAS_GETTEXT = bool(shutil.which("msgfmt") and shutil.which("xgettext"))
