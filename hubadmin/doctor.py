@@ -27,6 +27,7 @@ from hubadmin.web.static_files import names
 
 WHOLE_SECONDS = 10.0
 CONNECT_SECONDS = 4
+BUSY = 3  # processes that want a core, for each of them
 MIB = 1024 * 1024
 LITTLE, TOO_LITTLE = 1024 * MIB, 100 * MIB
 TEMPORARY = 256 * MIB  # for the texts of a workbook
@@ -61,9 +62,16 @@ def examine(seconds: float = WHOLE_SECONDS) -> list[Looked]:
     for looked, _ in looks:
         if not looked.is_over:
             text = f"It did not end within {seconds:.0f} seconds, so the rest of it is not known."
-            advice = "Something on the way swallows what is sent: look for a firewall."
-            looked.findings.append(Finding(Level.FAILED, text, advice))
+            looked.findings.append(Finding(Level.FAILED, text, _why_it_takes_long()))
     return [Looked(each.title, _shown(each.findings)) for each, _ in looks]
+
+
+def _why_it_takes_long() -> str:
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load < BUSY * cores:
+        return "Something on the way swallows what is sent: look for a firewall."
+    machine = f"This machine is busy (a load of {load:.0f} on {cores} cores)"
+    return f"{machine}: try again when it is not, before you look for a firewall."
 
 
 def _bound_waits_for_the_database() -> None:

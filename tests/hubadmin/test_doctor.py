@@ -128,6 +128,16 @@ class ExamineTests(SimpleTestCase):
         self.assertIn("did not end within", hung[1].text)
         self.assertEqual([each.level for each in fine], ["ok"])
 
+    def test_a_busy_machine_is_named_before_a_firewall(self) -> None:
+        for load, said in ((1.9, "Something on the way"), (40.2, "a load of 40 on 2 cores")):
+            quiet = mock.patch.multiple(
+                doctor.os, getloadavg=lambda load=load: (load, 0.0, 0.0), cpu_count=lambda: 2
+            )
+            with quiet:
+                ((*_, hung),) = self.examine("hangs", seconds=0.2)
+            self.assertEqual(hung.level, Level.FAILED)
+            self.assertIn(said, hung.advice)
+
     @override_settings(SSO_CLIENT_SECRET="canary-client-secret")
     def test_what_breaks_is_a_finding_without_secrets_and_without_a_traceback(self) -> None:
         broken, fine = self.examine("breaks", "well")
@@ -201,7 +211,7 @@ class CommandTests(SandboxMixin, LogTransactionTestCase):
     def doctor(self, *options: str, **changes: str) -> tuple[int, str]:
         begun = time.monotonic()
         done = manage("doctor", *options, **self.variables | changes)
-        self.assertLess(time.monotonic() - begun, 18)  # and what starting Python takes
+        self.assertLess(time.monotonic() - begun, 60)  # and what starting Python takes
         self.assertNotIn("Traceback", done.stdout + done.stderr)
         self.assertNotIn("canary", done.stdout + done.stderr)
         return done.returncode, done.stdout
