@@ -129,14 +129,18 @@ class ExamineTests(SimpleTestCase):
         self.assertEqual([each.level for each in fine], ["ok"])
 
     def test_a_busy_machine_is_named_before_a_firewall(self) -> None:
+        took: list[float] = []
         for load, said in ((1.9, "Something on the way"), (40.2, "a load of 40 on 2 cores")):
             quiet = mock.patch.multiple(
                 doctor.os, getloadavg=lambda load=load: (load, 0.0, 0.0), cpu_count=lambda: 2
             )
             with quiet:
+                begun = time.monotonic()
                 ((*_, hung),) = self.examine("hangs", seconds=0.2)
+                took.append(time.monotonic() - begun)
             self.assertEqual(hung.level, Level.FAILED)
             self.assertIn(said, hung.advice)
+        self.assertGreaterEqual(took[1], 0.6)  # and is waited for three times as long
 
     @override_settings(SSO_CLIENT_SECRET="canary-client-secret")
     def test_what_breaks_is_a_finding_without_secrets_and_without_a_traceback(self) -> None:
