@@ -27,7 +27,7 @@ class CampaignTests(unittest.TestCase):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=200,
+            timeout=900,
         )
         self.assertEqual(campaign.returncode, 0, campaign.stdout)
         self.assertIn(f"runs {runs} of {runs}", campaign.stdout)

@@ -20,7 +20,7 @@ class LogCampaignTests(unittest.TestCase):
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=240,
+            timeout=900,
         )
         self.assertEqual(campaign.returncode, 0, campaign.stdout)
         self.assertIn("manipulations 60: undetected 0", campaign.stdout)

@@ -45,7 +45,7 @@ class StatusCommandTests(StatusTestCase):
         keys = {"status", "exit_code", "headline", "version", "commit", "at", "sections"}
         self.assertEqual(set(facts), keys)
         names = [each["name"] for each in facts["sections"]]
-        self.assertEqual(names, ["hubspot", "calls", "runs", "version", "log", "notices"])
+        self.assertEqual(names, ["hubspot", "calls", "runs", "version", "clocks", "log", "notices"])
         page = self.page()
         for section in facts["sections"]:
             for line in section["lines"]:
