@@ -61,7 +61,7 @@ class Process:
             self._text = self._file.read()
         return self._text
 
-    def output_with(self, text: str, times: int = 1, seconds: float = 10) -> str:
+    def output_with(self, text: str, times: int = 1, seconds: float = 60) -> str:
         """What it has said once this stands in it so often: log lines are written by a thread."""
         deadline = time.monotonic() + seconds
         while self.output().count(text) < times:
