@@ -212,7 +212,8 @@ def _hubspot(now: datetime) -> None:
         looked.append(NoticeEvent.SCOPE_MISSING)
     stands(looked, standing, now, part="hubspot")
     _quota(quota_of(shown, now), now)
-    if line := hubspot_clock_line(shown):
+    line = hubspot_clock_line(shown)
+    if line.level is not Level.UNKNOWN:
         stands([NoticeEvent.CLOCK_DIFFERS], _told([line]), now, part="clocks")
 
 

@@ -12,20 +12,12 @@ from associations.status.token import Shown
 from hubadmin.web.doctor import CLOCK_DIFFERS, CLOCK_WRONG, clock_ahead
 
 
-def clock_lines(shown: Shown | None, now: datetime) -> Iterator[Item]:
-    """Compare them; without `shown`, only those of the machines of this site."""
-    own = hubspot_clock_line(shown) if shown else None
-    lines = [*filter(None, (own, *_machines(now)))]
-    yield from lines or [
-        Item(Level.UNKNOWN, gettext("No answer of HubSpot has told the time, so none is compared."))
-    ]
-
-
-def hubspot_clock_line(shown: Shown) -> Item | None:
-    """Compare the clock of this machine, which asked; None if no answer has told the time."""
+def hubspot_clock_line(shown: Shown) -> Item:
+    """Compare the clock of this machine, which asked."""
     ahead = clock_ahead(*shown.last_date) if shown.last_date else None
     if ahead is None:
-        return None
+        text = gettext("No answer of HubSpot has told the time, so none is compared.")
+        return Item(Level.UNKNOWN, text)
     if abs(ahead) <= CLOCK_DIFFERS:
         return Item(Level.WELL, gettext("This machine's clock agrees with HubSpot's."))
     if ahead > timedelta():
@@ -35,7 +27,7 @@ def hubspot_clock_line(shown: Shown) -> Item | None:
     return _differs(text, abs(ahead))
 
 
-def _machines(now: datetime) -> Iterator[Item]:
+def machine_clock_lines(now: datetime) -> Iterator[Item]:
     """A worker or sealer that was seen in the future; one that is behind counts as silent soon."""
     for model, text in (
         (Worker, gettext("A worker's clock is {seconds} seconds ahead of this machine's.")),

@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 from associations.gateway.rate_limiter import look_wait
 from associations.status.auditlog import log_lines
 from associations.status.bulk import run_lines
-from associations.status.clocks import clock_lines
+from associations.status.clocks import hubspot_clock_line, machine_clock_lines
 from associations.status.failures import failure_line, failures_since
 from associations.status.notices import notice_lines
 from associations.status.quota import Quota, quota_lines, quota_of
@@ -35,19 +35,19 @@ def tell(user: "User | None" = None) -> Told:
     """Look how things stand: for an admin, whose look it is, or for whoever has a shell."""
     now, quota = timezone.now(), None
     if user and (wait := look_wait(user.pk)):
-        shown = None
-        account = calls = [Item(Level.UNKNOWN, looks_used_up(wait))]
+        account = calls = clocks = [Item(Level.UNKNOWN, looks_used_up(wait))]
     else:
         shown = look_at_hubspot()
         quota = quota_of(shown, now)
         account = [*account_lines(shown), *scope_lines(shown, now)]
         calls = [*quota_lines(shown, quota)]
+        clocks = [hubspot_clock_line(shown)]
     parts = [
         Section("hubspot", "HubSpot", account),
         Section("calls", gettext("Calls today"), [*calls, _failures(now)]),
         Section("runs", gettext("Bulk runs"), [*run_lines()]),
         Section("version", gettext("API version"), [*version_lines(timezone.localdate(now))]),
-        Section("clocks", gettext("Clocks"), [*clock_lines(shown, now)]),
+        Section("clocks", gettext("Clocks"), [*clocks, *machine_clock_lines(now)]),
         Section("log", gettext("The audit log"), [*log_lines(now), *sweep_lines(user)]),
         Section("notices", gettext("Notices"), [*notice_lines()]),
     ]

@@ -79,10 +79,12 @@ class Colleague(Person):
         super().__init__(server, name, group)
         self.name, self._told = name, told
 
-    def _ask(self, method: str, path: str, **options: object) -> requests.Response:
+    def _ask(
+        self, method: str, path: str, *, hx: bool = False, **options: object
+    ) -> requests.Response:
         plain = re.sub(r"\d+", "…", path.partition("?")[0])
         try:
-            answer = super()._ask(method, path, **options)  # type: ignore[arg-type]
+            answer = super()._ask(method, path, hx=hx, **options)
         except requests.RequestException as error:
             self._told.lost.append(f"{method} {plain}: {error}")
             raise

@@ -124,7 +124,7 @@ def _again_in_namespaces() -> None:
     os.set_inheritable(internet, True)
     program = [sys.executable, "-m", "tests.tools.bare_debian", *sys.argv[1:]]
     command = ["unshare", "--net", "--mount", *program, f"--internet={internet}"]
-    os.execvp(command[0], command)  # noqa: S606
+    os.execvp(command[0], command)  # noqa: S606 - a program of the system's, by our own words
 
 
 def _try(options: argparse.Namespace, folder: Path) -> int:

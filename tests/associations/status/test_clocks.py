@@ -2,15 +2,17 @@
 
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from itertools import pairwise
+from unittest import mock
 
 from django.test import override_settings
 from django.utils import timezone
 
-from associations.models import NoticeEvent, Sealer, Worker
-from associations.status.clocks import clock_lines
+from associations.models import Condition, NoticeEvent, Sealer, Worker
+from associations.notices.watch import watch
+from associations.status.clocks import hubspot_clock_line, machine_clock_lines
 from associations.status.report import Level
 from associations.status.token import look_at_hubspot
+from tests.associations.notices.base import told
 from tests.associations.status.test_views import StatusTestCase
 
 SECOND = timedelta(seconds=1)
@@ -24,7 +26,7 @@ class ClockTests(StatusTestCase):
             self.sandbox.fault(method=method, headers={"Date": date}, times=None)
 
     def lines(self) -> list[tuple[Level, str, NoticeEvent | None]]:
-        found = clock_lines(look_at_hubspot(), timezone.now())
+        found = [hubspot_clock_line(look_at_hubspot()), *machine_clock_lines(timezone.now())]
         return [(line.level, str(line.text), line.event) for line in found]
 
     def test_this_machines_and_hubspots(self) -> None:
@@ -71,10 +73,19 @@ class ClockTests(StatusTestCase):
                 self.assertRegex(machine[1], rf"^{who}'s clock is [0-9]+ seconds ahead of this")
             model.objects.all().delete()
 
-    def test_the_clock_is_read_when_the_answer_comes(self) -> None:
-        """What is compared later, as on a slow page, differs no more."""
-        shown = look_at_hubspot()
-        lines = [next(clock_lines(shown, timezone.now() + wait * SECOND)) for wait in (0, 3000)]
-        for one, other in pairwise(lines):
-            self.assertEqual(one, other)
-            self.assertEqual(one.level, Level.WELL)
+    def test_whoever_has_used_up_their_looks_is_told_that(self) -> None:
+        with mock.patch("associations.status.sections.look_wait", return_value=30):
+            page = self.page()
+        self.assertEqual(self.levels(page, "clocks"), ["unknown"])
+        self.assertNotContains(page, "none is compared")
+
+    def test_an_answer_without_a_time_does_not_end_a_notice(self) -> None:
+        Condition.objects.create(
+            event=NoticeEvent.CLOCK_DIFFERS,
+            began_at=timezone.now() - 3000 * SECOND,
+            seen_at=timezone.now() - 2000 * SECOND,
+        )
+        self.hubspot_says(None)
+        with told("ops json https://ops.example.com"):
+            watch()
+        self.assertTrue(Condition.objects.filter(event=NoticeEvent.CLOCK_DIFFERS).exists())
