@@ -98,8 +98,9 @@ def look(machine: Machine, outside: Outside) -> bool:
 def _wait_for_the_first_seal(machine: Machine) -> None:
     """It comes within a minute or two of the first entry; at night there has long been one."""
     deadline = time.monotonic() + 240
-    count = "SELECT count(*) FROM associations_auditseal"
-    while machine.said(f"runuser -u postgres -- psql -Atc '{count}' hubadmin") == "0":
+    verify = MANAGE.format("sealer", "verify_audit_log")
+    as_sealer = f"runuser -u hubadmin-sealer -- sh -c '{verify}'"
+    while "There is no seal yet" in machine.ask(as_sealer).output:
         if time.monotonic() > deadline:
             print("no seal has come")
             return
