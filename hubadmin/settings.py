@@ -377,6 +377,8 @@ DOCTOR = [
     ("Sign-in", "hubadmin.sso.doctor.look"),
     ("Notices", "associations.notices.doctor.receivers"),
 ]
+# What `manage.py setup` finds out of itself: settings, and why not all of them.
+SETUP_FINDS = "associations.status.doctor.account_settings"
 
 # --- Ours ---------------------------------------------------------------------------------------
 

@@ -338,6 +338,7 @@ def account(client: HubSpotClient) -> Account:
     shown = read_twin(client, "/account-info/{}/details")
     return Account(
         portal_id=parse_id(shown.get("portalId")),
+        ui_domain=cut_text(shown.get("uiDomain"), 100),
         time_zone=cut_text(shown.get("timeZone"), 100),
     )
 

@@ -116,6 +116,7 @@ class CustomType:
 class Account:
     portal_id: str
     time_zone: str
+    ui_domain: str = ""  # where people see it: app.hubspot.com, app-eu1.hubspot.com, …
 
 
 @dataclass(frozen=True, slots=True)

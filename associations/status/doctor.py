@@ -1,7 +1,11 @@
-"""What `manage.py doctor` tries of the database, the log, bulk runs and HubSpot."""
+"""What `manage.py doctor` tries of the database, the log, bulk runs and HubSpot.
+
+And what `manage.py setup` finds out there.
+"""
 
 import http.client
 import os
+import re
 from collections.abc import Iterable, Iterator
 from html import unescape
 from pathlib import Path
@@ -46,6 +50,7 @@ _AWAY = {
     "not a database": "its file is no database",
 }
 _NEED_MORE = {"role": "does not exist", "database": "does not exist"}
+_UI_DOMAIN = re.compile(r"app[a-z0-9-]*\.hubspot\.com")
 HUBSPOT_PATH = "/account-info/v3/details"
 
 
@@ -279,6 +284,16 @@ def hubspot() -> Iterator[Finding]:
     yield from _told(account_lines(shown))
     yield from _told(version_lines(timezone.localdate()))
     yield from _told(scope_lines(shown, timezone.now()))
+
+
+def account_settings() -> tuple[dict[str, str], str]:
+    """Return what `manage.py setup` need not ask: settings that HubSpot tells, and why not all."""
+    shown = look_at_hubspot(clients.without_database())
+    account = shown.account.value
+    found = {"HUBSPOT_PORTAL_ID": shown.portal_id}
+    if account and _UI_DOMAIN.fullmatch(account.ui_domain):
+        found["HUBSPOT_UI_URL"] = f"https://{account.ui_domain}"
+    return found, "" if shown.portal_id else _plain(next(account_lines(shown)).text)
 
 
 def _told(lines: Iterable[Item]) -> Iterator[Finding]:

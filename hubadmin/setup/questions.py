@@ -121,10 +121,7 @@ def troubles(question: Question, answered: Iterable[str]) -> list[str]:
     given = [os.environ.get(name, "") for name in question.variables]
     if not "".join(given).isprintable():
         return [f"{question.name} holds a line break or another character that cannot be seen."]
-    settings.PROBLEMS.clear()
-    read = importlib.reload(importlib.import_module(settings.SETTINGS_MODULE))
-    for name in filter(str.isupper, dir(read)):
-        setattr(settings, name, getattr(read, name))
+    read_settings()
     known = _names(answered) | {question.name}
     told = [
         text
@@ -132,6 +129,14 @@ def troubles(question: Question, answered: Iterable[str]) -> list[str]:
         if question.name in (about := _names(re.findall(r"[A-Z_]+", text))) and about <= known
     ]
     return told or [*filter(None, [question.trouble(given[0])])]
+
+
+def read_settings() -> None:
+    """Have this process know what the environment holds by now."""
+    settings.PROBLEMS.clear()
+    read = importlib.reload(importlib.import_module(settings.SETTINGS_MODULE))
+    for name in filter(str.isupper, dir(read)):
+        setattr(settings, name, getattr(read, name))
 
 
 def _names(words: Iterable[str]) -> set[str]:

@@ -4,11 +4,15 @@ from getpass import getpass
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.module_loading import import_string
 
-from hubadmin.setup.questions import ALL, Question, questions, troubles
+from hubadmin.setup.questions import ALL, Question, questions, read_settings, troubles
 from hubadmin.setup.site import Site, SiteError
 
+PORTAL = "HUBSPOT_PORTAL_ID"
+LATER = "Run setup again later, or add it, and most pages link to the records in HubSpot."
 NEXT = "Next: the roles of PostgreSQL, migrate, units, nginx, doctor (hubadmin/deploy/README.md)."
 
 
@@ -85,12 +89,23 @@ class Command(BaseCommand):
         self.stdout.write(f"The units are in {folder}. Next: systemctl daemon-reload")
 
     def _write_settings(self, site: Site, options: dict[str, Any]) -> None:
-        for file, written in site.write(self._answers(site.served_by.lines, options)):
+        answers = self._answers(site.served_by.lines, options)
+        if PORTAL not in answers:
+            answers = self._found() | answers
+        for file, written in site.write(answers):
             kept = [name for name in file.lines if name not in written]
             for names, what in ((written, "written"), (kept, "kept as it stands there")):
                 if names:
                     self.stdout.write(f"{file.path}: {', '.join(names)}: {what}")
         self.stdout.write(NEXT)
+
+    def _found(self) -> dict[str, str]:
+        """What HubSpot tells; a token that it refuses, too, is better known before serving."""
+        read_settings()
+        found, why_not = import_string(settings.SETUP_FINDS)()
+        if why_not:
+            self.stdout.write(f"! {PORTAL} is not set. {why_not} {LATER}")
+        return found
 
     def _answers(self, kept: dict[str, str], options: dict[str, Any]) -> dict[str, str]:
         """By variables, with what is kept. Raises CommandError with all that is missing."""

@@ -36,8 +36,9 @@ _SECONDS = 60
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """Nothing of this machine's settings."""
-    return {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"} | variables
+    """Nothing of this machine's settings; HubSpot is nobody, unless it is said who."""
+    own = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
+    return own | {"HUBSPOT_API_BASE_URL": "http://127.0.0.1:9"} | variables
 
 
 class SetupTestCase(unittest.TestCase):

@@ -12,10 +12,13 @@ from urllib.parse import urlsplit
 from django.test import override_settings, tag
 
 from associations.audit.integrity import signing
+from hubadmin.demo.sandbox import SANDBOX_TOKEN, Sandbox
+from hubadmin.demo.sandbox.portal import PORTAL_ID
 from hubadmin.setup import site
 from hubadmin.setup.questions import ALL
 from tests.hubadmin.setup.base import GIVEN, TOKEN, SetupTestCase
 
+DETAILS = "account-info"
 FILES = {"owner.env", "backup.env", "sealer.env", "web.env"}
 OF_MODE = {
     "oidc": {},
@@ -128,6 +131,47 @@ class WrittenTests(SetupTestCase):
         self.assertEqual(
             (web["SSO_SUPPORT_GROUPS"], web["HUBSPOT_API_VERSION"]), ("support", "2026-09")
         )
+
+
+@tag("long")
+class FoundTests(SetupTestCase):
+    """What need not be asked, as HubSpot tells it."""
+
+    def set_up_with(self, sandbox: Sandbox, token: str = SANDBOX_TOKEN) -> tuple[str, dict]:
+        given = {"HUBSPOT_API_BASE_URL": sandbox.url, "HUBSPOT_ACCESS_TOKEN": token}
+        return self.setup_site(**GIVEN | given), self.lines("web.env")
+
+    def test_the_account_and_where_people_use_it(self) -> None:
+        with Sandbox() as sandbox:
+            details = {"portalId": 77123, "uiDomain": "app-eu1.hubspot.com"}
+            sandbox.fault(method="GET", path=DETAILS, body=details)
+            said, web = self.set_up_with(sandbox)
+        self.assertNotIn("!", said)
+        self.assertEqual(web["HUBSPOT_PORTAL_ID"], "77123")
+        self.assertEqual(web["HUBSPOT_UI_URL"], "https://app-eu1.hubspot.com")
+
+    def test_no_other_place_than_hubspots_own(self) -> None:
+        with Sandbox() as sandbox:  # which says that people use it where it is
+            _, web = self.set_up_with(sandbox)
+        self.assertEqual(web["HUBSPOT_PORTAL_ID"], PORTAL_ID)
+        self.assertNotIn("HUBSPOT_UI_URL", web)
+
+    def test_a_token_that_is_refused_is_told_and_asked_about_again(self) -> None:
+        with Sandbox() as sandbox:
+            said, web = self.set_up_with(sandbox, TOKEN)
+            self.assertRegex(said, "! HUBSPOT_PORTAL_ID is not set. HubSpot .* access token")
+            self.assertNotIn("HUBSPOT_PORTAL_ID", web)
+            file = self.folder / "web.env"
+            file.write_text(file.read_text().replace(TOKEN, SANDBOX_TOKEN))
+            self.setup_site(HUBSPOT_API_BASE_URL=sandbox.url)
+        self.assertEqual(self.lines("web.env")["HUBSPOT_PORTAL_ID"], PORTAL_ID)
+
+    def test_what_stands_there_is_kept(self) -> None:
+        (self.folder / "web.env").write_text("HUBSPOT_PORTAL_ID=1\n")
+        with Sandbox() as sandbox:
+            _, web = self.set_up_with(sandbox)
+            self.assertEqual(sandbox.requests, [])
+        self.assertEqual(web["HUBSPOT_PORTAL_ID"], "1")
 
 
 @tag("long")
