@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from django.conf import settings
 from django.core.checks import CheckMessage, run_checks
+from django.template import Engine
 
 from hubadmin import __version__
 
@@ -59,6 +60,17 @@ def serious(messages: list[CheckMessage]) -> list[str]:
 
 def refusal(who: str, found: list[str]) -> str:
     return f"{who} does not start:\n" + "\n".join(f"- {problem}" for problem in found)
+
+
+def read_templates() -> None:
+    """Have every template of ours in memory, for the processes that come of this one.
+
+    So a `git pull` changes nothing of what runs, and nobody is the first to wait for a page.
+    """
+    engine = Engine.get_default()
+    for folder in map(Path, engine.dirs):
+        for file in folder.rglob("*.html"):
+            engine.get_template(str(file.relative_to(folder)))
 
 
 def is_read_by_a_person() -> bool:

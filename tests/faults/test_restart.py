@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import socket
 import sys
@@ -131,3 +132,20 @@ class BacklogTests(unittest.TestCase):
     def is_told_to_end(self, process: int) -> bool:
         pending = re.search(r"^ShdPnd:\s+(\w+)", Path(f"/proc/{process}/status").read_text(), re.M)
         return bool(int(pending[1], 16) >> signal.SIGTERM - 1 & 1)
+
+
+@tag("own_database")
+class PullTests(unittest.TestCase):
+    def test_other_code_on_the_disk_changes_nothing_of_what_runs(self) -> None:
+        tree = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        for name in ("associations", "hubadmin", "templates"):
+            shutil.copytree(settings.BASE_DIR / name, tree / name)
+        shutil.copy(settings.BASE_DIR / "manage.py", tree)
+        server = self.enterContext(Server("http://127.0.0.1:9", tree=tree, **SSO))
+        for file in (tree / "templates").rglob("*.html"):
+            file.write_text("PULLED {% no_tag_of_this_release %}")
+        for path in ("/", "/requests/", "/bulk/", "/nowhere/"):
+            page = requests.get(f"http://127.0.0.1:{server.port}{path}", headers=AS_ADA, timeout=30)
+            self.assertIn(page.status_code, (200, 404))
+            self.assertIn("hubadmin", page.text)
+            self.assertNotIn("PULLED", page.text)
