@@ -28,22 +28,27 @@ class Database:
     def grant(self) -> None:
         """As after each `migrate`."""
 
-    def run(self, statement: str) -> tuple[list[str], Rows]:
-        """Names of columns, and rows."""
+    def run(self, *statements: str) -> tuple[list[str], Rows]:
+        """All of them or none; names of columns, and rows, of the last one."""
         raise NotImplementedError
 
     def rows(self, statement: str) -> Rows:
         return self.run(statement)[1]
 
     def fill(self, count: int) -> None:
-        """Copy the newest entry and its attempt so often, whatever columns this release has."""
-        ((newest,),) = self.rows(f"SELECT max(id) FROM {ENTRY}")
-        self._copy(ENTRY, f"id = {newest}", count, submit_key="'filled-' || n")
-        self._copy(ATTEMPT, f"request_id = {newest}", count, request_id=f"{newest} + n")
+        """Copy the newest entry and its attempt so often, whatever columns this release has.
 
-    def _copy(self, table: str, which: str, count: int, **values: str) -> None:
-        names = [name for name in self.run(f"SELECT * FROM {table} LIMIT 0")[0] if name != "id"]
+        At once: the sealer, which is at work, is not to find entries without their attempts.
+        """
+        ((newest,),) = self.rows(f"SELECT max(id) FROM {ENTRY}")
         self.run(
+            self._copy(ENTRY, f"id = {newest}", count, submit_key="'filled-' || n"),
+            self._copy(ATTEMPT, f"request_id = {newest}", count, request_id=f"{newest} + n"),
+        )
+
+    def _copy(self, table: str, which: str, count: int, **values: str) -> str:
+        names = [name for name in self.run(f"SELECT * FROM {table} LIMIT 0")[0] if name != "id"]
+        return (
             f"INSERT INTO {table} ({', '.join(names)}) WITH RECURSIVE numbers(n) AS "
             f"(SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {count}) "
             f"SELECT {', '.join(values.get(name, name) for name in names)} "
@@ -74,9 +79,9 @@ class PostgreSQL(Database):
         passwords = dict.fromkeys(("HUBADMIN_OWNER_PASSWORD", "HUBADMIN_PASSWORD"), self._name)
         run_the_script(self._server, self._name, **passwords)
 
-    def run(self, statement: str) -> tuple[list[str], Rows]:
+    def run(self, *statements: str) -> tuple[list[str], Rows]:
         with psycopg.connect(self.owner_url) as database:
-            found = database.execute(statement)
+            *_, found = [database.execute(each) for each in statements]
             names = [column.name for column in found.description or ()]
             return names, found.fetchall() if names else []
 
@@ -86,8 +91,8 @@ class SQLite(Database):
         self._file, self.url = file, f"sqlite:///{file}"
         self.owner_url = self.url
 
-    def run(self, statement: str) -> tuple[list[str], Rows]:
+    def run(self, *statements: str) -> tuple[list[str], Rows]:
         with closing(sqlite3.connect(self._file, timeout=60)) as database, database:
-            found = database.execute(statement)
+            *_, found = [database.execute(each) for each in statements]
             names = [column[0] for column in found.description or ()]
             return names, found.fetchall()
