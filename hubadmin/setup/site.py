@@ -18,6 +18,7 @@ from hubadmin.setup.questions import host_trouble
 DEPLOY = BASE_DIR / "hubadmin" / "deploy"
 DATABASE, SIGNING, PUBLIC = "DATABASE_URL", "AUDIT_SIGNING_KEY", "AUDIT_PUBLIC_KEYS"
 OWNER, SERVING = "hubadmin_owner", "hubadmin"
+BESIDE = "postgres"  # the host's name where compose.yaml runs PostgreSQL itself
 ACCOUNT = "hubadmin"  # of this machine, as sysusers.conf makes it; it serves and works
 
 
@@ -36,6 +37,7 @@ class Site:
         self.sealer = SettingsFile(folder / "sealer.env", "hubadmin-sealer")
         self.owner = SettingsFile(folder / "owner.env")
         self.backup = SettingsFile(folder / "backup.env", "hubadmin-owner")
+        self.postgres = SettingsFile(folder / "postgres.env")
 
     @property
     def served_by(self) -> SettingsFile:
@@ -65,8 +67,11 @@ class Site:
             raise SiteError(f"{self.sealer.path} has one key of the pair, and needs both.")
         owner = {DATABASE: self.owner.lines.get(DATABASE) or _with_password(address, OWNER)}
         same = {DATABASE: self.sealer.lines.get(DATABASE) or _with_password(address, SERVING)}
+        first = [(self.owner, owner), (self.backup, owner), (self.sealer, same | keys)]
+        if urlsplit(address).hostname == BESIDE:
+            first.append((self.postgres, _passwords(owner[DATABASE], same[DATABASE])))
         return [
-            *((self.owner, owner), (self.backup, owner), (self.sealer, same | keys)),
+            *first,
             (self.web, serving | same | {PUBLIC: keys[PUBLIC]}),
         ]
 
@@ -139,6 +144,15 @@ def _pair() -> dict[str, str]:
 def _with_password(address: str, role: str) -> str:
     parts = urlsplit(address)
     return parts._replace(netloc=f"{role}:{secrets.token_urlsafe(32)}@{parts.netloc}").geturl()
+
+
+def _passwords(owner: str, serving: str) -> dict[str, str]:
+    """What PostgreSQL in a container is told: its superuser's password, and those of the roles."""
+    return {
+        "POSTGRES_PASSWORD": secrets.token_urlsafe(32),
+        "HUBADMIN_OWNER_PASSWORD": env.db_url_config(owner)["PASSWORD"],
+        "HUBADMIN_PASSWORD": env.db_url_config(serving)["PASSWORD"],
+    }
 
 
 def _for_psql(value: str) -> str:

@@ -95,6 +95,16 @@ class WrittenTests(SetupTestCase):
                 self.setup_site("--sso-mode", mode, **GIVEN | given)
                 self.check("web.env")
 
+    def test_where_compose_has_postgresql_its_passwords_are_those_of_the_addresses(self) -> None:
+        self.setup_site("--database-url", "postgres://postgres/hubadmin", **GIVEN)
+        self.assertEqual({each.name for each in self.folder.iterdir()}, FILES | {"postgres.env"})
+        told, owner, web = map(self.lines, ("postgres.env", "owner.env", "web.env"))
+        self.assertGreater(len(told.pop("POSTGRES_PASSWORD")), 30)
+        roles = {"HUBADMIN_OWNER_PASSWORD": owner, "HUBADMIN_PASSWORD": web}
+        passwords = {name: urlsplit(file["DATABASE_URL"]).password for name, file in roles.items()}
+        self.assertEqual(told, passwords)
+        self.assertEqual(self.folder.joinpath("postgres.env").stat().st_mode & 0o777, 0o600)
+
     def test_on_sqlite_all_is_in_one_file(self) -> None:
         address = f"sqlite:///{self.folder}/hubadmin.sqlite3"
         self.setup_site("--database-url", address, **GIVEN)
