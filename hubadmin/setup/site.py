@@ -131,7 +131,8 @@ def _made(answers: dict[str, str]) -> dict[str, str]:
         return made
     # As the units have it, for commands that are run as this account without them.
     state = {"METRICS_DIR": str(home / "metrics"), "SPOOL_DIR": str(home / ".hubadmin-spool")}
-    return made | state if os.geteuid() == 0 else made
+    is_unit = os.geteuid() == 0 and urlsplit(answers[DATABASE]).hostname != BESIDE
+    return made | state if is_unit else made  # a container has neither the account nor its folder
 
 
 def _pair() -> dict[str, str]:

@@ -48,6 +48,16 @@ class ContainerfileTests(SimpleTestCase):
         self.assertGreater(int(account.split(":")[0]), 0)
         self.assertNotIn("RUN", names[names.index("USER") :])
 
+    def test_what_it_writes_it_may_write_where_all_else_is_read_only(self) -> None:
+        places = dict(re.findall(r"(\w+_DIR)=(\S+)", told("ENV")[0]))
+        (volume,) = told("VOLUME")
+        self.assertEqual({*places}, {"METRICS_DIR", "SPOOL_DIR"})
+        self.assertEqual(Path(places["METRICS_DIR"]).parts[1], "tmp")
+        self.assertEqual(str(Path(places["SPOOL_DIR"]).parent), volume)
+        (made,) = (each for each in told("RUN") if each.startswith("install -d"))
+        user, group = told("USER")[0].split(":")
+        self.assertEqual(made, f"install -d -o {user} -g {group} -m 700 {volume}")
+
     def test_it_serves_as_everywhere_and_its_health_can_be_asked(self) -> None:
         self.assertEqual(
             json.loads(told("CMD")[0]), ["gunicorn", "-c", "python:hubadmin.gunicorn_conf"]
@@ -62,9 +72,8 @@ class ContainerfileTests(SimpleTestCase):
 class ComposeTests(SimpleTestCase):
     def setUp(self) -> None:
         self.text = (DEPLOY / "compose.yaml").read_text()
-        self.services = dict(
-            re.findall(r"^  (\w+):(.*\n(?:    .+\n)*)", self.text.split("\nservices:\n")[1], re.M)
-        )
+        services = self.text.split("\nservices:\n")[1].split("\nvolumes:\n")[0]
+        self.services = dict(re.findall(r"^  (\w+):(.*\n(?:    .+\n)*)", services, re.M))
 
     def test_each_part_is_there_and_each_command_is_one(self) -> None:
         parts = {"postgres", "roles", "migrate", "grants", "web", "worker", "sealer"}
@@ -93,6 +102,7 @@ class ComposeTests(SimpleTestCase):
             "cap_drop: [ALL]",
             "no-new-privileges:true",
             "tmpfs: [/tmp]",
+            f'volumes: ["waiting:{told("VOLUME")[0]}"]',
         ):
             self.assertIn(line, common)
         for name in ("migrate", "web", "worker", "sealer"):

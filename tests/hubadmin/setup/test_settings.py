@@ -295,3 +295,7 @@ class AccountTests(SetupTestCase):
         self.assertEqual({str(Path(each).parent) for each in folders}, {account.pw_dir})
         self.assertEqual(grp.getgrgid(web.stat().st_gid).gr_name, account.pw_name)
         self.assertEqual(web.stat().st_mode & 0o777, 0o640)
+        self.begin()  # in a container neither is there
+        with mock.patch.object(site, "ACCOUNT", account.pw_name):
+            [*site.Site(self.folder).write(answers | {"DATABASE_URL": "postgres://postgres/n"})]
+        self.assertNotIn("METRICS_DIR", self.lines("web.env"))
