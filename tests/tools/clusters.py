@@ -85,29 +85,38 @@ Way = Callable[[Cluster, Cluster, Grant], None]
 def by_dump(first: Cluster, then: Cluster, grant: Grant, take: str, restore: str) -> None:
     """As the README restores: roles by their script, and the rights by it once more."""
     then.programs(f"pg_dump {NAME} {take}", f"{NAME}_owner")
-    first.stop(), then.make(), then.start(), grant()
-    then.programs(restore, f"{NAME}_owner"), grant()
+    first.stop()
+    then.make()
+    then.start()
+    grant()
+    then.programs(restore, f"{NAME}_owner")
+    grant()
 
 
 def by_dump_of_all(first: Cluster, then: Cluster, grant: Grant) -> None:
     then.programs("pg_dumpall >all.sql")
-    first.stop(), then.make(), then.start()
+    first.stop()
+    then.make()
+    then.start()
     # Who restores is a role of the dump, too, which is there already.
     then.programs("grep -v '^CREATE ROLE postgres;' all.sql | psql -qX -v ON_ERROR_STOP=1 postgres")
 
 
 def by_upgrade(first: Cluster, then: Cluster, grant: Grant, how: str) -> None:
-    first.stop(), then.make()
+    first.stop()
+    then.make()
     programs = (
         f"-b /usr/lib/postgresql/{first.version}/bin -B /usr/lib/postgresql/{then.version}/bin"
     )
     then.run(f"pg_upgrade {programs} -d {first.data} -D {then.data} -U postgres {how}")
-    then.start(), then.programs("vacuumdb --all --analyze-in-stages")
+    then.start()
+    then.programs("vacuumdb --all --analyze-in-stages")
 
 
 def by_base_backup(first: Cluster, then: Cluster, grant: Grant) -> None:
     then.programs(f"pg_basebackup --checkpoint=fast --pgdata={then.data}")
-    first.stop(), then.start()
+    first.stop()
+    then.start()
 
 
 _NO_MORE = "--no-owner --no-privileges"

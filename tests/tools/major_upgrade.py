@@ -87,7 +87,10 @@ def fill(database: PostgreSQL, folder: Path) -> None:
     with clock.set():
         maker = Maker(random.Random("upgrade"), clock)
         while not all(model.objects.exists() for model in wanted):
-            maker.make(40), maker.seal(), maker.prune(folder), maker.verify()
+            maker.make(40)
+            maker.seal()
+            maker.prune(folder)
+            maker.verify()
         recorder.close_abandoned()
     _hang_up()
 
@@ -175,14 +178,18 @@ def proven(way: str, cluster: Cluster, database: PostgreSQL, before: Before) -> 
 
 
 def _hang_up() -> None:
-    connection.close(), rate_limiter.close()
+    connection.close()
+    rate_limiter.close()
 
 
 def begun(first: Cluster, database: PostgreSQL, folder: Path) -> Before:
     """Fill the first cluster, and keep it as it then is."""
-    first.start(), database.grant(), fill(database, folder)
+    first.start()
+    database.grant()
+    fill(database, folder)
     with Site({"DATABASE_URL": database.url}) as site:
-        run_in_bulk(site), link(site)
+        run_in_bulk(site)
+        link(site)
         head = AuditSeal.objects.order_by("number").last().head
         codes, worries = told(site, head)
     _hang_up()
@@ -190,7 +197,8 @@ def begun(first: Cluster, database: PostgreSQL, folder: Path) -> Before:
     print("the log has", *(f"{kind} {count}," for kind, count in sorted(before.facts["number"])))
     print(*(f"{len(those)} {name}s," for name, those in before.facts.items() if name != "number"))
     tell(f"{OLD}, before", codes, sorted(worries))
-    first.stop(), first.run(f"cp -a {first.data} kept")
+    first.stop()
+    first.run(f"cp -a {first.data} kept")
     return before
 
 
@@ -206,7 +214,8 @@ def all_ways(root: Path, folder: Path, only: str) -> int:
             then = Cluster(root, version, "then")
             stack.callback(then.stop)
             first.run(f"rm -rf {first.data} {then.data} && cp -a kept {first.data}")
-            first.start(), go(first, then, database.grant)
+            first.start()
+            go(first, then, database.grant)
             failed += not proven(f"{OLD} to {version}, {way}", then, database, before)
             then.stop()
     return failed
