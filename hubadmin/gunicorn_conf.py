@@ -67,6 +67,7 @@ def on_starting(server: Any) -> None:
     os.umask(0o077)  # as in the settings: with `--daemon` gunicorn has set another since
     if found := startup.problems():
         startup.end(startup.refusal("hubadmin", found))
+    startup.give_memory_back()
     startup.read_templates()
     logger.info("the server starts", extra=startup.VERSION)
     if settings.AUDIT_SIGNING_KEY and not settings.DEMO:
