@@ -117,7 +117,7 @@ class Runner(DiscoverRunner):
             database.settings_dict["OPTIONS"]["init_command"] += " PRAGMA synchronous=OFF;"
         else:
             options = database.settings_dict.setdefault("OPTIONS", {})
-            options["options"] = "-c synchronous_commit=off"
+            options["options"] += " -c synchronous_commit=off"
         parallel, self.parallel = self.parallel, 0
         made = super().setup_databases(**kwargs)
         self.parallel = parallel

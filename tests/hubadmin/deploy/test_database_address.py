@@ -77,4 +77,9 @@ class OptionTests(SimpleTestCase):
         self.assertEqual(options["sslrootcert"], "/own.pem")
 
     def test_without_a_wish_to_verify_nothing_is_added(self) -> None:
-        self.assertEqual(env.database_from("postgres://h/n", "/ca.pem")["OPTIONS"], {})
+        options = env.database_from("postgres://h/n", "/ca.pem")["OPTIONS"]
+        self.assertEqual(options, env.POSTGRESQL_OPTIONS)
+
+    def test_it_says_how_long_to_wait_for_a_machine_that_is_gone(self) -> None:
+        options = env.database_from("postgres://h/n?connect_timeout=2")["OPTIONS"]
+        self.assertEqual(options, env.POSTGRESQL_OPTIONS | {"connect_timeout": 2})
