@@ -135,7 +135,14 @@ class _Connection:
         with self._lock:
             self._holder = threading.get_ident()
             try:
-                return work(self._opened())
+                try:
+                    return work(self._opened())
+                except DBError:
+                    if not self._is_lost():
+                        raise
+                    # It was kept while the database, or the way to it, was away.
+                    self._close()
+                    return work(self._opened())
             except DBError:
                 self._close()
                 raise
@@ -150,6 +157,9 @@ class _Connection:
         if self._wrapper is None or self._pid != os.getpid():
             self._wrapper, self._pid = _open(), os.getpid()
         return self._wrapper
+
+    def _is_lost(self) -> bool:
+        return self._wrapper is not None and not self._wrapper.is_usable()
 
     def _close(self) -> None:
         wrapper, self._wrapper = self._wrapper, None

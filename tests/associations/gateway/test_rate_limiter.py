@@ -182,6 +182,13 @@ class AwayTests(LimiterTestCase):
         rate_limiter.bulk_wait()
         self.assertEqual(rate_limiter.acquire_bulk(1), 1, "it is asked again")
 
+    @unittest.skipUnless(connection.vendor == "postgresql", "no way leads to SQLite")
+    def test_a_connection_that_was_lost_meanwhile_is_opened_anew(self) -> None:
+        own = rate_limiter.run(lambda wrapper: wrapper.connection.info.backend_pid)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [own])
+        self.assertEqual(rate_limiter.acquire_bulk(1), 1)
+
     @unittest.skipUnless(connection.vendor == "sqlite", "PostgreSQL keeps the ring in its table")
     def test_on_sqlite_the_ring_has_a_file_of_its_own(self) -> None:
         name = Path(connection.settings_dict["NAME"])
