@@ -46,7 +46,7 @@ from tests.faults.broken_site import Site, _events, wait_for
 from tests.faults.clock import Clock
 from tests.faults.postgresql import Cluster
 from tests.faults.samples import group
-from tests.load.people import Person
+from tests.load.people import PATIENCE, Person
 from tests.support import LINK
 
 PEOPLE, ROWS = 6, 300
@@ -73,6 +73,7 @@ class Seen:
     what: str  # "form", "submit", "answer"
     status: int
     words: str
+    seconds: float
 
     @property
     def is_well(self) -> bool:
@@ -103,12 +104,13 @@ def words_of(page: str, is_well: bool) -> str:
 class Crowd:
     """People who submit, each one form after the other, and send it again until it is taken."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, people: int = PEOPLE, patience: float = PATIENCE) -> None:
         self._site, self._over = site, threading.Event()
+        self._people, self._patience = people, patience
         self.seen: list[Seen] = []
         self.submits: list[Submit] = []
         self._threads = [
-            threading.Thread(target=self._work, args=(number,)) for number in range(PEOPLE)
+            threading.Thread(target=self._work, args=(number,)) for number in range(people)
         ]
         for each in self._threads:
             each.start()
@@ -120,7 +122,7 @@ class Crowd:
 
     def is_well_since(self, since: float) -> float:
         """After how many seconds everybody's last three answers in a row were good; else 0."""
-        recent: dict[int, list[Seen]] = {number: [] for number in range(PEOPLE)}
+        recent: dict[int, list[Seen]] = {number: [] for number in range(self._people)}
         for each in [*self.seen]:
             if each.at > since:
                 own = recent[each.who]
@@ -133,8 +135,9 @@ class Crowd:
         chance, done = random.Random(number), 0
         someone = Person(self._site.server, f"person-{number}")
         someone._headers["Connection"] = "close"  # as a proxy may, which keeps none
+        someone.patience = self._patience
         while not self._over.is_set():
-            own = number + PEOPLE * done
+            own = number + self._people * done
             done += 1
             pair = str(CONTACTS + own), str(COMPANIES + own)
             self._submit(someone, number, Submit(f"person {number}, submit {done}", pair))
@@ -175,7 +178,7 @@ class Crowd:
         ask: Callable[[], requests.Response],
         submit: Submit | None = None,
     ) -> requests.Response | None:
-        answer, words = None, ""
+        answer, words, begun = None, "", time.monotonic()
         try:
             answer = ask()
             words = "→" if answer.is_redirect else words_of(answer.text, answer.status_code < 400)
@@ -183,7 +186,8 @@ class Crowd:
             words = "no answer: " + ("nobody listens" if "refused" in str(error) else "broken off")
             words = words if "timed out" not in str(error) else "no answer in time"
         status = answer.status_code if answer is not None else 0
-        seen = Seen(time.monotonic(), number, what, status, words)
+        now = time.monotonic()
+        seen = Seen(now, number, what, status, words, now - begun)
         self.seen.append(seen)
         if submit:
             submit.told.append(seen)
@@ -636,14 +640,15 @@ def compare(site: Site, crowd: Crowd) -> Iterator[str]:
 def _of_the_run(
     site: Site, of_run: Counter[tuple[str, str]], taken: Counter[tuple[str, str]]
 ) -> Iterator[str]:
-    state = site.sql("SELECT state FROM associations_bulkrun")
-    if state != [("done",)]:
-        yield f"the run is {state}"
+    states = site.sql("SELECT id, state FROM associations_bulkrun")
+    for run, state in states:
+        if state != "done":
+            yield f"hanging: run {run} is {state}"
     for pair, count in of_run.items():
         if count > 1:
             yield f"doubled: {pair} of the run has {count} entries"
-    if len(of_run) != ROWS:
-        yield f"lost: {ROWS - len(of_run)} rows of the run have no entry"
+    if len(of_run) != ROWS * len(states):
+        yield f"lost: {ROWS * len(states) - len(of_run)} rows of the runs have no entry"
 
 
 def prove(site: Site, found: Found) -> None:

@@ -43,6 +43,7 @@ from tests.demo import MANAGE
 from tests.faults.broken_site import TOKEN, wait_for
 from tests.faults.postgresql import Cluster
 from tests.faults.samples import WHAT, Samples, trend
+from tests.hubadmin.deploy.nginx import Nginx
 from tests.identity.processes import Process
 from tests.identity.server import Server
 from tests.load.people import BY_HEADER, Person
@@ -75,7 +76,9 @@ class Colleague(Person):
 
     patience = 60.0
 
-    def __init__(self, server: Server, name: str, told: Told, group: str = "support") -> None:
+    def __init__(
+        self, server: Server | Nginx, name: str, told: Told, group: str = "support"
+    ) -> None:
         super().__init__(server, name, group)
         self.name, self._told = name, told
 
@@ -117,9 +120,9 @@ class Colleague(Person):
         answer = self._ask("POST", "/bulk/", data={"csrfmiddlewaretoken": token}, files=file)
         return int(answer.headers["Location"].strip("/").rsplit("/", 1)[1])
 
-    def start(self, run: int) -> None:
+    def start(self, run: int, way: str = "batch") -> None:
         token = self._hidden_now()["csrfmiddlewaretoken"]
-        fields = {"csrfmiddlewaretoken": token, "way": "batch"}
+        fields = {"csrfmiddlewaretoken": token, "way": way}
         self._ask("POST", f"/bulk/{run}/start/", data=fields)
 
 

@@ -9,7 +9,7 @@ from django.test import TestCase
 
 @unittest.skipUnless(connection.vendor == "postgresql", "SQLite is on the same machine")
 class LostMachineTests(TestCase):
-    """What comes of it on a network: tests/faults/machines."""
+    """What comes of it on a network: tests/faults/machines.py."""
 
     def setUp(self) -> None:
         connection.ensure_connection()

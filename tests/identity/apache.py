@@ -122,10 +122,10 @@ class Apache:
         return "\n".join([*lines, site])
 
 
-def certify(certificate: Path, key: Path) -> None:
-    """Make a certificate for localhost, signed by itself."""
+def certify(certificate: Path, key: Path, name: str = "DNS:localhost") -> None:
+    """Make a certificate for this machine, or for another name, signed by itself."""
     options = "-x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
-    extensions = ("subjectAltName=DNS:localhost", "keyUsage=critical,digitalSignature,keyCertSign")
+    extensions = (f"subjectAltName={name}", "keyUsage=critical,digitalSignature,keyCertSign")
     command = ["openssl", "req", *options.split(), "-keyout", key, "-out", certificate]
     for extension in extensions:
         command += ["-addext", extension]

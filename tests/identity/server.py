@@ -85,6 +85,11 @@ class Server:
             return f"unix:{self.socket}|http://hubadmin/"
         return f"http://127.0.0.1:{self.port}/"
 
+    @property
+    def origin(self) -> str:
+        """Where people find it, without a proxy."""
+        return f"http://127.0.0.1:{self.port}"
+
     def output(self) -> str:
         """Its log so far; still there when it has stopped."""
         return self._process.output()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import requests
 
+from tests.hubadmin.deploy.nginx import Nginx
 from tests.identity.server import Server
 from tests.support import LINK
 
@@ -32,12 +33,14 @@ class Person:
 
     patience = PATIENCE
 
-    def __init__(self, server: Server, name: str, group: str = "support") -> None:
-        self._address, self._headers = f"http://127.0.0.1:{server.port}", headers_of(name, group)
+    def __init__(self, server: Server | Nginx, name: str, group: str = "support") -> None:
+        self._address, self._headers = server.origin, headers_of(name, group)
         self._cookies: dict[str, str] = {}
         self._hidden: dict[str, str] = {}
         self._session = requests.Session()
         self._session.trust_env = False
+        if isinstance(server, Nginx):
+            self._session.verify = str(server.certificate)
 
     def get(self, path: str) -> requests.Response:
         return self._ask("GET", path)
