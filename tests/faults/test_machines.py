@@ -14,7 +14,7 @@ from tests.support import needed
 @needed(not LACKING, LACKING)
 @needed(os.geteuid() == 0, "root's account")
 class MachineTests(unittest.TestCase):
-    """What the tool of the same name does at length: python -m tests.faults.failover."""
+    """What the tool of the same name does at length: `python -m tests.faults.machines`."""
 
     def test_the_others_go_on(self) -> None:
         told: list[str] = []
