@@ -604,7 +604,9 @@ def compare(site: Site, crowd: Crowd) -> Iterator[str]:
     )
     entries: dict[str, list[str]] = {}
     of_run = Counter[tuple[str, str]]()
-    for reason, first, second, outcome, _, run in rows:
+    cut_off = Counter[str]()  # of which the log says that HubSpot may have taken it
+    for reason, first, second, outcome, cause, run in rows:
+        cut_off[reason] += outcome == "sending" or cause == "interrupted"
         if outcome in ("queued", "sending"):
             yield f"open: {reason or (first, second)} is {outcome}"
         if run:
@@ -620,8 +622,7 @@ def compare(site: Site, crowd: Crowd) -> Iterator[str]:
     for it in crowd.submits:
         own, puts = entries.get(it.reason, []), taken[it.pair]
         told = " / ".join(f"{each.status} {each.words}" for each in it.told)
-        known = attempts.get(it.reason, 0) + own.count("sending")  # what came of it is not known
-        if len(own) > 1 or puts > known:
+        if len(own) > 1 or puts > attempts.get(it.reason, 0) + cut_off[it.reason]:
             yield f"doubled: {it.reason}: entries {own}, taken {puts} times; told {told}"
         if puts and not own:
             yield f"lost: HubSpot took {it.reason}, the log does not know it; told {told}"
