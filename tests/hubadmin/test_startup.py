@@ -1,5 +1,6 @@
 """Which version runs, and which commit: by git's files, without git; and who ends with whom."""
 
+import platform
 import subprocess
 import sys
 import tempfile
@@ -70,3 +71,37 @@ class OrphanTests(unittest.TestCase):
             command, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=60
         )
         self.assertEqual((ended.returncode, ended.stdout, ended.stderr), (0, "", ""))
+
+
+# How many pieces the system gave one by one (mallinfo's fourth number), of twenty of 200 KiB that
+# are there, after a large one has gone: glibc then learns to take these from a heap.
+PIECES = """
+import ctypes, sys
+from hubadmin.startup import give_memory_back
+class Told(ctypes.Structure):
+    _fields_ = [("numbers", ctypes.c_int * 10)]
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+libc.free.argtypes, libc.mallinfo.restype = [ctypes.c_void_p], Told
+if sys.argv[1:]:
+    give_memory_back()
+libc.free(libc.malloc(20 << 20))
+before = libc.mallinfo().numbers[3]
+for _ in range(20):
+    libc.malloc(200 << 10)
+print(libc.mallinfo().numbers[3] - before)
+"""
+
+
+@unittest.skipUnless(platform.libc_ver()[0] == "glibc", "another C library has other ways")
+class MemoryTests(unittest.TestCase):
+    def pieces(self, *arguments: str) -> int:
+        command = [sys.executable, "-c", PIECES, *arguments]
+        ended = subprocess.run(
+            command, cwd=settings.BASE_DIR, capture_output=True, text=True, timeout=60
+        )
+        self.assertEqual((ended.returncode, ended.stderr), (0, ""))
+        return int(ended.stdout)
+
+    def test_what_is_large_goes_back_to_the_system_when_it_is_freed(self) -> None:
+        self.assertEqual((self.pieces(), self.pieces("given back")), (0, 20))
