@@ -117,6 +117,7 @@ class BacklogTests(unittest.TestCase):
             children = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text()
             (worker,) = map(int, children.split())
             os.kill(worker, signal.SIGSTOP)
+            server._process.wait_until(lambda: self.told(worker, "State").startswith("T"))
             clients = [
                 self.enterContext(socket.create_connection(("127.0.0.1", server.port), 20))
                 for _ in range(self.COUNT)
@@ -130,8 +131,12 @@ class BacklogTests(unittest.TestCase):
             self.assertEqual(answers, [b"HTTP/1.1 200 OK"] * self.COUNT)
 
     def is_told_to_end(self, process: int) -> bool:
-        pending = re.search(r"^ShdPnd:\s+(\w+)", Path(f"/proc/{process}/status").read_text(), re.M)
-        return bool(int(pending[1], 16) >> signal.SIGTERM - 1 & 1)
+        return bool(int(self.told(process, "ShdPnd"), 16) >> signal.SIGTERM - 1 & 1)
+
+    def told(self, process: int, name: str) -> str:
+        """By Linux, of a process."""
+        status = Path(f"/proc/{process}/status").read_text()
+        return re.search(rf"^{name}:\s+(\w+)", status, re.M)[1]
 
 
 @tag("own_database")
