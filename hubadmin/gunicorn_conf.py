@@ -68,7 +68,8 @@ def on_starting(server: Any) -> None:
     if found := startup.problems():
         startup.end(startup.refusal("hubadmin", found))
     startup.give_memory_back()
-    startup.read_templates()
+    if not settings.DEMO:  # which nobody upgrades, and somebody waits for
+        startup.read_templates()
     logger.info("the server starts", extra=startup.VERSION)
     if settings.AUDIT_SIGNING_KEY and not settings.DEMO:
         logger.info("AUDIT_SIGNING_KEY is set here, where AUDIT_PUBLIC_KEYS would do")
