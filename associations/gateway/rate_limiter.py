@@ -135,14 +135,7 @@ class _Connection:
         with self._lock:
             self._holder = threading.get_ident()
             try:
-                try:
-                    return work(self._opened())
-                except DBError:
-                    if not self._is_lost():
-                        raise
-                    # It was kept while the database, or the way to it, was away.
-                    self._close()
-                    return work(self._opened())
+                return self._worked(work)
             except DBError:
                 self._close()
                 raise
@@ -158,8 +151,15 @@ class _Connection:
             self._wrapper, self._pid = _open(), os.getpid()
         return self._wrapper
 
-    def _is_lost(self) -> bool:
-        return self._wrapper is not None and not self._wrapper.is_usable()
+    def _worked(self, work: Callable[[BaseDatabaseWrapper], T]) -> T:
+        """Once more where the database, or the way to it, was away since the last time."""
+        try:
+            return work(self._opened())
+        except DBError:
+            if self._wrapper is None or self._wrapper.is_usable():
+                raise
+        self._close()
+        return work(self._opened())
 
     def _close(self) -> None:
         wrapper, self._wrapper = self._wrapper, None
