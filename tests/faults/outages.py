@@ -91,7 +91,7 @@ def words_of(page: str, is_well: bool) -> str:
     """The title, and of an error what it says first; without numbers, as these always differ."""
     title = re.search(r"<title>(.*?)</title>", page, re.S)
     said = re.search(r'<div class="notice[^>]*>(.*?)</div>', page, re.S)
-    said = said or re.search(r"<h1[^>]*>.*?</h1>(.*?</p>)", page, re.S)
+    said = said or re.search(r"<h1[^>]*>.*?</h1>(.*?)(?:</p>|</body>)", page, re.S)
     if is_well and title:
         said = None
     if not title and not said:
