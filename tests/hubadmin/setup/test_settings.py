@@ -18,7 +18,7 @@ from hubadmin.setup import site
 from hubadmin.setup.questions import ALL
 from tests.hubadmin.setup.base import GIVEN, TOKEN, SetupTestCase
 
-DETAILS = "account-info"
+DETAILS = "/account-info/[^/]+/details"  # and not the usage, which is asked for meanwhile
 FILES = {"owner.env", "backup.env", "sealer.env", "web.env"}
 OF_MODE = {
     "oidc": {},
