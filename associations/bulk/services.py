@@ -75,11 +75,11 @@ def retry(*, user: "User", meta: RequestMeta, run: BulkRun) -> BulkRun:
 
     Only once at a time, or two runs would send the same rows. Raises UsedUpError.
     """
-    count = to_try_again(run.pk).count() if run.state in ENDED and run.failed else 0
-    if not count or is_tried_again(run):
-        raise NotPossibleError
     with transaction.atomic():
         allowance.demand(user)
+        count = to_try_again(run.pk).count() if run.state in ENDED and run.failed else 0
+        if not count or is_tried_again(run):
+            raise NotPossibleError
         if count == run.failed and not run.rows_invalid:
             mark_attended(user=user, run=run)
         return _create(user=user, meta=meta, retry_of=run, reason=run.reason, **_same(run))

@@ -1,6 +1,8 @@
 """How much one person may have uploaded and not started, and what is said of more."""
 
 import threading
+import time
+from collections.abc import Callable
 from unittest import mock
 
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -94,6 +96,23 @@ class UploadTests(PageTestCase):
         self.assertFalse(ended.retries.exists())
 
 
+def at_once(steps: list[Callable[[], None]]) -> None:
+    threads = [threading.Thread(target=step) for step in steps]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def slowly(asked: Callable[[BulkRun], bool]) -> Callable[[BulkRun], bool]:
+    def answer(run: BulkRun) -> bool:
+        found = asked(run)
+        time.sleep(0.3)
+        return found
+
+    return answer
+
+
 class AtOnceTests(LogTransactionTestCase):
     def test_many_at_once_are_counted_one_after_the_other(self) -> None:
         user, refused = person(), []
@@ -109,10 +128,24 @@ class AtOnceTests(LogTransactionTestCase):
             finally:
                 connections.close_all()
 
-        threads = [threading.Thread(target=upload) for _ in range(6)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        at_once([upload] * 6)
         self.assertEqual(len(refused), 4)
         self.assertEqual(BulkRun.objects.count(), allowance.RUNS)
+
+    def test_what_failed_is_tried_again_by_one_run_at_a_time(self) -> None:
+        user, refused = person(), []
+        ended = run_of(user, rejected=1, queued=1)
+        entry_of(user, run=ended, row_number=1, outcome="rejected", cause="rate_limited")
+
+        def retry() -> None:
+            try:
+                services.retry(user=user, meta=RequestMeta(), run=BulkRun.objects.get(pk=ended.pk))
+            except services.NotPossibleError as error:
+                refused.append(error)
+            finally:
+                connections.close_all()
+
+        # Whoever asks here has not been counted yet when the other does.
+        with mock.patch.object(services, "is_tried_again", slowly(services.is_tried_again)):
+            at_once([retry] * 3)
+        self.assertEqual((len(refused), ended.retries.count()), (2, 1))
