@@ -1,5 +1,3 @@
-import getpass
-import os
 from typing import Any
 
 from django.core.checks import Tags
@@ -10,6 +8,7 @@ from associations.audit.integrity import erasing
 from associations.audit.integrity.chain_verification import TamperedError
 from associations.audit.integrity.signing import SigningKeyError
 from associations.hubspot.record_references import RecordIdError, read_reference
+from hubadmin.web.command_line import account
 
 OUT_OF_REACH = """\
 Out of reach of this command: exports, archives and backups taken before; replicas, and PostgreSQL's
@@ -23,14 +22,6 @@ server hands one on, and a run that was begun before keeps none at all."""
 NOTHING = """\
 The log keeps nothing that was found by this. Nothing was done. If an erasure was cut off before, it
 may lack that the bytes are overwritten: run it by the record, such as: erase_person contact 501"""
-
-
-def account() -> str:
-    """Return whose account this is: a container may have a number for it, and no name."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid())
 
 
 def shown_of(ids: list[int]) -> str:

@@ -1,5 +1,6 @@
 """A person's names go from the log, and every proof still holds."""
 
+import os
 import sqlite3
 import tempfile
 import time
@@ -26,6 +27,7 @@ from associations.models import (
     BulkUpload,
     RecordNames,
 )
+from hubadmin.web.command_line import account
 from tests.associations.audit.integrity.base import (
     ENTRY,
     LONG_AGO,
@@ -440,6 +442,13 @@ class CommandTests(NamedLogMixin, CommittedLogTestCase):
             self.assertNotIn(gone.encode(), self.everywhere())
         self.assertIn(b"grace@example.com", self.everywhere())
         self.assert_proven()
+
+    def test_who_erased_is_as_the_system_says_and_not_the_environment(self) -> None:
+        forged = dict.fromkeys(("LOGNAME", "USER", "USERNAME"), "somebody-else")
+        with mock.patch.dict(os.environ, forged):
+            code, said = run("erase_person", MAIL)
+        self.assertEqual(code, 0, said)
+        self.assertEqual(AuditErasure.objects.get().by, account())
 
     def test_a_dry_run_does_nothing(self) -> None:
         before = self.kept()
