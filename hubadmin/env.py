@@ -1,6 +1,7 @@
 """Reads the environment for settings.py; what is wrong with it is collected for the checks."""
 
 import os
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -41,8 +42,12 @@ POSTGRESQL_OPTIONS = {
 env = environ.Env()
 # An exported variable wins over the file. The demo and the tests read no file at all.
 ENV_FILE = env.str("ENV_FILE", default=str(BASE_DIR / ".env"))
-if ENV_FILE and Path(ENV_FILE).is_file():
-    env.read_env(ENV_FILE)
+if ENV_FILE and ("ENV_FILE" in os.environ or Path(ENV_FILE).exists()):
+    try:
+        env.read_env(StringIO(Path(ENV_FILE).read_text(encoding="utf-8")))
+    except (OSError, UnicodeDecodeError) as error:
+        # Not passed over: `migrate`, say, would make the tables in another database.
+        PROBLEMS.append(f"ENV_FILE is {ENV_FILE!r}, which cannot be read: {error}.")
 
 
 def names(name: str) -> list[str]:

@@ -5,12 +5,15 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import time
 import unittest
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 
 import requests
 from django.conf import settings
@@ -164,6 +167,21 @@ class ProductionTests(unittest.TestCase):
                 "shell", "--no-imports", "-c", code, ENV_FILE=file.name, TIME_ZONE="Europe/Paris"
             )
             self.assertEqual(ended.stdout.split(), ["77", "Europe/Paris"], ended.stderr)
+
+    def test_one_that_is_named_and_cannot_be_read_stops_every_command(self) -> None:
+        """Or `migrate` would make its tables in a database of the checkout, and say no word."""
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        (folder / "no text").write_bytes(b"SECRET_KEY=\xff\xfe\n")
+        aside = f"sqlite:///{folder}/db.sqlite3"
+        for file in (folder / "web.env", folder, folder / "no text"):
+            for command in ("migrate", "clearsessions", "run_worker", "verify_audit_log"):
+                with self.subTest(file=file.name, command=command):
+                    ended = self.run_manage(command, ENV_FILE=str(file), DATABASE_URL=aside)
+                    self.assertNotEqual(ended.returncode, 0)
+                    self.assertIn(f"ENV_FILE is '{file}', which cannot be read", ended.stderr)
+                    self.assertNotIn("Traceback", ended.stderr)
+        with closing(sqlite3.connect(folder / "db.sqlite3")) as database:
+            self.assertEqual(database.execute("SELECT name FROM sqlite_master").fetchall(), [])
 
 
 @tag("own_database")
