@@ -1,7 +1,8 @@
 -- hubadmin's database on PostgreSQL 14 or later, its two roles, and what each may do. For psql:
 --
 --   psql -f postgresql-roles.sql -d postgres     as a superuser, before the first `migrate`
---   psql -f postgresql-roles.sql -d hubadmin     after each `migrate`, as a superuser or the owner
+--   psql -f postgresql-roles.sql -d hubadmin     after each `migrate`, as a superuser; or as the
+--                                                owner, who may set no password: leave both out
 --
 -- The owner migrates, prunes, erases and backs up, and could take off what guards the log. So
 -- whoever serves, works and seals does it as the other role, which can do no more than that takes.
@@ -58,6 +59,9 @@ REVOKE CREATE ON SCHEMA public FROM PUBLIC, :"serving";
 REVOKE ALL ON ALL TABLES IN SCHEMA public FROM :"serving";
 GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA public TO :"serving";
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA public TO :"serving";
+-- Who notes a migration as done that is still to come has `migrate` leave it out, guards and all.
+SELECT format('REVOKE INSERT ON %s FROM %I', to_regclass('public.django_migrations'), :'serving')
+WHERE to_regclass('public.django_migrations') IS NOT NULL \gexec
 
 -- Of the log, what closes an open entry; a trigger refuses any change of a closed one.
 SELECT format('GRANT UPDATE (%s) ON %s TO %I', string_agg(attname, ', '), attrelid::regclass, :'serving')

@@ -1,7 +1,7 @@
 """What the role may that this process connects as, beside what deploy/postgresql-roles.sql grants.
 
-PostgreSQL; SQLite has no roles. Each table may be read and added to; what else serving takes stands
-here, and a test compares it with what that script grants.
+PostgreSQL; SQLite has no roles. Each table may be read and added to, but that of migrations, which
+is read; what else serving takes stands here, and a test compares it with what that script grants.
 """
 
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from django.apps import apps
 from django.db import connections
+from django.db.migrations.recorder import MigrationRecorder
 
 from associations.audit.integrity.triggers import ASKED, TAKEN
 from associations.models import AssociationRequest, AuditExport
@@ -24,6 +25,7 @@ FREE_ELSEWHERE = (
     *("django_q_ormq", "django_q_task", "django_q_schedule"),
     *("django_session", "hubadmin_providersession", "hubadmin_providerlogout"),
 )
+READ = MigrationRecorder.Migration._meta.db_table
 OF_PEOPLE = ("email", "name", "role", "is_active", "last_login")
 _OWN_ROLE = """
 SELECT current_user, r.rolsuper, pg_catalog.pg_has_role(c.relowner, 'USAGE')
@@ -81,6 +83,7 @@ def _granted() -> Iterator[tuple[str, set[str] | None]]:
     for model in apps.get_models(include_auto_created=True):
         table = model._meta.db_table
         yield table, None if table in free else updated.get(table, set())
+    yield READ, set()
 
 
 def _columns(meta: object) -> set[str]:
@@ -93,7 +96,8 @@ def _compare(using: str, rights: Rights, table: str, granted: set[str] | None) -
         may = {name for name, is_granted in cursor.fetchall() if is_granted}
         cursor.execute(_COLUMNS, [table])
         columns = dict(cursor.fetchall())
-    should = {"SELECT", "INSERT"} | ({"DELETE"} if granted is None else set())
+    should = {"SELECT"} | ({"INSERT"} if table != READ else set())
+    should |= {"DELETE"} if granted is None else set()
     updated = {name for name, is_granted in columns.items() if is_granted}
     wanted = {*columns} if granted is None else granted
     rights.lacking.extend(f"{name} on {table}" for name in sorted(should - may))

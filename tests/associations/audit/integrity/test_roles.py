@@ -161,12 +161,14 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
             "REVOKE DELETE ON associations_auditseal FROM {}",
             "GRANT UPDATE (reason) ON associations_associationrequest TO {}; "
             "REVOKE UPDATE (reason) ON associations_associationrequest FROM {}",
+            "GRANT INSERT ON django_migrations TO {}; REVOKE INSERT ON django_migrations FROM {}",
         )
         told = (
             (["UPDATE on django_session"], []),
             (["SELECT on hubadmin_user"], []),
             ([], ["DELETE on associations_auditseal"]),
             ([], ["UPDATE (reason) on associations_associationrequest"]),
+            ([], ["INSERT on django_migrations"]),
         )
         for change, (lacking, beyond) in zip(changes, told, strict=True):
             there, back = change.format(self.name, self.name).split("; ")
@@ -174,6 +176,11 @@ class RolesTests(SandboxMixin, LogMixin, SimpleTestCase):
             rights = role_rights.of_this_role()
             self.execute(database_url(**self.owner), [back])
             self.assertEqual((rights.lacking, rights.beyond), (lacking, beyond), change)
+
+    def test_no_migration_can_be_noted_as_done_that_is_still_to_come(self) -> None:
+        self.assert_refused(
+            "INSERT INTO django_migrations (app, name, applied) VALUES ('associations', '0', now())"
+        )
 
     def test_the_doctor_knows_the_owner_and_a_superuser(self) -> None:
         with self.connected_as(self.owner):
