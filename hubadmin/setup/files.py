@@ -68,8 +68,11 @@ def group_id(name: str) -> int | None:
 
 
 def _quoted(value: str) -> str:
-    """As django-environ takes it back: it takes quotes off at both ends."""
+    """As django-environ takes it back: it takes quotes off at both ends.
+
+    What stands between single ones compose, too, takes as it is, with `$` and `#`.
+    """
     if value[0] not in "'\"":
-        return value
+        return f"'{value}'" if {*"$#"} & {*value} and "'" not in value else value
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

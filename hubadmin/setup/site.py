@@ -110,9 +110,8 @@ class Site:
         files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
         text = _filled_in("\0".join(path.read_text(encoding="utf-8") for path in files), places)
         if self.served_by is self.single:
-            text = re.sub(
-                r"/\w+\.env", "/.env", re.sub(r"hubadmin-(sealer|owner)", "hubadmin", text)
-            )
+            text = re.sub(r"hubadmin-(sealer|owner|prune)", "hubadmin", text)
+            text = re.sub(r"/\w+\.env", "/.env", text)
         return dict(
             zip((path.relative_to(folder) for path in files), text.split("\0"), strict=True)
         )

@@ -12,6 +12,8 @@ from django.urls import resolve
 from hubadmin import gunicorn_conf
 
 DEPLOY = settings.BASE_DIR / "hubadmin" / "deploy"
+BACKUPS = "/var/backups/hubadmin"
+NIGHTLY = {"clearsessions", "verify", "backup"}
 
 
 def steps() -> list[tuple[str, str]]:
@@ -52,11 +54,15 @@ class ContainerfileTests(SimpleTestCase):
         places = dict(re.findall(r"(\w+_DIR)=(\S+)", told("ENV")[0]))
         (volume,) = told("VOLUME")
         self.assertEqual({*places}, {"METRICS_DIR", "SPOOL_DIR"})
-        self.assertEqual(Path(places["METRICS_DIR"]).parts[1], "tmp")
-        self.assertEqual(str(Path(places["SPOOL_DIR"]).parent), volume)
+        self.assertEqual({str(Path(each).parent) for each in places.values()}, {volume})
         (made,) = (each for each in told("RUN") if each.startswith("install -d"))
         user, group = told("USER")[0].split(":")
-        self.assertEqual(made, f"install -d -o {user} -g {group} -m 700 {volume}")
+        self.assertEqual(made, f"install -d -o {user} -g {group} -m 700 {volume} {BACKUPS}")
+
+    def test_it_can_back_up_the_server_of_the_compose_file(self) -> None:
+        (client,) = re.findall(r"postgresql-client-(\d+)", told("RUN")[0])
+        servers = re.findall(r"library/postgres:(\d+)", (DEPLOY / "compose.yaml").read_text())
+        self.assertEqual({*servers}, {client})
 
     def test_it_serves_as_everywhere_and_its_health_can_be_asked(self) -> None:
         self.assertEqual(
@@ -77,7 +83,7 @@ class ComposeTests(SimpleTestCase):
 
     def test_each_part_is_there_and_each_command_is_one(self) -> None:
         parts = {"postgres", "roles", "migrate", "grants", "web", "worker", "sealer"}
-        self.assertEqual({*self.services}, parts)
+        self.assertEqual({*self.services}, parts | NIGHTLY)
         self.assertLessEqual({*re.findall(r'"manage.py", "(\w+)"', self.text)}, {*get_commands()})
 
     def test_the_files_that_it_names_are_there(self) -> None:
@@ -89,7 +95,7 @@ class ComposeTests(SimpleTestCase):
 
     def test_no_secret_lies_where_an_image_is_made_of_it(self) -> None:
         files = [Path(each) for each in re.findall(r"env_file: (\S+)", self.text)]
-        self.assertEqual(len(files), 6)
+        self.assertEqual(len(files), 9)
         for file in files:
             self.assertTrue(file.is_absolute(), file)
         self.assertIn("/etc/hubadmin/sealer.env", self.services["sealer"])
@@ -102,12 +108,25 @@ class ComposeTests(SimpleTestCase):
             "cap_drop: [ALL]",
             "no-new-privileges:true",
             "tmpfs: [/tmp]",
-            f'volumes: ["waiting:{told("VOLUME")[0]}"]',
+            f'volumes: ["shared:{told("VOLUME")[0]}"]',
         ):
             self.assertIn(line, common)
         for name in ("migrate", "web", "worker", "sealer"):
             self.assertIn("<<: *hubadmin", self.services[name])
         self.assertIn('"127.0.0.1:8000:8000"', self.services["web"])
+
+    def test_what_is_for_the_night_waits_for_it_and_does_as_systemds_timers(self) -> None:
+        self.assertIn("profiles: [nightly]\n", self.text.split("x-roles")[0])
+        for name in NIGHTLY:
+            self.assertIn("<<: [*nightly, *hubadmin]", self.services[name])
+            (command,) = re.findall(r"command: (\[.+\])", self.services[name])
+            words = json.loads(command)
+            unit = (DEPLOY / "systemd" / f"hubadmin-{name}.service").read_text()
+            self.assertIn(f"manage.py {words[2]}", unit)
+            settings_file = re.search(r"env_file: (\S+)", self.services[name])[1]
+            self.assertIn(f"ENV_FILE={settings_file}\n", unit)
+        self.assertIn(f'["backups:{BACKUPS}"]', self.services["backup"])
+        self.assertIn(f'"{BACKUPS}"', self.services["backup"])
 
     def test_nobody_serves_before_the_roles_and_the_tables_are_there(self) -> None:
         for before, after in (("roles", "migrate"), ("migrate", "grants"), ("grants", "web")):

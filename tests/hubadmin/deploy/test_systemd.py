@@ -15,6 +15,7 @@ from tests.support import needed
 
 UNITS = settings.BASE_DIR / "hubadmin" / "deploy" / "systemd"
 ANALYZE = shutil.which("systemd-analyze")
+TELLING_OF_HEADS = "hubadmin/README.md", "associations/audit/integrity/README.md"
 MOST = 20  # tenths of systemd's measure of exposure: 10 is an open door, 2 is "OK"
 
 
@@ -80,6 +81,25 @@ class WrittenTests(SimpleTestCase):
             r"TimeoutStopSec=(\d+)", (UNITS / "hubadmin-web.service").read_text()
         )
         self.assertGreater(int(patience), gunicorn_conf.graceful_timeout)
+
+    def test_each_starts_where_its_files_are_and_what_prunes_where_it_may_write(self) -> None:
+        shared = "".join(each.read_text() for each in UNITS.glob("*.d/*"))
+        self.assertNotIn("WorkingDirectory", shared, "it would win over that of each unit")
+        for unit in units("*.service"):
+            text = unit.read_text()
+            (place,) = re.findall(r"^WorkingDirectory=(.+)", text, re.M)
+            (own,) = re.findall(r"^StateDirectory=(\S+)", text, re.M)
+            writes = "prune_audit_log" in text
+            self.assertEqual(place, f"/var/lib/{own}" if writes else "/opt/hubadmin", unit.name)
+
+    def test_the_file_of_heads_that_is_told_of_is_where_the_sealer_may_write(self) -> None:
+        text = (UNITS / "hubadmin-sealer.service").read_text()
+        (own,) = re.findall(r"^StateDirectory=(\S+)", text, re.M)
+        for file in (".env.example", *TELLING_OF_HEADS):
+            named = re.findall(
+                r"AUDIT_HEADS_FILE=(\S+?)`?\s", (settings.BASE_DIR / file).read_text()
+            )
+            self.assertEqual({*named}, {f"/var/lib/{own}/heads"}, file)
 
     def test_each_timer_has_its_service_and_each_account_is_made(self) -> None:
         made = re.findall(r"^u (\S+)", (UNITS.parent / "sysusers.conf").read_text(), re.M)

@@ -25,6 +25,11 @@ class SettingsFileTests(unittest.TestCase):
         SettingsFile(self.path).add(values)
         self.assertEqual(SettingsFile(self.path).lines, values)
 
+    def test_what_compose_would_change_stands_between_single_quotes(self) -> None:
+        values = {"A": "p$w", "B": "p w #1", "C": "plain", "D": "$it's"}
+        SettingsFile(self.path).add(values)
+        self.assertEqual(self.path.read_text(), "A='p$w'\nB='p w #1'\nC=plain\nD=$it's\n")
+
     def test_what_stands_there_stays_to_the_letter(self) -> None:
         before = "# mine\nexport A='1'\n\nB=\nnot a line"
         self.path.write_text(before)
