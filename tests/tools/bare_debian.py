@@ -29,7 +29,12 @@ PROGRAMS = "debootstrap systemd-nspawn slirp4netns unshare nsenter ip nginx open
 README = ROOT / "hubadmin" / "deploy" / "README.md"
 SERVICES = "hubadmin-web.socket hubadmin-web hubadmin-worker hubadmin-sealer nginx postgresql"
 TIMERS = "hubadmin-clearsessions.timer hubadmin-verify.timer"
-BY_NIGHT = "hubadmin-clearsessions hubadmin-verify hubadmin-backup"  # what timers start
+# What timers start, and what prunes, with the file of settings that its unit says it needs.
+BY_NIGHT = "hubadmin-clearsessions hubadmin-verify hubadmin-backup hubadmin-prune"
+PRUNES = (
+    "cd /etc/hubadmin && umask 027 && (grep DATABASE_URL owner.env; grep AUDIT_ sealer.env) "
+    "> prune.env && chgrp hubadmin-prune prune.env"
+)
 MANAGE = "cd /opt/hubadmin && ENV_FILE=/etc/hubadmin/{}.env .venv/bin/python manage.py {}"
 MOST_COMMANDS = 10
 
@@ -76,6 +81,7 @@ def look(machine: Machine, outside: Outside) -> bool:
     for unit in f"{SERVICES} {TIMERS}".split():
         print(f"{unit:<30} {machine.said(f'systemctl is-active {unit}')}")
     _wait_for_the_first_seal(machine)
+    machine.ask(PRUNES)
     for unit in BY_NIGHT.split():
         print(f"{unit:<30} exit code {machine.ask(f'systemctl start {unit}').code}")
     print("failed units  ", machine.said("systemctl --failed --no-legend") or "none")
