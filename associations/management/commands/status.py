@@ -3,6 +3,7 @@ import sys
 from html import unescape
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error as DBError
 from django.utils import timezone, translation
@@ -25,7 +26,8 @@ CODES = {Level.WRONG: CRITICAL, Level.WARNING: WARNING, Level.UNKNOWN: OK, Level
 class Command(BaseCommand):
     help = (
         "Tell how things stand, as /status/ does. Exit codes are those of a monitoring plug-in: "
-        "0 all is in order, 1 warning, 2 critical, 3 the database cannot be asked."
+        "0 all is in order, 1 warning, 2 critical, 3 neither is known: settings or the database "
+        "cannot be read."
     )
     requires_system_checks = []  # it is asked every minute, and tells how things are, not were set
 
@@ -38,6 +40,9 @@ class Command(BaseCommand):
         sys.exit(code)
 
     def _tell(self, *, as_json: bool) -> int:
+        if settings.PROBLEMS:  # without DATABASE_URL's file, say, it would tell of another one
+            self._write(UNKNOWN, " ".join(settings.PROBLEMS), [], as_json)
+            return UNKNOWN
         try:
             parts = tell().parts
         except DBError as error:

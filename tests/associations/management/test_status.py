@@ -4,6 +4,7 @@ import io
 import json
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from django.test import override_settings
@@ -45,6 +46,8 @@ class StatusCommandTests(StatusTestCase):
         keys = {"status", "exit_code", "headline", "version", "commit", "at", "sections"}
         self.assertEqual(set(facts), keys)
         names = [each["name"] for each in facts["sections"]]
+        told = ",\\s+".join(f"`{name}`" for name in names)
+        self.assertRegex((settings.BASE_DIR / "hubadmin" / "README.md").read_text(), told)
         self.assertEqual(names, ["hubspot", "calls", "runs", "version", "clocks", "log", "notices"])
         page = self.page()
         for section in facts["sections"]:
@@ -52,6 +55,13 @@ class StatusCommandTests(StatusTestCase):
                 self.assertEqual(set(line), {"level", "text", "advice", "codes", "event"})
                 if "seen" not in line["text"] and "calls" not in line["text"]:
                     self.assert_says(page, line["text"])
+
+    @override_settings(PROBLEMS=["DATABASE_URL_FILE is 'x', which cannot be read."])
+    def test_nothing_is_told_of_another_database_than_was_meant(self) -> None:
+        code, written = status()
+        self.assertEqual(code, 3)
+        self.assertEqual(written, "UNKNOWN - DATABASE_URL_FILE is 'x', which cannot be read.\n")
+        self.assertEqual(self.facts()["sections"], [])
 
     def test_what_needs_attention_soon_is_a_warning(self) -> None:
         run_of(self.user, state=RunState.PAUSED)
