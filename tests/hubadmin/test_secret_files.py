@@ -63,7 +63,7 @@ class SecretFileTestCase(unittest.TestCase):
         self.assertNotIn("canary", ended.stderr + ended.stdout, "a refusal shows no secret")
 
 
-@tag("long")
+@tag("own_database")
 class ReadTests(SecretFileTestCase):
     def read(self, **environment: str) -> dict[str, str]:
         code = "import json; from django.conf import settings as s; print(json.dumps({"
@@ -101,7 +101,7 @@ class ReadTests(SecretFileTestCase):
         self.assert_refused("SSO_HEADER_SECRET is set, which is for", **self.good_files())
 
 
-@tag("long")
+@tag("own_database")
 class RefusedTests(SecretFileTestCase):
     def test_both_the_variable_and_the_file(self) -> None:
         said = [f"{name} and {name}_FILE are both set" for name in NAMES]

@@ -36,7 +36,7 @@ WRONG = {
 }
 
 
-@tag("long")
+@tag("own_database")
 class TerminalTests(SetupTestCase):
     def terminal(self, *flags: str, **variables: str) -> Terminal:
         flags = "--dir", str(self.folder), *flags

@@ -51,7 +51,7 @@ WRONG = (
 )
 
 
-@tag("long")
+@tag("own_database")
 class WrittenTests(SetupTestCase):
     def check(self, name: str) -> None:
         """As README says, by the file alone."""
@@ -143,7 +143,7 @@ class WrittenTests(SetupTestCase):
         )
 
 
-@tag("long")
+@tag("own_database")
 class FoundTests(SetupTestCase):
     """What need not be asked, as HubSpot tells it."""
 
@@ -184,7 +184,7 @@ class FoundTests(SetupTestCase):
         self.assertEqual(web["HUBSPOT_PORTAL_ID"], "1")
 
 
-@tag("long")
+@tag("own_database")
 class AgainTests(SetupTestCase):
     def texts(self) -> dict[str, str]:
         return {each.name: each.read_text() for each in self.folder.iterdir()}
@@ -227,7 +227,7 @@ class AgainTests(SetupTestCase):
             self.assertEqual(web[name], sealer[name])
 
 
-@tag("long")
+@tag("own_database")
 class RefusedTests(SetupTestCase):
     def refused(self, *flags: str, **variables: str) -> str:
         said = self.setup_site(*flags, fails=True, **variables)
