@@ -6,7 +6,6 @@ from django.db.models import Exists, OuterRef
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from associations.audit.downloads import download
@@ -22,7 +21,6 @@ from hubadmin.web.http import AuthenticatedHttpRequest, admin_required
 
 
 @require_safe
-@never_cache
 @admin_required
 def security_events(request: AuthenticatedHttpRequest) -> HttpResponse:
     form = EventFilterForm(request.GET, people_by_name())
@@ -56,7 +54,6 @@ def _page(form: EventFilterForm, before: str) -> dict[str, Any]:
 
 
 @require_safe
-@never_cache
 @admin_required
 @download
 def event_export(request: AuthenticatedHttpRequest, file_format: str) -> HttpResponseBase:

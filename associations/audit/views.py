@@ -20,7 +20,6 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.http import MAX_URL_REDIRECT_LENGTH
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from associations.audit import recorder
@@ -57,7 +56,6 @@ CONTENT_TYPES = {"csv": "text/csv; charset=utf-8", "jsonl": "application/x-ndjso
 
 
 @require_safe
-@never_cache
 @admin_required
 def audit_log(request: AuthenticatedHttpRequest) -> HttpResponse:
     form = filter_form(request)
@@ -90,7 +88,6 @@ def audit_log(request: AuthenticatedHttpRequest) -> HttpResponse:
 
 
 @require_safe
-@never_cache
 @admin_required
 def audit_figures(request: AuthenticatedHttpRequest) -> HttpResponse:
     """The chart and the figures on a page of their own, or a strip of days for the list's page."""
@@ -110,7 +107,6 @@ def audit_figures(request: AuthenticatedHttpRequest) -> HttpResponse:
 
 
 @require_safe
-@never_cache
 @admin_required
 def record_log(request: AuthenticatedHttpRequest, object_type: str, object_id: str) -> HttpResponse:
     """Everything ever tried on one record, whichever side it was on."""
@@ -195,7 +191,6 @@ def _record_type(text: str) -> ObjectType:
 
 
 @require_safe
-@never_cache
 @admin_required
 @download
 def export(request: AuthenticatedHttpRequest, file_format: str) -> HttpResponseBase:
@@ -224,7 +219,6 @@ def export(request: AuthenticatedHttpRequest, file_format: str) -> HttpResponseB
 
 
 @require_safe
-@never_cache
 @admin_required
 def export_history(request: AuthenticatedHttpRequest) -> HttpResponse:
     listed = read_rows(AuditExport.objects.all()[:LISTED])

@@ -8,7 +8,6 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from associations.audit.recorder import request_meta
@@ -23,7 +22,6 @@ ROWS_AT_ONCE, PART_CHARACTERS = 2_000, 256 * 1024
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@never_cache
 def link_again(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Stage all that was found with one finding as a run; nothing is sent before its start.
 

@@ -13,7 +13,6 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import Error as DBError
 from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from associations.audit.downloads import download
@@ -184,7 +183,6 @@ def _visible(user: "User") -> BulkRunQuerySet:
 
 
 @require_safe
-@never_cache
 def bulk_run(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     run = run_of(request, pk)
     _note_seen(request, run)
@@ -193,7 +191,6 @@ def bulk_run(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 
 
 @require_safe
-@never_cache
 def bulk_progress(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """The numbers; once the state has changed, all that depends on it, and a word about it."""
     run = run_of(request, pk)
@@ -288,7 +285,6 @@ def _action(
 
     def made(action: Action) -> Callable[[AuthenticatedHttpRequest, int], HttpResponse]:
         @require_http_methods(["GET", "HEAD", "POST"])
-        @never_cache
         @wraps(action)
         def view(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
             run = run_of(request, pk)
@@ -463,7 +459,6 @@ def _new_run(request: AuthenticatedHttpRequest, make: Callable[..., BulkRun]) ->
 
 
 @require_safe
-@never_cache
 @download
 def bulk_bad_rows(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBase:
     """The rows that need somebody as they stood in the file, each with its problem."""
@@ -477,7 +472,6 @@ def bulk_bad_rows(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBas
 
 
 @require_safe
-@never_cache
 @download
 def bulk_results(request: AuthenticatedHttpRequest, pk: int) -> HttpResponseBase:
     """Every row of a run that was started, or that somebody is to approve, and how it stands."""

@@ -6,7 +6,6 @@ from typing import Any
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from associations.audit import recorder
@@ -25,7 +24,6 @@ SCRIPT = (
 
 
 @require_safe
-@never_cache
 def link_latest(request: AuthenticatedHttpRequest) -> HttpResponse:
     """The person's latest and the strip once more, with the names that HubSpot has for them."""
     key = request.GET.get(LINKED, "")
@@ -35,7 +33,6 @@ def link_latest(request: AuthenticatedHttpRequest) -> HttpResponse:
 
 
 @require_safe
-@never_cache
 def together(request: AuthenticatedHttpRequest, key: str) -> HttpResponse:
     """What became of pairs that were sent together, a line each."""
     recorder.close_abandoned_now_and_then()
@@ -59,7 +56,6 @@ def together(request: AuthenticatedHttpRequest, key: str) -> HttpResponse:
 
 
 @require_safe
-@never_cache
 def bookmarklet(request: AuthenticatedHttpRequest) -> HttpResponse:
     """A link for the browser's bookmarks that opens the form with the record one is looking at."""
     address = request.build_absolute_uri(f"{reverse('link')}?from=")

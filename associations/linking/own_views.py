@@ -7,7 +7,6 @@ from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from associations.audit import recorder
@@ -39,7 +38,6 @@ class WordsForm(forms.Form):
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@never_cache
 def my_requests(request: AuthenticatedHttpRequest) -> HttpResponse:
     """All of one's own; by POST those with some words, which are personal: in no address."""
     recorder.close_abandoned_now_and_then()

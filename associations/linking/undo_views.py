@@ -7,7 +7,6 @@ from django import forms
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from associations.audit import recorder
@@ -33,7 +32,6 @@ class UndoForm(forms.Form):
 
 @drafts.kept("reason")
 @require_http_methods(["GET", "HEAD", "POST"])
-@never_cache
 def request_undo(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """By GET say whether an entry can be undone, as HubSpot has the pair now; by POST undo it."""
     recorder.close_abandoned_now_and_then()

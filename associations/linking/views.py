@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from associations.audit import recorder
@@ -174,7 +173,6 @@ def _page(
 
 @drafts.kept(*AssociationForm.TYPED_FIELDS, "submit_token", for_page="link")
 @require_POST
-@never_cache
 def link_find(request: AuthenticatedHttpRequest) -> HttpResponse:
     """What the text in one box means, for the script of the form. Asked by POST: it is personal."""
     form, side = AssociationForm(request.POST, **_options(request.user)), request.POST.get("side")
@@ -186,7 +184,6 @@ def link_find(request: AuthenticatedHttpRequest) -> HttpResponse:
 
 @drafts.kept(*AssociationForm.TYPED_FIELDS, "submit_token", for_page="link")
 @require_POST
-@never_cache
 def link_preview(request: AuthenticatedHttpRequest) -> HttpResponse:
     """What HubSpot has of the records in the form's fields now: their cards, and of the two."""
     form = AssociationForm(request.POST, **_options(request.user))
@@ -217,7 +214,6 @@ def preview_context(form: AssociationForm, user: "User") -> dict[str, Any]:
 
 
 @require_safe
-@never_cache
 def request_records(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """An entry's two records once more, with what HubSpot calls them now."""
     entry = _entry(request, pk)
@@ -229,7 +225,6 @@ def request_records(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 
 
 @require_safe
-@never_cache
 def request_detail(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """One entry as a person wants it; while it is under way the page refreshes itself."""
     recorder.close_abandoned_now_and_then()
@@ -237,7 +232,6 @@ def request_detail(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@never_cache
 def request_check(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Look once more whether the records of an entry are linked.
 
@@ -262,7 +256,6 @@ def request_check(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@never_cache
 @admin_required
 def request_details(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """Remember on this browser whether the details of entries are open; back to the entry.
@@ -279,7 +272,6 @@ def request_details(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
 
 
 @require_safe
-@never_cache
 @admin_required
 def request_bundle(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """What HubSpot's support needs of one entry, as a file."""

@@ -4,7 +4,6 @@ from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.crypto import constant_time_compare
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 # By what the reader prefers; whoever names neither gets the first.
@@ -13,7 +12,6 @@ FORMS = ["text/plain;version=0.0.4", OPEN_METRICS]
 
 
 @require_safe
-@never_cache
 @login_not_required
 def metrics(request: HttpRequest) -> HttpResponse:
     """How things stand and what was counted, as OpenMetrics or as Prometheus' own text."""

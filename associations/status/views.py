@@ -3,7 +3,6 @@
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from associations.db import QueryTimeoutError, query_timeout
@@ -18,7 +17,6 @@ TIMES_SECONDS = 5.0
 
 
 @require_safe
-@never_cache
 @admin_required
 def status(request: AuthenticatedHttpRequest) -> HttpResponse:
     told = tell(request.user)
@@ -35,7 +33,6 @@ def status(request: AuthenticatedHttpRequest) -> HttpResponse:
 
 
 @require_safe
-@never_cache
 @admin_required
 def status_times(request: AuthenticatedHttpRequest) -> HttpResponse:
     """HubSpot's answer times: a part of the status page, or a page of their own."""

@@ -5,7 +5,6 @@ from typing import Any
 from django.conf import settings
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from associations.hubspot.sanitizing import keyed
@@ -15,13 +14,11 @@ from hubadmin.web.http import AuthenticatedHttpRequest
 
 
 @require_safe
-@never_cache
 def changed(request: AuthenticatedHttpRequest) -> HttpResponse:
     return page(request)
 
 
 @require_safe
-@never_cache
 def changed_alike(request: AuthenticatedHttpRequest, pk: int) -> HttpResponse:
     """All that was found together with one finding."""
     rows = findings.rows_like(request.user, finding_or_404(request, pk))

@@ -7,7 +7,6 @@ from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
 from hubadmin.models import User
@@ -34,7 +33,6 @@ def provision_person(person: str, request: HttpRequest | None = None) -> User:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@never_cache
 @login_not_required
 def sign_in(request: HttpRequest) -> HttpResponse:
     if not settings.DEMO or request.META["REMOTE_ADDR"] not in ("127.0.0.1", "::1"):

@@ -9,7 +9,6 @@ from django.contrib.auth.views import redirect_to_login
 from django.db import Error as DBError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
@@ -24,7 +23,6 @@ _REFUSED, _TOLD = "sso_refused", "sso_told"
 
 
 @require_safe
-@never_cache
 @login_not_required
 def sign_in(request: HttpRequest) -> HttpResponse:
     """A page with one button, rather than a redirect to the provider and perhaps back for ever."""
@@ -44,7 +42,6 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@never_cache
 @login_not_required
 def start_sign_in(request: HttpRequest) -> HttpResponse:
     """On to the provider; a GET, as the CSP lets no form lead away from this site."""
@@ -56,7 +53,6 @@ def start_sign_in(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@never_cache
 @login_not_required
 @pending.used_up
 def finish_sign_in(request: HttpRequest) -> HttpResponse:
@@ -87,7 +83,6 @@ def finish_sign_in(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@never_cache
 @login_not_required
 def no_access(request: HttpRequest) -> HttpResponse:
     """For somebody whom the provider vouches for, but whom no group lets in here."""
@@ -102,7 +97,6 @@ def no_access(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@never_cache
 def signed_in(request: AuthenticatedHttpRequest) -> HttpResponse:
     """Say who is signed in, to a page that a browser has kept and shows again."""
     return HttpResponse(str(request.user.pk), content_type="text/plain")
@@ -144,7 +138,6 @@ def _signed_out(request: HttpRequest, id_token: str) -> HttpResponse:
 
 @csrf_exempt  # the provider's server posts it, no browser; the token's signature vouches for it
 @require_POST
-@never_cache
 @login_not_required
 def sign_out_by_provider(request: HttpRequest) -> HttpResponse:
     """OpenID Connect Back-Channel Logout 1.0, which knows 200 and 400 and nothing else."""

@@ -8,7 +8,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.middleware.locale import LocaleMiddleware
 from django.shortcuts import resolve_url
 from django.utils import translation
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 from django.views.i18n import set_language
 
@@ -25,7 +24,6 @@ class LanguageMiddleware(LocaleMiddleware):
 
 
 @require_POST
-@never_cache
 @login_not_required
 def choose_language(request: HttpRequest) -> HttpResponse:
     """Remember the language for a year, and go back to the page; only ever to one of this site."""

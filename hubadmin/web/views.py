@@ -13,7 +13,6 @@ from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from hubadmin.web import drafts, outages, readiness
@@ -25,7 +24,6 @@ SECURITY_TXT_DAYS = 30  # for how long what it says may be kept; RFC 9116 wants 
 
 
 @require_safe
-@never_cache
 @login_not_required
 def healthz(request: HttpRequest) -> HttpResponse:
     """The process answers."""
@@ -33,7 +31,6 @@ def healthz(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@never_cache
 @login_not_required
 def readyz(request: HttpRequest) -> HttpResponse:
     """The process can do its work: its database is up to date, writable, and guards the log."""
@@ -42,7 +39,6 @@ def readyz(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@never_cache
 @login_not_required
 def security_txt(request: HttpRequest) -> HttpResponse:
     """Whom to tell of a weakness, for whoever has found one (RFC 9116)."""

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from associations.audit.downloads import download
@@ -28,7 +27,6 @@ COUNTED = 10_001
 
 
 @require_safe
-@never_cache
 @admin_required
 def integrity(request: AuthenticatedHttpRequest) -> HttpResponse:
     keys = _keys()
@@ -47,7 +45,6 @@ def integrity(request: AuthenticatedHttpRequest) -> HttpResponse:
 
 
 @require_safe
-@never_cache
 @admin_required
 @download
 def seals(request: AuthenticatedHttpRequest) -> HttpResponseBase:
