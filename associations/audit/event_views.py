@@ -16,7 +16,7 @@ from associations.audit.recorder import record_download
 from associations.audit.views import CONTENT_TYPES, people_by_name
 from associations.db import QueryTimeoutError, query_timeout
 from associations.models import BulkRun
-from associations.models.readable import read_rows
+from associations.models.readable import id_in, read_rows
 from hubadmin.web.http import AuthenticatedHttpRequest, admin_required
 
 
@@ -29,19 +29,18 @@ def security_events(request: AuthenticatedHttpRequest) -> HttpResponse:
     context = {"form": form, "filter_query": form.query().urlencode()}
     try:
         with query_timeout(LIST_SECONDS):
-            context |= _page(form, request.GET.get("before", ""))
+            context |= _page(form, id_in(request.GET.get("before", "")))
     except QueryTimeoutError:
         return render(request, "audit/events.html", context | {"is_too_slow": True}, status=503)
     return render(request, "audit/events.html", context)
 
 
-def _page(form: EventFilterForm, before: str) -> dict[str, Any]:
+def _page(form: EventFilterForm, before: int | None) -> dict[str, Any]:
     # Of a run that was discarded there is no page.
     has_run = Exists(BulkRun.objects.filter(pk=OuterRef("run_id")))
     events = form.events().annotate(has_run=has_run).order_by("-id")
-    is_paged = before.isascii() and before.isdecimal() and len(before) <= 18
-    if is_paged:
-        events = events.filter(pk__lt=int(before))
+    if before is not None:
+        events = events.filter(pk__lt=before)
     found = read_rows(events[: PAGE_SIZE + 1])
     page, query = found[:PAGE_SIZE], form.query().urlencode()
     return {
@@ -49,7 +48,7 @@ def _page(form: EventFilterForm, before: str) -> dict[str, Any]:
         "last": page[-1] if page else None,
         "query": f"{query}&" if query else "",
         "is_older": len(found) > PAGE_SIZE,
-        "is_paged": is_paged,
+        "is_paged": before is not None,
     }
 
 

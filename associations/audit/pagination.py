@@ -7,7 +7,7 @@ from django.http import HttpRequest, QueryDict
 from associations.db import QueryTimeoutError, query_timeout
 from associations.models import AssociationRequest, AssociationRequestQuerySet, AuditFilter
 from associations.models.querysets import COUNTED_AT_MOST, Position, count_of, page_of
-from associations.models.readable import UnreadableRow
+from associations.models.readable import UnreadableRow, id_in
 
 PAGE_SIZE = 50
 LIST_SECONDS = 2.0
@@ -66,6 +66,5 @@ def _any_older(branches: list[AssociationRequestQuerySet], last: _Row) -> bool:
 
 def _position(request: HttpRequest, name: str) -> Position | None:
     """Where the entry stands that the address names; anything else there means "no such limit"."""
-    text = request.GET.get(name, "")
-    is_id = text.isascii() and text.isdecimal() and len(text) <= 18
-    return AssociationRequest.objects.position_of(int(text)) if is_id else None
+    pk = id_in(request.GET.get(name, ""))
+    return None if pk is None else AssociationRequest.objects.position_of(pk)

@@ -43,7 +43,7 @@ from associations.linking.undo_views import UndoForm
 from associations.models import BulkRun, RowState, RunState, SendMode
 from associations.models.bulk import ENDED, NOT_STARTED, UNDER_WAY, BulkRunQuerySet
 from associations.models.events import OF_RUNS
-from associations.models.readable import read_rows, readable_only, readable_or_404
+from associations.models.readable import id_in, read_rows, readable_only, readable_or_404
 from associations.texts.remedies import NOT_WRITTEN, helper_of, in_a_row
 from hubadmin.web import drafts
 from hubadmin.web.access import may_act
@@ -150,10 +150,9 @@ def _page(
 
 def _list(request: AuthenticatedHttpRequest) -> dict[str, Any]:
     found = _visible(request.user).order_by("-pk")
-    before = request.GET.get("before", "")
-    is_paged = before.isascii() and before.isdecimal() and len(before) <= 18
-    if is_paged:
-        found = found.filter(pk__lt=int(before))
+    before = id_in(request.GET.get("before", ""))
+    if before is not None:
+        found = found.filter(pk__lt=before)
     is_asked = request.user.is_admin and "asked" in request.GET
     if is_asked:
         found = found.asked_for()
@@ -162,7 +161,7 @@ def _list(request: AuthenticatedHttpRequest) -> dict[str, Any]:
     return {
         "runs": runs,
         "is_older": len(page) > LISTED,
-        "is_paged": is_paged,
+        "is_paged": before is not None,
         "is_asked": is_asked,
         "offers_asked": request.user.is_admin and (is_asked or approval.is_on()),
         "wait": _wait_of_all(readable_only(runs)),

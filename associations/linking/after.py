@@ -16,7 +16,13 @@ from associations.linking.forms import fields_of
 from associations.linking.services import look_after
 from associations.linking.several import MOST, Association, Sent
 from associations.models import AssociationRequest
-from associations.models.readable import KeptQuery, UnreadableRow, read_rows, readable_only
+from associations.models.readable import (
+    KeptQuery,
+    UnreadableRow,
+    id_in,
+    read_rows,
+    readable_only,
+)
 from associations.texts.outcomes import explain
 
 if TYPE_CHECKING:
@@ -27,7 +33,6 @@ REPEATED = "repeated"  # leads to an entry from a submit that was sent, and ende
 LINKED = "linked"  # in the address: the entries that are told of
 KEEP = "keep"  # and which side of them the form keeps
 _SEPARATOR = "-"
-_MOST_DIGITS = 18  # no more than a database takes for an id
 
 
 _LATEST = KeptQuery(
@@ -183,7 +188,8 @@ def strip_of(user: "User", key: str, *, look_up: bool = False) -> Strip | None:
 
 def entries_of(user: "User", key: str) -> list[AssociationRequest]:
     """Return the entries that an address names, in that order; those that one may see."""
-    numbers = [int(text) for text in key.split(_SEPARATOR) if _is_number(text)][:MOST]
+    named = map(id_in, key.split(_SEPARATOR))
+    numbers = [number for number in named if number is not None][:MOST]
     if len(numbers) == 1:
         rows = _ANYBODYS.read(*numbers) if user.is_admin else _OWN.read(*numbers, user.pk)
     else:
@@ -191,10 +197,6 @@ def entries_of(user: "User", key: str) -> list[AssociationRequest]:
         rows = read_rows(shown.filter(pk__in=numbers))
     found = {entry.pk: entry for entry in readable_only(rows)}
     return [found[number] for number in dict.fromkeys(numbers) if number in found]
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS
 
 
 def key_of(entries: list[AssociationRequest]) -> str:

@@ -17,14 +17,13 @@ from associations.finding.readings import Kind, read_text
 from associations.gateway.account import form_options
 from associations.models import AssociationRequest, AssociationRequestQuerySet, AuditFilter, BulkRun
 from associations.models.querysets import Position
-from associations.models.readable import MAX_ID, UnreadableRow, read_rows
+from associations.models.readable import MAX_ID, UnreadableRow, id_in, read_rows
 from associations.texts.days import by_day
 
 if TYPE_CHECKING:
     from hubadmin.models import User
 
 _RUN = "run"  # before the number of a run, in an address
-_MOST_DIGITS = 18  # no more than a database takes for an id
 
 
 class Place(NamedTuple):
@@ -168,11 +167,11 @@ def _read(places: list[Place]) -> list[Line]:
 def _place_of(key: str) -> Place | None:
     """Where the line stands that an address names; anything else there is "no such limit"."""
     is_run = key.startswith(_RUN)
-    digits = key.removeprefix(_RUN)
-    if not (digits.isascii() and digits.isdecimal() and len(digits) <= _MOST_DIGITS):
+    pk = id_in(key.removeprefix(_RUN))
+    if pk is None:
         return None
     if not is_run:
-        moment, pk = AssociationRequest.objects.position_of(int(digits))
+        moment, pk = AssociationRequest.objects.position_of(pk)
         return Place(moment, False, pk)
-    runs = BulkRun.objects.filter(pk=int(digits), started_at__isnull=False)
+    runs = BulkRun.objects.filter(pk=pk, started_at__isnull=False)
     return next((Place(moment, True, pk) for moment, pk in runs.places()), None)

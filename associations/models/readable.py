@@ -308,6 +308,12 @@ def readable_or_404(rows: "QuerySet[M]", pk: int) -> M:
     raise Http404
 
 
+def id_in(text: str) -> int | None:
+    """The id that stands in an address; None if it is none, or larger than a database takes."""
+    is_id = text.isascii() and text.isdecimal() and len(text) <= 18
+    return int(text) if is_id else None
+
+
 def readable_only(rows: "list[M | UnreadableRow]") -> list[M]:
     return [row for row in rows if not isinstance(row, UnreadableRow)]
 
