@@ -5,8 +5,8 @@ Only a pruning that is signed and sealed counts: whoever may write rows can make
 
 from collections.abc import Iterable, Iterator
 
-from associations.audit.integrity import signing
 from associations.audit.integrity.manifest import ManifestError, read
+from associations.audit.integrity.signing import is_signed
 from associations.models import AuditPruning, AuditSeal
 from associations.models.readable import UnreadableRow, read_rows, readable_only
 
@@ -16,7 +16,7 @@ _SIGNED = ("last_seal", "head", "archive_sha256", "signature")
 
 def seal_left_by_pruning() -> AuditSeal | None:
     """Return the seal that stayed as the start when all up to it was archived and taken out."""
-    signed = [row for row in readable_only(_prunings()) if _is_signed(row)]
+    signed = [row for row in readable_only(_prunings()) if is_signed(row)]
     for pruning in sorted(signed, key=lambda row: row.last_seal, reverse=True):
         seal = AuditSeal.objects.filter(number=pruning.last_seal, head=pruning.head).first()
         if seal and _is_sealed(pruning):
@@ -30,7 +30,7 @@ def made_up_prunings() -> Iterator[str]:
     for row in _prunings():
         if isinstance(row, UnreadableRow):
             yield f"Pruning {row.pk} was made up: it cannot be read ({row.why})."
-        elif not _is_signed(row):
+        elif not is_signed(row):
             yield f"Pruning {row.pk} was made up: nobody with a key that is trusted here signed it."
         elif (first := true.setdefault(row.last_seal, row.pk)) != row.pk:
             yield f"Pruning {row.pk} was made up: it repeats pruning {first}."
@@ -38,11 +38,6 @@ def made_up_prunings() -> Iterator[str]:
 
 def _prunings() -> list[AuditPruning | UnreadableRow]:
     return read_rows(AuditPruning.objects.only(*_SIGNED).order_by("pk"))
-
-
-def _is_signed(row: AuditPruning) -> bool:
-    keys = signing.trusted_keys().values()
-    return any(key.signed(row.statement, row.signature) for key in keys)
 
 
 def _is_sealed(row: AuditPruning) -> bool:

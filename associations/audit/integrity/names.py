@@ -10,8 +10,9 @@ from typing import Any
 
 from django.db.models import Q, QuerySet
 
-from associations.audit.integrity import id_ranges, signing
+from associations.audit.integrity import id_ranges
 from associations.audit.integrity.serialization import line
+from associations.audit.integrity.signing import SigningKeyError, is_signed
 from associations.hubspot.record_references import SIDES
 from associations.models import AssociationRequest, AuditErasure, RecordNames, name_digest
 from associations.models.readable import (
@@ -53,7 +54,7 @@ def erased_sides() -> dict[str, id_ranges.Ranges]:
 
 def true_erasures() -> list[AuditErasure]:
     """Return those that somebody with a key has done, each once. Raises SigningKeyError."""
-    signed = {row.signature: row for row in reversed(readable_only(_erasures())) if _is_signed(row)}
+    signed = {row.signature: row for row in reversed(readable_only(_erasures())) if is_signed(row)}
     return [*reversed(signed.values())]
 
 
@@ -93,7 +94,7 @@ def made_up_erasures() -> Iterator[str]:
     for row in _erasures():
         if isinstance(row, UnreadableRow):
             yield f"Erasure {row.pk} was made up: it cannot be read ({row.why})."
-        elif not _is_signed(row):
+        elif not is_signed(row):
             yield f"Erasure {row.pk} was made up: nobody with a key that is trusted here signed it."
         elif (first := true[row.signature]) != row.pk:
             yield f"Erasure {row.pk} repeats erasure {first}: one of the two was made up."
@@ -107,7 +108,7 @@ def erased_on(entry: AssociationRequest) -> dict[str, Any]:
     found = {}
     try:
         rows = true_erasures()
-    except signing.SigningKeyError:
+    except SigningKeyError:
         return {}
     for row in rows:
         for side, ranges in entries_of(row).items():
@@ -188,8 +189,3 @@ def _amiss(row: _Row, erased: Erased) -> Iterator[str]:
 
 def _erasures() -> list[AuditErasure | UnreadableRow]:
     return read_rows(AuditErasure.objects.order_by("pk"))
-
-
-def _is_signed(row: AuditErasure) -> bool:
-    keys = signing.trusted_keys().values()
-    return any(key.signed(row.statement, row.signature) for key in keys)

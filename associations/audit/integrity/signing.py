@@ -6,10 +6,14 @@ Keys are 32 bytes in base64, as `manage.py make_audit_key` prints them.
 import base64
 import hashlib
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from django.conf import settings
+
+if TYPE_CHECKING:
+    from associations.models import AuditErasure, AuditPruning, AuditTimestamp
 
 
 class SigningKeyError(ValueError):
@@ -55,6 +59,11 @@ def trusted_keys() -> dict[str, PublicKey]:
     if settings.AUDIT_SIGNING_KEY:
         keys.append(own_key())
     return {key.id: key for key in keys}
+
+
+def is_signed(row: "AuditErasure | AuditPruning | AuditTimestamp") -> bool:
+    """Whether a key that is trusted here has signed what the row says. Raises SigningKeyError."""
+    return any(key.signed(row.statement, row.signature) for key in trusted_keys().values())
 
 
 def _private_key() -> Ed25519PrivateKey:

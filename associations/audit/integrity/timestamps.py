@@ -14,9 +14,10 @@ from django.conf import settings
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from associations.audit.integrity import signing, timestamp_authority
+from associations.audit.integrity import timestamp_authority
 from associations.audit.integrity.chronology import GRACE
 from associations.audit.integrity.serialization import format_moment
+from associations.audit.integrity.signing import is_signed
 from associations.audit.integrity.timestamp_authority import AuthorityError
 from associations.audit.integrity.witnesses import Witness
 from associations.models import AuditSeal, AuditTimestamp
@@ -49,7 +50,7 @@ class Due:
 def newest() -> AuditTimestamp | None:
     """Return the newest one that somebody with the key has kept. Raises SigningKeyError."""
     rows = readable_only(read_rows(AuditTimestamp.objects.order_by("-pk")[:LOOKED_AT]))
-    return max(filter(_is_ours, rows), key=lambda row: row.seal, default=None)
+    return max(filter(is_signed, rows), key=lambda row: row.seal, default=None)
 
 
 def due(now: datetime) -> Due | None:
@@ -119,16 +120,11 @@ def _each(rows: QuerySet[AuditTimestamp]) -> Iterator[AuditTimestamp | Unreadabl
         last = found[-1].pk
 
 
-def _is_ours(row: AuditTimestamp) -> bool:
-    keys = signing.trusted_keys().values()
-    return any(key.signed(row.statement, row.signature) for key in keys)
-
-
 def _amiss(row: AuditTimestamp | UnreadableRow, trusted: tuple[x509.Certificate, ...]) -> str:
     """Why a row counts for nothing, whatever becomes of its seal."""
     if isinstance(row, UnreadableRow):
         return f"was made up: it cannot be read ({row.why})"
-    if not _is_ours(row):
+    if not is_signed(row):
         return "was made up: nobody with a key that is trusted here signed it"
     try:
         answer = base64.b64decode(row.token, validate=True)
