@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from associations.audit.exports import FORMULA_STARTS, end_line, readable_lines
+from associations.audit.exports import end_line, harmless, readable_lines
 from associations.hubspot.unseen import visible
 from associations.models import SecurityEvent
 
@@ -59,5 +59,4 @@ def _cells(event: dict[str, Any]) -> list[Any]:
 def _cell(value: Any) -> Any:
     if isinstance(value, dict):
         return json.dumps(value, sort_keys=True, ensure_ascii=False)
-    is_formula = isinstance(value, str) and value[:1] and value[0] in FORMULA_STARTS
-    return f"'{value}" if is_formula else value
+    return harmless(value)

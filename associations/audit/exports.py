@@ -43,8 +43,14 @@ _WORDS = {True: "yes", False: "no"}
 FORMULA_STARTS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
 
 
+def harmless(cell: object) -> object:
+    """Return a cell as it is, or after a quote mark if a spreadsheet would compute it."""
+    is_formula = isinstance(cell, str) and cell[:1] and cell[0] in FORMULA_STARTS
+    return f"'{cell}" if is_formula else cell
+
+
 class _Text(Func):
-    """A text as it is, or after a quote mark if a spreadsheet would compute it."""
+    """A text, made harmless by the database."""
 
     template = (
         "CASE WHEN substr(%(expressions)s, 1, 1) IN ("

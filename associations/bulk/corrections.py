@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.utils.translation import gettext, pgettext
 
-from associations.audit.exports import FORMULA_STARTS
+from associations.audit.exports import harmless
 from associations.bulk.enqueueing import rows_to_send
 from associations.bulk.exports import ROWS_AT_ONCE, stretches
 from associations.bulk.files.columns import MAX_COLUMNS
@@ -235,16 +235,12 @@ def _text(
     part = io.StringIO()
     writer = csv.writer(part, delimiter=delimiter, quoting=csv.QUOTE_ALL)
     for number, row in enumerate(rows, 1):
-        writer.writerow([_harmless(visible(cell)) for cell in row])
+        writer.writerow([harmless(visible(cell)) for cell in row])
         if number % ROWS_AT_ONCE == 0:
             yield part.getvalue().encode(encoding, errors="replace")
             part.seek(0)
             part.truncate()
     yield part.getvalue().encode(encoding, errors="replace")
-
-
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell[:1] and cell[0] in FORMULA_STARTS else cell
 
 
 _LOOKS_ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")

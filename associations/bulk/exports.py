@@ -15,7 +15,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.utils.translation import get_language, gettext, override
 
-from associations.audit.exports import FORMULA_STARTS
+from associations.audit.exports import harmless
 from associations.bulk.files.headings import FIELDS
 from associations.bulk.files.rows import RowReason
 from associations.bulk.messages import sentence
@@ -227,10 +227,5 @@ def _csv(lines: Iterable[list[object]]) -> bytes:
     """Lines as RFC 4180, all cells between quotes, none of which a spreadsheet would compute."""
     text = io.StringIO()
     writer = csv.writer(text, quoting=csv.QUOTE_ALL, lineterminator="\n")
-    writer.writerows([_harmless(cell) for cell in line] for line in lines)
+    writer.writerows([harmless(cell) for cell in line] for line in lines)
     return visible(text.getvalue()).encode()
-
-
-def _harmless(cell: object) -> object:
-    is_formula = isinstance(cell, str) and cell[:1] and cell[0] in FORMULA_STARTS
-    return f"'{cell}" if is_formula else cell
