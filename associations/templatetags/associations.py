@@ -24,26 +24,23 @@ from associations.texts.days import Day, by_day
 from associations.texts.labels import (
     cannot_be_read,
     field_label,
-    from_called,
     from_label,
     icon,
     is_today,
     merges_of,
     time_of,
-    to_called,
     to_label,
     type_label,
     word_for,
 )
 from associations.texts.lookup_errors import reason_of
 from associations.texts.missing_records import is_missing
-from associations.texts.outcomes import beside_outcome, explain
+from associations.texts.outcomes import beside_outcome
 from associations.texts.remedies import NOT_WRITTEN, gap, helper_of, remedy_of
 from associations.texts.undone import types_seen
 
 register = template.Library()
 
-register.filter("explain", explain)
 register.filter("beside_outcome", beside_outcome)
 register.filter("directions", directions)
 register.filter("told_errors", told_errors)
@@ -51,8 +48,6 @@ register.filter("word", word_for)
 register.filter("type_label", type_label)
 register.filter("from_label", from_label)
 register.filter("to_label", to_label)
-register.filter("from_called", from_called)
-register.filter("to_called", to_called)
 register.filter("icon", icon)
 register.filter("is_today", is_today)
 register.filter("by_day", by_day)

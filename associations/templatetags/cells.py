@@ -44,7 +44,6 @@ def time(moment: datetime | None, written: str = "DATETIME_FORMAT", zone: bool =
     return time_element(moment, written, zone=zone) if moment else ""
 
 
-@register.simple_tag
 def ago(moment: datetime) -> SafeString:
     """How long ago that was, and when exactly."""
     start = f'<time datetime="{localtime(moment).isoformat()}" title="{exactly(moment)}">'
