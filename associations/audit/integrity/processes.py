@@ -29,14 +29,15 @@ def add_option(parser: ArgumentParser) -> None:
     """Let a command be told how many: `processes`, at least one."""
     parser.add_argument(
         "--processes",
-        type=_number,
+        type=at_least_one,
         default=cores(),
         metavar="N",
         help="processes that read and hash where there is much of it (default: one a core)",
     )
 
 
-def _number(text: str) -> int:
+def at_least_one(text: str) -> int:
+    """Read an option of a command. Raises ArgumentTypeError."""
     if not (text.isascii() and text.isdigit() and int(text)):
         raise ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
     return int(text)

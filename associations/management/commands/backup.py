@@ -1,4 +1,3 @@
-from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +8,7 @@ from django.db import Error as DBError
 
 from associations.audit.backups import taking
 from associations.audit.backups.folders import BackupError
-
-
-def at_least_one(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text)):
-        raise ArgumentTypeError(f"{text!r} is not a whole number from 1 on")
-    return int(text)
+from associations.audit.integrity.processes import at_least_one
 
 
 class Command(BaseCommand):
