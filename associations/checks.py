@@ -205,9 +205,7 @@ def _problems_of(receiver: Any) -> Iterable[str]:
         return
     if receiver.kind not in KINDS:
         yield f"{name} has no kind that there is; these are {', '.join(KINDS)}."
-    elif receiver.kind == "email" and not re.fullmatch(
-        r"[^@\s,;<>]+@[^@\s,;<>]+", receiver.address
-    ):
+    elif receiver.kind == "email" and not _MAIL.fullmatch(receiver.address):
         yield f"the e-mail address of {name} is none."
     elif receiver.kind != "email" and not is_safe_address(receiver.address):
         yield f"the address of {name} is no https address."

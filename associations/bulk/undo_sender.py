@@ -5,7 +5,7 @@ afterwards shows. What a crash left under way is looked at again first: if the l
 taken to be its doing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -40,7 +40,6 @@ SILENT_TRIES = 5  # of looks at some rows, before each is looked at by itself
 _SETTLED = {Bar.GONE, Bar.NOT_ALONE, Bar.MERGED}
 # What the look of many cannot tell for certain, that of one may.
 _ODD = {Bar.NOT_SEEN, Bar.MERGED}
-_Looks = Mapping[int, Look]
 
 
 @dataclass(slots=True)

@@ -14,7 +14,6 @@ _KINDS = {
     "unlink": re.compile(r"/batch/labels/archive$|/associations/[^/]+/[0-9]+$"),
     "search": re.compile(r"/search$"),
 }
-WRITING = ("link", "batch", "unlink")
 LOOK = "look"
 TOLD_APART = (401, 403, 404, 423, 429, 477)
 

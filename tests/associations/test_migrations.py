@@ -13,7 +13,7 @@ from django.test import tag
 from django.utils import timezone
 
 from associations.audit.integrity import triggers
-from associations.audit.integrity.serialization import lines_of
+from associations.audit.integrity.serialization import each_line
 from associations.audit.recorder import record_event
 from associations.bulk.services import discard
 from associations.models import (
@@ -274,7 +274,7 @@ class MergedRecordsTests(MigrationTestCase):
         start_at(RUNS)
         write_as_before(self.user)
         migrate(NEWEST)
-        line = lines_of("entry", [AssociationRequest.objects.get().pk]).popitem()[1]
+        line = dict(each_line("entry", [AssociationRequest.objects.get().pk])).popitem()[1]
         self.assertNotIn("merged_into", line)
         self.assert_guarded()
 

@@ -52,11 +52,6 @@ _EMPTY: tuple[Any, ...] = (None, "", [], {})
 _IDS = ("id", *sorted({*OWNERS.values(), "batch_id"}))
 
 
-def lines_of(kind: str, ids: Collection[int]) -> dict[int, str]:
-    """Return the line of each of these rows, as they are in the database now; by id, in order."""
-    return dict(each_line(kind, ids))
-
-
 def readable_digests_of(kind: str, ids: Collection[int]) -> tuple[dict[int, str], list[int]]:
     """Return the digests of these rows, and the ids of those that hold what nobody can read."""
     try:

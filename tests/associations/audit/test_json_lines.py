@@ -9,7 +9,7 @@ from django.test import TestCase
 
 from associations.audit.exports import ROWS_AT_ONCE, ExportProgress, json_lines
 from associations.audit.integrity.sealing import seal_log
-from associations.audit.integrity.serialization import digest, lines_of
+from associations.audit.integrity.serialization import digest, each_line
 from associations.models import (
     AssociationAttempt,
     AssociationBatch,
@@ -76,7 +76,7 @@ class JSONLinesTests(LinesTestCase):
         )
         line = self.lines()[0]
         self.assertEqual(line.decode(), EXPECTED % (attempt.pk, entry.pk, self.user.pk))
-        self.assertEqual(line, lines_of("entry", [entry.pk])[entry.pk].encode())
+        self.assertEqual(line, dict(each_line("entry", [entry.pk]))[entry.pk].encode())
 
     def test_its_digest_is_the_one_in_the_seal(self) -> None:
         entry = self.entry(reason=ODD_TEXT)
@@ -215,7 +215,7 @@ class BatchTests(LinesTestCase):
         batch = self.batch()
         self.of_batches(batch, batch)
         parts = [part for part in self.stream() if b'"kind":"batch"' in part]
-        self.assertEqual(parts, [f"{lines_of('batch', [batch.pk])[batch.pk]}\n".encode()])
+        self.assertEqual(parts, [f"{dict(each_line('batch', [batch.pk]))[batch.pk]}\n".encode()])
 
     def test_a_filter_that_no_entry_of_it_passes_leaves_it_out(self) -> None:
         wanted, _ = self.of_batches(None, self.batch())

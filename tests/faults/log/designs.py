@@ -12,7 +12,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db import models
 from django.utils.dateparse import parse_datetime
 
-from associations.audit.integrity.serialization import KINDS, OWNERS, UNREADABLE, lines_of
+from associations.audit.integrity.serialization import KINDS, OWNERS, UNREADABLE, each_line
 from associations.audit.integrity.triggers import ASKED, TAKEN
 from associations.hubspot.outcomes import Cause
 from associations.hubspot.record_references import SIDES
@@ -82,7 +82,7 @@ def _is_unreadable(kind: str, pk: int) -> bool:
     try:
         row = model._default_manager.filter(pk=pk).values().get()
         if kind in KINDS:
-            lines_of(kind, [pk])
+            list(each_line(kind, [pk]))
     except (*UNREADABLE, ObjectDoesNotExist):
         return True
     return not row

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from associations.audit.integrity import signing
 from associations.audit.integrity.manifest import NOTHING_BEFORE, head_of, read
-from associations.audit.integrity.serialization import KINDS, digest, lines_of
+from associations.audit.integrity.serialization import KINDS, digest, each_line
 from associations.audit.integrity.stamping import Stamping
 from associations.models import AuditSeal, AuditTimestamp
 from tests.associations.audit.integrity.authority import Authority
@@ -64,7 +64,7 @@ class StampedMixin(LogMixin):
             previous = before.head if before else NOTHING_BEFORE
             for each in AuditSeal.objects.filter(number__gte=first):
                 manifest = read(each.manifest)
-                there = {kind: lines_of(kind, manifest.ids(kind)) for kind in KINDS}
+                there = {kind: dict(each_line(kind, manifest.ids(kind))) for kind in KINDS}
                 items = [
                     (kind, pk, digest(there[kind][pk]))
                     for kind, pk, _ in manifest.items

@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import Model
 
 from associations.audit.integrity.manifest import head_of, read
-from associations.audit.integrity.serialization import digest, lines_of
+from associations.audit.integrity.serialization import digest, each_line
 from associations.models import (
     AssociationAttempt,
     AssociationCheck,
@@ -123,7 +123,7 @@ class SealTestCase(TamperTestCase):
         with as_owner():
             sql(f"UPDATE {ENTRY} SET reason = 'another' WHERE id = {entry}")
             previous = self.seals[first - 2].head if first > 1 else "0" * 64
-            now = digest(lines_of("entry", [entry])[entry])
+            now = digest(dict(each_line("entry", [entry]))[entry])
             for each in AuditSeal.objects.filter(number__gte=first):
                 old = read(each.manifest)
                 text = each.manifest.replace(old.previous, previous)

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from associations.audit.integrity import signing
 from associations.audit.integrity.manifest import NOTHING_BEFORE, head_of, read
-from associations.audit.integrity.serialization import digest, lines_of
+from associations.audit.integrity.serialization import digest, each_line
 from associations.models import AuditSeal
 from tests.associations.audit.integrity.base import (
     LONG_AGO,
@@ -42,7 +42,7 @@ class SealingTests(LogTestCase):
     def test_an_item_is_held_by_the_digest_of_its_line(self) -> None:
         entry = self.entry(attempts=2)
         (only,) = seal()
-        line = lines_of("entry", [entry.pk])[entry.pk]
+        line = dict(each_line("entry", [entry.pk]))[entry.pk]
         self.assertEqual(read(only.manifest).ids("entry"), {entry.pk: digest(line)})
 
     def test_late_attempts_checks_exports_and_prunings_are_items_of_their_own(self) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase as GeneratedTestCase
 
 from associations.audit.integrity import serialization, stored_rows, triggers
-from associations.audit.integrity.serialization import KINDS, digest, format_moment, line, lines_of
+from associations.audit.integrity.serialization import KINDS, digest, each_line, format_moment, line
 from associations.hubspot.sanitizing import json_object
 from associations.models import AssociationAttempt, AssociationRequest, AuditExport
 from tests.associations.audit.integrity.base import ENTRY, LogTestCase, sql, unchecked, undone
@@ -27,7 +27,7 @@ class LineTests(LogTestCase):
     maxDiff = None
 
     def line_of(self, kind: str, row: object) -> str:
-        return lines_of(kind, [row.pk])[row.pk]
+        return dict(each_line(kind, [row.pk]))[row.pk]
 
     def full_entry(self) -> AssociationRequest:
         entry = self.entry(
@@ -124,7 +124,7 @@ class LineTests(LogTestCase):
                 self.assertTrue(ids)
                 read = [line(kind, *row) for row in serialization.rows_of(kind, ids)]
                 with mock.patch.object(serialization, "_as_read", side_effect=AssertionError):
-                    self.assertEqual([*lines_of(kind, ids).values()], read)
+                    self.assertEqual([text for _, text in each_line(kind, ids)], read)
 
     @skipUnless(connection.vendor == "sqlite", "PostgreSQL has one way to write a time")
     def test_times_that_are_written_in_another_way_are_read_all_the_same(self) -> None:
@@ -188,11 +188,12 @@ class LineTests(LogTestCase):
     def test_lines_come_by_id_and_only_of_rows_that_there_are(self) -> None:
         entries = [self.entry() for _ in range(3)]
         ids = [entry.pk for entry in entries]
-        self.assertEqual([*lines_of("entry", [ids[2], ids[0], 10**9, ids[1]])], ids)
+        found = each_line("entry", [ids[2], ids[0], 10**9, ids[1]])
+        self.assertEqual([pk for pk, _ in found], ids)
 
     def test_each_entry_has_its_own_attempts(self) -> None:
         entries = [self.entry(attempts=number) for number in (0, 1, 3)]
-        found = lines_of("entry", [entry.pk for entry in entries])
+        found = dict(each_line("entry", [entry.pk for entry in entries]))
         counts = [len(json.loads(text).get("attempts", [])) for text in found.values()]
         self.assertEqual(counts, [0, 1, 3])
 
@@ -215,7 +216,7 @@ class AnyContentTests(GeneratedTestCase):
         AssociationAttempt.objects.create(
             request=entry, number=1, started_at=AT, duration_ms=1, headers=content
         )
-        first, again = (lines_of("entry", [entry.pk])[entry.pk] for _ in range(2))
+        first, again = (dict(each_line("entry", [entry.pk]))[entry.pk] for _ in range(2))
         self.assertEqual(first, again)
         self.assertEqual(first, line("entry", *next(serialization.rows_of("entry", [entry.pk]))))
         self.assertEqual(json.loads(first).get("body", ""), text)
