@@ -38,7 +38,6 @@ from associations.bulk.staging import to_try_again
 from associations.bulk.template import EXAMPLES, XLSX, template_workbook
 from associations.bulk.todo import todo_of
 from associations.gateway.account import offered_to, type_choices
-from associations.gateway.object_types import TypeChoice
 from associations.linking.undo_views import UndoForm
 from associations.models import BulkRun, RowState, RunState, SendMode
 from associations.models.bulk import ENDED, NOT_STARTED, UNDER_WAY, BulkRunQuerySet
@@ -141,7 +140,6 @@ def _page(
             "object_types": offered_to(request.user, form.types),
             "max_rows": settings.BULK_MAX_ROWS,
             "max_bytes": settings.BULK_MAX_BYTES,
-            "max_pasted": settings.MAX_REQUEST_BYTES,
             "sent": SENT,
         }
     )
@@ -239,12 +237,9 @@ def _context(request: AuthenticatedHttpRequest, run: BulkRun) -> dict[str, Any]:
     return context | {"wait": context["progress"].waits_for}
 
 
-def _types_for(request: AuthenticatedHttpRequest) -> list[TypeChoice]:
-    return offered_to(request.user, type_choices())
-
-
 def _columns_form(request: AuthenticatedHttpRequest, run: BulkRun, data: Any = None) -> ColumnsForm:
-    return ColumnsForm(data, run=run, types=_types_for(request), unique=mapping.unique_for(run))
+    types = offered_to(request.user, type_choices())
+    return ColumnsForm(data, run=run, types=types, unique=mapping.unique_for(run))
 
 
 def _reading_of(run: BulkRun) -> str:
@@ -394,8 +389,7 @@ def bulk_choose(request: AuthenticatedHttpRequest, run: BulkRun) -> HttpResponse
         raise services.NotPossibleError
     form = ChoicesForm(request.POST, run=run)
     if not form.is_valid():
-        context = _context(request, run) | {"choices_form": form}
-        return render(request, "bulk/run.html", context, status=422)
+        return _run_page(request, run, choices_form=form)
     services.choose(run=run, choices=form.chosen)
     return redirect(run)
 
