@@ -119,21 +119,20 @@ def _goes_on_shortly() -> bool:
     return bool(is_short) and BulkRun.objects.filter(state=RunState.RUNNING).exists()
 
 
-def _read(run: BulkRun, until: float) -> bool:
+def _read(run: BulkRun, until: float) -> None:
     if claimed := claim(BulkRun.objects.filter(pk=run.pk, state=RunState.READING)):
         read_run(claimed, until)
-    return claimed is not None
 
 
-def _queue(run: BulkRun, until: float) -> bool:
+def _queue(run: BulkRun, until: float) -> None:
     if backoff.stop_if_left(run):
-        return False
+        return
     claimed = claim(BulkRun.objects.filter(pk=run.pk, state=RunState.QUEUEING))
     while claimed and queue_rows(claimed):
         is_over = shutdown.out_of_time(until) or backoff.stop_if_left(run)
         if is_over or not _is_still(claimed, RunState.QUEUEING):
             release(claimed)
-            return True
+            return
     if claimed:
         # Only from this state: it may have been canceled meanwhile.
         found = BulkRun.objects.filter(pk=run.pk, state=RunState.QUEUEING)
@@ -142,7 +141,6 @@ def _queue(run: BulkRun, until: float) -> bool:
         else:
             _break_off(run)
         release(claimed)
-    return claimed is not None
 
 
 def _break_off(run: BulkRun) -> None:
@@ -157,27 +155,27 @@ def _is_still(run: BulkRun, state: str) -> bool:
     return BulkRun.objects.filter(pk=run.pk, state=state).exists()
 
 
-def _send(run: BulkRun, until: float) -> bool:
+def _send(run: BulkRun, until: float) -> None:
     if backoff.current() or backoff.stop_if_left(run):
-        return False
+        return
     if chunk := claim(_chunks_to_do(run)):
         try:
             send_chunk(run, chunk, until)
         except (StoppedError, NoSlotError):
             release(chunk)
             raise
-        return True
-    return _end(run, RunState.RUNNING, RunState.DONE)
+    else:
+        _end(run, RunState.RUNNING, RunState.DONE)
 
 
-def _cancel(run: BulkRun, until: float) -> bool:
+def _cancel(run: BulkRun, until: float) -> None:
     """Close what was not sent. Chunks that somebody is at work on come to an end there first."""
     # Those that nobody works on need not wait for their next try.
     _chunks_to_do(run).filter(owner="").update(lease_until=None)
     if chunk := claim(_chunks_to_do(run)):
         retry_on_outage(lambda: _close_chunk(chunk))
-        return True
-    return _end(run, RunState.CANCELING, RunState.CANCELED)
+    else:
+        _end(run, RunState.CANCELING, RunState.CANCELED)
 
 
 def _close_chunk(chunk: BulkChunk) -> None:
@@ -192,17 +190,16 @@ def _chunks_to_do(run: BulkRun) -> QuerySet[BulkChunk]:
     return run.chunks.filter(is_done=False)
 
 
-def _end(run: BulkRun, state: str, end: str) -> bool:
-    """End the run if nothing is left to do; false in any case: others may still be at it."""
+def _end(run: BulkRun, state: str, end: str) -> None:
+    """End the run if nothing is left to do: others may still be at it."""
     with transaction.atomic():
         found = BulkRun.objects.filter(pk=run.pk, state=state)
         is_over = not _chunks_to_do(run).exists()
         if is_over and found.update(state=end, finished_at=timezone.now()):
             recorder.record_event(EventKind.RUN_ENDED, run=run, state=end)
-    return False
 
 
-_STEPS: dict[str, Callable[[BulkRun, float], bool]] = {
+_STEPS: dict[str, Callable[[BulkRun, float], None]] = {
     RunState.READING: _read,
     RunState.QUEUEING: _queue,
     RunState.RUNNING: _send,
