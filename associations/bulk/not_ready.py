@@ -11,13 +11,14 @@ from django.db.models import Count, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from associations.bulk.files.rows import RowReason
+from associations.bulk.todo import ROWS_SHOWN, counted
 from associations.gateway.account import calls_today
 from associations.gateway.cache import run_concurrently
 from associations.linking.foresight import doubts_about
 from associations.models import BulkKey, BulkRow, BulkRun, RowState
 from associations.models.readable import UnreadableRow, read_rows, with_readable
 
-GROUPS_SHOWN, ROWS_SHOWN, CHOICES_SHOWN = 20, 25, 25
+CHOICES_SHOWN = 25
 NONE = "none"  # of the records on offer
 _TYPES = ("from_object_type", "to_object_type")
 
@@ -38,11 +39,8 @@ def groups_of(run: BulkRun) -> list[Group]:
     """Return the rows that cannot be sent and wait for no choice, the most frequent cause first."""
     kept_back = with_readable(run.rows.filter(state=RowState.INVALID), "problem", "problem_field")
     kept_back = kept_back.exclude(problem=RowReason.CHOOSE)
-    causes = (
-        kept_back.order_by().values_list("problem", "problem_field").annotate(count=Count("pk"))
-    )
     groups = []
-    for code, field, count in causes.order_by("-count", "problem", "problem_field")[:GROUPS_SHOWN]:
+    for code, field, count in counted(kept_back, "problem", "problem_field"):
         rows = kept_back.filter(problem=code, problem_field=field).order_by("number")
         groups.append(Group(count, read_rows(rows[:ROWS_SHOWN])))
     return groups

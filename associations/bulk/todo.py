@@ -104,14 +104,15 @@ def _left_out(run: BulkRun) -> list[Item]:
 
 def _causes(rows: Any, *columns: str) -> list[tuple[str, str, int]]:
     try:
-        return _counted(rows, *columns)
+        return counted(rows, *columns)
     except UNREADABLE:  # the rest can be told; results.csv says which rows cannot be read
-        return _counted(with_readable(rows, *columns), *columns)
+        return counted(with_readable(rows, *columns), *columns)
 
 
-def _counted(rows: Any, *columns: str) -> list[tuple[str, str, int]]:
-    counted = rows.order_by().values_list(*columns).annotate(count=Count("pk"))
-    return list(counted.order_by("-count", *columns)[:GROUPS_SHOWN])
+def counted(rows: Any, *columns: str) -> list[tuple[str, str, int]]:
+    """Return what rows have in these two columns, and how many have it; the most frequent first."""
+    groups = rows.order_by().values_list(*columns).annotate(count=Count("pk"))
+    return list(groups.order_by("-count", *columns)[:GROUPS_SHOWN])
 
 
 def _said(rows: list[Any], field: str, code: str) -> str:
