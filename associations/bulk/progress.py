@@ -3,6 +3,7 @@
 From the counters that stand with the run: no row is looked at. Only what is sought is counted.
 """
 
+import math
 import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -41,7 +42,7 @@ class Wait:
     def seconds(self) -> int:
         """How long it still is, rounded up; 0 where nobody knows."""
         left = (self.until - timezone.now()).total_seconds() if self.until else 0.0
-        return max(0, -int(-left // 1))
+        return max(0, math.ceil(left))
 
     @property
     def is_standstill(self) -> bool:

@@ -8,6 +8,7 @@ import hmac
 import json
 import time
 from collections.abc import Callable
+from html import escape
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
@@ -122,10 +123,7 @@ def _demand_outside(address: str) -> None:
 
 
 def _slack(message: Message) -> dict[str, Any]:
-    text = f"{message.text}\n{message.when} · {message.url}"
-    for raw, escaped in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
-        text = text.replace(raw, escaped)
-    return {"text": text}
+    return {"text": escape(f"{message.text}\n{message.when} · {message.url}", quote=False)}
 
 
 def _teams(message: Message) -> dict[str, Any]:
