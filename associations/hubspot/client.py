@@ -1,4 +1,4 @@
-"""The door to HubSpot: the only module that imports requests."""
+"""The door to HubSpot: the only module of this room that imports requests."""
 
 import random
 import time
@@ -84,7 +84,9 @@ class ReadError(Exception):
         return self.answer.cause
 
 
-class _Adapter(HTTPAdapter):
+class Adapter(HTTPAdapter):
+    """Has all connections obey and fill the current CallDeadline."""
+
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         note_exchanges(self.poolmanager)
@@ -382,7 +384,7 @@ def _session(
             "User-Agent": user_agent,
         }
     )
-    adapter = _Adapter(pool_connections=2, pool_maxsize=pool_size)
+    adapter = Adapter(pool_connections=2, pool_maxsize=pool_size)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session

@@ -14,9 +14,9 @@ from typing import Any
 
 import requests
 from django.conf import settings
-from requests.adapters import HTTPAdapter
 
-from associations.hubspot.transport import CALL_DEADLINE, CallDeadline, note_exchanges
+from associations.hubspot.client import Adapter
+from associations.hubspot.transport import CALL_DEADLINE, CallDeadline
 from associations.notices.messages import Message
 from hubadmin import __version__
 
@@ -33,12 +33,6 @@ class NotDeliveredError(Exception):
 
 class _InsideError(Exception):
     pass
-
-
-class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
-        note_exchanges(self.poolmanager)
 
 
 def post(kind: str, address: str, message: Message, *, may_be_inside: bool) -> None:
@@ -73,8 +67,8 @@ def signed(body: bytes, now: int) -> dict[str, str]:
 def _status_of(address: str, body: bytes, headers: dict[str, str]) -> int:
     with requests.Session() as session:
         session.trust_env = False  # neither its proxies nor its passwords
-        session.mount("https://", _Adapter())
-        session.mount("http://", _Adapter())
+        session.mount("https://", Adapter())
+        session.mount("http://", Adapter())
         try:
             # What it answers beyond the status, nobody reads.
             answer = session.post(
