@@ -25,7 +25,7 @@ from associations.bulk.errors import NotPossibleError
 from associations.bulk.undoing import runs_to_undo
 from associations.models import Approval, BulkRun, EventKind, RunState, SecurityEvent, SendMode
 from associations.models.events import OF_APPROVALS
-from associations.models.readable import read_rows, readable_only
+from associations.models.readable import first_readable
 from hubadmin.models import Role
 from hubadmin.web.access import may_act
 
@@ -383,5 +383,4 @@ def _before_start(run: BulkRun, user: "User") -> Standing:
 
 
 def _last(run: BulkRun, kinds: Iterable[str]) -> SecurityEvent | None:
-    events = run.events.filter(what__in=kinds).order_by("-pk")
-    return next(iter(readable_only(read_rows(events[:1]))), None)
+    return first_readable(run.events.filter(what__in=kinds).order_by("-pk"))

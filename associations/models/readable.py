@@ -318,6 +318,11 @@ def readable_only(rows: "list[M | UnreadableRow]") -> list[M]:
     return [row for row in rows if not isinstance(row, UnreadableRow)]
 
 
+def first_readable(rows: "QuerySet[M]") -> M | None:
+    """Return the first row, if there is one and it can be read."""
+    return next(iter(readable_only(read_rows(rows[:1]))), None)
+
+
 def _read(rows: "QuerySet[M]", pk: int, known: dict[str, Any]) -> list[M | UnreadableRow]:
     """The row, if it is still there."""
     if not isinstance(pk, int):  # of a seal, whose number SQLite lets be anything

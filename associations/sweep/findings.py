@@ -15,7 +15,12 @@ from associations.finding.names import Named, remembered
 from associations.hubspot.unseen import visible
 from associations.models import AssociationCheck, EventKind, Finding, SecurityEvent
 from associations.models.querysets import CHANGED
-from associations.models.readable import read_rows, readable_only, with_readable
+from associations.models.readable import (
+    first_readable,
+    read_rows,
+    readable_only,
+    with_readable,
+)
 from associations.texts.labels import type_label
 
 if TYPE_CHECKING:
@@ -101,7 +106,7 @@ def shown(checks: QuerySet[AssociationCheck]) -> list[Group]:
 def last_told() -> SecurityEvent | None:
     """Return what the log was told of the last day that was swept."""
     events = SecurityEvent.objects.filter(what=EventKind.LINKS_SWEPT).order_by("-pk")
-    return next(iter(readable_only(read_rows(events[:1]))), None)
+    return first_readable(events)
 
 
 def _with_pattern(checks: QuerySet[AssociationCheck]) -> Any:

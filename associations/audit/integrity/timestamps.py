@@ -21,7 +21,7 @@ from associations.audit.integrity.signing import is_signed
 from associations.audit.integrity.timestamp_authority import AuthorityError
 from associations.audit.integrity.witnesses import Witness
 from associations.models import AuditSeal, AuditTimestamp
-from associations.models.readable import UnreadableRow, read_rows, readable_only
+from associations.models.readable import UnreadableRow, first_readable, read_rows, readable_only
 
 WHO = "a third party"
 # A day's last seal waits for a day at most, and the authority may be away for two.
@@ -55,11 +55,11 @@ def newest() -> AuditTimestamp | None:
 
 def due(now: datetime) -> Due | None:
     """Return the last seal of the days (UTC) that are over, if it has no time yet."""
-    last = _first(AuditSeal.objects.filter(sealed_at__lt=_day(now)).reverse())
+    last = first_readable(AuditSeal.objects.filter(sealed_at__lt=_day(now)).reverse())
     known = newest()
     if last is None or (known and known.seal >= last.number):
         return None
-    first = _first(AuditSeal.objects.filter(number__gt=known.seal)) if known else last
+    first = first_readable(AuditSeal.objects.filter(number__gt=known.seal)) if known else last
     return Due(last, _day((first or last).sealed_at) + timedelta(days=1))
 
 
@@ -107,10 +107,6 @@ def untimely(times: Times, *, is_whole: bool, as_of: datetime | None = None) -> 
 
 def _day(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-
-
-def _first(seals: QuerySet[AuditSeal]) -> AuditSeal | None:
-    return next(iter(readable_only(read_rows(seals[:1]))), None)
 
 
 def _each(rows: QuerySet[AuditTimestamp]) -> Iterator[AuditTimestamp | UnreadableRow]:
