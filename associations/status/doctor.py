@@ -7,7 +7,6 @@ import http.client
 import os
 import re
 from collections.abc import Iterable, Iterator
-from html import unescape
 from pathlib import Path
 
 from django.conf import settings
@@ -15,7 +14,6 @@ from django.core.checks import Tags, run_checks
 from django.db import Error as DBError
 from django.db import OperationalError, connection
 from django.utils import timezone
-from django.utils.html import strip_tags
 
 from associations.audit import spool
 from associations.audit.integrity import role_rights, signing, timestamp_authority
@@ -25,7 +23,7 @@ from associations.models import AuditSeal, Sealer
 from associations.models.readable import UnreadableRow, read_rows
 from associations.status.auditlog import log_lines
 from associations.status.bulk import run_lines
-from associations.status.report import Item
+from associations.status.report import Item, plain
 from associations.status.report import Level as ItemLevel
 from associations.status.token import account_lines, look_at_hubspot, scope_lines, version_lines
 from hubadmin.web import readiness
@@ -293,15 +291,11 @@ def account_settings() -> tuple[dict[str, str], str]:
     found = {"HUBSPOT_PORTAL_ID": shown.portal_id}
     if account and _UI_DOMAIN.fullmatch(account.ui_domain):
         found["HUBSPOT_UI_URL"] = f"https://{account.ui_domain}"
-    return found, "" if shown.portal_id else _plain(next(account_lines(shown)).text)
+    return found, "" if shown.portal_id else plain(next(account_lines(shown)).text)
 
 
 def _told(lines: Iterable[Item]) -> Iterator[Finding]:
     """The lines of the status page; what is not known there is no fault."""
     for line in lines:
-        text = " ".join(filter(None, (_plain(line.text), *line.codes)))
-        yield Finding(LEVELS.get(line.level, Level.OK), text, _plain(line.advice))
-
-
-def _plain(text: str) -> str:
-    return unescape(strip_tags(str(text)))
+        text = " ".join(filter(None, (plain(line.text), *line.codes)))
+        yield Finding(LEVELS.get(line.level, Level.OK), text, plain(line.advice))

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from html import unescape
 from typing import Any
 
-from django.utils.html import format_html
+from django.utils.html import format_html, strip_tags
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
@@ -101,6 +102,11 @@ def look(lookup: Callable[[HubSpotClient], Any], client: HubSpotClient) -> Readi
 def html(text: str, **values: object) -> SafeString:
     """A sentence of ours, which may hold markup, with its values; these are escaped."""
     return format_html(str(text), **values) if values else SafeString(text)
+
+
+def plain(text: str) -> str:
+    """The sentence without its markup, in one line."""
+    return " ".join(unescape(strip_tags(str(text))).split())
 
 
 _HUBSPOTS_STATUS = _(

@@ -1,18 +1,16 @@
 import json
 import sys
-from html import unescape
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error as DBError
 from django.utils import timezone, translation
-from django.utils.html import strip_tags
 from django.utils.translation import gettext
 
 from associations.audit import spool
 from associations.status.auditlog import spool_lines
-from associations.status.report import Item, Level, Section, headline_of
+from associations.status.report import Item, Level, Section, headline_of, plain
 from associations.status.sections import tell
 from hubadmin.startup import VERSION
 
@@ -53,7 +51,7 @@ class Command(BaseCommand):
             return UNKNOWN
         code = max(CODES[line.level] for part in parts for line in part.lines)
         worst = headline_of(parts) if code else None
-        headline = f"{worst[0].title}: {_plain(worst[1].text)}" if worst else "all is in order"
+        headline = f"{worst[0].title}: {plain(worst[1].text)}" if worst else "all is in order"
         self._write(code, headline, parts, as_json)
         return code
 
@@ -64,7 +62,7 @@ class Command(BaseCommand):
         self.stdout.write(f"{WORDS[code].upper()} - {headline}")
         for part in parts:
             for line in part.lines:
-                told = " ".join(filter(None, (_plain(line.text), *line.codes)))
+                told = " ".join(filter(None, (plain(line.text), *line.codes)))
                 self.stdout.write(f"{line.level:8}{part.title}: {told}")
 
 
@@ -83,10 +81,5 @@ def _facts(code: int, headline: str, parts: list[Section]) -> dict[str, Any]:
 
 
 def _line(line: Item) -> dict[str, Any]:
-    plain = {"text": _plain(line.text), "advice": _plain(line.advice)}
-    return {"level": str(line.level), **plain, "codes": list(line.codes), "event": line.event}
-
-
-def _plain(text: str) -> str:
-    """The sentence without its markup, in one line."""
-    return " ".join(unescape(strip_tags(text)).split())
+    told = {"text": plain(line.text), "advice": plain(line.advice)}
+    return {"level": str(line.level), **told, "codes": list(line.codes), "event": line.event}
