@@ -31,10 +31,10 @@ from associations.models import (
     BulkRun,
     RowState,
 )
+from associations.models.querysets import OF_PAIR
 
 ROWS_AT_ONCE = 500
 FAILED = (Outcome.REJECTED, Outcome.UNREACHABLE, Outcome.UNCONFIRMED)
-_PAIR = ["from_object_type", "from_object_id", "to_object_type", "to_object_id"]
 
 
 def demand_access(run: BulkRun) -> None:
@@ -235,7 +235,7 @@ def _rows_to_retry(run: BulkRun) -> Iterator[_Staged]:
     first = BulkRow.objects.filter(run=run.retry_of_id, number=OuterRef("row_number"))
     # 0 is none: those of the first file are not kept for ever.
     lined = failed.annotate(line=Coalesce(Subquery(first.values("line")), 0))
-    columns = ("row_number", "line", "reason", "undoes_id", *_PAIR)
+    columns = ("row_number", "line", "reason", "undoes_id", *OF_PAIR)
     names = [f"names__{column}" for column in row_names.COLUMNS]
     fields_of_each = lined.order_by("row_number").values(*columns, *names)
     for fields in fields_of_each.iterator():
@@ -253,7 +253,7 @@ def _rows_left(run: BulkRun, first: BulkRun) -> Iterator[_Staged]:
     done = Outcome.LINKED, Outcome.UNLINKED
     linked = first.entries.filter(row_number=OuterRef("number"), outcome__in=done)
     left = rows_to_send(first).filter(~Exists(linked), number__gt=_last_number(run))
-    columns = ("number", "line", "reason", "undoes_id", *_PAIR)
+    columns = ("number", "line", "reason", "undoes_id", *OF_PAIR)
     fields_of_each = left.order_by("number").values(*columns, *row_names.COLUMNS)
     for fields in fields_of_each.iterator():
         kept = {column: fields.pop(column) for column in row_names.COLUMNS}
@@ -275,7 +275,7 @@ def _rows_to_undo(run: BulkRun) -> Iterator[_Staged]:
 
 def mark_doubles(run: BulkRun, until: float) -> bool:
     """Of rows that say the same, only the first is sent. Return whether all are marked."""
-    occurrence = Window(RowNumber(), partition_by=_PAIR, order_by=F("number").asc())
+    occurrence = Window(RowNumber(), partition_by=OF_PAIR, order_by=F("number").asc())
     ready = run.rows.filter(state=RowState.READY).annotate(occurrence=occurrence)
     doubles = ready.filter(occurrence__gt=1).order_by().values_list("pk", flat=True)
     # Read in full before the first of them is changed.

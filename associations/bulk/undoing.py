@@ -33,13 +33,13 @@ from associations.models import (
     RunState,
 )
 from associations.models.bulk import ENDED
+from associations.models.querysets import OF_PAIR
 
 if TYPE_CHECKING:
     from hubadmin.models import User
 
 PREFIX = "undo_"  # of a row's problem; the rest is a Bar
-_SIDES = ("from_object_type", "from_object_id", "to_object_type", "to_object_id")
-_NEEDED = (*_SIDES, "outcome", "verified", "was_linked", "undoes_id", "user_id", "created_at")
+_NEEDED = (*OF_PAIR, "outcome", "verified", "was_linked", "undoes_id", "user_id", "created_at")
 _Bars = Mapping[int, Bar]
 
 
@@ -87,7 +87,7 @@ def rows_of(run: BulkRun, staged: int) -> Iterator[dict[str, Any]]:
     lined = entries.annotate(line=Coalesce(Subquery(first.values("line")), 0))
     merged = ("from_merged_into", "to_merged_into")
     names = [f"names__{column}" for column in row_names.COLUMNS]
-    for each in lined.order_by("pk").values("pk", "line", *_SIDES, *merged, *names).iterator():
+    for each in lined.order_by("pk").values("pk", "line", *OF_PAIR, *merged, *names).iterator():
         kept = {column: each.pop(f"names__{column}") for column in row_names.COLUMNS}
         for side in ("from", "to"):
             into = each.pop(f"{side}_merged_into")
@@ -145,12 +145,12 @@ def _asked_again(entries: Collection[AssociationRequest]) -> set[int]:
     found = defaultdict[frozenset[tuple[str, str]], list[tuple[Any, int, int]]](list)
     for from_ids, to_ids in ((ones, others), (others, ones)):
         asked = later.filter(from_object_id__in=from_ids, to_object_id__in=to_ids)
-        for *sides, at, pk, user in asked.values_list(*_SIDES, "created_at", "pk", "user_id"):
+        for *sides, at, pk, user in asked.values_list(*OF_PAIR, "created_at", "pk", "user_id"):
             found[_pair(*sides)].append((at, pk, user))
     return {
         each.pk
         for each in entries
-        for at, pk, user in found[_pair(*(getattr(each, name) for name in _SIDES))]
+        for at, pk, user in found[_pair(*(getattr(each, name) for name in OF_PAIR))]
         if (at, pk) > (each.created_at, each.pk) and user != each.user_id
     }
 

@@ -38,6 +38,7 @@ from associations.linking.identity import ids_left, unexpected
 from associations.linking.services import look_after
 from associations.linking.verification import PAUSE
 from associations.models import OPEN_OUTCOMES, AssociationRequest, BulkRow, SeenNames
+from associations.models.querysets import OF_PAIR
 from associations.models.readable import read_rows
 
 if TYPE_CHECKING:
@@ -315,16 +316,15 @@ def _waited(client: HubSpotClient, attempt: Attempt, attempts: int, deadline: fl
 
 def calls_of(entry: AssociationRequest, look: Look) -> Iterator[dict[str, Any]]:
     """By the type, from one end and from the other; if that does not help, all of the pair."""
-    names = ("from_object_type", "from_object_id", "to_object_type", "to_object_id")
     from_id, to_id = entry.ids_left
     there = entry.from_object_type, from_id, entry.to_object_type, to_id
     if look.types and look.bar is None:
         for ends, types in ((there, look.types.there), (there[2:] + there[:2], look.types.back)):
             if types[0].type_id and types[0].category:
-                yield dict(zip(names, ends, strict=True)) | {
+                yield dict(zip(OF_PAIR, ends, strict=True)) | {
                     "type_": (types[0].category, types[0].type_id)
                 }
-    yield dict(zip(names, there, strict=True))
+    yield dict(zip(OF_PAIR, there, strict=True))
 
 
 def _look_after(client: HubSpotClient, entry: AssociationRequest, answer: Answer) -> Look:

@@ -54,7 +54,7 @@ CHANGED = ("gone", "other_type", "from_deleted", "to_deleted")
 # Which entries are swept, and which say anew what their two records are to each other.
 SWEPT = Q(outcome=Outcome.LINKED)
 SETTLES = SWEPT | Q(undoes__isnull=False) & ~Q(outcome__in=(Outcome.CANCELED, Outcome.REJECTED))
-SIDES_OF_PAIR = ("from_object_type", "from_object_id", "to_object_type", "to_object_id")
+OF_PAIR = ("from_object_type", "from_object_id", "to_object_type", "to_object_id")
 
 # created_at and id: where in the list. The time may be as the database has it: see _Raw.
 Position = tuple[Any, int]
@@ -359,13 +359,9 @@ def _called(rows: Any, text: str, prefix: str = "") -> Any:
 
 def settled_since(entries: AssociationRequestQuerySet, prefix: str = "") -> Q:
     """The condition that of an entry's pair there is a later one; `prefix` leads to the entry."""
-    one, other = (
-        [OuterRef(f"{prefix}{name}") for name in SIDES_OF_PAIR[i : i + 2]] for i in (0, 2)
-    )
+    one, other = ([OuterRef(f"{prefix}{name}") for name in OF_PAIR[i : i + 2]] for i in (0, 2))
     later = entries.settling().filter(pk__gt=OuterRef(f"{prefix}pk"))
-    there, back = (
-        dict(zip(SIDES_OF_PAIR, each, strict=True)) for each in (one + other, other + one)
-    )
+    there, back = (dict(zip(OF_PAIR, each, strict=True)) for each in (one + other, other + one))
     return Q(Exists(later.filter(**there))) | Q(Exists(later.filter(**back)))
 
 
