@@ -26,7 +26,7 @@ from associations.gateway.account import display_property
 from associations.gateway.cache import cached_lookup
 from associations.hubspot.client import HubSpotClient, ReadError
 from associations.hubspot.lookups import display_of
-from associations.hubspot.object_types import CATALOGUE
+from associations.hubspot.object_types import STANDARD
 from associations.hubspot.outcomes import Cause
 from associations.hubspot.record_references import SIDES, PairReason
 from associations.hubspot.schemas import Record
@@ -59,7 +59,6 @@ _PASSING = {
 }
 _IS_READ = Q(kind=Kind.KEY) | Q(kind=Kind.EMAIL, object_type="contacts")
 _WORDS = (Kind.NAME, Kind.PHONE)
-_STANDARD = {each.canonical for each in CATALOGUE}
 ALIKE = ("object_type", "kind", "property_name")  # such keys are asked for in one call
 _Found = dict[str, list[Record]]
 
@@ -263,7 +262,7 @@ def _by_name(site: _Site, object_type: str, names: list[str]) -> dict[str, Answe
 
 def _by_unique_properties(site: _Site, object_type: str, texts: list[str]) -> _Found:
     """The records of a custom object that a unique property of the account's own names so."""
-    if object_type in _STANDARD:
+    if object_type in STANDARD:
         return {}
     try:
         names = cached_lookup(unique_properties, object_type, seconds=PROPERTIES_SECONDS)

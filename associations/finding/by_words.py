@@ -7,14 +7,13 @@ from associations.finding.found import Found, Search, Why
 from associations.finding.readings import FREE_MAIL, Kind, domain_of
 from associations.gateway.cache import cached_lookup
 from associations.hubspot.client import ReadError
-from associations.hubspot.object_types import CATALOGUE, ObjectType
+from associations.hubspot.object_types import STANDARD, ObjectType
 from associations.hubspot.schemas import Record
 from associations.hubspot.search import Matches, unique_properties
 
 MOST_SEARCHES = 2  # for one text
 MOST_KEYS = 3  # unique properties of a custom object that are tried
 PROPERTIES_SECONDS = 10 * 60
-_STANDARD = {each.canonical for each in CATALOGUE}
 # Countries' codes, as the ITU gives them out: those of one digit, of two, and others of three.
 _COUNTRY = re.compile(
     r"1|7|2[07]|3[0-4]|36|39|4[01]|4[3-9]|5[1-8]|6[0-6]|8[1246]|9[0-5]|98|[0-9]{3}", re.ASCII
@@ -78,7 +77,7 @@ def _first_of(search: Search, asked: Sequence[tuple[ObjectType, str]]) -> Found:
 def with_key(search: Search, object_type: ObjectType) -> list[Record]:
     """The records of a custom object that a unique property of the account's own names so."""
     canonical = object_type.canonical
-    if canonical in _STANDARD:
+    if canonical in STANDARD:
         return []
     try:
         names = cached_lookup(unique_properties, canonical, seconds=PROPERTIES_SECONDS)

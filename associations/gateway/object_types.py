@@ -12,7 +12,6 @@ from django.utils.translation import gettext
 from associations.hubspot import object_types
 from associations.hubspot.object_types import CATALOGUE, ObjectType, UnknownObjectTypeError
 
-_STANDARD = {each.canonical for each in CATALOGUE}
 LONGEST = 1000  # characters of a name; of accents without end many more might take minutes
 
 
@@ -70,7 +69,7 @@ class TypeChoices:
         if len(text) > LONGEST:
             return {}
         named = self._by_name.get(_folded(text), {})
-        return {key: named[key] for key in named if key in _STANDARD} or named
+        return {key: named[key] for key in named if key in object_types.STANDARD} or named
 
     def _under_its_own_label(self, choice: TypeChoice) -> TypeChoice:
         canonical = choice.object_type.canonical
@@ -89,7 +88,7 @@ def _names(choice: TypeChoice) -> Iterator[str]:
     """What people may write for it: an address with a name in it may come from anybody."""
     object_type = choice.object_type
     yield from (choice.label, object_type.label, object_type.plural)
-    if object_type.canonical in _STANDARD:
+    if object_type.canonical in object_types.STANDARD:
         yield from _in_every_language(object_type.label, object_type.plural)
 
 

@@ -105,6 +105,7 @@ def _read_catalogue() -> tuple[tuple[ObjectType, ...], dict[str, ObjectType]]:
 
 
 CATALOGUE, _BY_NAME = _read_catalogue()
+STANDARD = {each.canonical for each in CATALOGUE}
 MAX_REMEMBERED = 200  # characters of a name; people may write as many as they like
 
 

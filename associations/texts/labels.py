@@ -14,7 +14,7 @@ from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from associations.gateway.account import custom_label
-from associations.hubspot.object_types import CATALOGUE, stored_type
+from associations.hubspot.object_types import CATALOGUE, STANDARD, stored_type
 from associations.hubspot.unseen import visible
 from associations.models.readable import UnreadableRow
 
@@ -180,8 +180,7 @@ def type_label(object_type: str) -> str:
 def type_within_a_sentence(object_type: str) -> str:
     """`contact`; but what a company calls its own objects stays as it is."""
     label = visible(type_label(object_type))
-    is_ours = object_type in {each.canonical for each in CATALOGUE}
-    return label[0].lower() + label[1:] if is_ours else label
+    return label[0].lower() + label[1:] if object_type in STANDARD else label
 
 
 def record_label(object_type: str, object_id: str) -> str:
