@@ -22,16 +22,15 @@ from django.utils.translation import gettext, pgettext
 
 from associations.audit.exports import harmless
 from associations.bulk.enqueueing import rows_to_send
-from associations.bulk.exports import ROWS_AT_ONCE, stretches
+from associations.bulk.exports import NOT_LINKED, ROWS_AT_ONCE, stretches
 from associations.bulk.files.columns import MAX_COLUMNS
 from associations.bulk.files.decoding import Encoding
 from associations.bulk.files.errors import FileError
 from associations.bulk.files.headings import FIELDS, Resolve, fields_named, without_ours
 from associations.bulk.files.table import Beginning, begin, records_of
 from associations.bulk.messages import sentence
-from associations.bulk.staging import FAILED, parts_of
+from associations.bulk.staging import parts_of
 from associations.bulk.template import XLSX
-from associations.hubspot.outcomes import Outcome
 from associations.hubspot.unseen import visible
 from associations.models import AssociationRequest, BulkRow, BulkRun, RowState
 from associations.models.bulk import ENDED
@@ -41,7 +40,6 @@ from associations.texts.outcomes import explain
 
 # Every other row needs somebody, whatever keeps it back.
 NEED_NOBODY = (RowState.READY, RowState.DOUBLE)
-NOT_LINKED = (*FAILED, Outcome.CANCELED)
 
 
 def rows_kept_back(run: BulkRun) -> QuerySet[BulkRow]:

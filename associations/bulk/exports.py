@@ -34,7 +34,7 @@ RESULT_COLUMNS = ("row", "line", *FIELDS, *_TOLD, *NAMES)
 _NOT_SHOWN = ("body", "results", "links", "user_agent")
 LEFT_OUT, NOT_SENT = "left_out", "not_sent"
 _CANCELED = (RunState.CANCELING, RunState.CANCELED)
-_NOT_LINKED = (Outcome.UNCONFIRMED, Outcome.REJECTED, Outcome.UNREACHABLE, Outcome.CANCELED)
+NOT_LINKED = (Outcome.UNCONFIRMED, Outcome.REJECTED, Outcome.UNREACHABLE, Outcome.CANCELED)
 _Numbered = tuple[int, BulkRow | AssociationRequest | UnreadableRow]
 
 
@@ -72,7 +72,7 @@ def _candidates(row: Any) -> dict[str, object]:
 
 def pairs_not_linked(run: BulkRun) -> Iterator[dict[str, object]]:
     """Give the pairs that have ended, and of which it is not certain that they are linked."""
-    entries = run.entries.filter(outcome__in=_NOT_LINKED).defer(*_NOT_SHOWN)
+    entries = run.entries.filter(outcome__in=NOT_LINKED).defer(*_NOT_SHOWN)
     for part in stretches(entries.select_related("names"), "row_number"):
         lines = dict(
             run.rows.filter(number__range=(part[0][0], part[-1][0])).values_list("number", "line")
