@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from associations.bulk.files.errors import FileError, FileReason
 from associations.bulk.files.headings import (
     FIELDS,
+    IDS,
     OURS,
     Resolve,
     TypedName,
@@ -22,7 +23,6 @@ from associations.hubspot.unseen import bare
 
 MAX_COLUMNS = 50
 
-_IDS = ("from_object_id", "to_object_id")
 _ONLY_A_NUMBER = re.compile(r"[-+=]?\d[\d.,'\u2019 ]*(e\+?\d+)?", re.IGNORECASE)
 _OF_MAIL = r"[^@\s,;<>\"]+"
 _MAIL = re.compile(rf"{_OF_MAIL}@{_OF_MAIL}\.{_OF_MAIL}")
@@ -90,7 +90,7 @@ def meanings_of(layout: Layout) -> list[str]:
     """Return what each column of a layout means."""
     meanings = [""] * layout.width
     for name, index in layout.columns.items():
-        object_type = layout.types.get(_type_of(name), "") if name in _IDS else ""
+        object_type = layout.types.get(_type_of(name), "") if name in IDS else ""
         said = name, object_type, layout.keys.get(name, "")
         meanings[index] = ":".join(filter(None, said))
     return meanings
@@ -106,7 +106,7 @@ def likely_meanings(cells: Sequence[str], resolve: Resolve) -> list[str]:
     for index, name in enumerate(named):
         if name in FIELDS and name not in meanings:
             meanings[index] = name
-    missing = [name for name in _IDS if name not in meanings]
+    missing = [name for name in IDS if name not in meanings]
     typed = [(index, said) for index, said in _typed_ids(cells, resolve) if not meanings[index]]
     for name, (index, said) in zip(missing, typed, strict=False):
         meanings[index] = f"{name}:{said.object_type}" if said.object_type else name
@@ -140,7 +140,7 @@ def layout_with(
     for name in types.keys() & columns.keys():
         pair = [cells[columns[name]], cells[columns[name.replace("_type", "_id")]]]
         raise FileError(FileReason.DOUBLE_COLUMN, field=name, found=found_in(pair))
-    missing = [name for name in _IDS if name not in columns]
+    missing = [name for name in IDS if name not in columns]
     if missing:
         reason = FileReason.MISSING_COLUMN if len(missing) == 1 else FileReason.MISSING_COLUMNS
         raise FileError(reason, field=missing[0], found=found_in(cells))
@@ -162,7 +162,7 @@ def has_header_in(
     if _columns_of_data(cells, resolve):
         return False
     typed = _typed_ids(cells, resolve)
-    if not {*_IDS}.isdisjoint(named) or any(said.says_id for _index, said in typed):
+    if not {*IDS}.isdisjoint(named) or any(said.says_id for _index, said in typed):
         return True
     # Such a word as `contact` or `note` may stand in a row of data as well.
     if any(map(_is_no_name, cells)):
@@ -226,7 +226,7 @@ def _refuse_other_records(
     cells: Sequence[str], named: Sequence[str], resolve: Resolve, sample: Sequence[Sequence[str]]
 ) -> None:
     """Where others hold records, `From` and `To` may be dates, places or years."""
-    sides = [cell for cell, name in zip(cells, named, strict=True) if name in _IDS]
+    sides = [cell for cell, name in zip(cells, named, strict=True) if name in IDS]
     if len(sides) < 2 or not any(map(names_a_side, sides)):
         return
     typed = _typed_ids(_beside(cells, named), resolve)
@@ -247,7 +247,7 @@ def _columns_of_data(cells: Sequence[str], resolve: Resolve) -> dict[str, int] |
         filled -= 1
     for width in (len(cells), filled):
         names = _standard_order(width)
-        ids = [cells[names.index(name)] for name in _IDS if name in names]
+        ids = [cells[names.index(name)] for name in IDS if name in names]
         # Of three numbers, the second may be a phone's or a zip code, and the third the record.
         is_clear = width != 3 or not _looks_like_a_record(cells[2], resolve)
         if ids and is_clear and all(_looks_like_a_record(cell, resolve) for cell in ids):
@@ -256,7 +256,7 @@ def _columns_of_data(cells: Sequence[str], resolve: Resolve) -> dict[str, int] |
 
 
 def _standard_order(width: int) -> tuple[str, ...]:
-    short = (*_IDS, "reason")
+    short = (*IDS, "reason")
     return {2: short[:2], 3: short, 4: FIELDS[:4], 5: FIELDS}.get(width, ())
 
 
@@ -280,7 +280,7 @@ def _add_typed_ids(
     sample: Sequence[Sequence[str]],
 ) -> dict[str, str]:
     """Take columns such as `contact_id` for the ids that no other column has, in their order."""
-    missing = [name for name in _IDS if name not in columns]
+    missing = [name for name in IDS if name not in columns]
     typed = _typed_ids(_beside(cells, named), resolve, sample) if missing else []
     names = [cells[index] for index, _said in typed]
     if len(typed) > len(missing):
@@ -407,7 +407,7 @@ def _add_ticket(
 
 
 def _refuse_missing(cells: Sequence[str], columns: dict[str, int], resolve: Resolve) -> None:
-    missing = [name for name in _IDS if name not in columns]
+    missing = [name for name in IDS if name not in columns]
     if not missing:
         return
     if not columns and sum(_looks_like_a_record(cell, resolve) for cell in cells) > 1:

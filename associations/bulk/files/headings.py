@@ -11,6 +11,7 @@ from typing import NamedTuple
 from associations.hubspot.object_types import ObjectType, UnknownObjectTypeError
 
 FIELDS = ("from_object_type", "from_object_id", "to_object_type", "to_object_id", "reason")
+IDS = ("from_object_id", "to_object_id")
 # What a file of rows to correct has besides, in the languages that it is written in
 OURS = {"line": ("line", "行"), "problem": ("problem", "問題")}
 MAX_NAME = 100

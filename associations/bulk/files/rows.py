@@ -7,7 +7,7 @@ from itertools import product
 from types import MappingProxyType
 from typing import NamedTuple
 
-from associations.bulk.files.headings import FIELDS, fields_named
+from associations.bulk.files.headings import FIELDS, IDS, fields_named
 from associations.bulk.files.table import EXTRA_CELLS, NAMED_BY
 from associations.bulk.files.workbook import Flawed
 from associations.finding.readings import Kind, Reading, read_text
@@ -80,7 +80,6 @@ def unquoted(text: str) -> str:
 _BETWEEN_IDS = re.compile(r"[;\uff1b\r\n]|[,\u3001]\s")
 # An id, an e-mail address or a domain: no name, in which such signs may stand as well.
 _ONE_OF_SEVERAL = re.compile(r"\d+|[^\s@<>\"]+@[^\s@<>\"]+\.[^\W\d_]{2,}|([\w-]+\.)+[^\W\d_]{2,}")
-_IDS = ("from_object_id", "to_object_id")
 _FIELDS = frozenset(FIELDS)
 
 
@@ -90,9 +89,9 @@ def pairs_in(values: Mapping[str, str]) -> list[Mapping[str, str]]:
     Where both cells do, nobody knows which belong together: that row stays as it is, for check()
     to refuse.
     """
-    if is_record_id(values.get(_IDS[0], "")) and is_record_id(values.get(_IDS[1], "")):
+    if is_record_id(values.get(IDS[0], "")) and is_record_id(values.get(IDS[1], "")):
         return [values]  # as nearly all are
-    listed = {name: each for name in _IDS if (each := records_in(values.get(name, "")))}
+    listed = {name: each for name in IDS if (each := records_in(values.get(name, "")))}
     if not listed or _names_several_twice(values):
         return [values]
     choices = product(*listed.values())
@@ -100,7 +99,7 @@ def pairs_in(values: Mapping[str, str]) -> list[Mapping[str, str]]:
 
 
 def _names_several_twice(values: Mapping[str, str]) -> bool:
-    return all(len(records_in(values.get(name, ""))) > 1 for name in _IDS)
+    return all(len(records_in(values.get(name, ""))) > 1 for name in IDS)
 
 
 def records_in(cell: str) -> list[str]:
@@ -241,7 +240,7 @@ class RowChecker:
 
     def _named(self, values: Mapping[str, str], problems: list[Problem]) -> dict[str, Named]:
         """The sides without an id that name a record by something else."""
-        at_ids = (p for p in problems if p.field in _IDS and p.code is not Reason.NO_ID)
+        at_ids = (p for p in problems if p.field in IDS and p.code is not Reason.NO_ID)
         no_id = [p.field.partition("_")[0] for p in at_ids]
         no_id = [side for side in no_id if type(values.get(f"{side}_object_id")) is not Flawed]
         no_id = [side for side in no_id if f"{side}_object_id{NAMED_BY}" not in values]
