@@ -155,11 +155,11 @@ def in_files() -> Iterator[Finding]:
         yield Finding(Level.OK, "The static files are there.")
     database = settings.DATABASES["default"]
     if database["ENGINE"].endswith("sqlite3"):
-        yield _room("the database", Path(database["NAME"]).parent, LITTLE, TOO_LITTLE)
+        yield _room("the database", Path(database["NAME"]).parent, LITTLE)
     else:
         yield Finding(Level.OK, "How much room PostgreSQL's disk has cannot be seen from here.")
     uploads = 2 * settings.BULK_MAX_BYTES * settings.WORKER_PROCESSES + TEMPORARY
-    yield _room("temporary files", Path(tempfile.gettempdir()), uploads, TOO_LITTLE)
+    yield _room("temporary files", Path(tempfile.gettempdir()), uploads)
     if settings.METRICS_TOKEN:
         yield _counting()
 
@@ -172,7 +172,7 @@ def _counting() -> Finding:
     return Finding(Level.OK, "METRICS_DIR can be used.")
 
 
-def _room(what: str, folder: Path, little: int, too_little: int) -> Finding:
+def _room(what: str, folder: Path, little: int) -> Finding:
     try:
         free = shutil.disk_usage(folder).free
         may_write = os.access(folder, os.W_OK | os.X_OK)
@@ -181,6 +181,6 @@ def _room(what: str, folder: Path, little: int, too_little: int) -> Finding:
     if not may_write:
         text = f"This account may not write to {folder}, the folder for {what}."
         return Finding(Level.FAILED, text, "Give the folder to the account that serves.")
-    level = Level.FAILED if free < too_little else Level.WARNING if free < little else Level.OK
+    level = Level.FAILED if free < TOO_LITTLE else Level.WARNING if free < little else Level.OK
     advice = "" if level is Level.OK else "Make room, or use another disk."
     return Finding(level, f"{folder}, for {what}, has {free // MIB} MiB free.", advice)

@@ -89,7 +89,7 @@ def _submit(request: AuthenticatedHttpRequest) -> HttpResponse:
     )
     if not sent.entries:
         return _nothing_sent(request, form, sent)
-    response = _rest(request, form, sent) if sent.left else redirect(address_after(sent))
+    response = _rest(request, sent) if sent.left else redirect(address_after(sent))
     note_as_sent(request, response, form.cleaned_data["submit_token"])
     return response
 
@@ -102,7 +102,7 @@ def _nothing_sent(
     return _page(request, form, status=503, notice="log_unavailable")
 
 
-def _rest(request: AuthenticatedHttpRequest, form: AssociationForm, sent: Sent) -> HttpResponse:
+def _rest(request: AuthenticatedHttpRequest, sent: Sent) -> HttpResponse:
     """What was not sent, in the form again, with the same one-time token."""
     if sent.stop == Stop.LEFT:
         return redirect(address_after(sent))

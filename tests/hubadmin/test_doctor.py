@@ -165,9 +165,9 @@ class FilesTests(SimpleTestCase):
     def test_little_room_and_none(self) -> None:
         for free, level in ((10 * 2**30, "ok"), (500 * 2**20, "warning"), (2**20, "failed")):
             with mock.patch("shutil.disk_usage", return_value=mock.Mock(free=free)):
-                room = doctor._room("x", Path("/tmp"), doctor.LITTLE, doctor.TOO_LITTLE)  # noqa: S108
+                room = doctor._room("x", Path("/tmp"), doctor.LITTLE)  # noqa: S108
             self.assertEqual(room.level, level)
-        nowhere = doctor._room("x", Path("/nowhere"), 1, 1)
+        nowhere = doctor._room("x", Path("/nowhere"), 1)
         self.assertEqual(nowhere.level, Level.FAILED)
         self.assertIn("No such file", nowhere.text)
 

@@ -6,7 +6,7 @@ security hides what is there.
 
 from typing import Any
 
-from django.db import connections
+from django.db import connection
 
 from associations.audit.integrity import triggers
 
@@ -28,9 +28,8 @@ ORDER BY 1
 _SQLITE = "SELECT name, tbl_name FROM sqlite_master WHERE type = 'trigger' ORDER BY name"
 
 
-def find_strangers(using: str = "default") -> list[str]:
+def find_strangers() -> list[str]:
     """Name each of them."""
-    connection = connections[using]
     expected = triggers.expected(connection.vendor)
     own, tables = {each.name for each in expected}, sorted({each.table for each in expected})
     with connection.cursor() as cursor:
