@@ -285,8 +285,6 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("ja", "日本語")]  # each as its own readers call it
 LOCALE_PATHS = [BASE_DIR / "associations" / "locale"]  # one catalogue for the whole project
 FORMAT_MODULE_PATH = ["hubadmin.formats"]
-USE_I18N = True
-USE_TZ = True
 TIME_ZONE = time_zone("TIME_ZONE", "UTC")
 
 # --- Security -----------------------------------------------------------------------------------
