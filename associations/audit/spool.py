@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
 from time import time, time_ns
@@ -184,6 +184,11 @@ def _usable() -> Iterator[tuple[Path, Kept]]:
             put_aside(file, repr(error))
             continue
         yield file, kept
+
+
+def kept_at(file: Path) -> datetime:
+    """When this was kept, as its name says. Raises ValueError."""
+    return datetime.fromtimestamp(int(file.name.partition("-")[0]) / 1e9, UTC)
 
 
 def _put_broken_aside(file: Path) -> None:

@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from threading import Lock, Thread
 
@@ -79,6 +80,7 @@ def read_back() -> None:
 def _take_back(file: Path, kept: spool.Kept) -> None:
     try:
         with transaction.atomic():
+            _demand_entries_of_then(kept, spool.kept_at(file))
             _write_back(kept)
     except IntegrityError as error:
         spool.put_aside(file, str(error).strip())
@@ -128,6 +130,12 @@ def _still_under_way(kept: spool.Kept, run: int) -> QuerySet[AssociationRequest]
     ids, started_at = kept.entries, kept.attempt and kept.attempt.started_at
     entries = AssociationRequest.objects.filter(run=run, pk__range=(ids[0], ids[-1]))
     return entries.filter(outcome=Outcome.SENDING, sent_at__lte=started_at)
+
+
+def _demand_entries_of_then(kept: spool.Kept, at: datetime) -> None:
+    """A log that was restored gives the numbers of entries that it has lost to others."""
+    if AssociationRequest.objects.filter(pk__in=kept.entries, created_at__gt=at).exists():
+        raise ValueError("the log has another entry of this number, which was made later")
 
 
 def _demand_in_time(attempt: Attempt) -> None:

@@ -17,6 +17,7 @@ from django.test import override_settings
 from django.utils import timezone
 
 from associations.audit import recorder, spool
+from associations.audit.integrity import triggers
 from associations.audit.integrity.sealing import seal_log
 from associations.audit.recorder import kept
 from associations.bulk import backoff, tasks
@@ -27,7 +28,7 @@ from associations.hubspot.outcomes import Cause
 from associations.models import AssociationRequest, BulkChunk, SendMode
 from tests.associations.audit.integrity.processes import database_url, manage
 from tests.associations.bulk.engine import EngineTestCase, row
-from tests.associations.linking.base import named_entry_of
+from tests.associations.linking.base import entry_of, named_entry_of
 from tests.associations.management.test_status import status
 from tests.hubadmin.test_health import read_only
 from tests.support import (
@@ -210,6 +211,28 @@ class ReadBackTests(SpoolTestCase):
         recorder.read_back()
         self.assert_told(entry, outcome="linked")
 
+    def test_an_entry_that_has_got_the_number_of_one_that_a_restored_log_lost(self) -> None:
+        """The answer was to a link that this log knows nothing of."""
+        lost = self.submit_and_lose_the_log()
+        with triggers.lifted():
+            lost.attempts.all().delete()
+            AssociationRequest.objects.filter(pk=lost.pk).delete()
+        other = entry_of(self.user, pk=lost.pk, outcome="sending", to_object_id="903")
+        with self.assertLogs("associations.audit.spool", "ERROR") as logs:
+            recorder.read_back()
+        other.refresh_from_db()
+        self.assertEqual((other.outcome, other.attempts.count()), ("sending", 0))
+        self.assertEqual({*self.files()}, {".unusable"})
+        self.assertIn("another entry of this number", str(vars(logs.records[0])))
+
+    def test_so_it_is_where_nothing_but_the_end_of_it_was_kept(self) -> None:
+        spool.keep(spool.Kept(None, [12345], closes=True))
+        other = entry_of(self.user, pk=12345, outcome="sending")
+        with self.assertLogs("associations.audit.spool", "ERROR"):
+            recorder.read_back()
+        other.refresh_from_db()
+        self.assertEqual((other.outcome, self.files()), ("sending", [".unusable"]))
+
     def test_a_page_and_a_submit_ask_no_disk(self) -> None:
         with mock.patch.object(spool, "folder", side_effect=AssertionError):
             self.assertEqual(self.client.post("/", LINK).status_code, 302)
@@ -247,7 +270,7 @@ class FileTests(SpoolTestCase):
         ]
         odd += [json.dumps(whole | each).encode() for each in forged]
         for number, text in enumerate(odd):
-            (self.folder / f"0-{number:03}.json").write_bytes(text)
+            (self.folder / f"{time.time_ns()}-{number:03}.json").write_bytes(text)
         with self.assertLogs("associations.audit.spool", "ERROR") as logs:
             recorder.read_back()
         self.assertEqual(self.files(), [".unusable"] * len(odd))
