@@ -166,7 +166,7 @@ class LogTransactionTestCase(TransactionTestCase):
         with triggers.lifted(), connection.cursor() as cursor:
             for table in connection.introspection.django_table_names(only_existing=True):
                 cursor.execute(f'DELETE FROM "{table}"')
-            constraints.restore(is_changed=False)  # which a test may have lifted
+        constraints.restore(is_changed=False)  # which a test may have lifted
 
 
 def warm_up(hubspot: str) -> None:
