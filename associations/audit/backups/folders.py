@@ -152,6 +152,10 @@ class Manifest:
         manifest._check(told["format"])
         return manifest
 
+    def is_of(self, folder: Path) -> bool:
+        """Whether the folder's name, which somebody may have noted elsewhere, says the same time."""
+        return folder.resolve().name == name_at(self.taken_at)
+
     def _check(self, written_as: object) -> None:
         """Raises ValueError or KeyError: it is not as we write it."""
         is_dated = self.taken_at.tzinfo and self.taken_at.year > 2000

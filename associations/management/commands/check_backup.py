@@ -28,6 +28,9 @@ class Command(BaseCommand):
         try:
             manifest = Manifest.read(folder)
             self.refuse_if(manifest.changed_files(folder))
+            if not manifest.is_of(folder):
+                at = f"{manifest.taken_at:%Y-%m-%d %H:%M:%S} UTC"
+                raise BackupError(f"{folder} has another name than a backup of {at}, as it says.")
             with proving.restored(folder, manifest):
                 told = self.verify(manifest)
         except BackupError as error:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 
 import psycopg
 from django.conf import settings
@@ -108,7 +108,7 @@ class BackupMixin(LogMixin):
         """The honest backup with the database of a changed log, and with hashes that fit it."""
         change()
         other = self.one_more()
-        forged = self.place / f"forged-{honest.name}-{len(self.made())}"
+        forged = Path(mkdtemp(dir=self.folder)) / honest.name
         shutil.copytree(honest, forged)
         (forged / folders.PROVEN).unlink(missing_ok=True)
         shutil.copyfile(self.database_in(other), self.database_in(forged))

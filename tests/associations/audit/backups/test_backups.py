@@ -10,6 +10,7 @@ import stat
 import subprocess
 import time
 import unittest
+from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,6 +21,7 @@ from associations.audit.backups import folders
 from associations.audit.backups.folders import BackupError, Manifest
 from associations.audit.integrity import triggers
 from associations.audit.integrity.heads_file import HeadsFile
+from associations.audit.integrity.serialization import format_moment
 from associations.models import AssociationRequest, AuditSeal
 from hubadmin import __version__
 from tests.associations.audit.backups.base import BackupMixin
@@ -133,6 +135,16 @@ class BackupTests(BackupMixin, CommittedLogTestCase):
             self.assert_is_not_proven(
                 forged, "The seals after seal 1 are gone: .*heads knew seal 2", **elsewhere
             )
+
+    def test_so_is_one_that_says_it_was_taken_before_that(self) -> None:
+        """Heads of later are no alarm: so the folder's name, noted elsewhere, has to agree."""
+        honest = self.one_more()
+        taken_at = Manifest.read(honest).taken_at
+        earlier = format_moment(taken_at - timedelta(hours=1))
+        forged = self.forged(honest, lambda: None, taken_at=earlier)
+        self.assert_is_not_proven(forged, "has another name than a backup of")
+        forged.rename(forged.with_name("renamed"))
+        self.assert_is_not_proven(forged.with_name("renamed"), "has another name than")
 
     def test_another_head_beside_it_is_found(self) -> None:
         folder = self.one_more()
