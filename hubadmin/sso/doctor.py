@@ -1,6 +1,7 @@
 """Whether whoever says who people are can be asked: what `manage.py doctor` tries of signing in."""
 
 import json
+import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -79,7 +80,8 @@ def _keys(keys: list[Any]) -> Finding:
 def _assertion() -> Iterator[Finding]:
     what, address, before = "The gateway's keys", settings.SSO_KEYS_URL, datetime.now(UTC)
     try:
-        with urlopen(address, timeout=KEYS_TIMEOUT) as answer:
+        trusted = ssl.create_default_context(cafile=settings.CA_BUNDLE or None)
+        with urlopen(address, timeout=KEYS_TIMEOUT, context=trusted) as answer:
             at, date = before + (datetime.now(UTC) - before) / 2, answer.headers.get("Date")
             body = answer.read(1024 * 1024)
     except HTTPError as error:

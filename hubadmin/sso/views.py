@@ -19,6 +19,8 @@ from hubadmin.sso.users import provision_from, text
 from hubadmin.web import addresses, drafts, outages
 from hubadmin.web.http import AnyHttpRequest, AuthenticatedHttpRequest
 
+# AWS leaves it to the application to end its load balancer's session, kept in up to four parts.
+ALB_COOKIES = [f"AWSELBAuthSessionCookie-{number}" for number in range(4)]
 _REFUSED, _TOLD = "sso_refused", "sso_told"
 
 
@@ -120,6 +122,9 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     # Not the cookies, which hold the language, nor what a browser stores for its next person: the
     # pages that it keeps, in each of its tabs.
     response["Clear-Site-Data"] = '"cache"'
+    if settings.SSO_ALB_ARN:
+        for name in ALB_COOKIES:
+            response.delete_cookie(name)
     return response
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from django.conf import settings
 from django.test import SimpleTestCase, override_settings, tag
 
-from hubadmin.sso import gateway_token, oidc_provider
+from hubadmin.sso import doctor, gateway_token, oidc_provider
+from hubadmin.web.doctor import Level
 from tests.hubadmin.test_checks import CheckTestCase
 from tests.identity import forgery
 from tests.identity.apache import certify
@@ -69,6 +70,15 @@ class BelievedTests(SimpleTestCase):
         for name, ask in self.ASKING.items():
             with self.subTest(name), override_settings(CA_BUNDLE=str(self.bundle)):
                 self.assertTrue(ask())
+
+    def test_the_doctor_believes_whom_signing_in_believes(self) -> None:
+        for mode in ("oidc", "assertion"):
+            for bundle, level in ((str(self.bundle), Level.OK), ("", Level.FAILED)):
+                with (
+                    self.subTest(mode, bundle=bundle),
+                    override_settings(SSO_MODE=mode, CA_BUNDLE=bundle),
+                ):
+                    self.assertEqual({each.level for each in doctor.look()}, {level})
 
     def test_and_without_it_nobody(self) -> None:
         for name, ask in self.ASKING.items():

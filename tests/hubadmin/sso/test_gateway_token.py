@@ -202,6 +202,14 @@ class LoadBalancerTests(GatewayTestCase):
             with self.subTest(header=header):
                 self.assertEqual(self.get(self.token(**header)).status_code, 403)
 
+    def test_signing_out_ends_the_load_balancers_session(self) -> None:
+        self.get(self.token())
+        headers = {"Cf-Access-Jwt-Assertion": self.token()}
+        cookies = self.client.post("/sign-out", headers=headers).cookies
+        for number in range(4):
+            cookie = cookies[f"AWSELBAuthSessionCookie-{number}"]
+            self.assertEqual((cookie.value, cookie["max-age"], cookie["path"]), ("", 0, "/"))
+
     def test_its_keys_down(self) -> None:
         with mock.patch.object(HostileProvider, "answer", lambda *args: (503, "")):
             self.assertEqual(self.get(self.token()).status_code, 503)
