@@ -100,7 +100,7 @@ def _version_ends(numbers: Numbers) -> str:
 
 
 def _calls_failing(numbers: Numbers) -> str:
-    text = gettext("Of {calls} calls to HubSpot within the last hour {failed} failed.")
+    text = gettext("Of the last {calls} calls to HubSpot, within an hour, {failed} failed.")
     return _filled(text, numbers)
 
 

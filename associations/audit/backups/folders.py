@@ -153,7 +153,7 @@ class Manifest:
         return manifest
 
     def is_of(self, folder: Path) -> bool:
-        """Whether the folder's name, which somebody may have noted elsewhere, says the same time."""
+        """Whether the name of the folder, perhaps noted elsewhere, says the same time."""
         return folder.resolve().name == name_at(self.taken_at)
 
     def _check(self, written_as: object) -> None:

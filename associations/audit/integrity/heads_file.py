@@ -59,6 +59,9 @@ def witnesses(as_of: datetime | None = None) -> list[Witness]:
     return kept
 
 
+LACKS = "the log lacks a seal that was made before"
+
+
 class HeadsFile:
     """The file to what seals. Whatever is wrong with it is logged, once, and stops no sealing."""
 
@@ -82,7 +85,7 @@ class HeadsFile:
         kept = _read(data)
         last = _newest_in_the_log(kept) if kept else None
         if last != (kept[-1] if kept else None):
-            self._say("the log lacks a seal that was made before", f"{kept[-1].statement}.")
+            self._say(LACKS, f"{kept[-1].statement}.")
         if lines := _lines_after(last.number if last else 0):
             whole = data[: data.rfind(b"\n") + 1]  # what a crash has cut in two goes
             file.truncate(len(whole))

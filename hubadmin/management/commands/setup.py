@@ -30,8 +30,8 @@ class Command(BaseCommand):
             "--dir",
             type=Path,
             default="/etc/hubadmin",
-            help="of owner.env, web.env, sealer.env and backup.env; on SQLite of one .env instead "
-            "(default: %(default)s)",
+            help="of owner.env, web.env, sealer.env, backup.env and, for compose, postgres.env; "
+            "on SQLite of one .env instead (default: %(default)s)",
         )
         parser.add_argument(
             "--no-input",

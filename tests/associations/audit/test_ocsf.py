@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.test import TestCase
+from django.test import SimpleTestCase, TestCase
 from django.utils import timezone
 
 from associations.audit import events
 from associations.audit.integrity import sealing
+from associations.audit.integrity.heads_file import LACKS
 from associations.audit.integrity.timestamp_authority import Time
 from associations.hubspot.answers import Answer
 from associations.hubspot.outcomes import Cause
@@ -89,6 +90,16 @@ class KindTests(TestCase):
         for _, class_, activity in kinds:
             self.assertRegex(class_, r"^\d{4} [A-Z]")
             self.assertRegex(activity, r"^\d [A-Z]")
+
+
+class AlarmTests(SimpleTestCase):
+    def test_every_error_that_is_told_of_the_log_is_named(self) -> None:
+        section = " ".join(README.read_text().split("### As OCSF")[1].split())
+        source = "".join(path.read_text() for path in SOURCES)
+        alarms = {*re.findall(r'logger\.error\("([^"]+)"', source), LACKS}
+        self.assertEqual(len(alarms), 4)
+        for alarm in alarms:
+            self.assertIn(f"`{alarm}`", section)
 
 
 class FieldTests(TestCase):
