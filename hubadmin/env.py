@@ -39,6 +39,8 @@ POSTGRESQL_OPTIONS = {
     ),
 }
 
+NOWHERE = "sqlite://:memory:"  # in which there is nothing to mistake for what was meant
+
 env = environ.Env()
 # An exported variable wins over the file. The demo and the tests read no file at all.
 ENV_FILE = env.str("ENV_FILE", default=str(BASE_DIR / ".env"))
@@ -47,6 +49,7 @@ if ENV_FILE and ("ENV_FILE" in os.environ or Path(ENV_FILE).exists()):
         env.read_env(StringIO(Path(ENV_FILE).read_text(encoding="utf-8")))
     except (OSError, UnicodeDecodeError) as error:
         # Not passed over: `migrate`, say, would make the tables in another database.
+        os.environ.setdefault("DATABASE_URL", NOWHERE)
         PROBLEMS.append(f"ENV_FILE is {ENV_FILE!r}, which cannot be read: {error}.")
 
 
@@ -145,8 +148,7 @@ def database_from(url: str, ca_bundle: str = "") -> dict[str, Any]:
             "password, write what is neither letter nor digit by its code: @ is %40, / is %2F, "
             "# is %23, : is %3A, % is %25."
         )
-        # In which there is nothing to mistake for what was meant.
-        database = {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}
+        database = env.db_url_config(NOWHERE)
     database |= {"CONN_MAX_AGE": 600, "CONN_HEALTH_CHECKS": True}
     options = database.setdefault("OPTIONS", {})
     if ca_bundle and options.get("sslmode", "").startswith("verify-"):

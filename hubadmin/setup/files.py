@@ -72,7 +72,9 @@ def _quoted(value: str) -> str:
 
     What stands between single ones compose, too, takes as it is, with `$` and `#`.
     """
+    if {*"$#"} & {*value} and not {*"'\\"} & {*value} and value[-1] != '"':
+        return f"'{value}'"
     if value[0] not in "'\"":
-        return f"'{value}'" if {*"$#"} & {*value} and "'" not in value else value
+        return value
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'

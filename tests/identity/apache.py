@@ -111,6 +111,7 @@ class Apache:
             f"DefaultRuntimeDir {folder}",
             f"PidFile {folder}/apache.pid",
             "ErrorLog /dev/stderr",
+            f"Define APACHE_LOG_DIR {folder}",
         ]
         here = {
             "*:443": f"127.0.0.1:{self.port}",

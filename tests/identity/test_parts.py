@@ -271,9 +271,9 @@ class OpenIDProxyTests(ProxyTestCase):
         for name in names:
             self.assert_received(received, name.lower())
 
-    def test_nobody_passes_signed_out_but_to_see_whether_it_lives(self) -> None:
-        session = self.browser(self.proxy)
-        for path, status in (("/", 302), ("/audit/", 302), ("/healthzz", 302), ("/healthz", 200)):
+    def test_nobody_passes_signed_out_but_to_read_whom_to_tell_of_a_weakness(self) -> None:
+        session, told = self.browser(self.proxy), "/.well-known/security.txt"
+        for path, status in (("/", 302), ("/audit/", 302), ("/readyz", 302), (told, 200)):
             answer = session.get(self.proxy.origin + path, allow_redirects=False, timeout=10)
             self.assertEqual(answer.status_code, status, path)
         self.assertNotIn("subject", str(answer.json()).lower())

@@ -10,7 +10,7 @@ import json
 import re
 import shutil
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -158,7 +158,7 @@ class Manifest:
 
     def _check(self, written_as: object) -> None:
         """Raises ValueError or KeyError: it is not as we write it."""
-        is_dated = self.taken_at.tzinfo and self.taken_at.year > 2000
+        is_dated = self.taken_at.utcoffset() == timedelta() and self.taken_at.year > 2000
         is_told = _VERSION.fullmatch(self.version) and _DIGEST.fullmatch(self.contents.head)
         is_whole = {*self.files} == {DATABASES[self.kind], HEAD}
         if not (written_as == FORMAT and is_dated and is_told and is_whole):

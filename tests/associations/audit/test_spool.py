@@ -217,7 +217,8 @@ class ReadBackTests(SpoolTestCase):
         with triggers.lifted():
             lost.attempts.all().delete()
             AssociationRequest.objects.filter(pk=lost.pk).delete()
-        other = entry_of(self.user, pk=lost.pk, outcome="sending", to_object_id="903")
+        made = {"created_at": timezone.now() + timedelta(minutes=5)}
+        other = entry_of(self.user, pk=lost.pk, outcome="sending", to_object_id="903", **made)
         with self.assertLogs("associations.audit.spool", "ERROR") as logs:
             recorder.read_back()
         other.refresh_from_db()
@@ -227,7 +228,8 @@ class ReadBackTests(SpoolTestCase):
 
     def test_so_it_is_where_nothing_but_the_end_of_it_was_kept(self) -> None:
         spool.keep(spool.Kept(None, [12345], closes=True))
-        other = entry_of(self.user, pk=12345, outcome="sending")
+        made = {"created_at": timezone.now() + timedelta(minutes=5)}
+        other = entry_of(self.user, pk=12345, outcome="sending", **made)
         with self.assertLogs("associations.audit.spool", "ERROR"):
             recorder.read_back()
         other.refresh_from_db()

@@ -143,6 +143,9 @@ class BackupTests(BackupMixin, CommittedLogTestCase):
         earlier = format_moment(taken_at - timedelta(hours=1))
         forged = self.forged(honest, lambda: None, taken_at=earlier)
         self.assert_is_not_proven(forged, "has another name than a backup of")
+        there = f"{taken_at:%Y-%m-%dT%H:%M:%S}+14:00"  # the same digits of another day
+        elsewhere = self.forged(honest, lambda: None, taken_at=there)
+        self.assert_is_not_proven(elsewhere, "is not as `backup` writes it")
         forged.rename(forged.with_name("renamed"))
         self.assert_is_not_proven(forged.with_name("renamed"), "has another name than")
 
