@@ -14,7 +14,7 @@ from associations.bulk.files.errors import OF_THE_COLUMNS
 from associations.bulk.messages import headline, sentence
 from associations.hubspot.outcomes import LASTING, OF_UNDO
 from associations.models import BulkRun, RunState
-from associations.models.bulk import ENDED
+from associations.models.bulk import ENDED, Approval
 from associations.models.readable import (
     UNREADABLE,
     UnreadableRow,
@@ -34,7 +34,7 @@ _HAS_FAULTS |= Q(unconfirmed__gt=0)
 _HAS_MORE_TO_SEND = Q(rows_read__gt=F("rows_invalid") + F("rows_double") + F("rows_linked"))
 _NEED_SOMEBODY = (
     Q(state=RunState.UNREADABLE, problem__in=OF_THE_COLUMNS) & ~Q(layout={})
-    | Q(state=RunState.READY) & (_HAS_FAULTS | _HAS_MORE_TO_SEND)
+    | Q(state=RunState.READY) & ~Q(approval=Approval.ASKED) & (_HAS_FAULTS | _HAS_MORE_TO_SEND)
     | Q(state=RunState.PAUSED) & ~Q(stop_cause="")
 )
 _STATES = (RunState.UNREADABLE, RunState.READY, RunState.PAUSED, *ENDED)

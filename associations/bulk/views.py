@@ -39,6 +39,7 @@ from associations.bulk.template import EXAMPLES, XLSX, template_workbook
 from associations.bulk.todo import todo_of
 from associations.gateway.account import offered_to, type_choices
 from associations.linking.undo_views import UndoForm
+from associations.linking.why_not import too_late
 from associations.models import BulkRun, RowState, RunState, SendMode
 from associations.models.bulk import ENDED, NOT_STARTED, UNDER_WAY, BulkRunQuerySet
 from associations.models.events import OF_RUNS
@@ -231,6 +232,8 @@ def _context(request: AuthenticatedHttpRequest, run: BulkRun) -> dict[str, Any]:
         context |= {"has_left": not may_act(run.user_id)}
     if run.state == RunState.READY:
         context |= _ready(run) | {"refusal_form": RefusalForm()}
+        if run.undoes and undoing.is_too_late(run.undoes, request.user):
+            context |= {"too_late": too_late().sentence}
     elif run.state in ENDED:
         can_undo = undoing.can_be_undone(run, request.user)
         context |= _ended(run) | {"undo_form": UndoForm() if can_undo else None}

@@ -81,7 +81,7 @@ def why_not(error: Exception, *, is_admin: bool) -> WhyNot:
     if error.bar is Bar.NOT_ALONE:
         return _not_alone(error)
     if error.bar is Bar.TOO_LATE:
-        return _too_late()
+        return too_late()
     return WhyNot(sentence_of(error.bar), str(_TEXTS[error.bar][1]))
 
 
@@ -109,7 +109,7 @@ def _not_alone(error: NotUndoableError) -> WhyNot:
     return WhyNot(sentence_of(Bar.NOT_ALONE, labels), str(_BY_HAND))
 
 
-def _too_late() -> WhyNot:
+def too_late() -> WhyNot:
     text = ngettext(
         "People can undo what they have linked for {count} hour; an admin can undo this later.",
         "People can undo what they have linked for {count} hours; an admin can undo this later.",

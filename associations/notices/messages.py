@@ -106,8 +106,8 @@ def _calls_failing(numbers: Numbers) -> str:
 
 def _links_changed(numbers: Numbers) -> str:
     text = ngettext(
-        "The daily look has found {links} link changed that was made here.",
-        "The daily look has found {links} links changed that were made here.",
+        "The daily look has news of {links} link that was made here.",
+        "The daily look has news of {links} links that were made here.",
         numbers["links"],
     )
     return _filled(text, numbers)

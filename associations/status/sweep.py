@@ -25,7 +25,7 @@ def sweep_lines(user: "User | None") -> Iterator[Item]:
         yield Item(Level.WELL, gettext("No link that was made has been looked at since."))
         return
     text = gettext(
-        "Links were looked at last {moment}: {links}, of which {left} could not be looked at. "
+        "Links were looked at last {moment}: {links}; {left} more could not be looked at. "
         'Changed since: <a href="{address}">{changed}</a>.'
     )
     links, left = (_number(keyed(told.facts).get(name)) for name in ("links", "not_looked_at"))

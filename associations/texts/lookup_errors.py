@@ -29,7 +29,9 @@ _REASONS = {
     Cause.SAME_RECORD: _("For HubSpot the two are one record."),
     Cause.NO_DEFAULT_TYPE: _("HubSpot has no default way to link these two types."),
     Cause.UNREADABLE: _("HubSpot's answer could not be read."),
-    Cause.NOT_SHOWN: _("Both records have more links than HubSpot shows at once."),
+    Cause.NOT_SHOWN: _(
+        "A record has more links than HubSpot shows at once, or the link was just being changed."
+    ),
     Cause.MERGED: _("HubSpot has one of the records under another id since."),
     Cause.REDIRECTED: _("The configured address of HubSpot's API is wrong."),
     Cause.ACCESS_ENDED: _("Whoever asked for it had signed out or lost their access."),

@@ -486,8 +486,8 @@ _BY_CAUSE: dict[str, tuple[Text, Text]] = {
     ),
     Cause.NOT_SENT: (
         _(
-            "The run was canceled before {from_} and {to} had their turn. Nothing was sent, so "
-            "they were not linked."
+            "Nothing was sent for {from_} and {to}, so they were not linked: the run was canceled "
+            "before their turn, or they were not to be sent any more when it came."
         ),
         _("If they are to be linked after all, link them by the form or in another run."),
     ),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from associations.models import AssociationRequest
 
 _AGAIN = _("Undo it again, from the page of the entry.")
+_IF_STILL = _("If it is still to be undone, do so from the page of the entry.")
 _LOOK = _("Look at one of the two records in HubSpot, or check again.")
 _BY_HAND = _("Whoever may change it in HubSpot can remove the link there, on either record's page.")
 _BY_CAUSE: dict[str, tuple[Promise, Promise | str]] = {
@@ -63,7 +64,10 @@ _REASONS = {
     Cause.INTERRUPTED: _("This site was interrupted before it had noted HubSpot's answer."),
     Cause.IN_PROGRESS: _("HubSpot accepted the request but has not finished it."),
     Cause.CANCELED_BY_HUBSPOT: _("HubSpot canceled the request."),
-    Cause.NOT_SENT: _("The run was canceled before their turn."),
+    Cause.NOT_SENT: _(
+        "Nothing was sent: the run was canceled before their turn, or they were not to be undone "
+        "any more when it came."
+    ),
 }
 
 
@@ -78,7 +82,8 @@ def texts_of(entry: "AssociationRequest") -> tuple[Promise | str, Promise | str]
     reason = str(_REASONS.get(Cause(entry.cause)) if verdict else "") or reason_of(entry.cause)
     if is_known:
         text = gettext("{reason} The link from {from_} to {to} was not removed.")
-        return text.replace("{reason}", reason), _AGAIN
+        next_step = _IF_STILL if entry.cause == Cause.NOT_SENT else _AGAIN
+        return text.replace("{reason}", reason), next_step
     text = gettext("{reason} Whether the link from {from_} to {to} was removed is not known.")
     return text.replace("{reason}", reason), _LOOK
 

@@ -66,8 +66,11 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     if known_browser and not from_elsewhere and drafts.keep(request, drafts.PAGE_TOO_OLD):
         return _page_anew(request)
     if request.path == reverse("sign_out") and not from_elsewhere:
+        if not request.user.is_authenticated:
+            return redirect("sign_in")
         return render(request, "sso/still_signed_in.html", status=403)
-    return render(request, "403.html", {"posted": drafts.posted(request)}, status=403)
+    context = {"posted": drafts.posted(request), "is_too_old": True}
+    return render(request, "403.html", context, status=403)
 
 
 def _page_anew(request: HttpRequest) -> HttpResponse:

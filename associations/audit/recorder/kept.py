@@ -137,9 +137,10 @@ def _demand_entries_of_then(kept: spool.Kept, at: datetime) -> None:
     entries = AssociationRequest.objects.filter(pk__in=kept.entries)
     if entries.filter(created_at__gt=at + CLOSING_GRACE).exists():  # which is for clocks
         raise ValueError("the log has another entry of this number, which was made later")
-    own = kept.batch and entries.filter(run=kept.batch["run_id"])
-    if own is not None and own.count() < len({*kept.entries}):
-        raise ValueError("the log has no such entries of this run")
+    if kept.batch:
+        own = entries.filter(run=kept.batch["run_id"])
+        if own.count() < len({*kept.entries}):
+            raise ValueError("the log has no such entries of this run")
 
 
 def _demand_in_time(attempt: Attempt) -> None:

@@ -165,7 +165,7 @@ class PageTests(ApprovalTestCase):
     def test_who_uploads_is_told_before(self) -> None:
         page = self.page(self.large(), self.user)
         self.assertContains(page, "Ask for approval")
-        self.assertContains(page, "what goes beyond 3 pairs within 24 hours")
+        self.assertContains(page, "come to more than 3 pairs within 24 hours")
         self.assertNotContains(page, "Start: link")
 
     def test_what_one_has_started_is_told(self) -> None:

@@ -288,6 +288,7 @@ class NeedingTests(CorrectionTestCase):
         for needs, fields in (
             (True, {"state": "ready", "rows_read": 1}),
             (True, {"state": "ready", "rows_read": 1, "rows_invalid": 1}),
+            (False, {"state": "ready", "rows_read": 1, "approval": "asked"}),  # for an admin
             (False, {"state": "ready", "rows_read": 1, "rows_linked": 1}),
             (True, {"state": "unreadable", "problem": "no_header", "layout": {"columns": []}}),
             (False, {"state": "unreadable", "problem": "empty"}),

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from unittest import mock
 
+from django.conf import settings
 from django.db import connection
 from django.http import HttpResponse
 from django.test.utils import CaptureQueriesContext
@@ -200,6 +201,19 @@ class ProgressTests(RunTestCase):
 
 
 class AfterTests(RunTestCase):
+    def test_an_undo_that_has_come_too_late_says_so_and_cannot_be_started(self) -> None:
+        long_ago = timezone.now() - timedelta(hours=settings.UNDO_HOURS + 1)
+        undone = run_of(self.user, state="done", started_at=long_ago, finished_at=long_ago)
+        ready = {"state": "ready", "undoes": undone, "rows_read": 2, "read_at": timezone.now()}
+        run = run_of(self.user, **ready)
+        page = self.page(run)
+        self.assertContains(page, "an admin can undo this later.")
+        self.assertNotContains(page, f"/bulk/{run.pk}/start/")
+        BulkRun.objects.filter(pk=undone.pk).update(started_at=timezone.now())
+        page = self.page(run)
+        self.assertContains(page, "2 of 2 links can be undone.")
+        self.assertContains(page, f"/bulk/{run.pk}/start/")
+
     def test_the_sentence_first_then_what_failed_and_what_can_be_done(self) -> None:
         ended = timezone.now()
         run = self.run_(
@@ -221,7 +235,7 @@ class AfterTests(RunTestCase):
             )
         page = self.page(run)
         self.assertContains(page, "4,880 of 4,900 pairs are linked. 15 are not.")
-        self.assertContains(page, "Of 3 it is not certain. 2 were canceled.")
+        self.assertContains(page, "Of 3 it is not certain. 2 were not sent.")
         self.assertContains(page, "Try 2 again")
         self.assertContains(page, "after 3 minutes")
         found = [

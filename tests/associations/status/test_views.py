@@ -371,7 +371,7 @@ class LogTests(StatusTestCase):
         entry = entry_of(self.user)
         record_finding(entry, Finding.GONE, duration_ms=1, is_linked=False, types=[])
         page = self.page()
-        self.assert_says(page, "12,345, of which 7 could not be looked at. Changed since: 1.")
+        self.assert_says(page, "12,345; 7 more could not be looked at. Changed since: 1.")
         self.assertContains(page, 'href="/changed/"')
         self.assertEqual(self.worrying(page), [])
         with override_settings(SWEEP_QUOTA_PERCENT=0):

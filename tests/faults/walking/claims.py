@@ -130,7 +130,7 @@ CLAIMS = [
         ("entries", "Nothing was linked.", entry.not_linked_by_it),
         ("entries", "Nothing was sent, so {from_} and {to} were not linked.", entry.not_sent),
         ("entries", "Whoever asked for it had signed out or lost their access before it could be sent, so {from_} and {to} were not linked.", entry.not_sent),
-        ("entries", "The run was canceled before {from_} and {to} had their turn. Nothing was sent, so they were not linked.", entry.canceled_unsent),
+        ("entries", "Nothing was sent for {from_} and {to}, so they were not linked: the run was canceled before their turn, or they were not to be sent any more when it came.", entry.not_sent),
         ("entries", "The run was canceled before {from_} and {to} were linked: HubSpot had accepted no call about them.", entry.not_linked_by_it),
         ("entries", "{from_} and {to} wait for their turn in a bulk run. Nothing was sent yet.", entry.waits_for_its_turn),
         ("entries", "{from_} and {to} wait for another turn in a bulk run: what was sent before has not settled it.", entry.waits_for_another_turn),
@@ -331,6 +331,7 @@ CLAIMS = [
         ("one run", "{n} [is|are] not.", run.counts("rejected")),
         ("one run", "Of {n} it is not certain.", run.counts("unconfirmed", "unreachable")),
         ("one run", "{n} [was|were] canceled.", run.were_canceled),
+        ("one run", "{n} [was|were] not sent.", run.were_canceled),
         ("one run", "Try {n} again", run.can_be_tried_again),
         ("one run", "Download the {n} to correct", run.are_to_correct),
         # The counts over one's own requests: of the day, and of all.

@@ -127,11 +127,6 @@ def not_sent(say: Saying) -> bool:
     return not say.calls
 
 
-def canceled_unsent(say: Saying) -> bool:
-    """HubSpot heard a call for this entry, or its run was not canceled"""
-    return not_sent(say) and say.entry.run.state in ("canceling", "canceled")
-
-
 def waits_for_its_turn(say: Saying) -> bool:
     """HubSpot heard a call for this entry, or it waits no more"""
     return not_sent(say) and say.entry.outcome == Outcome.QUEUED

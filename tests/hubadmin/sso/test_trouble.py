@@ -105,6 +105,21 @@ class OddTests(ProviderTestCase):
         form = {"csrfmiddlewaretoken": answer.context["csrf_token"]}
         self.assertContains(client.post("/sign-out", form, headers=headers), "You are signed out")
 
+    def test_signing_out_from_a_page_of_somebody_who_has_gone(self) -> None:
+        client = SignedInClient(enforce_csrf_checks=True)
+        headers = {"Referer": "https://testserver/"}
+        answer = client.post("/sign-out", {"csrfmiddlewaretoken": "x" * 64}, headers=headers)
+        self.assertRedirects(answer, "/sign-in", fetch_redirect_response=False)
+
+    def test_any_other_form_that_is_too_old_blames_nobody(self) -> None:
+        for group in ("support", "admin"):
+            client = SignedInClient(person(group), enforce_csrf_checks=True)
+            data, headers = {"csrfmiddlewaretoken": "x"}, {"Referer": "https://testserver/"}
+            page = client.post("/bulk/1/start/", data, headers=headers)
+            self.assertContains(page, "reload its page and send it again", status_code=403)
+            self.assertNotContains(page, "belongs to somebody else", status_code=403)
+            self.assertNotContains(page, "Your role does not include", status_code=403)
+
     def test_a_long_id_token_is_no_hint(self) -> None:
         self.sign_in(groups=["support", *("g" * 36 for _ in range(200))])
         answer = self.client.post("/sign-out")
