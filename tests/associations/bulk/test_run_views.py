@@ -208,6 +208,7 @@ class AfterTests(RunTestCase):
         run = run_of(self.user, **ready)
         page = self.page(run)
         self.assertContains(page, "an admin can undo this later.")
+        self.assertNotContains(page, "Can be undone")
         self.assertNotContains(page, f"/bulk/{run.pk}/start/")
         BulkRun.objects.filter(pk=undone.pk).update(started_at=timezone.now())
         page = self.page(run)
