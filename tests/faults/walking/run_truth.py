@@ -5,7 +5,7 @@ from associations.hubspot.outcomes import VERDICTS, Cause, Outcome
 from associations.models import AssociationRequest, BulkRow, RowState
 from tests.faults.walking.entry_truth import linked_at_the_end
 from tests.faults.walking.row_truth import row_pair
-from tests.faults.walking.saying import Saying
+from tests.faults.walking.saying import Saying, pause_of_the_page
 from tests.faults.walking.state_truth import (
     Predicate,
     has_ended,
@@ -208,7 +208,7 @@ def no_worker(say: Saying) -> bool:
 
 def waits_for(*causes: str) -> Predicate:
     def is_so(say: Saying) -> bool:
-        pause = backoff.current()
+        pause = pause_of_the_page()
         return pause is not None and pause.cause in causes
 
     is_so.__doc__ = f"runs do not wait because of {' or '.join(causes)}"

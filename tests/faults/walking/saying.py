@@ -2,16 +2,20 @@
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from associations.models import AssociationRequest, BulkRow, BulkRun
+from django.utils import timezone
+
+from associations.models import AssociationRequest, BulkRow, BulkRun, CallPause
 from tests.faults.walking.hubspot import Heard, Pair
 from tests.faults.walking.linking_steps import LABELS, fields_of, pair_in
 from tests.faults.walking.pages import Page, Text
 from tests.faults.walking.world import World, pair_of
 
+MADE_WITHIN = timedelta(seconds=10)  # a page, on a busy machine, and what it is held against
 _NAMES = {label.lower(): name for name, label in LABELS.items()}
 
 
@@ -103,3 +107,8 @@ def calls_for(world: World, entry: AssociationRequest) -> list[Heard]:
     actor = f"run {entry.run_id}" if entry.run_id else "form"
     until = entry.finished_at or world.now
     return world.portal.calls(actor, pair_of(entry), entry.created_at, until)
+
+
+def pause_of_the_page() -> CallPause | None:
+    """Return what all runs wait for, or waited for when the page was made."""
+    return CallPause.objects.filter(until__gt=timezone.now() - MADE_WITHIN).first()

@@ -3,11 +3,10 @@
 from collections import Counter
 from collections.abc import Callable
 
-from associations.bulk import backoff
 from associations.hubspot.outcomes import Outcome
 from associations.models import BulkRow, RowState
 from associations.models.bulk import UNDER_WAY
-from tests.faults.walking.saying import Saying
+from tests.faults.walking.saying import Saying, pause_of_the_page
 
 Predicate = Callable[[Saying], bool]
 
@@ -67,7 +66,7 @@ def _are_all_linked(say: Saying) -> bool:
 
 def stands_still(say: Saying) -> bool:
     """the run goes on, or need not"""
-    is_waiting = backoff.current() is not None or not say.world.has_worker
+    is_waiting = pause_of_the_page() is not None or not say.world.has_worker
     return say.run.state in UNDER_WAY and is_waiting
 
 

@@ -1,6 +1,5 @@
 """Whether what the status page says is so. Each docstring is what was so instead."""
 
-from associations.bulk import backoff
 from associations.hubspot.outcomes import Outcome
 from associations.models import (
     OPEN_OUTCOMES,
@@ -11,7 +10,7 @@ from associations.models import (
 )
 from associations.models.bulk import UNDER_WAY
 from tests.faults.walking.pages import Page, Text
-from tests.faults.walking.saying import Saying
+from tests.faults.walking.saying import Saying, pause_of_the_page
 from tests.faults.walking.world import World
 
 _LEVELS = {"well": 0, "linked": 0, "unknown": 1, "unconfirmed": 2, "warning": 2}
@@ -83,8 +82,8 @@ def workers_run(say: Saying) -> bool:
 
 
 def runs_wait(say: Saying) -> bool:
-    """no run waits"""
-    return backoff.current() is not None
+    """no run waits, nor did when the page was made"""
+    return pause_of_the_page() is not None
 
 
 def process_has_ended(say: Saying) -> bool:
