@@ -144,8 +144,8 @@ class StateTests(MeasuredMixin, TestCase):
         hour, day = (now - timedelta(hours=each) for each in (1, 24))
         run = run_of(user, state="paused", stop_cause="token_refused")
         entry_of(user, outcome="sending", cause="", created_at=hour, finished_at=None)
-        for moment in (hour, day):
-            fields = {"row_number": moment.day, "run": run, "outcome": "queued", "cause": ""}
+        for row, moment in enumerate((hour, day), 1):
+            fields = {"row_number": row, "run": run, "outcome": "queued", "cause": ""}
             entry_of(user, created_at=moment, sent_at=None, finished_at=None, **fields)
         oldest = "oldest_open_entry_timestamp_seconds"
         found = self.samples()
