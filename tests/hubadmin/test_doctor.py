@@ -165,7 +165,7 @@ class FilesTests(SimpleTestCase):
     def test_little_room_and_none(self) -> None:
         for free, level in ((10 * 2**30, "ok"), (500 * 2**20, "warning"), (2**20, "failed")):
             with mock.patch("shutil.disk_usage", return_value=mock.Mock(free=free)):
-                room = doctor._room("x", Path("/tmp"), doctor.LITTLE)  # noqa: S108
+                room = doctor._room("x", Path(tempfile.gettempdir()), doctor.LITTLE)
             self.assertEqual(room.level, level)
         nowhere = doctor._room("x", Path("/nowhere"), 1)
         self.assertEqual(nowhere.level, Level.FAILED)

@@ -180,6 +180,13 @@ class ProductionTests(unittest.TestCase):
                     self.assertNotEqual(ended.returncode, 0)
                     self.assertIn(f"ENV_FILE is '{file}', which cannot be read", ended.stderr)
                     self.assertNotIn("Traceback", ended.stderr)
+        # One that does without the checks finds no database.
+        code = "from django.db import connection as c; print(c.settings_dict['NAME'])"
+        for named in ({}, {"ENV_FILE": ""}):
+            ended = self.run_manage(
+                "shell", "--no-imports", "-v0", "-c", code, **{"ENV_FILE": str(folder)} | named
+            )
+            self.assertEqual(ended.stdout == ":memory:\n", not named, ended.stderr)
         with closing(sqlite3.connect(folder / "db.sqlite3")) as database:
             self.assertEqual(database.execute("SELECT name FROM sqlite_master").fetchall(), [])
 

@@ -403,6 +403,16 @@ class RunTests(SpoolMixin, EngineTestCase):
         self.assertEqual([each.http_status for each in attempts.all()], [200])
         self.assertEqual((self.calls("PUT"), self.files()), (calls, []))
 
+    def test_a_batch_of_a_run_whose_number_a_restored_log_has_given_to_another(self) -> None:
+        run = self.queued(row(0))
+        exchange, types = Attempt(timezone.now(), 5, http_status=200, body="{}"), ("a", "b")
+        lost = [70_001, 70_050]
+        recorder.keep_batch(self.claimed(run), exchange, Answer(Cause.CONFIRMED), types, lost)
+        with self.assertLogs("associations.audit.spool", "ERROR") as logs:
+            recorder.read_back()
+        self.assertIn("no such entries of this run", str(vars(logs.records[0])))
+        self.assertEqual((run.batches.count(), self.files()), (0, [".unusable"]))
+
     def test_a_batch(self) -> None:
         run = self.queued(*map(row, range(12)))
         chunk = self.claimed(run)
